@@ -1,0 +1,105 @@
+"""Per-class average and contrast images and pixel densities, streamed over every image."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from brainmri.errors import InputError
+from brainmri.features import THUMBNAIL_PX
+from brainmri.files import write_atomically
+
+Group = tuple[str, str]
+"""(split, label)."""
+
+
+@dataclass(frozen=True)
+class Averages:
+    """One entry per (split, label), in sorted order.
+
+    Attributes:
+        groups: the (split, label) pairs.
+        counts: int64 (g,), images in each group: all of them, the last partial batch included.
+        means: float32 (g, THUMBNAIL_PX, THUMBNAIL_PX), grey level 0-1.
+        densities: float32 (g, 256), share of the group's pixels at each grey level; rows sum to 1.
+    """
+
+    groups: list[Group]
+    counts: NDArray[np.int64]
+    means: NDArray[np.float32]
+    densities: NDArray[np.float32]
+
+    def contrast(self, split: str, label: str, negative: str) -> NDArray[np.float32]:
+        """Average image of `label` minus that of the negative class, -1 to 1."""
+        mean = {group: self.means[i] for i, group in enumerate(self.groups)}
+        return mean[split, label] - mean[split, negative]
+
+
+class AverageStream:
+    """Sums that images are added to one at a time; memory does not grow with their number."""
+
+    def __init__(self) -> None:
+        self._sums: dict[Group, NDArray[np.uint64]] = {}
+        self._histograms: dict[Group, NDArray[np.int64]] = {}
+        self._counts: dict[Group, int] = {}
+
+    def add(self, group: Group, thumbnail: NDArray[np.uint8]) -> None:
+        """Add one uint8 (THUMBNAIL_PX, THUMBNAIL_PX) image to its group."""
+        if group not in self._sums:
+            self._sums[group] = np.zeros((THUMBNAIL_PX, THUMBNAIL_PX), dtype=np.uint64)
+            self._histograms[group] = np.zeros(256, dtype=np.int64)
+            self._counts[group] = 0
+        self._sums[group] += thumbnail
+        self._histograms[group] += np.bincount(thumbnail.ravel(), minlength=256)
+        self._counts[group] += 1
+
+    def result(self) -> Averages:
+        """The averages of everything added so far."""
+        groups = sorted(self._sums)
+        counts = np.array([self._counts[g] for g in groups], dtype=np.int64)
+        shape = (len(groups), THUMBNAIL_PX, THUMBNAIL_PX)
+        means = np.zeros(shape, dtype=np.float32)
+        densities = np.zeros((len(groups), 256), dtype=np.float32)
+        for i, group in enumerate(groups):
+            means[i] = self._sums[group] / (255 * self._counts[group])
+            densities[i] = self._histograms[group] / (THUMBNAIL_PX**2 * self._counts[group])
+        return Averages(groups, counts, means, densities)
+
+
+def write(path: Path, averages: Averages) -> None:
+    """Write `averages` as an .npz of plain arrays (no pickle)."""
+
+    def save(temporary: Path) -> None:
+        with temporary.open("wb") as file:
+            np.savez_compressed(
+                file,
+                splits=np.array([split for split, _ in averages.groups], dtype=np.str_),
+                labels=np.array([label for _, label in averages.groups], dtype=np.str_),
+                counts=averages.counts,
+                means=averages.means,
+                densities=averages.densities,
+            )
+
+    write_atomically(path, save)
+
+
+def read(path: Path) -> Averages:
+    """Read what `write` wrote.
+
+    Raises:
+        InputError: the file is missing, damaged or not of this kind.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            groups = [
+                (str(s), str(k)) for s, k in zip(arrays["splits"], arrays["labels"], strict=True)
+            ]
+            return Averages(groups, arrays["counts"], arrays["means"], arrays["densities"])
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise InputError(
+            f"{path} is missing or damaged ({error}); run `python -m brainmri index` again."
+        ) from None

@@ -1,0 +1,273 @@
+"""The command line: `python -m brainmri COMMAND`. Parses, calls, prints; no logic of its own."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from brainmri.errors import InputError, Interrupted
+
+DONE, SKIPPED_SOME, REFUSED, INTERRUPTED = 0, 3, 2, 130
+_EXIT_CODES = """exit codes:
+  0    done
+  2    refused: the message says what is wrong
+  3    done, but some files were skipped; they are listed
+  130  interrupted with Ctrl-C"""
+_SHOWN = 20
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        code: int = options.command(options)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return REFUSED
+    except Interrupted as error:
+        print(error, file=sys.stderr)
+        return INTERRUPTED
+    except KeyboardInterrupt:
+        print("Interrupted; nothing was half-written.", file=sys.stderr)
+        return INTERRUPTED
+    return code
+
+
+def _index(options: argparse.Namespace) -> int:
+    from brainmri import index
+
+    report = index.build(
+        options.data,
+        options.models,
+        metadata=options.metadata,
+        negative=options.negative,
+        processes=options.processes,
+        quiet=options.quiet,
+    )
+    rows = report.index.rows
+    print(
+        f"Indexed {len(rows):,} images in {len(report.index.classes)} classes: {report.read_again:,} "
+        f"read, {report.unchanged:,} unchanged."
+    )
+    for (split, label), count in rows.groupby(["split", "label"], dropna=False).size().items():
+        print(f"  {split if isinstance(split, str) else 'no split':8} {label:14} {count:7,}")
+    clusters = rows["cluster"].nunique()
+    print(f"  {clusters:,} clusters of near-duplicates (mirrored copies counted as copies)")
+    if report.without_metadata:
+        print(f"{report.without_metadata:,} images have no row in {options.metadata}.")
+    if report.ignored:
+        print(f"Passed over {len(report.ignored):,} files that are not images in a class folder:")
+        _list(report.ignored)
+    if report.unreadable:
+        print(f"Could not read {len(report.unreadable):,} images; they are left out:")
+        _list([f"{path}: {reason}" for path, reason in report.unreadable])
+        return SKIPPED_SOME
+    return DONE
+
+
+def _train(options: argparse.Namespace) -> int:
+    from brainmri.training import train
+
+    run = train.train(
+        options.data,
+        options.models,
+        model=options.model,
+        name=options.run,
+        protocol=options.split,
+        epochs=options.epochs,
+        size_px=options.size_px,
+        seed=options.seed,
+        resume=options.resume,
+        quiet=options.quiet,
+    )
+    if run.history:
+        best = min(run.history, key=lambda entry: entry["val_loss"])
+        print(
+            f"Trained {run.name}: epoch {best['epoch']:.0f} of {len(run.history)} was best, with "
+            f"{best['val_accuracy']:.1%} of {run.images['val']:,} validation images right."
+        )
+    else:
+        print(f"Trained {run.name} on {run.images['train']:,} images.")
+    print(f"Next: python -m brainmri predict {options.data} --run {run.name}{_models(options)}")
+    return DONE
+
+
+def _predict(options: argparse.Namespace) -> int:
+    from brainmri import scoring
+
+    scored = scoring.score(
+        options.images, options.models, options.run, out=options.out, quiet=options.quiet
+    )
+    table = scored.predictions
+    if len(table.paths) <= _SHOWN:
+        for path, row in zip(table.paths, table.y_prob, strict=True):
+            print(path)
+            for name, probability in sorted(
+                zip(table.classes, row, strict=True), key=lambda x: -x[1]
+            ):
+                print(f"  {name:14} {probability:7.2%}")
+    if scored.out is not None:
+        print(f"Scored {len(table.paths):,} images into {scored.out}.")
+    print("This assists; it does not diagnose.")
+    if scored.unreadable:
+        print(f"Could not read {len(scored.unreadable):,} images; they are left out:")
+        _list([f"{path}: {reason}" for path, reason in scored.unreadable])
+        return SKIPPED_SOME
+    return DONE
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from brainmri import demo
+
+    demo.run(options.folder, quiet=options.quiet)
+    print(f"Open it with: python -m dashboard --models {options.folder / 'models'} "
+          f"--data {options.folder / 'data'}")  # fmt: skip
+    return DONE
+
+
+def _list(lines: list[str]) -> None:
+    for line in lines[:_SHOWN]:
+        print(f"  {line}")
+    if len(lines) > _SHOWN:
+        print(f"  and {len(lines) - _SHOWN:,} more")
+
+
+def _models(options: argparse.Namespace) -> str:
+    return "" if options.models == Path("models") else f" --models {options.models}"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m brainmri",
+        description="Train brain-MRI classifiers and write what they predicted to Parquet. "
+        "An assistant for research, not a diagnosis.",
+        epilog=_EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    command = _command(
+        commands,
+        "index",
+        _index,
+        "index a folder of images",
+        """examples:
+  python -m brainmri index data/brain-tumor-mri
+  python -m brainmri index data/brain-tumor-mri --metadata data/brain-tumor-mri/metadata.csv""",
+    )
+    command.add_argument(
+        "data", type=Path, help="holds Training/<class>/ and Testing/<class>/, or <class>/"
+    )
+    command.add_argument(
+        "--metadata",
+        type=Path,
+        metavar="CSV",
+        help="table with a path column; its columns join the index",
+    )
+    command.add_argument(
+        "--negative",
+        metavar="CLASS",
+        help='the class that means "no tumour" (guessed from its name)',
+    )
+    command.add_argument(
+        "--processes", type=int, metavar="N", help="worker processes (one per core)"
+    )
+
+    command = _command(
+        commands,
+        "train",
+        _train,
+        "train a model",
+        """examples:
+  python -m brainmri train data/brain-tumor-mri --model cnn --run cnn-official
+  python -m brainmri train data/brain-tumor-mri --model cnn --run cnn-grouped --split grouped_split
+  python -m brainmri train data/brain-tumor-mri --model cnn --run cnn-official --resume""",
+    )
+    command.add_argument("data", type=Path, help="the folder that was indexed")
+    command.add_argument(
+        "--model", required=True, help="mean-brightness, cnn, cnn-regularised or cnn-augmented"
+    )
+    command.add_argument("--run", required=True, metavar="NAME", help="results go to MODELS/NAME")
+    command.add_argument(
+        "--split",
+        default="official",
+        metavar="S",
+        help="official, or a metadata column (default: official)",
+    )
+    command.add_argument(
+        "--epochs", type=int, metavar="N", help="at most (default: the model's own)"
+    )
+    command.add_argument(
+        "--size-px",
+        type=int,
+        default=256,
+        metavar="N",
+        help="side of the network input (default: 256)",
+    )
+    command.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="of every random choice (default: 0)"
+    )
+    command.add_argument("--resume", action="store_true", help="go on after an interruption")
+
+    command = _command(
+        commands,
+        "predict",
+        _predict,
+        "score images with a trained model",
+        """examples:
+  python -m brainmri predict data/brain-tumor-mri --run cnn-official
+  python -m brainmri predict new-images/ --run cnn-official --out new.parquet
+  python -m brainmri predict slice.png --run cnn-official""",
+    )
+    command.add_argument("images", type=Path, help="a folder or one image")
+    command.add_argument("--run", required=True, metavar="NAME", help="whose model answers")
+    command.add_argument(
+        "--out", type=Path, metavar="FILE", help="Parquet file to write (default: the run's own)"
+    )
+
+    command = _command(
+        commands,
+        "demo",
+        _demo,
+        "make synthetic data and go through every step",
+        """example:
+  python -m brainmri demo --folder demo""",
+        models=False,
+    )
+    command.add_argument(
+        "--folder",
+        type=Path,
+        default=Path("demo"),
+        help="where data and results go (default: demo)",
+    )
+    return parser  # fmt: skip
+
+
+def _command(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    function: object,
+    summary: str,
+    examples: str,
+    *,
+    models: bool = True,
+) -> argparse.ArgumentParser:
+    command = commands.add_parser(
+        name,
+        help=summary,
+        description=summary[0].upper() + summary[1:] + ".",
+        epilog=f"{examples}\n\n{_EXIT_CODES}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.set_defaults(command=function)
+    if models:
+        command.add_argument(
+            "--models",
+            type=Path,
+            default=Path("models"),
+            metavar="DIR",
+            help="where results are (default: models)",
+        )
+    command.add_argument("--quiet", action="store_true", help="no progress bar")
+    return command

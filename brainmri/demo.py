@@ -1,0 +1,24 @@
+"""`demo`: synthetic data through every step, with nothing else on the machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from brainmri import index, phantom, scoring
+from brainmri.training import train
+
+
+def run(folder: Path, *, quiet: bool = False) -> None:
+    """Make `folder/data`, index it, train two models on it and write their predictions.
+
+    Raises:
+        OutputError: `folder` cannot be written.
+    """
+    data, models = folder / "data", folder / "models"
+    phantom.write_dataset(data, train_per_class=150, test_per_class=50)
+    index.build(data, models, quiet=quiet)
+    for model in ("mean-brightness", "cnn"):
+        train.train(
+            data, models, model=model, name=f"demo-{model}", epochs=10, size_px=96, quiet=quiet
+        )
+        scoring.score(data, models, f"demo-{model}", quiet=quiet)

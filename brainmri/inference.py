@@ -1,0 +1,97 @@
+"""An exported ONNX model to probabilities: the one scorer of the command line and the dashboard."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from brainmri import runs
+from brainmri.errors import InputError
+from brainmri.files import sha256
+from brainmri.preprocessing import Preprocessing, network_input
+
+INPUT_NAME, LOGITS_NAME = "image", "logits"
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """A run's model, loaded.
+
+    Attributes:
+        run: what run.json says.
+        session: ONNX Runtime session; input `image` float32 (n, 1, s, s) 0-1, output `logits` (n, k).
+    """
+
+    run: runs.Run
+    session: onnxruntime.InferenceSession
+
+    @cached_property
+    def preprocessing(self) -> Preprocessing:
+        """How an image becomes network input."""
+        return Preprocessing.from_json(self.run.preprocessing)
+
+    def classify(self, images: list[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        """Class probabilities of decoded images.
+
+        Args:
+            images: greyscale uint8 (h, w) each, as `images.decode` gives them.
+
+        Returns:
+            float32 (n, k), columns in the order of `run.classes`; rows sum to 1.
+        """
+        return self.classify_squares(np.stack([self.preprocessing.square(i) for i in images]))
+
+    def classify_squares(self, squares: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """The same for images already in network size, uint8 (n, size, size)."""
+        feed = {INPUT_NAME: network_input(squares)}
+        (logits,) = self.session.run([LOGITS_NAME], feed)
+        return softmax(np.asarray(logits) / (self.run.temperature or 1.0))
+
+
+def load(models: Path, name: str, *, threads: int = 0) -> Classifier:
+    """Load the model of a run, after checking that the file is the one the run was written with.
+
+    Args:
+        models: folder of the runs.
+        name: of the run.
+        threads: of ONNX Runtime; 0 lets it choose.
+
+    Raises:
+        InputError: no such run, no model file, another file than the run's, or not a usable model.
+    """
+    run = runs.load(models, name)
+    path = models / name / runs.MODEL_FILE
+    if not path.is_file():
+        raise InputError(
+            f'The run "{name}" comes without its model file (only its predictions are here); train '
+            "it again to get one."
+        )
+    if sha256(path) != run.model_sha256:
+        raise InputError(
+            f"{path} is not the file that run.json describes (its SHA-256 differs); train it again."
+        )
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    try:
+        session = onnxruntime.InferenceSession(
+            str(path), options, providers=["CPUExecutionProvider"]
+        )
+    except Exception as error:  # ONNX Runtime raises types of its own, not exported.
+        raise InputError(f"{path} cannot be loaded ({str(error).splitlines()[0]}).") from None
+    names = {entry.name for entry in session.get_inputs()}
+    if names != {INPUT_NAME} or LOGITS_NAME not in {o.name for o in session.get_outputs()}:
+        raise InputError(f"{path} has no input {INPUT_NAME} or no output {LOGITS_NAME}.")
+    return Classifier(run, session)
+
+
+def softmax(logits: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Row-wise softmax of (n, k), computed in float64 so that rows sum to 1."""
+    shifted = np.asarray(logits, dtype=np.float64)
+    shifted = np.exp(shifted - shifted.max(axis=1, keepdims=True))
+    return (shifted / shifted.sum(axis=1, keepdims=True)).astype(np.float32)

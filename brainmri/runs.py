@@ -1,0 +1,155 @@
+"""The run folder: `models/<run>/` with run.json, model.onnx and predictions.parquet."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from brainmri.errors import InputError
+from brainmri.files import write_atomically
+
+SCHEMA_VERSION = 1
+RUN_FILE = "run.json"
+MODEL_FILE = "model.onnx"
+PREDICTIONS_FILE = "predictions.parquet"
+CHECKPOINT_FILE = "checkpoint.pt"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_RESERVED = {"dataset", "corrections"}
+
+
+@dataclass(frozen=True)
+class Run:
+    """What run.json holds. No metric is among it: metrics are computed from the predictions.
+
+    Attributes:
+        name: folder name.
+        architecture: what `train --model` was given.
+        classes: in the order of the model's outputs.
+        negative_class: the class that means "no tumour".
+        protocol: split protocol, "official" or a metadata column.
+        index_sha256: of the image index it was trained with.
+        seed: of every random choice.
+        configuration: the training options.
+        preprocessing: `Preprocessing.to_json`.
+        history: one entry per epoch: loss and accuracy, training and validation, seconds.
+        images: how many images were in each part of the split.
+        model_sha256: of model.onnx.
+        versions: of Python and the libraries that shape the result.
+        created: UTC, ISO 8601.
+        temperature: divides the logits before the softmax; None until fitted.
+        operating_point: tumour probability from which the answer is "tumour"; None until fitted.
+        conformal: per-class thresholds; None until fitted.
+    """
+
+    name: str
+    architecture: str
+    classes: list[str]
+    negative_class: str
+    protocol: str
+    index_sha256: str
+    seed: int
+    configuration: dict[str, Any]
+    preprocessing: dict[str, Any]
+    history: list[dict[str, float]]
+    images: dict[str, int]
+    model_sha256: str
+    versions: dict[str, str]
+    created: str
+    temperature: float | None = None
+    operating_point: float | None = None
+    conformal: dict[str, float] | None = None
+
+
+@dataclass(frozen=True)
+class BrokenRun:
+    """A folder under `models/` that should be a run and is not, and why, in one sentence."""
+
+    name: str
+    fault: str
+
+
+def check_name(name: str) -> str:
+    """`name` itself, when it can be a run folder.
+
+    Raises:
+        InputError: it cannot.
+    """
+    if not _NAME.fullmatch(name) or name in _RESERVED:
+        raise InputError(
+            f'"{name}" cannot be the name of a run; use letters, digits, dot, dash and underscore, '
+            "64 at most, and not the word dataset."
+        )
+    return name
+
+
+def save(models: Path, run: Run) -> None:
+    """Write run.json; call it last, since its presence says that the run is whole."""
+    text = json.dumps({"schema": SCHEMA_VERSION, **dataclasses.asdict(run)}, indent=1)
+    write_atomically(models / run.name / RUN_FILE, lambda to: to.write_text(text + "\n"))
+
+
+def load(models: Path, name: str) -> Run:
+    """Read one run.
+
+    Raises:
+        InputError: there is no such run, it is not whole, or run.json is not of this version.
+    """
+    folder = models / check_name(name)
+    path = folder / RUN_FILE
+    if not folder.is_dir():
+        there = ", ".join(sorted(p.name for p in _folders(models))) or "none"
+        raise InputError(f'There is no run "{name}" in {models}; the runs there are: {there}.')
+    if not path.is_file():
+        if (folder / CHECKPOINT_FILE).is_file():
+            raise InputError(
+                f'The run "{name}" was interrupted; go on with `python -m brainmri train ... --run '
+                f"{name} --resume`."
+            )
+        raise InputError(
+            f'The run "{name}" has no run.json, so its training never finished; train it again.'
+        )
+    try:
+        values = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} is damaged ({error}); train the run again.") from None
+    version = values.pop("schema", None) if isinstance(values, dict) else None
+    if version != SCHEMA_VERSION:
+        raise InputError(
+            f"{path} is of schema version {version}, this software reads version {SCHEMA_VERSION}; "
+            "train the run again."
+        )
+    fields = {f.name for f in dataclasses.fields(Run)}
+    required = {f.name for f in dataclasses.fields(Run) if f.default is dataclasses.MISSING}
+    missing, strange = sorted(required - set(values)), sorted(set(values) - fields)
+    if missing or strange:
+        raise InputError(f"{path} {'lacks' if missing else 'has the unknown field'} "
+                         f"{', '.join(missing or strange)}; train the run again.")  # fmt: skip
+    if values["negative_class"] not in values["classes"]:
+        raise InputError(f"{path} names a negative class that is none of its classes.")
+    return Run(**{**values, "name": name})
+
+
+def list_runs(models: Path) -> tuple[list[Run], list[BrokenRun]]:
+    """Every run under `models`, and the folders that are not whole with their fault."""
+    whole: list[Run] = []
+    broken: list[BrokenRun] = []
+    for folder in _folders(models):
+        try:
+            whole.append(load(models, folder.name))
+        except InputError as error:
+            broken.append(BrokenRun(folder.name, str(error)))
+    return whole, broken
+
+
+def _folders(models: Path) -> list[Path]:
+    if not models.is_dir():
+        return []
+    return sorted(
+        path
+        for path in models.iterdir()
+        if path.is_dir() and not path.name.startswith(".") and path.name not in _RESERVED
+    )

@@ -1,0 +1,198 @@
+"""`predict`: score a folder, a file or the run's own evaluation images with its ONNX model."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from brainmri import duplicates, index, inference, predictions, runs, splits
+from brainmri.errors import InputError
+from brainmri.features import perceptual_hashes
+from brainmri.files import sha256
+from brainmri.images import SUFFIXES, ImageError, decode
+
+_BATCH = 32
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Predictions, where they were written, and (path, reason) of every file that was left out."""
+
+    predictions: predictions.Predictions
+    out: Path | None
+    unreadable: list[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class _Image:
+    path: str
+    file: Path
+    label: str | None
+    split: str
+
+
+def score(
+    images: Path, models: Path, name: str, *, out: Path | None = None, quiet: bool = False
+) -> Scored:
+    """Score images with the model of a run.
+
+    Without `out`, `images` is the data folder that was indexed, and the validation and test rows of
+    the run's split are written to the run's own predictions.parquet. With `out`, every image of
+    the folder, or the one file, is scored; an image in a folder named like a class has that label.
+    A single file without `out` is scored and nothing is written.
+
+    Raises:
+        InputError: no such run, model or images, or images that cannot be the run's own.
+        OutputError: the table could not be written.
+    """
+    classifier = inference.load(models, name)
+    run = classifier.run
+    table = _training_index(models, run)
+    if out is None and images.is_dir():
+        todo = _own_images(images, models, run, table)
+        out = models / name / runs.PREDICTIONS_FILE
+        own = True
+    else:
+        todo, own = _any_images(images, run.classes), False
+    rows: list[_Image] = []
+    hashes: list[bytes] = []
+    probabilities: list[NDArray[np.float32]] = []
+    unreadable: list[tuple[str, str]] = []
+    squares: list[NDArray[np.uint8]] = []
+    with tqdm(total=len(todo), unit="image", desc="Scoring", disable=quiet) as bar:
+        for image, pixels in _decoded(todo):
+            bar.update()
+            if isinstance(pixels, str):
+                unreadable.append((image.path, pixels))
+                continue
+            rows.append(image)
+            hashes.append(perceptual_hashes(pixels)[0])
+            squares.append(classifier.preprocessing.square(pixels))
+            if len(squares) == _BATCH:
+                probabilities.append(classifier.classify_squares(np.stack(squares)))
+                squares.clear()
+    if squares:
+        probabilities.append(classifier.classify_squares(np.stack(squares)))
+    if unreadable and (own or not rows):
+        path, reason = unreadable[0]
+        raise InputError(
+            f"{len(unreadable)} of {len(todo)} images could not be read, the first is {path}: {reason}"
+            + (
+                " The run's own predictions must cover every row; index the folder again."
+                if own
+                else ""
+            )
+        )
+    scored = predictions.Predictions(
+        paths=np.array([row.path for row in rows], dtype=object),
+        splits=np.array([row.split for row in rows], dtype=object),
+        y_true=pd.Categorical([row.label for row in rows], categories=run.classes).codes.astype(
+            np.int64
+        ),
+        y_prob=np.concatenate(probabilities),
+        classes=run.classes,
+        seen=_seen(hashes, [row.split for row in rows], table, run),
+        negative_class=run.negative_class,
+        model_sha256=run.model_sha256,
+        run=run.name,
+    )
+    if out is not None:
+        predictions.write(out, scored)
+    return Scored(scored, out, unreadable)
+
+
+def _training_index(models: Path, run: runs.Run) -> index.ImageIndex | None:
+    """The index that the run was trained with, when it is still the one in `models`."""
+    path = models / "dataset" / "index.parquet"
+    if not path.is_file() or sha256(path) != run.index_sha256:
+        return None
+    return index.read(path)
+
+
+def _own_images(
+    images: Path, models: Path, run: runs.Run, table: index.ImageIndex | None
+) -> list[_Image]:
+    if table is None:
+        raise InputError(
+            f"The image index in {models} is not the one that {run.name} was trained with; say where "
+            "the predictions should go with --out, or train the run again."
+        )
+    part = splits.assign(table, run.protocol, seed=run.seed)
+    chosen = table.rows[part.isin(["val", "test"])]
+    missing = [path for path in chosen["path"] if not (images / path).is_file()]
+    if missing:
+        raise InputError(
+            f"{images} lacks {len(missing)} of the {len(chosen)} images that {run.name} is evaluated "
+            f"on, such as {missing[0]}; give the indexed folder, or use --out for other images."
+        )
+    return [
+        _Image(path, images / path, label, split)
+        for path, label, split in zip(
+            chosen["path"], chosen["label"], part[chosen.index], strict=True
+        )
+    ]
+
+
+def _any_images(images: Path, classes: list[str]) -> list[_Image]:
+    if images.is_file():
+        label = images.parent.name if images.parent.name in classes else None
+        return [_Image(images.name, images, label, "test")]
+    if not images.is_dir():
+        raise InputError(f"There is no file or folder {images}.")
+    found: list[_Image] = []
+    for folder, folders, names in os.walk(images, followlinks=True):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            file = Path(folder, name)
+            if file.suffix.lower() in SUFFIXES:
+                label = file.parent.name if file.parent.name in classes else None
+                found.append(_Image(file.relative_to(images).as_posix(), file, label, "test"))
+    if not found:
+        raise InputError(f"{images} holds no images (JPEG, PNG, BMP or TIFF).")
+    return found
+
+
+def _decoded(todo: list[_Image]) -> Iterator[tuple[_Image, NDArray[np.uint8] | str]]:
+    """Decode a few images ahead in threads, in order, without holding more than a batch."""
+
+    def work(image: _Image) -> NDArray[np.uint8] | str:
+        try:
+            return decode(image.file).pixels
+        except ImageError as error:
+            return str(error)
+
+    with ThreadPoolExecutor(2) as pool:
+        for start in range(0, len(todo), _BATCH):
+            batch = todo[start : start + _BATCH]
+            yield from zip(batch, pool.map(work, batch), strict=True)
+
+
+def _seen(
+    hashes: list[bytes], splits_of: list[str], table: index.ImageIndex | None, run: runs.Run
+) -> NDArray[np.bool_] | None:
+    """Whether each image has a near-duplicate among the rows that shaped the model.
+
+    For a test image those are the rows that trained it and the validation rows that chose its
+    epoch; for a validation image only the former.
+    """
+    if table is None:
+        return None
+    part = splits.assign(table, run.protocol, seed=run.seed)
+    queries, is_val = duplicates.stack(hashes), np.array(splits_of) == "val"
+    seen = np.zeros(len(hashes), dtype=bool)
+    for chosen, shaping in ((is_val, ["train"]), (~is_val, ["train", "val"])):
+        rows = table.rows[part.isin(shaping)]
+        seen[chosen] = duplicates.has_near_duplicate(
+            queries[chosen],
+            duplicates.stack(rows["phash"].tolist()),
+            duplicates.stack(rows["phash_mirrored"].tolist()),
+        )
+    return seen

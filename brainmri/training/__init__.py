@@ -1,0 +1,1 @@
+"""Training networks with torch; nothing outside this folder imports torch."""

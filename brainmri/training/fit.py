@@ -1,0 +1,266 @@
+"""The training loop: epochs, validation, early stopping, checkpoints."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from brainmri.errors import InputError, Interrupted
+from brainmri.files import write_atomically
+from brainmri.training.pixels import PixelStore
+
+MICRO_BATCH = 16
+"""Images that pass through the network at once; gradients add up to the full batch. This keeps the
+activations of a 256-pixel batch of 32 below half a gigabyte."""
+
+
+@dataclass(frozen=True)
+class FitOptions:
+    """Attributes are stored in run.json as they are.
+
+    Attributes:
+        epochs: at most.
+        patience: stop after this many epochs without a lower validation loss.
+        batch: images per step.
+        learning_rate: peak of Adam's step size; it falls to zero along a half cosine.
+        l2: penalty on the squared weights of the hidden dense layer.
+        precision: "bfloat16" (activations only, weights stay float32) or "float32".
+    """
+
+    epochs: int
+    patience: int
+    batch: int
+    learning_rate: float
+    l2: float
+    precision: str
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Index rows and class numbers of one part of the split."""
+
+    rows: NDArray[np.int64]
+    y_true: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """The network with the weights of the best epoch, and one history entry per epoch."""
+
+    network: nn.Module
+    history: list[dict[str, float]]
+
+
+def fit(
+    network: nn.Module,
+    store: PixelStore,
+    train: Rows,
+    val: Rows,
+    options: FitOptions,
+    *,
+    seed: int,
+    augment: Callable[[Tensor], Tensor] | None,
+    checkpoint: Path,
+    fingerprint: dict[str, Any],
+    resume: bool,
+    quiet: bool,
+) -> Fitted:
+    """Train until the validation loss has stopped falling, and keep the best epoch.
+
+    Every epoch seeds its own random numbers, so a run that was interrupted and resumed equals one
+    that was not. After each epoch the whole state goes to `checkpoint`, and the weights of the best
+    epoch to a file beside it.
+
+    Args:
+        network: maps float32 (n, 1, s, s) to (logits (n, k), embedding).
+        store: pixels by index row.
+        train, val: rows of the two parts.
+        options: see `FitOptions`.
+        seed: of shuffling, dropout and augmentation.
+        augment: uint8 (n, 1, s, s) to the same, for training images only.
+        checkpoint: file to write after every epoch.
+        fingerprint: what must be equal for a checkpoint to be resumed.
+        resume: go on from `checkpoint`.
+        quiet: no progress bar.
+
+    Raises:
+        Interrupted: Ctrl-C.
+        InputError: nothing to resume, or the checkpoint is of another configuration.
+    """
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    network.to(device, memory_format=torch.channels_last)
+    optimiser = _optimiser(network, options)
+    steps = options.epochs * -(-len(train.rows) // options.batch)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
+    best = checkpoint.with_name("best.pt")
+    identity = {**fingerprint, "options": asdict(options), "seed": seed}
+    history: list[dict[str, float]] = []
+    if resume:
+        history = _restore(checkpoint, identity, network, optimiser, schedule)
+    bar = tqdm(
+        total=options.epochs * len(train.rows),
+        initial=len(history) * len(train.rows),
+        unit="image",
+        desc="Training",
+        disable=quiet,
+    )
+    try:
+        while len(history) < options.epochs and not _out_of_patience(history, options.patience):
+            start = time.perf_counter()
+            epoch = len(history)
+            bar.set_description(f"Epoch {epoch + 1} of {options.epochs}")
+            fitted = _train_epoch(
+                network, store, train, options, seed + epoch, augment, optimiser, schedule, bar
+            )
+            judged = evaluate(network, store, val, options.precision)
+            history.append(
+                {
+                    "epoch": epoch + 1,
+                    "train_loss": fitted[0],
+                    "train_accuracy": fitted[1],
+                    "val_loss": judged[0],
+                    "val_accuracy": judged[1],
+                    "seconds": round(time.perf_counter() - start, 1),
+                }
+            )
+            bar.set_postfix(loss=f"{judged[0]:.3f}", accuracy=f"{judged[1]:.1%}")
+            if _best_epoch(history) == epoch:
+                write_atomically(best, lambda to: torch.save(network.state_dict(), to))
+            state = {
+                "identity": identity,
+                "history": history,
+                "network": network.state_dict(),
+                "optimiser": optimiser.state_dict(),
+                "schedule": schedule.state_dict(),
+            }
+            write_atomically(checkpoint, lambda to: torch.save(state, to))
+    except KeyboardInterrupt:
+        if not history:
+            raise Interrupted("Stopped in the first epoch; nothing was kept.") from None
+        raise Interrupted(
+            f"Stopped after epoch {len(history)} of {options.epochs}, which is kept; add --resume to "
+            "the same command to go on."
+        ) from None
+    finally:
+        bar.close()
+    network.load_state_dict(torch.load(best, weights_only=True, map_location=device))
+    network.to("cpu").eval()
+    return Fitted(network, history)
+
+
+@torch.inference_mode()
+def evaluate(
+    network: nn.Module, store: PixelStore, part: Rows, precision: str
+) -> tuple[float, float]:
+    """Mean cross-entropy (nats) and accuracy of a part."""
+    network.eval()
+    loss, right = 0.0, 0
+    for chunk in _chunks(np.arange(len(part.rows)), 2 * MICRO_BATCH):
+        target = torch.from_numpy(part.y_true[chunk])
+        logits = _forward(network, _images(store, part.rows[chunk]), precision).cpu()
+        loss += float(nn.functional.cross_entropy(logits, target, reduction="sum"))
+        right += int((logits.argmax(1) == target).sum())
+    return loss / len(part.rows), right / len(part.rows)
+
+
+def _train_epoch(
+    network: nn.Module,
+    store: PixelStore,
+    part: Rows,
+    options: FitOptions,
+    seed: int,
+    augment: Callable[[Tensor], Tensor] | None,
+    optimiser: torch.optim.Optimizer,
+    schedule: torch.optim.lr_scheduler.LRScheduler,
+    bar: tqdm[Any],
+) -> tuple[float, float]:
+    network.train()
+    torch.manual_seed(seed)
+    order = np.random.default_rng(seed).permutation(len(part.rows))
+    loss_sum, right = 0.0, 0
+    for batch in _chunks(order, options.batch):
+        optimiser.zero_grad(set_to_none=True)
+        for chunk in _chunks(batch, MICRO_BATCH):
+            images = _images(store, part.rows[chunk])
+            if augment is not None:
+                images = augment(images)
+            logits = _forward(network, images, options.precision)
+            target = torch.from_numpy(part.y_true[chunk]).to(logits.device)
+            loss = nn.functional.cross_entropy(logits, target, reduction="sum")
+            (loss / len(batch)).backward()  # type: ignore[no-untyped-call]
+            loss_sum += float(loss.detach())
+            right += int((logits.argmax(1) == target).sum())
+        optimiser.step()
+        schedule.step()
+        bar.update(len(batch))
+    return loss_sum / len(order), right / len(order)
+
+
+def _forward(network: nn.Module, images: Tensor, precision: str) -> Tensor:
+    device = next(network.parameters()).device
+    x = (images.to(device).float() / 255).contiguous(memory_format=torch.channels_last)
+    with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
+        logits, _ = network(x)
+    result: Tensor = logits.float()
+    return result
+
+
+def _images(store: PixelStore, rows: NDArray[np.int64]) -> Tensor:
+    return torch.from_numpy(store.read(rows.tolist()))[:, None]
+
+
+def _chunks(order: NDArray[np.int64], size: int) -> list[NDArray[np.int64]]:
+    return [order[i : i + size] for i in range(0, len(order), size)]
+
+
+def _optimiser(network: nn.Module, options: FitOptions) -> torch.optim.Optimizer:
+    penalised = [p for name, p in network.named_parameters() if name == "hidden.weight"]
+    others = [p for name, p in network.named_parameters() if name != "hidden.weight"]
+    # Adam's weight_decay adds c * w to the gradient: the gradient of a penalty c / 2 * w ** 2.
+    groups = [{"params": others}, {"params": penalised, "weight_decay": 2 * options.l2}]
+    return torch.optim.Adam(groups, lr=options.learning_rate)
+
+
+def _best_epoch(history: list[dict[str, float]]) -> int:
+    return int(np.argmin([entry["val_loss"] for entry in history]))
+
+
+def _out_of_patience(history: list[dict[str, float]], patience: int) -> bool:
+    return bool(history) and len(history) - 1 - _best_epoch(history) >= patience
+
+
+def _restore(
+    checkpoint: Path,
+    identity: dict[str, Any],
+    network: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    schedule: torch.optim.lr_scheduler.LRScheduler,
+) -> list[dict[str, float]]:
+    if not checkpoint.is_file():
+        raise InputError(
+            f"There is nothing to resume: {checkpoint} does not exist; leave --resume out."
+        )
+    try:
+        state = torch.load(checkpoint, weights_only=True)
+    except Exception as error:  # torch raises many types on a damaged file.
+        raise InputError(f"{checkpoint} is damaged ({error}); leave --resume out.") from None
+    different = sorted(k for k in identity if state["identity"].get(k) != identity[k])
+    if different:
+        raise InputError(
+            f"{checkpoint} was made with another {', '.join(different)}; give the same options as "
+            "before, or leave --resume out to start again."
+        )
+    network.load_state_dict(state["network"])
+    optimiser.load_state_dict(state["optimiser"])
+    schedule.load_state_dict(state["schedule"])
+    history: list[dict[str, float]] = state["history"]
+    return history
