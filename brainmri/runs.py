@@ -17,6 +17,7 @@ RUN_FILE = "run.json"
 MODEL_FILE = "model.onnx"
 PREDICTIONS_FILE = "predictions.parquet"
 CHECKPOINT_FILE = "checkpoint.pt"
+BEST_FILE = "best.pt"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _RESERVED = {"dataset", "corrections"}
 
@@ -101,7 +102,7 @@ def load(models: Path, name: str) -> Run:
     folder = models / check_name(name)
     path = folder / RUN_FILE
     if not folder.is_dir():
-        there = ", ".join(sorted(p.name for p in _folders(models))) or "none"
+        there = ", ".join(sorted(p.name for p in folders(models))) or "none"
         raise InputError(f'There is no run "{name}" in {models}; the runs there are: {there}.')
     if not path.is_file():
         if (folder / CHECKPOINT_FILE).is_file():
@@ -137,7 +138,7 @@ def list_runs(models: Path) -> tuple[list[Run], list[BrokenRun]]:
     """Every run under `models`, and the folders that are not whole with their fault."""
     whole: list[Run] = []
     broken: list[BrokenRun] = []
-    for folder in _folders(models):
+    for folder in folders(models):
         try:
             whole.append(load(models, folder.name))
         except InputError as error:
@@ -145,7 +146,8 @@ def list_runs(models: Path) -> tuple[list[Run], list[BrokenRun]]:
     return whole, broken
 
 
-def _folders(models: Path) -> list[Path]:
+def folders(models: Path) -> list[Path]:
+    """Folders under `models` that are runs, whole or not, by name."""
     if not models.is_dir():
         return []
     return sorted(

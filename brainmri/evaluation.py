@@ -1,0 +1,166 @@
+"""One run's predictions on one part of the data, turned into a report of figures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from brainmri import metrics
+from brainmri.metrics import Curve, Estimate
+from brainmri.predictions import Predictions
+
+
+@dataclass(frozen=True)
+class ClassReport:
+    """Figures of one class; `support` is its number of images."""
+
+    name: str
+    support: int
+    precision: Estimate
+    recall: Estimate
+    f1: Estimate
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """`count` images of class `truth`, out of `support`, were called `answer`."""
+
+    truth: str
+    answer: str
+    count: int
+    support: int
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a run did on the labelled images of one split.
+
+    Attributes:
+        n: labelled images.
+        unlabelled: images without a label, left out.
+        seen: labelled images with a near-duplicate among those that shaped the model, or None
+            when that is not recorded.
+        matrix: int64 (k, k), row = truth, column = answer.
+        negative: number of the class that means "no tumour".
+    """
+
+    run: str
+    split: str
+    n: int
+    unlabelled: int
+    seen: int | None
+    classes: list[str]
+    negative: int
+    matrix: NDArray[np.int64]
+    accuracy: Estimate
+    precision: Estimate
+    recall: Estimate
+    f1: Estimate
+    sensitivity: Estimate
+    specificity: Estimate
+    missed: Estimate
+    false_alarms: Estimate
+    negative_precision: Estimate
+    per_class: list[ClassReport]
+
+    @property
+    def confusions(self) -> list[Confusion]:
+        """Every kind of mistake that was made, most frequent first."""
+        k = len(self.classes)
+        found = [
+            Confusion(
+                self.classes[i], self.classes[j], int(self.matrix[i, j]), int(self.matrix[i].sum())
+            )
+            for i in range(k)
+            for j in range(k)
+            if i != j and self.matrix[i, j]
+        ]
+        return sorted(found, key=lambda mistake: (-mistake.count, mistake.truth, mistake.answer))
+
+
+@dataclass(frozen=True)
+class ClassCurves:
+    """One-vs-rest curves of a class; a curve is None where the class is absent or alone."""
+
+    name: str
+    roc: Curve | None
+    precision_recall: Curve | None
+    area: Estimate
+    average_precision: Estimate
+
+
+def report(
+    predictions: Predictions, *, split: str, negative: str, groups: NDArray[np.int64], run: str
+) -> Report:
+    """Figures of the labelled rows of a split.
+
+    Args:
+        predictions: all rows of a run.
+        split: "val" or "test".
+        negative: the class that means "no tumour".
+        groups: (n,) near-duplicate cluster of every row of `predictions`; intervals that are not
+            simple proportions resample whole clusters.
+        run: name shown with the figures.
+    """
+    here = predictions.splits == split
+    rows = here & (predictions.y_true >= 0)
+    y_true, y_pred = predictions.y_true[rows], predictions.y_pred[rows]
+    k, c = len(predictions.classes), predictions.classes.index(negative)
+    matrix = metrics.confusion_matrix(y_true, y_pred, k)
+    if rows.any():
+        drawn = metrics.resampled_matrices(y_true, y_pred, k, groups[rows])
+    else:
+        drawn = np.zeros((0, k, k))
+    average = metrics.weighted(matrix, drawn)
+    return Report(
+        run=run,
+        split=split,
+        n=int(rows.sum()),
+        unlabelled=int(here.sum() - rows.sum()),
+        seen=None if predictions.seen is None else int(predictions.seen[rows].sum()),
+        classes=predictions.classes,
+        negative=c,
+        matrix=matrix,
+        accuracy=metrics.accuracy(matrix),
+        precision=average["precision"],
+        recall=average["recall"],
+        f1=average["f1"],
+        sensitivity=metrics.sensitivity(matrix, c),
+        specificity=metrics.specificity(matrix, c),
+        missed=metrics.missed_tumours(matrix, c),
+        false_alarms=metrics.false_alarms(matrix, c),
+        negative_precision=metrics.precision(matrix, c),
+        per_class=[
+            ClassReport(
+                name,
+                int(matrix[i].sum()),
+                metrics.precision(matrix, i),
+                metrics.recall(matrix, i),
+                metrics.f1(matrix, drawn, i),
+            )
+            for i, name in enumerate(predictions.classes)
+        ],
+    )
+
+
+def curves(predictions: Predictions, *, split: str, groups: NDArray[np.int64]) -> list[ClassCurves]:
+    """One-vs-rest ROC and precision-recall curves of every class on the labelled rows of a split."""
+    rows = (predictions.splits == split) & (predictions.y_true >= 0)
+    found: list[ClassCurves] = []
+    for i, name in enumerate(predictions.classes):
+        positive = predictions.y_true[rows] == i
+        score = predictions.y_prob[rows, i]
+        area, average = metrics.areas(positive, score, groups[rows])
+        both = bool(positive.any()) and not bool(positive.all())
+        found.append(
+            ClassCurves(
+                name,
+                metrics.roc_curve(positive, score) if both else None,
+                metrics.precision_recall_curve(positive, score) if both else None,
+                area,
+                average,
+            )
+        )
+    return found

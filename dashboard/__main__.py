@@ -1,0 +1,106 @@
+"""`python -m dashboard`: serve the results on this machine."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import os
+import socket
+import sys
+from pathlib import Path
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Check the options and the port, then serve until Ctrl-C."""
+    options = _parser().parse_args(arguments)
+    if options.models is not None:
+        if not options.models.is_dir():
+            return _refuse(
+                f"There is no folder {options.models}; give the folder with the results."
+            )
+        os.environ["BRAINMRI_MODELS"] = str(options.models)
+    if options.data is not None:
+        if not options.data.is_dir():
+            return _refuse(f"There is no folder {options.data}; give the folder that was indexed.")
+        os.environ["BRAINMRI_DATA"] = str(options.data)
+    fault = _port_fault(options.host, options.port)
+    if fault:
+        return _refuse(fault)
+
+    _serve(options.host, options.port, options.workers)
+    return 0
+
+
+def _serve(host: str, port: int, workers: int) -> None:
+    from gunicorn.app.base import BaseApplication
+
+    class Server(BaseApplication):  # type: ignore[misc]
+        def load_config(self) -> None:
+            settings = {
+                "bind": f"{host}:{port}",
+                "workers": workers,
+                "worker_class": "gthread",
+                "threads": 4,
+                "loglevel": "warning",
+                "preload_app": True,
+            }
+            for name, value in settings.items():
+                self.cfg.set(name, value)
+
+        def load(self) -> object:
+            from dashboard.app import server
+
+            print(f"Brain MRI dashboard: http://{host}:{port}/  (Ctrl-C stops it)", flush=True)
+            return server
+
+    Server().run()
+
+
+def _port_fault(host: str, port: int) -> str | None:
+    """Why the port cannot be used, or None."""
+    if not 0 < port < 65536:
+        return f"{port} is not a port; choose one between 1 and 65535 with --port."
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            return f"Port {port} is in use; choose another with --port {port + 1}."
+        return f"Cannot listen on {host}:{port} ({error.strerror or error})."
+    return None
+
+
+def _refuse(sentence: str) -> int:
+    print(f"error: {sentence}", file=sys.stderr)
+    return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m dashboard",
+        description="Show results in a browser.",
+        epilog="""examples:
+  python -m dashboard
+  python -m dashboard --models demo/models --data demo/data --port 8051
+  BRAINMRI_MODELS=models gunicorn dashboard.app:server --workers 2 --threads 4""",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--models", type=Path, metavar="DIR", help="folder with the results (default: models)"
+    )
+    parser.add_argument(
+        "--data", type=Path, metavar="DIR", help="the indexed images, for thumbnails"
+    )
+    parser.add_argument(
+        "--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)"
+    )
+    parser.add_argument("--port", type=int, default=8050, help="port (default: 8050)")
+    parser.add_argument(
+        "--workers", type=int, default=1, metavar="N", help="processes (default: 1)"
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

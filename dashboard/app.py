@@ -1,0 +1,220 @@
+"""The one app object: `dashboard.app:app` for Dash, `dashboard.app:server` for gunicorn."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from pathlib import Path
+
+import dash
+import dash_mantine_components as dmc
+from dash import ALL, Dash, Input, Output, clientside_callback, dcc, html
+from flask import Flask, Response, abort, request
+from flask_compress import Compress
+
+from dashboard import data
+from dashboard.pages import dataset, evaluate, not_found_404, overview, predict
+from dashboard.theme import ACCENT, FONT
+
+NAME = "Brain MRI"
+_MAX_REQUEST_BYTES = 30_000_000
+_PAGES = (
+    ("Overview", "/", overview.layout),
+    ("Data", "/data", dataset.layout),
+    ("Evaluate", "/evaluate", evaluate.layout),
+    ("Predict", "/predict", predict.layout),
+)
+_ASSETS = Path(__file__).resolve().parent.parent / "assets"
+
+server = Flask("dashboard")
+app = Dash(
+    "dashboard",
+    server=server,
+    use_pages=True,
+    pages_folder="",
+    assets_folder=str(_ASSETS),
+    title=NAME,
+    update_title="",
+    # Without this Dash embeds every page's layout in index.html.
+    suppress_callback_exceptions=True,
+    meta_tags=[
+        {"name": "viewport", "content": "width=device-width, initial-scale=1"},
+        {"name": "description", "content": "How good brain-MRI classifiers are. Not a diagnosis."},
+    ],
+    index_string="""<!DOCTYPE html>
+<html lang="en">
+<head>{%metas%}<title>{%title%}</title>{%favicon%}{%css%}</head>
+<body>{%app_entry%}<footer>{%config%}{%scripts%}{%renderer%}</footer></body>
+</html>""",
+)
+dmc.pre_render_color_scheme()
+Compress(server)
+server.config["MAX_CONTENT_LENGTH"] = _MAX_REQUEST_BYTES
+
+for _title, _path, _layout in _PAGES:
+    dash.register_page(
+        f"dashboard.pages.{_title.lower()}",
+        path=_path,
+        title=f"{_title} · {NAME}",
+        name=_title,
+        layout=_layout,
+    )
+dash.register_page(
+    "dashboard.pages.not_found_404", title=f"Not found · {NAME}", layout=not_found_404.layout
+)
+
+
+def _frame() -> dmc.MantineProvider:
+    return dmc.MantineProvider(
+        [
+            html.A("Skip to content", href="#content", className="skip"),
+            html.Header(
+                html.Div(
+                    [
+                        dcc.Link(NAME, href="/", className="brand"),
+                        html.Nav(
+                            [
+                                dmc.NavLink(
+                                    label=title, href=path, active="exact", className="nav-link"
+                                )
+                                for title, path, _ in _PAGES
+                            ],
+                            className="nav",
+                            **{"aria-label": "Pages"},
+                        ),
+                        dmc.ColorSchemeToggle(
+                            id="colour-scheme",
+                            lightIcon="☀",
+                            darkIcon="☾",
+                            variant="subtle",
+                            size="lg",
+                            color="gray",
+                            **{"aria-label": "Switch between light and dark"},
+                        ),
+                    ],
+                    className="bar-inner",
+                ),
+                className="bar",
+            ),
+            html.Main(dash.page_container, id="content", tabIndex="-1"),
+            html.Footer(
+                "A research assistant, not a medical device. It assists; it does not diagnose. Nothing "
+                "you drop here is stored.",
+                className="foot",
+            ),
+            dcc.Store(id="address"),
+        ],
+        theme={
+            "primaryColor": "blue",
+            "fontFamily": FONT,
+            "headings": {"fontFamily": FONT, "fontWeight": "650"},
+            "defaultRadius": "md",
+            "colors": {"blue": _shades(ACCENT)},
+            "primaryShade": 6,
+        },
+        defaultColorScheme="auto",
+    )
+
+
+def _shades(colour: str) -> list[str]:
+    """Ten shades around one accent colour, light to dark, as Mantine wants them."""
+    channels = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
+    shades = []
+    for i in range(10):
+        towards, amount = (255, (6 - i) / 6 * 0.92) if i < 6 else (0, (i - 6) * 0.14)
+        shades.append("#" + "".join(f"{round(c + (towards - c) * amount):02x}" for c in channels))
+    return shades
+
+
+app.layout = _frame
+
+# Every control with an id {"page": ..., "state": key} keeps its value in the URL. The address changes
+# without a request, and going back lets Dash build the page from the address again.
+clientside_callback(
+    """(values, kept) => {
+        const query = new URLSearchParams(window.location.search);
+        const before = query.toString();
+        const [states, stores] = dash_clientside.callback_context.inputs_list;
+        if (!states.length) return dash_clientside.no_update;
+        const page = states[0].id.page;
+        const path = window.location.pathname.split("/").pop() || "overview";
+        if (page !== path) return dash_clientside.no_update;
+        const fresh = !states.some(entry => query.has(entry.id.state));
+        for (const entry of [...states, ...stores]) {
+            const key = entry.id.state || entry.id.kept;
+            if (entry.value === null || entry.value === undefined) query.delete(key);
+            else query.set(key, entry.value);
+        }
+        if (query.toString() !== before) {
+            const address = window.location.pathname + "?" + query.toString();
+            if (fresh) window.history.replaceState(null, "", address);
+            else window.history.pushState(null, "", address);
+        }
+        return dash_clientside.no_update;
+    }""",
+    Output("address", "data"),
+    Input({"page": ALL, "state": ALL}, "value"),
+    Input({"page": ALL, "kept": ALL}, "data"),
+)
+
+
+@server.get("/image/<path:path>")
+def image(path: str) -> Response:
+    """Thumbnail of an indexed image; anything that was not indexed does not exist."""
+    png = data.thumbnail(path)
+    if png is None:
+        abort(404)
+    return Response(png, mimetype="image/png", headers={"Cache-Control": "private, max-age=3600"})
+
+
+@server.get("/example/<int:number>.png")
+def example(number: int) -> Response:
+    """A synthetic slice of the Predict page."""
+    if number >= len(data.EXAMPLES):
+        abort(404)
+    return Response(
+        data.example(number)[1],
+        mimetype="image/png",
+        headers={"Cache-Control": "public, max-age=86400"},
+    )
+
+
+@server.after_request
+def finish(response: Response) -> Response:
+    """Unknown pages answer 404 (Dash says 200), and no page may load from or send to elsewhere."""
+    known = {path for _, path, _ in _PAGES}
+    if (
+        response.mimetype == "text/html"
+        and response.status_code == 200
+        and request.path not in known
+    ):
+        response.status_code = 404
+    response.headers["Content-Security-Policy"] = _POLICY
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Referrer-Policy"] = "no-referrer"
+    return response
+
+
+def _policy() -> str:
+    """Nothing from elsewhere, and of inline scripts only those that the index page itself carries."""
+    page = server.test_client().get("/").get_data(as_text=True)
+    inline = re.findall(r"<script(?:\s+id=\"[^\"]*\")?>(.*?)</script>", page, flags=re.DOTALL)
+    hashes = [
+        f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
+        for script in inline
+    ]
+    scripts = " ".join([*hashes, *app.csp_hashes()])
+    return (
+        "default-src 'self'; "
+        f"script-src 'self' {scripts}; "
+        "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; "
+        "connect-src 'self'; frame-ancestors 'none'; base-uri 'self'; form-action 'self'"
+    )
+
+
+_POLICY = ""
+# Asking for the list of callbacks builds it once; a fresh threaded worker could serve half of it.
+server.test_client().get("/_dash-dependencies")
+# After all inline callbacks, since their hashes are part of the policy.
+_POLICY = _policy()

@@ -1,0 +1,270 @@
+"""What two pages share: words for figures, cards, tables, the frame of a page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import dash_mantine_components as dmc
+import plotly.graph_objects as go
+from dash import dcc, html
+from dash.development.base_component import Component
+
+from brainmri.metrics import Estimate
+from dashboard import data
+from dashboard.theme import GRAPH_CONFIG, class_colours
+
+Children = Any
+
+SPLIT_WORDS = {"train": "training", "val": "validation", "test": "test", "all": "all"}
+
+
+def percent(value: float | None, digits: int = 1) -> str:
+    """0.951 as "95.1 %"."""
+    return "–" if value is None else f"{100 * value:.{digits}f} %"
+
+
+def interval(estimate: Estimate) -> str:
+    """The 95 % interval as "93.8–96.1 %", or why there is none."""
+    if estimate.low is None or estimate.high is None:
+        return estimate.reason or "no interval"
+    return f"{100 * estimate.low:.1f}–{100 * estimate.high:.1f} %"
+
+
+def counted(estimate: Estimate) -> str:
+    """A proportion as "3 of 906 (0.1–1.0 %)"."""
+    if estimate.value is None:
+        return estimate.reason or "none"
+    return f"{estimate.k:,} of {estimate.n:,} ({interval(estimate)})"
+
+
+def state_id(page: str, key: str) -> dict[str, str]:
+    """Id of a control whose `value` is kept in the page's URL under `key`."""
+    return {"page": page, "state": key}
+
+
+def page(title: str, lead: Children, *children: Children) -> Component:
+    """The frame of every page: title, one leading sentence, content."""
+    return html.Div(
+        [
+            html.Header(
+                [dmc.Title(title, order=1), dmc.Text(lead, className="lead")], className="page-head"
+            ),
+            missed_line(),
+            *children,
+        ],
+        className="page",
+    )
+
+
+def missed_line() -> Component:
+    """What the best run misses, said on every page."""
+    shown, _ = data.list_runs()
+    best = data.best_run(shown)
+    if best is None or not best.splits:
+        return html.Div()
+    report = data.report(best, best.splits[0])
+    return html.P(
+        [
+            html.Strong("This assists; it does not diagnose. "),
+            f"The best run, {best.name}, misses {counted(report.missed)} of the tumour images of its "
+            f"{SPLIT_WORDS[report.split]} set.",
+        ],
+        className="missed-line",
+        role="note",
+    )
+
+
+def section(title: str, *children: Children, note: Children = None) -> Component:
+    """A part of a page, with the finding as its heading and a note in small print."""
+    head: list[Component] = [dmc.Title(title, order=2)]
+    if note is not None:
+        head.append(dmc.Text(note, className="note"))
+    return html.Section([html.Div(head, className="section-head"), *children], className="section")
+
+
+def card(*children: Children, title: str | None = None) -> Component:
+    """A bordered surface."""
+    head = [dmc.Title(title, order=3, className="card-title")] if title else []
+    return dmc.Paper([*head, *children], className="card", withBorder=True)
+
+
+def statistic(title: str, big: str, estimate: Estimate, meaning: str) -> Component:
+    """One headline figure with its interval, number of images, and meaning in plain words."""
+    if estimate.value is None:
+        detail = estimate.reason or ""
+    else:
+        detail = f"95 % interval {interval(estimate)}, n = {estimate.n:,}"
+    return card(
+        html.Div(title, className="statistic-title"),
+        html.Div(big, className="statistic-value"),
+        html.Div(detail, className="statistic-detail"),
+        html.P(meaning, className="statistic-meaning"),
+    )
+
+
+def graph(figure: go.Figure, *, says: str) -> Component:
+    """A figure; `says` is its text for screen readers."""
+    height = figure.layout.height
+    return html.Div(
+        dcc.Graph(figure=figure, config=GRAPH_CONFIG, style={"height": height}),
+        className="figure",
+        role="img",
+        **{"aria-label": says},
+    )
+
+
+def legend(colours: Mapping[str, str]) -> Component:
+    """Class names beside their colours."""
+    return html.Ul(
+        [
+            html.Li([html.Span(className="swatch", style={"background": colour}), name])
+            for name, colour in colours.items()
+        ],
+        className="legend",
+        **{"aria-label": "Colours of the classes"},
+    )
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[Children]], *, caption: str) -> Component:
+    """A plain table; the first column names the row, the others are aligned as numbers."""
+    return dmc.TableScrollContainer(
+        html.Table(
+            [
+                html.Caption(caption, className="visually-hidden"),
+                html.Thead(html.Tr([html.Th(name, scope="col") for name in head])),
+                html.Tbody(
+                    [
+                        html.Tr(
+                            [html.Th(row[0], scope="row"), *(html.Td(cell) for cell in row[1:])]
+                        )
+                        for row in rows
+                    ]
+                ),
+            ],
+            className="table",
+        ),
+        minWidth=0,
+        scrollAreaProps={"viewportProps": {"tabIndex": 0, "aria-label": caption}},
+    )
+
+
+def estimate_cell(estimate: Estimate) -> Component:
+    """A figure with its interval underneath."""
+    return html.Span(
+        [percent(estimate.value), html.Small(interval(estimate), className="interval")],
+        className="estimate",
+    )
+
+
+def probability_bars(probabilities: Mapping[str, float], colours: Mapping[str, str]) -> Component:
+    """Class probabilities as labelled bars, most probable first."""
+    ordered = sorted(probabilities.items(), key=lambda entry: -entry[1])
+    return html.Ul(
+        [
+            html.Li(
+                [
+                    html.Span(name, className="bar-name"),
+                    html.Span(
+                        html.Span(
+                            className="bar-fill",
+                            style={"width": f"{100 * p:.2f}%", "background": colours[name]},
+                        ),
+                        className="bar-track",
+                    ),
+                    html.Span(percent(p), className="bar-value"),
+                ]
+            )
+            for name, p in ordered
+        ],
+        className="bars",
+        **{"aria-label": "Class probabilities"},
+    )
+
+
+def empty(title: str, *children: Children) -> Component:
+    """What to do when there is nothing to show yet."""
+    return dmc.Alert(list(children), title=title, color="gray", variant="light", className="empty")
+
+
+def command(text: str) -> Component:
+    """A command line to copy."""
+    return html.Pre(html.Code(text), className="command")
+
+
+def faults(title: str, found: Sequence[tuple[str, str]], most: int = 20) -> Component:
+    """Named faults, none hidden: what could not be shown and why."""
+    if not found:
+        return html.Div()
+    rest = len(found) - most
+    return dmc.Alert(
+        html.Ul(
+            [html.Li([html.Strong(name), ": ", fault]) for name, fault in found[:most]]
+            + ([html.Li(f"and {rest:,} more")] if rest > 0 else [])
+        ),
+        title=title,
+        color="orange",
+        variant="light",
+        className="faults",
+    )
+
+
+def no_runs() -> Component:
+    """The empty state of every page about runs."""
+    return empty(
+        "There is nothing to show yet",
+        html.P("Train a model and score the test images, then reload this page:"),
+        command(
+            "python -m brainmri index DATA\n"
+            "python -m brainmri train DATA --model cnn --run my-first-run\n"
+            "python -m brainmri predict DATA --run my-first-run"
+        ),
+        html.P("Or try everything on synthetic images, in about three minutes:"),
+        command("python -m brainmri demo"),
+    )
+
+
+def run_picker(page_name: str, shown: Sequence[data.RunView], chosen: str) -> Component:
+    """Choice of a run."""
+    return dmc.Select(
+        id=state_id(page_name, "run"),
+        label="Run",
+        data=[view.name for view in shown],
+        value=chosen,
+        allowDeselect=False,
+        searchable=len(shown) > 8,
+        className="picker",
+        comboboxProps={"shadow": "md"},
+    )
+
+
+def choice(
+    page_name: str, key: str, label: str, options: Mapping[str, str], value: str
+) -> Component:
+    """A choice between a few options, kept in the URL under `key`."""
+    return html.Div(
+        [
+            html.Div(label, className="picker-label", id=f"{page_name}-{key}-label"),
+            dmc.SegmentedControl(
+                id=state_id(page_name, key),
+                data=[{"value": v, "label": text} for v, text in options.items()],
+                value=value if value in options else next(iter(options)),
+                **{"aria-label": label},
+            ),
+        ],
+        className="picker",
+    )
+
+
+def controls(*children: Children) -> Component:
+    """A row of pickers."""
+    return html.Div(list(children), className="controls")
+
+
+def colours_of(view: data.RunView) -> dict[str, str]:
+    """Class colours of a run."""
+    return {
+        name: colour
+        for name, colour in class_colours(view.predictions.classes, view.negative_class).items()
+        if name in view.predictions.classes
+    }

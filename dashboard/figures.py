@@ -1,0 +1,269 @@
+"""Tables to plotly figures and pictures. No file access, no dash."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+from PIL import Image
+from plotly.colors import sample_colorscale
+
+from brainmri.evaluation import ClassCurves
+from brainmri.metrics import Curve, Estimate
+from dashboard.theme import ACCENT, LAYOUT, MUTED
+
+_MOST_POINTS = 400
+"""Points of a curve that are sent to the browser; more cannot be seen."""
+
+
+def class_balance(counts: Mapping[str, Mapping[str, int]], colours: Mapping[str, str]) -> go.Figure:
+    """Bars of images per class, one group per split, each bar labelled with its number."""
+    splits = list(counts)
+    figure = go.Figure()
+    for position, split in enumerate(splits):
+        of = counts[split]
+        figure.add_bar(
+            x=list(of),
+            y=list(of.values()),
+            name=split,
+            text=[f"{count:,}" for count in of.values()],
+            textposition="outside",
+            cliponaxis=False,
+            marker={
+                "color": [colours[name] for name in of],
+                "opacity": 1 if position == 0 else 0.55,
+            },
+            customdata=[split] * len(of),
+            hovertemplate="%{x}, %{customdata}: %{y:,} images<extra></extra>",
+        )
+    _lay_out(figure, y="images", height=320)
+    figure.update_layout(barmode="group", bargap=0.25)
+    return figure
+
+
+def stacked_shares(
+    rows: Sequence[tuple[str, Mapping[str, int]]], colours: Mapping[str, str]
+) -> go.Figure:
+    """Horizontal bars, one per property value, split by class."""
+    names = [name for name, _ in rows]
+    figure = go.Figure()
+    for label, colour in colours.items():
+        figure.add_bar(
+            y=names,
+            x=[of.get(label, 0) for _, of in rows],
+            orientation="h",
+            name=label,
+            marker={"color": colour},
+            hovertemplate=f"{label}, %{{y}}: %{{x:,}} images<extra></extra>",
+        )
+    totals = [sum(of.values()) for _, of in rows]
+    figure.add_scatter(
+        y=names, x=totals, mode="text", text=[f" {total:,}" for total in totals],
+        textposition="middle right", hoverinfo="skip", cliponaxis=False,
+    )  # fmt: skip
+    _lay_out(figure, x="images", height=70 + 30 * max(len(names), 2))
+    figure.update_layout(
+        barmode="stack", yaxis={"autorange": "reversed"}, margin={"l": 104, "r": 48}
+    )
+    return figure
+
+
+def histograms(
+    values: Mapping[str, NDArray[np.float64]], colours: Mapping[str, str], *, title: str
+) -> go.Figure:
+    """One line per class: share of its images per bin of a property between 0 and 1."""
+    top = max((float(v.max()) for v in values.values() if len(v)), default=1.0)
+    edges = np.linspace(0, max(top, 1e-6), 41)
+    middles = (edges[:-1] + edges[1:]) / 2
+    lines = {
+        name: (middles, 100 * np.histogram(v, bins=edges)[0] / max(len(v), 1))
+        for name, v in values.items()
+    }
+    return _lines(lines, colours, x=title, y="% of images", hover="%{y:.1f} % at %{x:.2f}")
+
+
+def densities(shares: Mapping[str, NDArray[np.float32]], colours: Mapping[str, str]) -> go.Figure:
+    """One line per class: share of pixels at each grey level, in 64 bins of four levels."""
+    x = (np.arange(64) * 4 + 1.5) / 255
+    lines = {name: (x, 100 * row.reshape(64, 4).sum(axis=1)) for name, row in shares.items()}
+    figure = _lines(
+        lines, colours, x="grey level", y="% of pixels (log)", hover="%{y:.2f} % at %{x:.2f}"
+    )
+    ticks = [10.0, 1.0, 0.1, 0.01, 0.001]
+    figure.update_yaxes(
+        type="log", range=[-3, 2], tickvals=ticks, ticktext=[f"{tick:g}" for tick in ticks]
+    )
+    return figure
+
+
+def intervals(
+    rows: Sequence[tuple[str, Estimate]], *, reference: float, reference_text: str
+) -> go.Figure:
+    """A dot with its 95 % interval per row, best on top, and a line to compare with."""
+    shown = [(name, e) for name, e in rows if e.value is not None]
+    values = [100 * (e.value or 0) for _, e in shown]
+    figure = go.Figure(
+        go.Scatter(
+            x=values,
+            y=[name for name, _ in shown],
+            mode="markers+text",
+            marker={"size": 11, "color": ACCENT},
+            text=[f"{value:.1f} %" for value in values],
+            textposition="top center",
+            cliponaxis=False,
+            error_x={
+                "type": "data",
+                "symmetric": False,
+                "array": [100 * ((e.high or e.value or 0) - (e.value or 0)) for _, e in shown],
+                "arrayminus": [100 * ((e.value or 0) - (e.low or e.value or 0)) for _, e in shown],
+                "color": ACCENT,
+                "thickness": 2,
+                "width": 5,
+            },
+            customdata=[[100 * (e.low or 0), 100 * (e.high or 0), e.n] for _, e in shown],
+            hovertemplate="%{y}: %{x:.1f} % (%{customdata[0]:.1f}-%{customdata[1]:.1f} %) of "
+            "%{customdata[2]:,} images<extra></extra>",
+        )
+    )
+    _lay_out(figure, x="right answers, % (with 95 % interval)", height=130 + 48 * len(shown))
+    figure.update_layout(yaxis={"autorange": "reversed"}, margin={"l": 190, "t": 44})
+    figure.update_xaxes(range=[min([*values, 100 * reference]) - 8, 101])
+    figure.add_vline(100 * reference, line={"color": MUTED, "dash": "dash", "width": 1.5})
+    figure.add_annotation(
+        x=100 * reference, y=1, yref="paper", yanchor="bottom", text=reference_text,
+        showarrow=False, xanchor="right", xshift=6,
+    )  # fmt: skip
+    return figure
+
+
+def roc(curves: Sequence[ClassCurves], colours: Mapping[str, str]) -> go.Figure:
+    """One-vs-rest ROC curves."""
+    figure = _curves({c.name: c.roc for c in curves}, colours, "false alarm rate", "found (recall)")
+    figure.add_scatter(
+        x=[0, 1], y=[0, 1], mode="lines", line={"color": MUTED, "dash": "dot", "width": 1},
+        hoverinfo="skip",
+    )  # fmt: skip
+    return figure
+
+
+def precision_recall(curves: Sequence[ClassCurves], colours: Mapping[str, str]) -> go.Figure:
+    """One-vs-rest precision-recall curves."""
+    named = {c.name: c.precision_recall for c in curves}
+    return _curves(named, colours, "found (recall)", "right when said (precision)")
+
+
+def history(epochs: Sequence[Mapping[str, float]]) -> go.Figure:
+    """Training and validation loss by epoch; the kept epoch is marked."""
+    x = [entry["epoch"] for entry in epochs]
+    best = min(epochs, key=lambda entry: entry["val_loss"])
+    figure = go.Figure()
+    for key, colour, name in (
+        ("train_loss", MUTED, "training"),
+        ("val_loss", ACCENT, "validation"),
+    ):
+        y = [entry[key] for entry in epochs]
+        figure.add_scatter(
+            x=x, y=y, mode="lines+markers", line={"color": colour, "width": 2}, name=name,
+            hovertemplate=f"{name} loss %{{y:.3f}} after epoch %{{x}}<extra></extra>",
+        )  # fmt: skip
+    _direct_labels(figure, {"training": MUTED, "validation": ACCENT})
+    figure.add_scatter(
+        x=[best["epoch"]], y=[best["val_loss"]], mode="markers", hoverinfo="skip",
+        marker={"size": 16, "symbol": "circle-open", "color": ACCENT, "line": {"width": 2}},
+    )  # fmt: skip
+    _lay_out(figure, x="epoch", y="loss", height=280)
+    figure.update_xaxes(dtick=max(1, len(x) // 8))
+    figure.update_yaxes(rangemode="tozero")
+    figure.update_layout(margin={"r": 84})
+    return figure
+
+
+def picture(values: NDArray[np.floating], scale: str, low: float, high: float) -> str:
+    """A (h, w) array as a PNG data URI, coloured by a plotly colour scale from `low` to `high`."""
+    table = np.array(
+        [
+            [int(channel) for channel in colour[4:-1].split(",")]
+            for colour in sample_colorscale(scale.capitalize(), np.linspace(0, 1, 256).tolist())
+        ],
+        dtype=np.uint8,
+    )
+    level = np.clip((values - low) / (high - low), 0, 1)
+    buffer = io.BytesIO()
+    picture = Image.fromarray(np.rint(255 * level).astype(np.uint8)).convert("P")
+    picture.putpalette(table.tobytes())
+    picture.save(buffer, "PNG")
+    return png_uri(buffer.getvalue())
+
+
+def png_uri(png: bytes) -> str:
+    """PNG bytes as a data URI."""
+    return "data:image/png;base64," + base64.b64encode(png).decode()
+
+
+def _curves(
+    named: Mapping[str, Curve | None], colours: Mapping[str, str], x: str, y: str
+) -> go.Figure:
+    figure = go.Figure()
+    for name, curve in named.items():
+        if curve is None:
+            continue
+        keep = _thinned(len(curve.x))
+        figure.add_scatter(
+            x=curve.x[keep],
+            y=curve.y[keep],
+            mode="lines",
+            line={"color": colours[name], "width": 2},
+            name=name,
+            customdata=curve.thresholds[keep],
+            hovertemplate=f"{name}: {y} %{{y:.1%}}, {x} %{{x:.1%}}, from probability "
+            "%{customdata:.2f}<extra></extra>",
+        )
+    _lay_out(figure, x=x, y=y, height=340)
+    figure.update_xaxes(range=[-0.01, 1.01], tickformat=".0%")
+    figure.update_yaxes(range=[-0.01, 1.02], tickformat=".0%")
+    return figure
+
+
+def _lines(
+    lines: Mapping[str, tuple[NDArray[np.floating], NDArray[np.floating]]],
+    colours: Mapping[str, str],
+    *,
+    x: str,
+    y: str,
+    hover: str,
+) -> go.Figure:
+    figure = go.Figure()
+    for name, (across, up) in lines.items():
+        figure.add_scatter(
+            x=across, y=up, mode="lines", line={"color": colours[name], "width": 2}, name=name,
+            hovertemplate=f"{name}: {hover}<extra></extra>",
+        )  # fmt: skip
+    _lay_out(figure, x=x, y=y, height=300)
+    return figure
+
+
+def _direct_labels(figure: go.Figure, colours: Mapping[str, str]) -> None:
+    """Name each line at its right end instead of in a legend."""
+    for trace in figure.data:
+        figure.add_annotation(
+            x=trace.x[-1], y=trace.y[-1], text=trace.name, font={"color": colours[trace.name]},
+            showarrow=False, xanchor="left", xshift=8,
+        )  # fmt: skip
+
+
+def _thinned(n: int) -> NDArray[np.int64]:
+    if n <= _MOST_POINTS:
+        return np.arange(n)
+    return np.unique(np.linspace(0, n - 1, _MOST_POINTS).astype(np.int64))
+
+
+def _lay_out(figure: go.Figure, *, height: int, x: str = "", y: str = "") -> None:
+    axes: dict[str, Any] = {"zeroline": False, "fixedrange": True, "automargin": True}
+    figure.update_layout(LAYOUT, height=height)
+    figure.update_xaxes(title={"text": x, "font": {"size": 13}}, **axes)
+    figure.update_yaxes(title={"text": y, "font": {"size": 13}}, **axes)

@@ -1,0 +1,312 @@
+"""Data: what the images are, and what they would give away without looking at the brain."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from dash import Input, Output, callback, html
+from dash.development.base_component import Component
+
+from brainmri.averages import Averages
+from brainmri.errors import InputError
+from brainmri.index import ImageIndex
+from dashboard import data, figures
+from dashboard.components import (
+    SPLIT_WORDS,
+    card,
+    choice,
+    command,
+    controls,
+    empty,
+    faults,
+    graph,
+    legend,
+    page,
+    percent,
+    section,
+    state_id,
+    table,
+)
+from dashboard.theme import COLOUR_SCALES, class_colours
+
+PAGE = "data"
+_LEAD = (
+    "What the images are: how many of each class, how large, how bright, and what they average to."
+)
+_CONTRAST_RANGE = 0.3
+
+
+def layout(scale: str | None = None, split: str | None = None, **_query: str) -> Component:
+    """The page in the state that the URL gives."""
+    try:
+        index, averages = data.image_index(), data.average_images()
+    except InputError as error:
+        return page(
+            "Data", _LEAD, faults("The image index cannot be shown", [("Fault", str(error))])
+        )
+    if index is None:
+        return page(
+            "Data",
+            _LEAD,
+            empty(
+                "There is no image index yet",
+                "Index a folder of images, then reload this page:",
+                command("python -m brainmri index DATA"),
+            ),
+        )
+    colours = class_colours(index.classes, index.negative_class)
+    return page(
+        "Data",
+        _LEAD,
+        _balance(index, colours),
+        _averages(index, averages, scale, split),
+        _sizes(index, colours),
+        _brightness(index, averages, colours),
+        faults("These files could not be read and are left out", data.unreadable_files()),
+    )
+
+
+@callback(
+    Output("average-images", "children"),
+    Input(state_id(PAGE, "scale"), "value"),
+    Input(state_id(PAGE, "split"), "value"),
+    prevent_initial_call=True,
+)
+def show_averages(scale: str, split: str) -> Any:
+    """Another colour scale or split was chosen."""
+    index, averages = data.image_index(), data.average_images()
+    if index is None or averages is None:
+        return empty("The image index is gone", "Run `python -m brainmri index DATA` again.")
+    return _average_rows(index, averages, scale, split)
+
+
+def _balance(index: ImageIndex, colours: Mapping[str, str]) -> Component:
+    balance = data.class_balance(index)
+    words = "; ".join(
+        f"{SPLIT_WORDS.get(split, split)} 1 : {ratio:.2f}" for split, ratio in balance.ratio.items()
+    )
+    worst = max(balance.ratio.values(), default=None)
+    if worst is None:
+        title = "Some class has no images in a split"
+    elif worst < 1.5:
+        title = f"The classes are nearly balanced: the largest has {worst:.2f} times the smallest"
+    else:
+        title = f"The classes are unbalanced: the largest has {worst:.2f} times the smallest"
+    rows = [
+        [
+            SPLIT_WORDS.get(split, split),
+            *(_with_share(of[name], sum(of.values())) for name in index.classes),
+            f"{sum(of.values()):,}",
+            f"{balance.ratio[split]:.2f}" if split in balance.ratio else "–",
+        ]
+        for split, of in balance.counts.items()
+    ]
+    first = next(iter(balance.counts))
+    return section(
+        title,
+        html.Div(
+            [
+                card(
+                    graph(
+                        figures.class_balance(balance.counts, colours),
+                        says=f"Bars of images per class: {balance.counts}",
+                    )
+                ),
+                card(
+                    table(
+                        ["Split", *index.classes, "Images (n)", "Largest : smallest"],
+                        rows,
+                        caption="Images per split and class",
+                    ),
+                    html.P(
+                        "Counts of all images, not estimates, so they have no interval.",
+                        className="note",
+                    ),
+                ),
+            ],
+            className="columns",
+        ),
+        note=f"{balance.total:,} images. Imbalance (smallest : largest): {words}. Solid bars: "
+        f"{SPLIT_WORDS.get(first, first)}; pale bars: the other split.",
+    )
+
+
+def _with_share(count: int, total: int) -> Component:
+    share = html.Small(percent(count / total) if total else "–", className="interval")
+    return html.Span([f"{count:,}", share], className="estimate")
+
+
+def _averages(
+    index: ImageIndex, averages: Averages | None, scale: str | None, split: str | None
+) -> Component:
+    if averages is None:
+        return section("Average images", empty("No averages yet", "Run the index command again."))
+    splits = sorted({s for s, _ in averages.groups}, key=["train", "test", "all"].index)
+    usable_scale = scale if scale in COLOUR_SCALES else COLOUR_SCALES[0]
+    usable_split = split if split in splits else splits[0]
+    return section(
+        "The average image of each class already differs",
+        controls(
+            choice(
+                PAGE,
+                "split",
+                "Images",
+                {s: SPLIT_WORDS[s].capitalize() for s in splits},
+                usable_split,
+            ),
+            choice(
+                PAGE, "scale", "Colours", {s: s.capitalize() for s in COLOUR_SCALES}, usable_scale
+            ),
+        ),
+        html.Div(_average_rows(index, averages, usable_scale, usable_split), id="average-images"),
+        note="Every image counts, shrunk to 128 × 128. Below, the average of each tumour class minus "
+        f"that of {index.negative_class}: brighter there, or darker.",
+    )
+
+
+def _average_rows(index: ImageIndex, averages: Averages, scale: str, split: str) -> Component:
+    place = {group: i for i, group in enumerate(averages.groups)}
+    present = [name for name in index.classes if (split, name) in place]
+    top = max((float(averages.means[place[split, name]].max()) for name in present), default=1.0)
+    means = [
+        _picture(
+            figures.picture(averages.means[place[split, name]], scale, 0, top),
+            name,
+            f"average of {averages.counts[place[split, name]]:,} images",
+        )
+        for name in present
+    ]
+    contrasts: list[Component] = []
+    if index.negative_class in present:
+        for name in present:
+            if name == index.negative_class:
+                continue
+            difference = averages.contrast(split, name, index.negative_class)
+            largest = np.unravel_index(np.abs(difference).argmax(), difference.shape)
+            contrasts.append(
+                _picture(
+                    figures.picture(difference, scale, -_CONTRAST_RANGE, _CONTRAST_RANGE),
+                    f"{name} − {index.negative_class}",
+                    f"largest difference {difference[largest]:+.2f}".replace("-", "−"),
+                )
+            )
+    return html.Div(
+        [
+            html.Div(means, className="pictures"),
+            _scale_bar(scale, "0 (black)", f"{top:.2f} (grey level)"),
+            html.Div(contrasts, className="pictures"),
+            _scale_bar(scale, f"−{_CONTRAST_RANGE} darker", f"+{_CONTRAST_RANGE} brighter")
+            if contrasts
+            else html.Div(),
+        ]
+    )
+
+
+def _picture(uri: str, name: str, detail: str) -> Component:
+    return html.Figure(
+        [
+            html.Img(src=uri, alt=f"{name}: {detail}", width=256, height=256),
+            html.Figcaption([html.Strong(name), html.Small(detail)]),
+        ],
+        className="average",
+    )
+
+
+def _scale_bar(scale: str, low: str, high: str) -> Component:
+    ramp = figures.picture(np.linspace(0, 1, 256)[None], scale, 0, 1)
+    return html.Div(
+        [html.Span(low), html.Img(src=ramp, alt="", className="ramp"), html.Span(high)],
+        className="scale-bar",
+    )
+
+
+def _sizes(index: ImageIndex, colours: Mapping[str, str]) -> Component:
+    sizes, modes = data.image_sizes(index), data.image_modes(index)
+    name, of = sizes[0]
+    negative = of.get(index.negative_class, 0)
+    tumours = sum(of.values()) - negative
+    all_negative = int((index.rows["label"] == index.negative_class).sum())
+    all_tumours = len(index.rows) - all_negative
+    title = (
+        f"Size gives the class away: {percent(tumours / all_tumours, 0)} of tumour images are {name}, "
+        f"{percent(negative / all_negative, 0)} of {index.negative_class} ones"
+        if all_negative
+        and all_tumours
+        and abs(tumours / all_tumours - negative / all_negative) > 0.3
+        else f"Most images are {name}"
+    )
+    return section(
+        title,
+        legend(colours),
+        html.Div(
+            [
+                card(
+                    graph(
+                        figures.stacked_shares(sizes, colours),
+                        says="Images by size: "
+                        + "; ".join(f"{n} {sum(c.values())}" for n, c in sizes),
+                    ),
+                    title="Width × height in pixels",
+                ),
+                card(
+                    graph(
+                        figures.stacked_shares(modes, colours),
+                        says="Images by mode: "
+                        + "; ".join(f"{n} {sum(c.values())}" for n, c in modes),
+                    ),
+                    title="Pixel format (L is grey, RGB is colour)",
+                ),
+            ],
+            className="columns",
+        ),
+        note=f"n = {len(index.rows):,} images. A model that learns such signs learns nothing about brains.",
+    )
+
+
+def _brightness(
+    index: ImageIndex, averages: Averages | None, colours: Mapping[str, str]
+) -> Component:
+    values = data.brightness(index)
+    middle = {name: float(np.median(v)) for name, v in values.items()}
+    darkest, brightest = min(middle, key=middle.__getitem__), max(middle, key=middle.__getitem__)
+    cards = [
+        card(
+            graph(
+                figures.histograms(values, colours, title="mean grey level of an image"),
+                says="Brightness per class, medians: "
+                + "; ".join(f"{name} {m:.2f}" for name, m in middle.items()),
+            ),
+            title="Brightness of images",
+        )
+    ]
+    if averages is not None:
+        cards.append(
+            card(
+                graph(
+                    figures.densities(_class_densities(index, averages), colours),
+                    says="Share of pixels at each grey level per class",
+                ),
+                title="Pixel density: share of pixels at each grey level",
+            )
+        )
+    return section(
+        f"{brightest.capitalize()} images are brightest and {darkest} images darkest: medians "
+        f"{middle[brightest]:.2f} and {middle[darkest]:.2f}",
+        legend(colours),
+        html.Div(cards, className="columns"),
+        note=f"n = {len(index.rows):,} images, training and test together.",
+    )
+
+
+def _class_densities(index: ImageIndex, averages: Averages) -> dict[str, Any]:
+    """Pixel densities per class, its splits weighted by their images."""
+    result = {}
+    for name in index.classes:
+        rows = [i for i, (_, label) in enumerate(averages.groups) if label == name]
+        if rows:
+            result[name] = np.average(
+                averages.densities[rows], axis=0, weights=averages.counts[rows]
+            )
+    return result

@@ -1,0 +1,376 @@
+"""Evaluate: one run on one split, down to the images behind each mistake."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+
+from dash import ALL, Input, Output, State, callback, ctx, dcc, html, no_update
+from dash.development.base_component import Component
+
+from brainmri.evaluation import Report
+from dashboard import data, figures
+from dashboard.components import (
+    SPLIT_WORDS,
+    card,
+    choice,
+    colours_of,
+    controls,
+    counted,
+    empty,
+    estimate_cell,
+    faults,
+    graph,
+    interval,
+    legend,
+    no_runs,
+    page,
+    percent,
+    probability_bars,
+    run_picker,
+    section,
+    state_id,
+    table,
+)
+
+PAGE = "evaluate"
+MOST_IMAGES = 24
+_SEPARATOR = "~"
+
+
+def layout(
+    run: str | None = None,
+    split: str | None = None,
+    show: str | None = None,
+    cell: str | None = None,
+    **_query: str,
+) -> Component:
+    """The page in the state that the URL gives."""
+    shown, broken = data.list_runs()
+    problems = faults("These runs cannot be shown", [(b.name, b.fault) for b in broken])
+    view = data.find_run(run)
+    if view is None:
+        return page("Evaluate", "One run in depth.", no_runs(), problems)
+    missing = (
+        empty(f"There is no run “{run}”", f"Showing {view.name} instead.")
+        if run is not None and run != view.name
+        else html.Div()
+    )
+    split, show = _usable(view, split, show)
+    return page(
+        "Evaluate",
+        "One run in depth: what it confuses, how sure it is, and the images behind each mistake.",
+        missing,
+        controls(
+            run_picker(PAGE, shown, view.name),
+            choice(PAGE, "split", "Images", {"test": "Test", "val": "Validation"}, split),
+            choice(PAGE, "show", "Matrix shows", {"counts": "Counts", "share": "Row share"}, show),
+        ),
+        dcc.Store(id={"page": PAGE, "kept": "cell"}, data=cell),
+        html.Div(_content(view, split, show), id="evaluate-content"),
+        html.Div(_images(view, split, cell), id="evaluate-images", **{"aria-live": "polite"}),
+        html.Div(_below(view, split), id="evaluate-below"),
+        problems,
+    )
+
+
+@callback(
+    Output("evaluate-content", "children"),
+    Output("evaluate-below", "children"),
+    Output("evaluate-images", "children", allow_duplicate=True),
+    Input(state_id(PAGE, "run"), "value"),
+    Input(state_id(PAGE, "split"), "value"),
+    Input(state_id(PAGE, "show"), "value"),
+    State({"page": PAGE, "kept": "cell"}, "data"),
+    prevent_initial_call=True,
+)
+def show_run(run: str, split: str, show: str, cell: str | None) -> tuple[Any, Any, Any]:
+    """Another run, split or matrix was chosen."""
+    view = data.find_run(run)
+    if view is None:
+        return no_runs(), html.Div(), html.Div()
+    return _content(view, split, show), _below(view, split), _images(view, split, cell)
+
+
+@callback(
+    Output("evaluate-images", "children"),
+    Output({"page": PAGE, "kept": "cell"}, "data"),
+    Input({"cell": ALL}, "n_clicks"),
+    State(state_id(PAGE, "run"), "value"),
+    State(state_id(PAGE, "split"), "value"),
+    prevent_initial_call=True,
+)
+def show_cell(clicks: list[int | None], run: str, split: str) -> tuple[Any, Any]:
+    """A cell of the matrix was clicked."""
+    view = data.find_run(run)
+    if view is None or not any(clicks) or not isinstance(ctx.triggered_id, dict):
+        return no_update, no_update
+    cell = str(ctx.triggered_id["cell"])
+    return _images(view, split, cell), cell
+
+
+def _usable(view: data.RunView, split: str | None, show: str | None) -> tuple[str, str]:
+    usable_split = split if split in ("test", "val") else next(iter(view.splits), "test")
+    return usable_split, show if show in ("counts", "share") else "counts"
+
+
+def _content(view: data.RunView, split: str, show: str) -> Component:
+    report = data.report(view, split)
+    if not report.n:
+        return empty(
+            f"{view.name} has no labelled {SPLIT_WORDS[split]} images",
+            "Choose other images above, or score labelled ones with `python -m brainmri predict`.",
+        )
+    return html.Div(
+        [
+            section(
+                _confusion_title(report),
+                html.Div(
+                    [card(_matrix(report, show)), card(_in_words(report), title="In words")],
+                    className="columns matrix-columns",
+                ),
+                note="Rows are what the image shows, columns what the model said. Choose a cell to see "
+                "its images.",
+            ),
+            section(
+                "Per class",
+                table(
+                    ["Class", "Precision (right when said)", "Recall (found)", "F1", "Images (n)"],
+                    [
+                        [
+                            c.name,
+                            estimate_cell(c.precision),
+                            estimate_cell(c.recall),
+                            estimate_cell(c.f1),
+                            f"{c.support:,}",
+                        ]
+                        for c in report.per_class
+                    ]
+                    + [
+                        [
+                            "weighted",
+                            estimate_cell(report.precision),
+                            estimate_cell(report.recall),
+                            estimate_cell(report.f1),
+                            f"{report.n:,}",
+                        ]
+                    ],
+                    caption=f"Precision, recall and F1 per class of {report.run}",
+                ),
+                note="Under each figure its 95 % interval.",
+            ),
+        ]
+    )
+
+
+def _below(view: data.RunView, split: str) -> Component:
+    report = data.report(view, split)
+    if not report.n:
+        return html.Div()
+    curves = data.curves(view, split)
+    colours = colours_of(view)
+    areas = "; ".join(
+        f"{c.name} {percent(c.area.value)} ({interval(c.area)})"
+        for c in curves
+        if c.area.value is not None
+    )
+    return html.Div(
+        [
+            section(
+                "How well the probabilities separate each class from the rest",
+                legend(colours),
+                html.Div(
+                    [
+                        card(
+                            graph(figures.roc(curves, colours), says=f"ROC curves. Areas: {areas}"),
+                            title="ROC, one class against the rest",
+                        ),
+                        card(
+                            graph(
+                                figures.precision_recall(curves, colours),
+                                says="Precision-recall curves, one class against the rest",
+                            ),
+                            title="Precision and recall, one class against the rest",
+                        ),
+                    ],
+                    className="columns",
+                ),
+                table(
+                    ["Class", "Area under ROC", "Average precision", "Images (n)"],
+                    [
+                        [
+                            c.name,
+                            estimate_cell(c.area),
+                            estimate_cell(c.average_precision),
+                            f"{report.n:,}",
+                        ]
+                        for c in curves
+                    ],
+                    caption="Areas under the curves",
+                ),
+            ),
+            _history(view),
+        ]
+    )
+
+
+def _history(view: data.RunView) -> Component:
+    if view.run is None:
+        return section("Training", html.P("This run's predictions come from another tool."))
+    run = view.run
+    facts = (
+        f"{run.architecture}, split {run.protocol}, seed {run.seed}, "
+        f"{run.images.get('train', 0):,} training and {run.images.get('val', 0):,} validation images, "
+        f"made {run.created.replace('T', ' ')[:16]} UTC, model {run.model_sha256[:12]}."
+    )
+    if not run.history:
+        return section(
+            "Training", html.P("This model has no epochs: it is fitted in one step."), note=facts
+        )
+    best = min(run.history, key=lambda entry: entry["val_loss"])
+    return section(
+        f"Epoch {best['epoch']:.0f} of {len(run.history)} was kept: it has the lowest validation loss",
+        card(
+            graph(
+                figures.history(run.history),
+                says="Loss by epoch: "
+                + "; ".join(
+                    f"epoch {e['epoch']:.0f} training {e['train_loss']:.3f}, validation {e['val_loss']:.3f}"
+                    for e in run.history
+                ),
+            )
+        ),
+        note=facts,
+    )
+
+
+def _matrix(report: Report, show: str) -> Component:
+    """The confusion matrix as a table of buttons, so that it works with keyboard and screen reader."""
+    rows = []
+    for i, truth in enumerate(report.classes):
+        total = int(report.matrix[i].sum())
+        cells = []
+        for j, said in enumerate(report.classes):
+            count = int(report.matrix[i, j])
+            share = count / total if total else 0.0
+            kind = "right" if i == j else "missed" if j == report.negative else "wrong"
+            text = f"{count:,}" if show == "counts" else percent(share) if total else "–"
+            cells.append(
+                html.Td(
+                    html.Button(
+                        text,
+                        id={"cell": f"{truth}{_SEPARATOR}{said}"},
+                        className=f"matrix-cell {kind}" + ("" if count else " none"),
+                        style={"--share": f"{share:.3f}"},
+                        disabled=count == 0,
+                        **{"aria-label": f"{count} images of {truth} called {said}; show them"},
+                    )
+                )
+            )
+        rows.append(
+            html.Tr([html.Th(truth, scope="row"), *cells, html.Td(f"{total:,}", className="total")])
+        )
+    return html.Div(
+        html.Table(
+            [
+                html.Caption("Confusion matrix", className="visually-hidden"),
+                html.Thead(
+                    [
+                        html.Tr(
+                            [
+                                html.Th("shows", className="corner"),
+                                html.Th("the model said", colSpan=len(report.classes)),
+                                html.Th("n", className="totals"),
+                            ]
+                        ),
+                        html.Tr(
+                            [
+                                html.Th(""),
+                                *(html.Th(c, scope="col") for c in report.classes),
+                                html.Th(""),
+                            ]
+                        ),
+                    ]
+                ),
+                html.Tbody(rows),
+            ],
+            className="matrix",
+        ),
+        className="scroll",
+    )
+
+
+def _confusion_title(report: Report) -> str:
+    if not report.confusions:
+        return f"All {report.n:,} images were named right"
+    first = report.confusions[0]
+    return (
+        f"{first.truth.capitalize()} is most often mistaken for {first.answer}: "
+        f"{first.count:,} of {first.support:,}"
+    )
+
+
+def _in_words(report: Report) -> Component:
+    lines = [
+        html.Li([html.Strong("Missed tumours: "), counted(report.missed)]),
+        html.Li([html.Strong("False alarms: "), counted(report.false_alarms)]),
+        html.Li([html.Strong("All right answers: "), counted(report.accuracy)]),
+    ]
+    lines += [
+        html.Li(
+            f"{c.truth} called {c.answer}: {c.count:,} of {c.support:,} ({percent(c.count / c.support)})"
+        )
+        for c in report.confusions[:5]
+    ]
+    if report.seen is not None:
+        lines.append(
+            html.Li(f"{report.seen:,} of {report.n:,} images have a near-copy in training.")
+        )
+    if report.unlabelled:
+        lines.append(html.Li(f"{report.unlabelled:,} images without a label are left out."))
+    return html.Ul(lines, className="plain-list")
+
+
+def _images(view: data.RunView, split: str, cell: str | None) -> Component:
+    truth, _, said = (cell or "").partition(_SEPARATOR)
+    classes = view.predictions.classes
+    if truth not in classes or said not in classes:
+        return html.Div()
+    count, shown = data.cell_images(view, split, truth, said, MOST_IMAGES)
+    if not count:
+        return section(
+            f"No {truth} was called {said}",
+            html.P(f"{view.name} made no such answer on the {SPLIT_WORDS[split]} images."),
+        )
+    here = data.images_folder() is not None
+    note = "The surest answers first." if count > 1 else None
+    if not here:
+        note = "Start the dashboard with --data FOLDER to see the pictures. " + (note or "")
+    return section(
+        f"{count:,} {'image' if count == 1 else 'images'} of {truth} called {said}"
+        + (f"; the {len(shown)} surest" if count > len(shown) else ""),
+        html.Div([_tile(scored, here, colours_of(view)) for scored in shown], className="tiles"),
+        note=note,
+    )
+
+
+def _tile(scored: data.Scored, here: bool, colours: dict[str, str]) -> Component:
+    picture = (
+        html.Img(src=f"/image/{quote(scored.path)}", alt=f"{scored.label} image", loading="lazy")
+        if here
+        else html.Div("no picture here", className="no-picture")
+    )
+    seen = html.Small("has a near-copy in training", className="seen") if scored.seen else None
+    return html.Figure(
+        [
+            picture,
+            html.Figcaption(
+                [
+                    html.Span(scored.path or "unnamed", className="path"),
+                    seen,
+                    probability_bars(scored.probabilities, colours),
+                ]
+            ),
+        ],
+        className="tile",
+    )

@@ -1,0 +1,235 @@
+"""Overview: how good the best run is, what it misses, how the runs compare."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dash_ag_grid as dag
+from dash import html
+from dash.development.base_component import Component
+
+from brainmri.evaluation import Report
+from dashboard import data, figures
+from dashboard.components import (
+    SPLIT_WORDS,
+    counted,
+    faults,
+    graph,
+    interval,
+    no_runs,
+    page,
+    percent,
+    section,
+    statistic,
+)
+
+RADIOLOGISTS = 0.87
+RADIOLOGISTS_TEXT = "radiologists 87 % (N = 154, Munir et al. 2021)"
+
+_MEANINGS = {
+    "Missed tumours": "Images with a tumour that the model called free of one. The costly mistake: "
+    "nobody looks again. (1 minus sensitivity.)",
+    "False alarms": "Images without a tumour that the model called a tumour. A radiologist looks once "
+    "more. (1 minus specificity.)",
+    "“No tumour” answers that are right": "When the model says there is no tumour, how often that is "
+    "so: the precision of the no-tumour class, the reference project's headline.",
+    "Accuracy": "All answers that name the right class, of all images.",
+    "Weighted precision, recall, F1": "The same per class, then averaged with each class counting by "
+    "its number of images, as the reference project reported them. F1 is the harmonic mean of "
+    "precision (right when said) and recall (found when there).",
+    "Tumour sensitivity": "Images with a tumour that were called any kind of tumour, of all with one.",
+    "Specificity": "Images without a tumour that were called so, of all without one.",
+    "95 % interval": "If the test were repeated on new images of the same kind, about 95 of 100 such "
+    "intervals would hold the true value. Short intervals need many images. Near-copies are drawn "
+    "together, so they do not make an interval look shorter than it is.",
+    "Seen in training": "Test images with a near-copy (mirrored ones included) among the images that "
+    "shaped the model. Right answers on those show memory as much as skill.",
+}
+
+
+# The style sheet's variables, so that light and dark need no second theme.
+_GRID_THEME = (
+    "themeQuartz.withParams({backgroundColor: 'var(--surface)', foregroundColor: 'var(--ink)', "
+    "headerBackgroundColor: 'var(--sunk)', borderColor: 'var(--line)', "
+    "accentColor: 'var(--accent)', rowHoverColor: 'var(--accent-soft)', fontFamily: 'inherit', "
+    "fontSize: 14, spacing: 7})"
+)
+
+
+def layout(**_query: str) -> Component:
+    """The page; it has no state of its own."""
+    shown, broken = data.list_runs()
+    problems = faults("These runs cannot be shown", [(run.name, run.fault) for run in broken])
+    best = data.best_run(shown)
+    if best is None:
+        return page(
+            "Overview", "How good are the models, and can you believe it?", no_runs(), problems
+        )
+    reports = [data.report(view, view.splits[0]) for view in shown if view.splits]
+    report = next(r for r in reports if r.run == best.name)
+    return page(
+        "Overview",
+        _best_sentence(report),
+        html.Div(
+            [
+                statistic(
+                    "Missed tumours", f"{report.missed.k:,} of {report.missed.n:,}", report.missed,
+                    f"{percent(report.missed.value)} of the images with a tumour were called free of one.",
+                )
+                if report.missed.value is not None
+                else statistic("Missed tumours", "–", report.missed, "No image has a tumour."),
+                statistic(
+                    "False alarms",
+                    "–" if report.false_alarms.value is None
+                    else f"{report.false_alarms.k:,} of {report.false_alarms.n:,}",
+                    report.false_alarms,
+                    f"{percent(report.false_alarms.value)} of the images without a tumour were called "
+                    "a tumour.",
+                ),
+                statistic(
+                    "“No tumour” answers that are right",
+                    percent(report.negative_precision.value), report.negative_precision,
+                    "How far a “no tumour” answer can be trusted.",
+                ),
+                statistic(
+                    "Accuracy", percent(report.accuracy.value), report.accuracy,
+                    "Answers that name the right class.",
+                ),
+            ],
+            className="statistics",
+        ),
+        _seen_note(report),
+        section(
+            _comparison_title(reports),
+            graph(
+                figures.intervals(
+                    [(r.run, r.accuracy) for r in _ranked(reports)],
+                    reference=RADIOLOGISTS,
+                    reference_text=RADIOLOGISTS_TEXT,
+                ),
+                says="Accuracy of each run with its 95 % interval: "
+                + "; ".join(
+                    f"{r.run} {percent(r.accuracy.value)} ({interval(r.accuracy)})"
+                    for r in _ranked(reports)
+                ),
+            ),
+            note="The line is the accuracy of radiologists in a published study of other images: "
+            "something to compare with, not a match won or lost.",
+        ),
+        section("All runs", _leaderboard(reports), note="Click a column's head to sort by it."),
+        problems,
+        section(
+            "What each figure means",
+            html.Dl(
+                [part for term, meaning in _MEANINGS.items()
+                 for part in (html.Dt(term), html.Dd(meaning))],
+                className="glossary",
+            ),
+        ),
+    )  # fmt: skip
+
+
+def _best_sentence(report: Report) -> str:
+    chosen = "chosen on validation images, " if report.split == "test" else ""
+    if not report.n:
+        return f"{report.run} has no labelled images to judge it by."
+    return (
+        f"The best run, {chosen}is {report.run}: on {report.n:,} {SPLIT_WORDS[report.split]} images "
+        f"it is right in {percent(report.accuracy.value)} ({interval(report.accuracy)}) and misses "
+        f"{counted(report.missed)} tumours."
+    )
+
+
+def _seen_note(report: Report) -> Component:
+    if not report.seen:
+        return html.Div()
+    share = percent(report.seen / report.n, 0)
+    return html.P(
+        [
+            html.Strong(
+                f"{report.seen:,} of these {report.n:,} images ({share}) have a near-copy "
+            ),
+            "among the images that shaped the model, mirrored copies included. The figures above say "
+            "how well it remembers as much as how well it sees.",
+        ],
+        className="caution",
+        role="note",
+    )
+
+
+def _ranked(reports: list[Report]) -> list[Report]:
+    return sorted(reports, key=lambda report: -(report.accuracy.value or 0))
+
+
+def _comparison_title(reports: list[Report]) -> str:
+    judged = [r for r in reports if r.accuracy.low is not None]
+    above = [r.run for r in judged if (r.accuracy.low or 0) > RADIOLOGISTS]
+    if not above:
+        return "No run's accuracy is clearly above 87 %"
+    if len(above) == 1:
+        return f"{above[0]} is clearly above 87 % accuracy"
+    return f"{len(above)} of {len(judged)} runs are clearly above 87 % accuracy"
+
+
+def _leaderboard(reports: list[Report]) -> Component:
+    estimates = {
+        "accuracy": "Accuracy",
+        "precision": "Weighted precision",
+        "recall": "Weighted recall",
+        "f1": "Weighted F1",
+        "sensitivity": "Tumour sensitivity",
+        "specificity": "Specificity",
+    }
+    rows: list[dict[str, Any]] = []
+    for report in _ranked(reports):
+        row: dict[str, Any] = {
+            "run": report.run,
+            "images": f"{report.n:,} {SPLIT_WORDS[report.split]}",
+            "missed": report.missed.k,
+            "missed_text": counted(report.missed),
+            "seen": "not recorded" if report.seen is None else f"{report.seen:,} of {report.n:,}",
+        }
+        for key in estimates:
+            estimate = getattr(report, key)
+            row[key] = estimate.value
+            row[f"{key}_text"] = f"{percent(estimate.value)} ({interval(estimate)})"
+        rows.append(row)
+    columns: list[dict[str, Any]] = [
+        {"field": "run", "headerName": "Run", "pinned": "left", "minWidth": 200},
+        {"field": "images", "headerName": "Images (n)", "minWidth": 110},
+        {
+            "field": "missed",
+            "headerName": "Missed tumours",
+            "valueFormatter": {"function": "params.data.missed_text"},
+            "minWidth": 190,
+            "type": "rightAligned",
+        },
+        *(
+            {
+                "field": key,
+                "headerName": name,
+                "valueFormatter": {"function": f"params.data.{key}_text"},
+                "minWidth": 196,
+                "type": "rightAligned",
+            }
+            for key, name in estimates.items()
+        ),
+        {
+            "field": "seen",
+            "headerName": "Seen in training",
+            "minWidth": 150,
+            "type": "rightAligned",
+        },
+    ]
+    return dag.AgGrid(
+        id="leaderboard",
+        rowData=rows,
+        columnDefs=columns,
+        defaultColDef={"sortable": True, "resizable": True, "suppressMovable": True, "flex": 1},
+        dashGridOptions={
+            "domLayout": "autoHeight",
+            "enableCellTextSelection": True,
+            "theme": {"function": _GRID_THEME},
+        },
+        style={"height": None},
+    )

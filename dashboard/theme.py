@@ -1,0 +1,46 @@
+"""Colours of the classes and the look of every figure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+NEGATIVE_COLOUR = "#2f8f5b"
+CLASS_COLOURS = ("#3f7fc1", "#d4622f", "#a35bb0", "#b58a12", "#1496a0", "#c44e73", "#6f7d3c")
+"""Distinct for the common forms of colour blindness; 3:1 or better on white and on the dark ground."""
+
+ACCENT = "#3f7fc1"
+MUTED = "#8a919c"
+
+COLOUR_SCALES = ("viridis", "cividis", "magma")
+"""Colour-blind-safe scales with even steps of lightness."""
+
+FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Liberation Sans', sans-serif"
+
+LAYOUT: dict[str, Any] = {
+    "paper_bgcolor": "rgba(0,0,0,0)",
+    "plot_bgcolor": "rgba(0,0,0,0)",
+    # Text and grid colours are set by the style sheet, so that switching to dark needs no redraw.
+    "font": {"family": FONT, "size": 13, "color": MUTED},
+    "margin": {"l": 56, "r": 16, "t": 12, "b": 48},
+    "hoverlabel": {"font": {"family": FONT, "size": 13}},
+    "showlegend": False,
+    "dragmode": False,
+    "barcornerradius": 3,
+    "modebar": {"remove": ["select", "lasso"]},
+}
+
+GRAPH_CONFIG: dict[str, Any] = {
+    "displaylogo": False,
+    "showSendToCloud": False,
+    "displayModeBar": False,
+    "responsive": True,
+}
+
+
+def class_colours(classes: list[str], negative: str | None) -> dict[str, str]:
+    """One colour per class name, the same on every page."""
+    tumours = [name for name in classes if name != negative]
+    colours = {name: CLASS_COLOURS[i % len(CLASS_COLOURS)] for i, name in enumerate(tumours)}
+    if negative is not None:
+        colours[negative] = NEGATIVE_COLOUR
+    return colours
