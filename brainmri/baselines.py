@@ -39,7 +39,7 @@ def mean_brightness(
         numpy_helper.from_array(np.array([1, 2, 3], dtype=np.int64), "axes"),
         numpy_helper.from_array(np.array([1], dtype=np.int64), "last"),
         numpy_helper.from_array(centres.astype(np.float32)[None], "centres"),
-        numpy_helper.from_array(np.float32(-0.5 / variance), "scale"),
+        numpy_helper.from_array(np.array(-0.5 / variance, dtype=np.float32), "scale"),
     ]
     graph = helper.make_graph(
         nodes,

@@ -50,7 +50,8 @@ def _index(options: argparse.Namespace) -> int:
         f"Indexed {len(rows):,} images in {len(report.index.classes)} classes: {report.read_again:,} "
         f"read, {report.unchanged:,} unchanged."
     )
-    for (split, label), count in rows.groupby(["split", "label"], dropna=False).size().items():
+    counts = rows.groupby(["split", "label"], dropna=False).size().reset_index(name="count")
+    for split, label, count in counts.itertuples(index=False, name=None):
         print(f"  {split if isinstance(split, str) else 'no split':8} {label:14} {count:7,}")
     clusters = rows["cluster"].nunique()
     print(f"  {clusters:,} clusters of near-duplicates (mirrored copies counted as copies)")

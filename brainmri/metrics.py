@@ -161,11 +161,11 @@ def f1(matrix: Ints, resampled: Floats, c: int) -> Estimate:
 
 def weighted(matrix: Ints, resampled: Floats) -> dict[str, Estimate]:
     """Support-weighted precision, recall and F1; intervals from `resampled_matrices`."""
-    value, drawn, n = weighted_averages(matrix), weighted_averages(resampled), int(matrix.sum())
-    return {
-        name: _bootstrap(float(value[i]), drawn[:, i], n)
-        for i, name in enumerate(("precision", "recall", "f1"))
-    }
+    names, n = ("precision", "recall", "f1"), int(matrix.sum())
+    if n == 0:
+        return dict.fromkeys(names, Estimate(None, None, None, 0, reason="no images"))
+    value, drawn = weighted_averages(matrix), weighted_averages(resampled)
+    return {name: _bootstrap(float(value[i]), drawn[:, i], n) for i, name in enumerate(names)}
 
 
 def roc_curve(positive: NDArray[np.bool_], score: NDArray[np.floating]) -> Curve:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -108,15 +109,12 @@ def read(path: Path, *, classes: list[str] | None = None) -> Predictions:
             f"There are no predictions {path}; run `python -m brainmri predict` first."
         )
     try:
-        if path.is_dir():
-            table = _read_parts(path)
-        else:
-            table = pq.read_table(path, page_checksum_verification=True)
-    except (OSError, pa.ArrowException) as error:
+        table = _read_parts(path) if path.is_dir() else _read_file(path)
+        return from_table(table, str(path), classes=classes)
+    except (OSError, UnicodeDecodeError, pa.ArrowException) as error:
         raise InputError(
             f"{path} is cut off or damaged ({_first_line(error)}); write the predictions again."
         ) from None
-    return from_table(table, str(path), classes=classes)
 
 
 def from_table(table: pa.Table, name: str, *, classes: list[str] | None = None) -> Predictions:
@@ -144,15 +142,14 @@ def from_table(table: pa.Table, name: str, *, classes: list[str] | None = None) 
     if table.num_rows == 0:
         raise InputError(f"{name} has no rows; score some images first.")
     y_prob = _probabilities(table, wanted, name)
-    label = table["label"].to_pandas().astype(object)
-    known = label.notna()
-    codes = pd.Categorical(label, categories=wanted).codes.astype(np.int64)
-    strange = sorted(set(label[known]) - set(wanted))
+    label = _labels(table, name)
+    strange = sorted(set(label.dropna()) - set(wanted))
     if strange:
         raise InputError(
             f'{name} has the label "{strange[0]}", which is none of its classes '
             f"({', '.join(wanted)})."
         )
+    codes = pd.Categorical(label, categories=wanted).codes.astype(np.int64)
     n = table.num_rows
     return Predictions(
         paths=_strings(table, "path", n, ""),
@@ -160,12 +157,21 @@ def from_table(table: pa.Table, name: str, *, classes: list[str] | None = None) 
         y_true=codes,
         y_prob=y_prob,
         classes=wanted,
-        seen=_optional(table, "seen"),
+        seen=_optional(table, "seen", False),
         negative_class=about.get("brainmri.negative_class"),
         model_sha256=about.get("brainmri.model_sha256", ""),
         run=about.get("brainmri.run", ""),
-        ood_score=_optional(table, "ood_score"),
+        ood_score=_optional(table, "ood_score", np.nan),
     )
+
+
+def _labels(table: pa.Table, name: str) -> pd.Series[str]:
+    try:
+        # Whole numbers too: a tool that numbers its classes has prob_0, prob_1, ...
+        return table["label"].cast(pa.string()).to_pandas().astype(object)
+    except pa.ArrowException:
+        raise InputError(f"{name} has the column label of type {table['label'].type}; labels are "
+                         "text.") from None  # fmt: skip
 
 
 def _probabilities(table: pa.Table, classes: list[str], name: str) -> NDArray[np.float32]:
@@ -176,11 +182,11 @@ def _probabilities(table: pa.Table, classes: list[str], name: str) -> NDArray[np
             raise InputError(f"{name} has the column {PREFIX}{class_name} of type {column.type}; "
                              "probabilities are numbers.")  # fmt: skip
         y_prob[:, k] = column.to_numpy(zero_copy_only=False)
-    bad = ~np.isfinite(y_prob).all(axis=1)
+    bad = np.asarray(~np.isfinite(y_prob).all(axis=1))
     if bad.any():
         raise InputError(f"{name} has a probability that is missing or not a number in row "
                          f"{_row(bad)}; {bad.sum():,} rows are affected.")  # fmt: skip
-    outside = ((y_prob < 0) | (y_prob > 1)).any(axis=1)
+    outside = np.asarray(((y_prob < 0) | (y_prob > 1)).any(axis=1))
     if outside.any():
         raise InputError(f"{name} has a probability outside 0 to 1 in row {_row(outside)}; "
                          f"{outside.sum():,} rows are affected.")  # fmt: skip
@@ -203,18 +209,21 @@ def _strings(table: pa.Table, column: str, n: int, absent: str) -> NDArray[np.ob
     return values.where(values.notna(), absent).to_numpy()
 
 
-def _optional(table: pa.Table, column: str) -> NDArray[np.generic] | None:
+def _optional(table: pa.Table, column: str, absent: bool | float) -> NDArray[Any] | None:
     if column not in table.column_names or table[column].null_count == table.num_rows:
         return None
-    filled = table[column].fill_null(False if column == "seen" else np.nan)
-    return filled.to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
+    return table[column].fill_null(absent).to_numpy(zero_copy_only=False)
+
+
+def _read_file(path: Path) -> pa.Table:
+    return pq.read_table(path, page_checksum_verification=True)
 
 
 def _read_parts(folder: Path) -> pa.Table:
     parts = sorted(folder.glob("*.parquet"))
     if not parts:
         raise InputError(f"{folder} holds no Parquet part files; write the predictions again.")
-    tables = [pq.read_table(part, page_checksum_verification=True) for part in parts]
+    tables = [_read_file(part) for part in parts]
     about = tables[0].schema.metadata
     return pa.concat_tables(tables, promote_options="permissive").replace_schema_metadata(about)
 

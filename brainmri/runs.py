@@ -18,6 +18,21 @@ MODEL_FILE = "model.onnx"
 PREDICTIONS_FILE = "predictions.parquet"
 CHECKPOINT_FILE = "checkpoint.pt"
 BEST_FILE = "best.pt"
+_KINDS: dict[str, type] = {
+    "architecture": str,
+    "classes": list,
+    "negative_class": str,
+    "protocol": str,
+    "index_sha256": str,
+    "seed": int,
+    "configuration": dict,
+    "preprocessing": dict,
+    "history": list,
+    "images": dict,
+    "model_sha256": str,
+    "versions": dict,
+    "created": str,
+}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _RESERVED = {"dataset", "corrections"}
 
@@ -129,6 +144,9 @@ def load(models: Path, name: str) -> Run:
     if missing or strange:
         raise InputError(f"{path} {'lacks' if missing else 'has the unknown field'} "
                          f"{', '.join(missing or strange)}; train the run again.")  # fmt: skip
+    wrong = sorted(name for name, kind in _KINDS.items() if not isinstance(values[name], kind))
+    if wrong:
+        raise InputError(f"{path} has no usable value for {', '.join(wrong)}; train the run again.")
     if values["negative_class"] not in values["classes"]:
         raise InputError(f"{path} names a negative class that is none of its classes.")
     return Run(**{**values, "name": name})

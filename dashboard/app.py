@@ -14,6 +14,7 @@ from flask import Flask, Response, abort, request
 from flask_compress import Compress
 
 from dashboard import data
+from dashboard.components import aria
 from dashboard.pages import dataset, evaluate, not_found_404, overview, predict
 from dashboard.theme import ACCENT, FONT
 
@@ -27,10 +28,8 @@ _PAGES = (
 )
 _ASSETS = Path(__file__).resolve().parent.parent / "assets"
 
-server = Flask("dashboard")
 app = Dash(
     "dashboard",
-    server=server,
     use_pages=True,
     pages_folder="",
     assets_folder=str(_ASSETS),
@@ -48,19 +47,20 @@ app = Dash(
 <body>{%app_entry%}<footer>{%config%}{%scripts%}{%renderer%}</footer></body>
 </html>""",
 )
+server: Flask = app.server
 dmc.pre_render_color_scheme()
 Compress(server)
 server.config["MAX_CONTENT_LENGTH"] = _MAX_REQUEST_BYTES
 
 for _title, _path, _layout in _PAGES:
-    dash.register_page(
+    dash.register_page(  # type: ignore[no-untyped-call]
         f"dashboard.pages.{_title.lower()}",
         path=_path,
         title=f"{_title} · {NAME}",
         name=_title,
         layout=_layout,
     )
-dash.register_page(
+dash.register_page(  # type: ignore[no-untyped-call]
     "dashboard.pages.not_found_404", title=f"Not found · {NAME}", layout=not_found_404.layout
 )
 
@@ -81,7 +81,7 @@ def _frame() -> dmc.MantineProvider:
                                 for title, path, _ in _PAGES
                             ],
                             className="nav",
-                            **{"aria-label": "Pages"},
+                            **aria(label="Pages"),
                         ),
                         dmc.ColorSchemeToggle(
                             id="colour-scheme",
@@ -90,7 +90,7 @@ def _frame() -> dmc.MantineProvider:
                             variant="subtle",
                             size="lg",
                             color="gray",
-                            **{"aria-label": "Switch between light and dark"},
+                            **aria(label="Switch between light and dark"),
                         ),
                     ],
                     className="bar-inner",

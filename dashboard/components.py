@@ -19,6 +19,11 @@ Children = Any
 SPLIT_WORDS = {"train": "training", "val": "validation", "test": "test", "all": "all"}
 
 
+def aria(**names: str) -> dict[str, Any]:
+    """`aria(label="x")` as the keyword argument aria-label="x", which is no Python name."""
+    return {f"aria-{name}": text for name, text in names.items()}
+
+
 def percent(value: float | None, digits: int = 1) -> str:
     """0.951 as "95.1 %"."""
     return "–" if value is None else f"{100 * value:.{digits}f} %"
@@ -110,7 +115,7 @@ def graph(figure: go.Figure, *, says: str) -> Component:
         dcc.Graph(figure=figure, config=GRAPH_CONFIG, style={"height": height}),
         className="figure",
         role="img",
-        **{"aria-label": says},
+        **aria(label=says),
     )
 
 
@@ -122,7 +127,7 @@ def legend(colours: Mapping[str, str]) -> Component:
             for name, colour in colours.items()
         ],
         className="legend",
-        **{"aria-label": "Colours of the classes"},
+        **aria(label="Colours of the classes"),
     )
 
 
@@ -178,7 +183,7 @@ def probability_bars(probabilities: Mapping[str, float], colours: Mapping[str, s
             for name, p in ordered
         ],
         className="bars",
-        **{"aria-label": "Class probabilities"},
+        **aria(label="Class probabilities"),
     )
 
 
@@ -249,7 +254,7 @@ def choice(
                 id=state_id(page_name, key),
                 data=[{"value": v, "label": text} for v, text in options.items()],
                 value=value if value in options else next(iter(options)),
-                **{"aria-label": label},
+                **aria(label=label),
             ),
         ],
         className="picker",

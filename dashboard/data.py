@@ -287,11 +287,11 @@ def _split_order(split: str) -> int:
 def _by_class(
     table: ImageIndex, value: pd.Series[str], order: list[str]
 ) -> list[tuple[str, dict[str, int]]]:
-    counts = pd.crosstab(value, table.rows["label"])
+    counts = Counter(zip(value, table.rows["label"], strict=True))
     return [
-        (name, {label: int(counts.at[name, label]) for label in table.classes})
-        for name in order
-        if name in counts.index
+        (name, {label: counts[name, label] for label in table.classes})
+        for name in dict.fromkeys(order)
+        if any(counts[name, label] for label in table.classes)
     ]
 
 

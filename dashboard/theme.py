@@ -29,7 +29,7 @@ LAYOUT: dict[str, Any] = {
     "modebar": {"remove": ["select", "lasso"]},
 }
 
-GRAPH_CONFIG: dict[str, Any] = {
+GRAPH_CONFIG: Any = {
     "displaylogo": False,
     "showSendToCloud": False,
     "displayModeBar": False,

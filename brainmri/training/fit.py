@@ -16,9 +16,10 @@ from tqdm import tqdm
 
 from brainmri.errors import InputError, Interrupted
 from brainmri.files import write_atomically
+from brainmri.runs import BEST_FILE
 from brainmri.training.pixels import PixelStore
 
-MICRO_BATCH = 16
+MICRO_BATCH = 8
 """Images that pass through the network at once; gradients add up to the full batch. This keeps the
 activations of a 256-pixel batch of 32 below half a gigabyte."""
 
@@ -97,11 +98,11 @@ def fit(
         InputError: nothing to resume, or the checkpoint is of another configuration.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    network.to(device, memory_format=torch.channels_last)
+    network.to(device).to(memory_format=torch.channels_last)
     optimiser = _optimiser(network, options)
     steps = options.epochs * -(-len(train.rows) // options.batch)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
-    best = checkpoint.with_name("best.pt")
+    best = checkpoint.with_name(BEST_FILE)
     identity = {**fingerprint, "options": asdict(options), "seed": seed}
     history: list[dict[str, float]] = []
     if resume:
@@ -122,27 +123,26 @@ def fit(
                 network, store, train, options, seed + epoch, augment, optimiser, schedule, bar
             )
             judged = evaluate(network, store, val, options.precision)
-            history.append(
-                {
-                    "epoch": epoch + 1,
-                    "train_loss": fitted[0],
-                    "train_accuracy": fitted[1],
-                    "val_loss": judged[0],
-                    "val_accuracy": judged[1],
-                    "seconds": round(time.perf_counter() - start, 1),
-                }
-            )
+            entry = {
+                "epoch": epoch + 1,
+                "train_loss": fitted[0],
+                "train_accuracy": fitted[1],
+                "val_loss": judged[0],
+                "val_accuracy": judged[1],
+                "seconds": round(time.perf_counter() - start, 1),
+            }
             bar.set_postfix(loss=f"{judged[0]:.3f}", accuracy=f"{judged[1]:.1%}")
-            if _best_epoch(history) == epoch:
-                write_atomically(best, lambda to: torch.save(network.state_dict(), to))
+            if _best_epoch([*history, entry]) == epoch:
+                _save(best, network.state_dict())
             state = {
                 "identity": identity,
-                "history": history,
+                "history": [*history, entry],
                 "network": network.state_dict(),
                 "optimiser": optimiser.state_dict(),
                 "schedule": schedule.state_dict(),
             }
-            write_atomically(checkpoint, lambda to: torch.save(state, to))
+            _save(checkpoint, state)
+            history.append(entry)  # Only now is the epoch kept.
     except KeyboardInterrupt:
         if not history:
             raise Interrupted("Stopped in the first epoch; nothing was kept.") from None
@@ -153,6 +153,7 @@ def fit(
     finally:
         bar.close()
     network.load_state_dict(torch.load(best, weights_only=True, map_location=device))
+    network.zero_grad(set_to_none=True)  # As large as the weights, and of no use any more.
     network.to("cpu").eval()
     return Fitted(network, history)
 
@@ -222,16 +223,34 @@ def _chunks(order: NDArray[np.int64], size: int) -> list[NDArray[np.int64]]:
     return [order[i : i + size] for i in range(0, len(order), size)]
 
 
+def _save(path: Path, state: dict[str, Any]) -> None:
+    def write(to: Path) -> None:
+        with to.open("wb") as file:
+            try:
+                torch.save(state, file)
+            except RuntimeError as error:
+                # torch hides what the file said (no space left, say) behind an error of its own.
+                if isinstance(error.__context__, OSError):
+                    raise error.__context__ from None
+                raise
+
+    write_atomically(path, write)
+
+
 def _optimiser(network: nn.Module, options: FitOptions) -> torch.optim.Optimizer:
     penalised = [p for name, p in network.named_parameters() if name == "hidden.weight"]
     others = [p for name, p in network.named_parameters() if name != "hidden.weight"]
     # Adam's weight_decay adds c * w to the gradient: the gradient of a penalty c / 2 * w ** 2.
-    groups = [{"params": others}, {"params": penalised, "weight_decay": 2 * options.l2}]
+    groups: list[dict[str, Any]] = [
+        {"params": others},
+        {"params": penalised, "weight_decay": 2 * options.l2},
+    ]
     return torch.optim.Adam(groups, lr=options.learning_rate)
 
 
 def _best_epoch(history: list[dict[str, float]]) -> int:
-    return int(np.argmin([entry["val_loss"] for entry in history]))
+    losses = np.array([entry["val_loss"] for entry in history])
+    return int(np.argmin(np.where(np.isnan(losses), np.inf, losses)))
 
 
 def _out_of_patience(history: list[dict[str, float]], patience: int) -> bool:
@@ -245,15 +264,18 @@ def _restore(
     optimiser: torch.optim.Optimizer,
     schedule: torch.optim.lr_scheduler.LRScheduler,
 ) -> list[dict[str, float]]:
-    if not checkpoint.is_file():
-        raise InputError(
-            f"There is nothing to resume: {checkpoint} does not exist; leave --resume out."
-        )
+    for file in (checkpoint, checkpoint.with_name(BEST_FILE)):
+        if not file.is_file():
+            raise InputError(
+                f"There is nothing to resume: {file} does not exist; leave --resume out."
+            )
     try:
-        state = torch.load(checkpoint, weights_only=True)
+        state = torch.load(checkpoint, weights_only=True, map_location="cpu")
+        made_with: dict[str, Any] = state["identity"]
     except Exception as error:  # torch raises many types on a damaged file.
-        raise InputError(f"{checkpoint} is damaged ({error}); leave --resume out.") from None
-    different = sorted(k for k in identity if state["identity"].get(k) != identity[k])
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{checkpoint} is damaged ({reason}); leave --resume out.") from None
+    different = sorted(k for k in identity if made_with.get(k) != identity[k])
     if different:
         raise InputError(
             f"{checkpoint} was made with another {', '.join(different)}; give the same options as "

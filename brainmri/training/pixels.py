@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from brainmri.errors import InputError
 from brainmri.files import write_atomically
-from brainmri.images import decode
+from brainmri.images import ImageError, decode
 from brainmri.index import ImageIndex
 from brainmri.preprocessing import Preprocessing
 
@@ -88,4 +88,8 @@ def _square(data: Path, preprocessing: Preprocessing, job: tuple[str, int]) -> N
         raise InputError(
             f"{file} is gone or has changed since it was indexed; run `python -m brainmri index` again."
         )
-    return preprocessing.square(decode(file).pixels)
+    try:
+        return preprocessing.square(decode(file).pixels)
+    except ImageError as error:
+        # Named here, and as a type that comes back whole from a worker process.
+        raise InputError(f"{file} cannot be read any more: {error}") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -11,12 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import pandas as pd
 from numpy.typing import NDArray
 
 import brainmri
-from brainmri import baselines, index, runs, splits
+from brainmri import index, runs, splits
 from brainmri.errors import InputError
 from brainmri.files import sha256, write_atomically
 from brainmri.preprocessing import Preprocessing
@@ -105,6 +105,8 @@ def train(
                      "index_sha256": sha256(index_path)})
     )  # fmt: skip
     folder = models / name
+    staged = folder / f".{runs.MODEL_FILE}.new"
+    write_atomically(staged, lambda to: to.write_bytes(exported))
     run = runs.Run(
         name=name,
         architecture=model,
@@ -117,17 +119,19 @@ def train(
         preprocessing=preprocessing.to_json(),
         history=history,
         images={p: len(r) for p, r in rows.items()},
-        model_sha256="",
+        model_sha256=sha256(staged),
         versions=_versions(libraries),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     # From here on the folder is being replaced; without run.json it does not count as a run.
     (folder / runs.RUN_FILE).unlink(missing_ok=True)
-    (folder / runs.PREDICTIONS_FILE).unlink(missing_ok=True)
-    write_atomically(folder / runs.MODEL_FILE, lambda to: onnx.save(exported, str(to)))
-    run = runs.Run(**{**asdict(run), "model_sha256": sha256(folder / runs.MODEL_FILE)})
+    old_predictions = folder / runs.PREDICTIONS_FILE
+    if old_predictions.is_dir():  # Part files, written by a cluster.
+        shutil.rmtree(old_predictions)
+    old_predictions.unlink(missing_ok=True)
+    staged.replace(folder / runs.MODEL_FILE)
     runs.save(models, run)
-    for leftover in (runs.CHECKPOINT_FILE, "best.pt"):
+    for leftover in (runs.CHECKPOINT_FILE, runs.BEST_FILE):
         (folder / leftover).unlink(missing_ok=True)
     return run
 
@@ -147,23 +151,25 @@ class _Job:
     fingerprint: dict[str, Any]
 
 
-_Result = tuple[onnx.ModelProto, list[dict[str, float]], dict[str, Any], list[str]]
+_Result = tuple[bytes, list[dict[str, float]], dict[str, Any], list[str]]
 
 
 def _fit_brightness(job: _Job) -> _Result:
+    from brainmri import baselines
+
     rows = job.rows["train"]
     # In pieces, so that memory does not grow with the set.
     means = [job.store.read(piece.tolist()).mean(axis=(1, 2)) / 255
              for piece in np.array_split(rows, len(rows) // 256 + 1) if len(piece)]  # fmt: skip
     exported = baselines.mean_brightness(np.concatenate(means), job.y_true[rows], job.k)
-    return exported, [], {}, ["numpy", "onnx", "pillow"]
+    return exported.SerializeToString(), [], {}, ["numpy", "onnx", "pillow"]
 
 
 def _fit_network(job: _Job) -> _Result:
     # Imported here: the baseline above runs without torch.
     import torch
 
-    from brainmri.training import export, fit, networks, transforms
+    from brainmri.training import fit, networks
 
     recipe = RECIPES[job.model]
     options = fit.FitOptions(
@@ -178,6 +184,8 @@ def _fit_network(job: _Job) -> _Result:
     network = networks.ReferenceCNN(job.k, job.store.size_px, recipe.dropout)
     augment: Callable[[torch.Tensor], torch.Tensor] | None = None
     if recipe.augmented:
+        from brainmri.training import transforms
+
         augment = transforms.augmentation()
     fitted = fit.fit(
         network,
@@ -192,14 +200,17 @@ def _fit_network(job: _Job) -> _Result:
         resume=job.resume,
         quiet=job.quiet,
     )
-    exported = export.with_int8_dense(export.to_onnx(fitted.network, job.store.size_px))
+    # Only now: the exporter and what it imports take 200 MB, which training needs before.
+    from brainmri.training import export
+
+    exported = export.to_onnx(fitted.network, job.store.size_px)
     configuration = {
         **asdict(options),
         "dropout": list(recipe.dropout),
         "augmented": recipe.augmented,
     }
     return (
-        exported,
+        exported.SerializeToString(),
         fitted.history,
         configuration,
         ["torch", "torchvision", "numpy", "onnx", "pillow"],

@@ -12,6 +12,7 @@ from brainmri.evaluation import Report
 from dashboard import data, figures
 from dashboard.components import (
     SPLIT_WORDS,
+    aria,
     card,
     choice,
     colours_of,
@@ -68,7 +69,7 @@ def layout(
         ),
         dcc.Store(id={"page": PAGE, "kept": "cell"}, data=cell),
         html.Div(_content(view, split, show), id="evaluate-content"),
-        html.Div(_images(view, split, cell), id="evaluate-images", **{"aria-live": "polite"}),
+        html.Div(_images(view, split, cell), id="evaluate-images", **aria(live="polite")),
         html.Div(_below(view, split), id="evaluate-below"),
         problems,
     )
@@ -263,7 +264,7 @@ def _matrix(report: Report, show: str) -> Component:
                         className=f"matrix-cell {kind}" + ("" if count else " none"),
                         style={"--share": f"{share:.3f}"},
                         disabled=count == 0,
-                        **{"aria-label": f"{count} images of {truth} called {said}; show them"},
+                        **aria(label=f"{count} images of {truth} called {said}; show them"),
                     )
                 )
             )
@@ -356,7 +357,7 @@ def _images(view: data.RunView, split: str, cell: str | None) -> Component:
 
 def _tile(scored: data.Scored, here: bool, colours: dict[str, str]) -> Component:
     picture = (
-        html.Img(src=f"/image/{quote(scored.path)}", alt=f"{scored.label} image", loading="lazy")
+        html.Img(src=f"/image/{quote(scored.path)}", alt=f"{scored.label} image")
         if here
         else html.Div("no picture here", className="no-picture")
     )

@@ -14,6 +14,7 @@ from brainmri.errors import InputError
 from dashboard import data, figures
 from dashboard.components import (
     SPLIT_WORDS,
+    aria,
     card,
     counted,
     empty,
@@ -81,7 +82,7 @@ def layout(run: str | None = None, **_query: str) -> Component:
                                     ],
                                     id={"example": i},
                                     className="example",
-                                    **{"aria-label": f"Try a synthetic {label} slice"},
+                                    **aria(label=f"Try a synthetic {label} slice"),
                                 )
                                 for i, (label, _) in enumerate(data.EXAMPLES)
                             ],
@@ -99,7 +100,7 @@ def layout(run: str | None = None, **_query: str) -> Component:
                     empty("No image yet", "The answer appears here."),
                     id="predict-answer",
                     className="predict-out",
-                    **{"aria-live": "polite"},
+                    **aria(live="polite"),
                 ),
             ],
             className="predict",
@@ -114,8 +115,10 @@ clientside_callback(
     f"""(contents) => {{
         if (!contents) return [dash_clientside.no_update, dash_clientside.no_update];
         const bytes = (contents.length - contents.indexOf(",")) * 3 / 4;
-        if (bytes > {MAX_BYTES}) return [null, Math.round(bytes / 1e6)];
-        return [contents, null];
+        // The time makes the same file dropped twice two questions.
+        const at = Date.now();
+        if (bytes > {MAX_BYTES}) return [null, {{megabytes: Math.round(bytes / 1e6), at}}];
+        return [{{contents, at}}, null];
     }}""",
     Output("uploaded", "data"),
     Output("refused", "data"),
@@ -135,7 +138,10 @@ clientside_callback(
     prevent_initial_call=True,
 )
 def show_answer(
-    uploaded: str | None, refused: int | None, clicks: list[int | None], run: str
+    uploaded: dict[str, Any] | None,
+    refused: dict[str, Any] | None,
+    clicks: list[int | None],
+    run: str,
 ) -> tuple[Any, Any]:
     """An image was dropped, or an example chosen."""
     cause = ctx.triggered_id
@@ -146,11 +152,11 @@ def show_answer(
         return _answer(run, png, f"synthetic {label} slice"), no_update
     if cause == "refused" and refused:
         return _refusal(
-            f"The file has {refused} MB; at most 20 MB are read. Scale it down first."
+            f"The file has {refused['megabytes']} MB; at most 20 MB are read. Scale it down first."
         ), None
     if cause == "uploaded" and uploaded:
         try:
-            upload = base64.b64decode(uploaded.partition(",")[2], validate=True)
+            upload = base64.b64decode(uploaded["contents"].partition(",")[2], validate=True)
         except binascii.Error:
             return _refusal("The upload arrived damaged; drop the file again."), None
         return _answer(run, upload, "your image"), None
