@@ -109,10 +109,9 @@ def report(
     y_true, y_pred = predictions.y_true[rows], predictions.y_pred[rows]
     k, c = len(predictions.classes), predictions.classes.index(negative)
     matrix = metrics.confusion_matrix(y_true, y_pred, k)
+    drawn = np.zeros((0, k, k))
     if rows.any():
         drawn = metrics.resampled_matrices(y_true, y_pred, k, groups[rows])
-    else:
-        drawn = np.zeros((0, k, k))
     average = metrics.weighted(matrix, drawn)
     return Report(
         run=run,

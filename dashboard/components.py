@@ -25,22 +25,27 @@ def aria(**names: str) -> dict[str, Any]:
 
 
 def percent(value: float | None, digits: int = 1) -> str:
-    """0.951 as "95.1 %"."""
-    return "–" if value is None else f"{100 * value:.{digits}f} %"
+    """0.951 as "95.1 %", with a space that does not break."""
+    return "–" if value is None else f"{100 * value:.{digits}f}\u00a0%"
 
 
 def interval(estimate: Estimate) -> str:
     """The 95 % interval as "93.8–96.1 %", or why there is none."""
     if estimate.low is None or estimate.high is None:
         return estimate.reason or "no interval"
-    return f"{100 * estimate.low:.1f}–{100 * estimate.high:.1f} %"
+    return f"{100 * estimate.low:.1f}–{100 * estimate.high:.1f}\u00a0%"
 
 
-def counted(estimate: Estimate) -> str:
-    """A proportion as "3 of 906 (0.1–1.0 %)"."""
+def counted(estimate: Estimate, what: str = "") -> str:
+    """A proportion as "3 of 906 tumours (0.1–1.0 %)"."""
     if estimate.value is None:
         return estimate.reason or "none"
-    return f"{estimate.k:,} of {estimate.n:,} ({interval(estimate)})"
+    return f"{k_of_n(estimate)}{' ' + what if what else ''} ({interval(estimate)})"
+
+
+def k_of_n(estimate: Estimate) -> str:
+    """A proportion as "3 of 906"."""
+    return "–" if estimate.value is None else f"{estimate.k:,} of {estimate.n:,}"
 
 
 def state_id(page: str, key: str) -> dict[str, str]:
@@ -72,8 +77,8 @@ def missed_line() -> Component:
     return html.P(
         [
             html.Strong("This assists; it does not diagnose. "),
-            f"The best run, {best.name}, misses {counted(report.missed)} of the tumour images of its "
-            f"{SPLIT_WORDS[report.split]} set.",
+            f"The best run, {best.name}, misses {counted(report.missed, 'tumours')} among its "
+            f"{SPLIT_WORDS[report.split]} images.",
         ],
         className="missed-line",
         role="note",

@@ -261,7 +261,7 @@ def _optimiser(network: nn.Module, options: FitOptions) -> torch.optim.Optimizer
         {"params": others},
         {"params": penalised, "weight_decay": 2 * options.l2},
     ]
-    return torch.optim.Adam(groups, lr=options.learning_rate)
+    return torch.optim.Adam(groups, lr=options.learning_rate, fused=True)
 
 
 def _best_epoch(history: list[dict[str, float]]) -> int:

@@ -6,10 +6,8 @@ import hashlib
 import json
 import os
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +19,7 @@ from brainmri.files import write_atomically
 from brainmri.images import ImageError, decode
 from brainmri.index import ImageIndex
 from brainmri.preprocessing import Preprocessing
+from brainmri.processes import spawned
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,7 @@ def _fill(
     workers = min(os.cpu_count() or 1, max(1, len(jobs) // 64))
     with (
         to.open("wb") as file,
-        ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool,
+        spawned(workers) as pool,
         tqdm(total=len(jobs), unit="image", desc="Decoding", disable=quiet) as bar,
     ):
         for square in pool.map(work, jobs, chunksize=32):

@@ -12,8 +12,8 @@ from torchvision.transforms import v2
 def augmentation() -> Callable[[Tensor], Tensor]:
     """Small changes of pose and exposure that leave the diagnosis as it is.
 
-    Mirroring (the data holds mirrored copies of its own images), rotation by up to 10 degrees,
-    shift by up to 5 % and zoom by up to 10 %, brightness and contrast by up to 15 %.
+    Mirroring (the data holds mirrored copies of its own images), rotation by up to 5 degrees,
+    shift by up to 3 % and zoom by up to 5 %, brightness and contrast by up to 10 %.
 
     Returns:
         A function from uint8 (n, 1, s, s) to the same, drawing anew for every image.
@@ -22,12 +22,12 @@ def augmentation() -> Callable[[Tensor], Tensor]:
         [
             v2.RandomHorizontalFlip(0.5),
             v2.RandomAffine(
-                degrees=10,
-                translate=(0.05, 0.05),
-                scale=(0.9, 1.1),
+                degrees=5,
+                translate=(0.03, 0.03),
+                scale=(0.95, 1.05),
                 interpolation=v2.InterpolationMode.BILINEAR,
             ),
-            v2.ColorJitter(brightness=0.15, contrast=0.15),
+            v2.ColorJitter(brightness=0.1, contrast=0.1),
         ]
     )
 

@@ -8,7 +8,7 @@ from urllib.parse import quote
 from dash import ALL, Input, Output, State, callback, ctx, dcc, html, no_update
 from dash.development.base_component import Component
 
-from brainmri.evaluation import Report
+from brainmri.evaluation import ClassCurves, Report
 from dashboard import data, figures
 from dashboard.components import (
     SPLIT_WORDS,
@@ -178,7 +178,7 @@ def _below(view: data.RunView, split: str) -> Component:
     return html.Div(
         [
             section(
-                "How well the probabilities separate each class from the rest",
+                _curves_title(curves),
                 legend(colours),
                 html.Div(
                     [
@@ -213,6 +213,14 @@ def _below(view: data.RunView, split: str) -> Component:
             _history(view),
         ]
     )
+
+
+def _curves_title(curves: list[ClassCurves]) -> str:
+    areas = {c.name: c.area.value for c in curves if c.area.value is not None}
+    if not areas:
+        return "How well the probabilities separate each class from the rest"
+    worst = min(areas, key=areas.__getitem__)
+    return f"{worst.capitalize()} is hardest to tell from the rest: area {percent(areas[worst])}"
 
 
 def _history(view: data.RunView) -> Component:

@@ -16,6 +16,7 @@ from dashboard.components import (
     faults,
     graph,
     interval,
+    k_of_n,
     no_runs,
     page,
     percent,
@@ -73,26 +74,28 @@ def layout(**_query: str) -> Component:
         html.Div(
             [
                 statistic(
-                    "Missed tumours", f"{report.missed.k:,} of {report.missed.n:,}", report.missed,
+                    "Missed tumours",
+                    k_of_n(report.missed),
+                    report.missed,
                     f"{percent(report.missed.value)} of the images with a tumour were called free of one.",
-                )
-                if report.missed.value is not None
-                else statistic("Missed tumours", "–", report.missed, "No image has a tumour."),
+                ),
                 statistic(
                     "False alarms",
-                    "–" if report.false_alarms.value is None
-                    else f"{report.false_alarms.k:,} of {report.false_alarms.n:,}",
+                    k_of_n(report.false_alarms),
                     report.false_alarms,
-                    f"{percent(report.false_alarms.value)} of the images without a tumour were called "
-                    "a tumour.",
+                    f"{percent(report.false_alarms.value)} of the images without a tumour were called a "
+                    "tumour.",
                 ),
                 statistic(
                     "“No tumour” answers that are right",
-                    percent(report.negative_precision.value), report.negative_precision,
+                    percent(report.negative_precision.value),
+                    report.negative_precision,
                     "How far a “no tumour” answer can be trusted.",
                 ),
                 statistic(
-                    "Accuracy", percent(report.accuracy.value), report.accuracy,
+                    "Accuracy",
+                    percent(report.accuracy.value),
+                    report.accuracy,
                     "Answers that name the right class.",
                 ),
             ],
@@ -134,9 +137,9 @@ def _best_sentence(report: Report) -> str:
     if not report.n:
         return f"{report.run} has no labelled images to judge it by."
     return (
-        f"The best run, {chosen}is {report.run}: on {report.n:,} {SPLIT_WORDS[report.split]} images "
-        f"it is right in {percent(report.accuracy.value)} ({interval(report.accuracy)}) and misses "
-        f"{counted(report.missed)} tumours."
+        f"The best run, {chosen}is {report.run}: it names the right class for "
+        f"{percent(report.accuracy.value)} of {report.n:,} {SPLIT_WORDS[report.split]} images "
+        f"({interval(report.accuracy)})."
     )
 
 

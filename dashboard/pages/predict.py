@@ -182,7 +182,8 @@ def _answer(run: str, upload: bytes, what: str) -> Component:
         report = data.report(view, view.splits[0])
         record = (
             f"On {report.n:,} {SPLIT_WORDS[report.split]} images of known class this model missed "
-            f"{counted(report.missed)} tumours and raised {counted(report.false_alarms)} false alarms."
+            f"{counted(report.missed, 'tumours')} and raised false alarms on "
+            f"{counted(report.false_alarms, 'images without one')}."
         )
     return card(
         html.Div(

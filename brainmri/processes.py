@@ -1,0 +1,32 @@
+"""Worker processes that leave Ctrl-C to the process that started them."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import get_context
+
+
+@contextmanager
+def spawned(workers: int) -> Iterator[ProcessPoolExecutor]:
+    """A pool of fresh processes; when the block is left early, work that has not begun is dropped.
+
+    A terminal sends Ctrl-C to the whole process group. A worker that it hits while it starts prints
+    a traceback, and one that it hits while it holds the queue hangs the pool, so workers ignore it.
+    """
+    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
+    try:
+        in_main = threading.current_thread() is threading.main_thread()
+        handler = signal.signal(signal.SIGINT, signal.SIG_IGN) if in_main else None
+        try:
+            for _ in range(workers):
+                pool.submit(int)  # Starts one process; it inherits what is ignored.
+        finally:
+            if handler is not None:
+                signal.signal(signal.SIGINT, handler)
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
