@@ -30,7 +30,6 @@ class Recipe:
     """How one of the reference project's networks is trained."""
 
     epochs: int
-    patience: int = 3
     l2: float = 0.0
     dropout: tuple[float, float, float] = (0.0, 0.0, 0.0)
     augmented: bool = False
@@ -39,10 +38,10 @@ class Recipe:
 RECIPES = {
     "cnn": Recipe(epochs=8),
     "cnn-regularised": Recipe(epochs=7, l2=0.01, dropout=(0.25, 0.25, 0.5)),
-    "cnn-augmented": Recipe(epochs=12, augmented=True, patience=6),
+    "cnn-augmented": Recipe(epochs=9, augmented=True),
 }
 MODELS = (MEAN_BRIGHTNESS, *RECIPES)
-_BATCH, _LEARNING_RATE = 32, 5e-4
+_PATIENCE, _BATCH, _LEARNING_RATE = 3, 32, 5e-4
 
 
 def train(
@@ -175,7 +174,7 @@ def _fit_network(job: _Job) -> _Result:
     recipe = RECIPES[job.model]
     options = fit.FitOptions(
         epochs=job.epochs or recipe.epochs,
-        patience=recipe.patience,
+        patience=_PATIENCE,
         batch=_BATCH,
         learning_rate=_LEARNING_RATE,
         l2=recipe.l2,
