@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from brainmri.errors import InputError
 from brainmri.features import THUMBNAIL_PX
 from brainmri.files import write_atomically
+from brainmri.images import grey_histogram
 
 Group = tuple[str, str]
 """(split, label)."""
@@ -39,22 +40,23 @@ class Averages:
 
 
 class AverageStream:
-    """Sums that images are added to one at a time; memory does not grow with their number."""
+    """Sums that images are added to piece by piece; memory does not grow with their number."""
 
     def __init__(self) -> None:
         self._sums: dict[Group, NDArray[np.uint64]] = {}
         self._histograms: dict[Group, NDArray[np.int64]] = {}
         self._counts: dict[Group, int] = {}
 
-    def add(self, group: Group, thumbnail: NDArray[np.uint8]) -> None:
-        """Add one uint8 (THUMBNAIL_PX, THUMBNAIL_PX) image to its group."""
+    def add(self, group: Group, thumbnails: NDArray[np.uint8]) -> None:
+        """Add one uint8 (THUMBNAIL_PX, THUMBNAIL_PX) image to its group, or (n, ...) of them."""
+        images = np.ascontiguousarray(thumbnails).reshape(-1, THUMBNAIL_PX, THUMBNAIL_PX)
         if group not in self._sums:
             self._sums[group] = np.zeros((THUMBNAIL_PX, THUMBNAIL_PX), dtype=np.uint64)
             self._histograms[group] = np.zeros(256, dtype=np.int64)
             self._counts[group] = 0
-        self._sums[group] += thumbnail
-        self._histograms[group] += np.bincount(thumbnail.ravel(), minlength=256)
-        self._counts[group] += 1
+        self._sums[group] += images.sum(axis=0, dtype=np.uint64)
+        self._histograms[group] += grey_histogram(images)
+        self._counts[group] += len(images)
 
     def result(self) -> Averages:
         """The averages of everything added so far."""

@@ -3,48 +3,52 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain, repeat
 from multiprocessing import get_context
-from pathlib import Path
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-import pandas as pd
-import pyarrow as pa
-import pyarrow.csv
-import pyarrow.parquet as pq
-from numpy.typing import NDArray
-from tqdm import tqdm
-
-from brainmri import averages, duplicates
-from brainmri.errors import InputError, OutputError
-from brainmri.features import FEATURES_VERSION, THUMBNAIL_PX, ImageFeatures, read_features
+from brainmri.classes import negative_class
+from brainmri.errors import InputError
 from brainmri.files import write_atomically
-from brainmri.images import SUFFIXES
+from brainmri.formats import SUFFIXES
+from brainmri.index_cache import IndexCache, NextCache, Row, read_thumbnails, write_thumbnails
+
+# numpy, pandas, pyarrow and scipy take as long to import as a thousand images to read. They are
+# imported in the functions that need them, so that `build` can start its worker processes first.
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+    from brainmri import averages
 
 SCHEMA_VERSION = 1
 SPLIT_FOLDERS = {"training": "train", "train": "train", "testing": "test", "test": "test"}
-NEGATIVE_NAMES = frozenset({"notumor", "notumour", "healthy", "normal", "negative", "none", "no"})
-"""Folder names (letters only, lower case) that are taken to mean "no tumour"."""
-
-_COLUMNS: dict[str, pa.DataType] = {
-    "path": pa.string(),
-    "split": pa.string(),
-    "label": pa.string(),
-    "file_sha256": pa.string(),
-    "pixel_sha256": pa.string(),
-    "phash": pa.binary(32),
-    "phash_mirrored": pa.binary(32),
-    "cluster": pa.int64(),
-    "width_px": pa.int32(),
-    "height_px": pa.int32(),
-    "mode": pa.string(),
-    "bytes": pa.int64(),
-    "mean_intensity": pa.float64(),
-    "std_intensity": pa.float64(),
+_COLUMNS = {
+    "path": "string",
+    "split": "string",
+    "label": "string",
+    "file_sha256": "string",
+    "pixel_sha256": "string",
+    "phash": "hash",
+    "phash_mirrored": "hash",
+    "cluster": "int64",
+    "width_px": "int32",
+    "height_px": "int32",
+    "mode": "string",
+    "bytes": "int64",
+    "mean_intensity": "float64",
+    "std_intensity": "float64",
 }
-_THUMBNAIL_BYTES = THUMBNAIL_PX**2
+_BATCH = 32
+"""Files that a process reads at a time: many enough to share one message, few enough to share it evenly."""
 
 
 @dataclass(frozen=True)
@@ -74,13 +78,16 @@ class IndexReport:
     without_metadata: int
 
 
-@dataclass(frozen=True)
-class _Found:
+class _Found(NamedTuple):
     path: str
     split: str | None
     label: str
     size_bytes: int
     mtime_ns: int
+
+
+_Piece = tuple[list[Row], list[tuple[str, str]]]
+"""Rows of some files, and (path, reason) of those that cannot be read."""
 
 
 def build(
@@ -116,40 +123,67 @@ def build(
             f"{data} holds one class only ({classes[0]}); a classifier needs images of at least two, "
             "each in a folder of its own."
         )
-    negative_class = _negative(classes, negative)
-    table = None if metadata is None else _read_metadata(metadata)
+    negative_name = negative_class(classes, negative)
+    if metadata is not None and not metadata.is_file():
+        raise InputError(f"There is no metadata file {metadata}.")
 
     folder = models / "dataset"
-    cache = _Cache(folder / ".cache")
-    rows: list[dict[str, object]] = []
-    unreadable: list[tuple[str, str]] = []
-    stream = averages.AverageStream()
-    with cache.rewritten() as fresh:
-        for file, features in _features(data, found, cache, processes, quiet):
-            if isinstance(features, str):
-                unreadable.append((file.path, features))
-                continue
-            row, thumbnail = features
-            rows.append({"path": file.path, "split": file.split, "label": file.label, **row})
-            stream.add((file.split or "all", file.label), thumbnail)
-            fresh.add(file, row, thumbnail)
-    if len({row["label"] for row in rows}) < 2:
+    cache = IndexCache(folder / ".cache")
+    same = {file.path for file in found if cache.holds(file.path, file.size_bytes, file.mtime_ns)}
+    changed = [file for file in found if file.path not in same]
+    workers = min(processes or os.cpu_count() or 1, len(changed) // 64)
+    rewrite = bool(changed) or len(same) < len(cache.rows)
+    with _started(workers) as pool, NextCache(folder / ".cache") as fresh:
+        computed = _computed(pool, data, changed, fresh.thumbnails, len(same))
+        # The processes are busy from here on: time for what is slow to import.
+        import pandas as pd
+        from tqdm import tqdm
+
+        from brainmri import averages, duplicates
+
+        table = None if metadata is None else _read_metadata(metadata)
+        rows: dict[str, Row] = {}
+        reasons: dict[str, str] = {}
+        stream = averages.AverageStream()
+        kept = cache.pieces(same, fresh.thumbnails if rewrite else None)
+        thumbnails = fresh.thumbnails if rewrite else cache.thumbnails
+        with tqdm(total=len(found), unit="image", desc="Indexing", disable=quiet) as bar:
+            for piece, unreadable in chain(zip(kept, repeat([])), computed):
+                rows |= {row["path"]: row for row in piece}
+                reasons |= dict(unreadable)
+                _add(stream, piece, read_thumbnails(thumbnails, [row["place"] for row in piece]))
+                bar.update(len(piece) + len(unreadable))
+        if rewrite and rows:
+            fresh.replace(list(rows.values()))
+    left_out = [(file.path, reasons[file.path]) for file in found if file.path in reasons]
+    if len({row["label"] for row in rows.values()}) < 2:
         raise InputError(
-            f"Fewer than two classes of {data} have a readable image; {len(unreadable)} files could "
-            f"not be read, the first is {unreadable[0][0]}: {unreadable[0][1]}"
+            f"Fewer than two classes of {data} have a readable image; {len(left_out)} files could "
+            f"not be read, the first is {left_out[0][0]}: {left_out[0][1]}"
         )
 
-    index = _assemble(rows, classes, negative_class, table, metadata)
+    ordered = [rows[file.path] for file in found if file.path in rows]
+    frame = pd.DataFrame({name: [row.get(name) for row in ordered] for name in _COLUMNS})
+    frame["cluster"] = duplicates.clusters(
+        duplicates.stack(frame["phash"].tolist()),
+        duplicates.stack(frame["phash_mirrored"].tolist()),
+    )
     without = 0
     if table is not None:
-        without = int((~index.rows["path"].isin(table["path"].to_pylist())).sum())
+        without = len(set(frame["path"]) - set(table["path"].to_pylist()))
+        if without == len(frame):
+            raise InputError(
+                f"No path in {metadata} matches an image; paths are relative to the data folder, such "
+                f"as {frame['path'].iloc[0]}."
+            )
+        extra = table.to_pandas(types_mapper=_nullable_type)
+        frame = frame.merge(extra, on="path", how="left", validate="one_to_one")
+    index = ImageIndex(frame, classes, negative_name)
     write(folder / "index.parquet", index)
     averages.write(folder / "averages.npz", stream.result())
-    report = pd.DataFrame(unreadable, columns=["path", "reason"])
+    report = pd.DataFrame(left_out, columns=["path", "reason"])
     write_atomically(folder / "unreadable.csv", lambda to: report.to_csv(to, index=False))
-    return IndexReport(
-        index, len(found) - cache.hits - len(unreadable), cache.hits, unreadable, ignored, without
-    )
+    return IndexReport(index, len(rows) - len(same), len(same), left_out, ignored, without)
 
 
 def find_images(data: Path) -> tuple[list[_Found], list[str]]:
@@ -168,21 +202,21 @@ def find_images(data: Path) -> tuple[list[_Found], list[str]]:
     ignored: list[str] = []
     for folder, folders, names in os.walk(data, followlinks=True):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names):
-            path = Path(folder, name)
-            relative = path.relative_to(data)
-            if path.suffix.lower() not in SUFFIXES or len(relative.parts) < 2:
-                ignored.append(relative.as_posix())
+        inside = PurePath(folder).relative_to(data)
+        split = SPLIT_FOLDERS.get(inside.parts[0].lower()) if inside.parts else None
+        classes = inside.parts if split is None else inside.parts[1:]
+        prefix = f"{inside.as_posix()}/" if inside.parts else ""
+        for name in names:
+            dot = name.rfind(".")
+            if not classes or dot < 1 or name[dot:].lower() not in SUFFIXES:
+                ignored.append(prefix + name)
                 continue
-            split = SPLIT_FOLDERS.get(relative.parts[0].lower())
-            if split is not None and len(relative.parts) < 3:
-                ignored.append(relative.as_posix())
-                continue
-            label = relative.parts[1] if split is not None else relative.parts[0]
-            status = path.stat()
-            found.append(
-                _Found(relative.as_posix(), split, label, status.st_size, status.st_mtime_ns)
-            )
+            try:
+                status = os.stat(f"{folder}/{name}")  # noqa: PTH116 (a Path each takes longer)
+                size_bytes, mtime_ns = status.st_size, status.st_mtime_ns
+            except OSError:  # A link that leads nowhere; reading it will say so.
+                size_bytes, mtime_ns = 0, 0
+            found.append(_Found(prefix + name, split, classes[0], size_bytes, mtime_ns))
     if not found:
         raise InputError(
             f"{data} holds no images in class folders; expected Training/<class>/*.jpg and "
@@ -194,10 +228,13 @@ def find_images(data: Path) -> tuple[list[_Found], list[str]]:
 
 def write(path: Path, index: ImageIndex) -> None:
     """Write the index as Parquet; classes and negative class go into its file metadata."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     table = pa.Table.from_pandas(index.rows, preserve_index=False)
     for name, kind in _COLUMNS.items():
         position = table.schema.get_field_index(name)
-        table = table.set_column(position, name, table.column(name).cast(kind))
+        table = table.set_column(position, name, table.column(name).cast(_arrow_type(kind)))
     table = table.replace_schema_metadata(
         {
             "brainmri.index_schema": str(SCHEMA_VERSION),
@@ -217,6 +254,9 @@ def read(path: Path) -> ImageIndex:
     Raises:
         InputError: the file is missing, damaged or of another version.
     """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     again = "run `python -m brainmri index DATA` first"
     if not path.is_file():
         raise InputError(f"There is no image index {path}; {again}.")
@@ -236,34 +276,26 @@ def read(path: Path) -> ImageIndex:
     return ImageIndex(rows, classes, about["brainmri.negative_class"])
 
 
+def _arrow_type(name: str) -> pa.DataType:
+    import pyarrow as pa
+
+    from brainmri.features import HASH_BITS
+
+    return pa.binary(HASH_BITS // 8) if name == "hash" else pa.type_for_alias(name)
+
+
 def _nullable_type(kind: pa.DataType) -> pd.api.extensions.ExtensionDtype | None:
     """Whole-number metadata with gaps stays whole numbers."""
+    import pandas as pd
+    import pyarrow as pa
+
     return pd.Int64Dtype() if kind == pa.int64() else None
 
 
-def _negative(classes: list[str], given: str | None) -> str:
-    if given is not None:
-        if given not in classes:
-            raise InputError(
-                f'There is no class "{given}" in the data; the classes are {", ".join(classes)}.'
-            )
-        return given
-    likely = [
-        name
-        for name in classes
-        if "".join(letter for letter in name.lower() if letter.isalpha()) in NEGATIVE_NAMES
-    ]
-    if len(likely) != 1:
-        raise InputError(
-            f'Which class means "no tumour"? Say it with --negative; the classes are '
-            f"{', '.join(classes)}."
-        )
-    return likely[0]
-
-
 def _read_metadata(path: Path) -> pa.Table:
-    if not path.is_file():
-        raise InputError(f"There is no metadata file {path}.")
+    import pyarrow as pa
+    import pyarrow.csv
+
     try:
         table = pyarrow.csv.read_csv(
             path,
@@ -289,182 +321,82 @@ def _read_metadata(path: Path) -> pa.Table:
     return table
 
 
-def _assemble(
-    rows: list[dict[str, object]],
-    classes: list[str],
-    negative_class: str,
-    metadata: pa.Table | None,
-    metadata_path: Path | None,
-) -> ImageIndex:
-    frame = pd.DataFrame(rows)
-    frame["cluster"] = duplicates.clusters(
-        duplicates.stack(frame["phash"].tolist()),
-        duplicates.stack(frame["phash_mirrored"].tolist()),
-    )
-    frame = frame[list(_COLUMNS)]
-    if metadata is not None:
-        extra = metadata.to_pandas(types_mapper=_nullable_type)
-        if not frame["path"].isin(extra["path"]).any():
-            raise InputError(
-                f"No path in {metadata_path} matches an image; paths are relative to the data folder, "
-                f"such as {frame['path'].iloc[0]}."
-            )
-        frame = frame.merge(extra, on="path", how="left", validate="one_to_one")
-    return ImageIndex(frame, classes, negative_class)
+def _add(stream: averages.AverageStream, rows: list[Row], thumbnails: NDArray[np.uint8]) -> None:
+    groups = [(row["split"] or "all", row["label"]) for row in rows]
+    for group in set(groups):
+        stream.add(group, thumbnails[[other == group for other in groups]])
 
 
-_Row = dict[str, object]
+@contextmanager
+def _started(workers: int) -> Iterator[Executor | None]:
+    """A pool of processes, or None for fewer than two; inside, BLAS libraries load single-threaded.
 
-
-def _features(
-    data: Path,
-    found: list[_Found],
-    cache: _Cache,
-    processes: int | None,
-    quiet: bool,
-) -> Iterator[tuple[_Found, tuple[_Row, NDArray[np.uint8]] | str]]:
-    """Features of every file, in order: from the cache where it did not change, else computed."""
-    changed = [file for file in found if not cache.holds(file)]
-    workers = min(processes or os.cpu_count() or 1, max(1, len(changed) // 64))
-    bar = tqdm(total=len(found), unit="image", desc="Indexing", disable=quiet)
-    with bar, _Computed([data / file.path for file in changed], workers) as computed:
-        for file in found:
-            if cache.holds(file):
-                yield file, cache.take(file)
-            else:
-                features = next(computed)
-                yield file, features if isinstance(features, str) else _as_row(features)
-            bar.update()
-
-
-class _Computed:
-    """Features of `paths` in order, from a pool of processes when there are enough of them."""
-
-    def __init__(self, paths: list[Path], workers: int) -> None:
-        self._paths = paths
-        self._pool = (
-            ProcessPoolExecutor(workers, mp_context=get_context("spawn")) if workers > 1 else None
-        )
-
-    def __enter__(self) -> Iterator[ImageFeatures | str]:
-        if self._pool is None:
-            return map(read_features, self._paths)
-        return self._pool.map(read_features, self._paths, chunksize=32)
-
-    def __exit__(self, *exc: object) -> None:
-        if self._pool is not None:
-            self._pool.shutdown(cancel_futures=True)
-
-
-def _as_row(features: ImageFeatures) -> tuple[_Row, NDArray[np.uint8]]:
-    row = {
-        "file_sha256": features.file_sha256,
-        "pixel_sha256": features.pixel_sha256,
-        "phash": features.phash,
-        "phash_mirrored": features.phash_mirrored,
-        "width_px": features.width_px,
-        "height_px": features.height_px,
-        "mode": features.mode,
-        "bytes": features.size_bytes,
-        "mean_intensity": features.mean_intensity,
-        "std_intensity": features.std_intensity,
-    }
-    return row, features.thumbnail
-
-
-class _Cache:
-    """Rows and thumbnails of the last index, keyed by path, size and modification time.
-
-    thumbnails.bin holds one thumbnail after another in the order of rows.parquet. Both carry the
-    same stamp, so a crash between the two renames only means that everything is read again.
+    The matrices here are too small for BLAS threads, and starting those costs a tenth of a second in
+    every process.
     """
+    if workers < 2:
+        yield None
+        return
+    threads = os.environ.get("OPENBLAS_NUM_THREADS")
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
+    import brainmri.features  # noqa: F401 (for the forks to share)
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self.hits = 0
-        self._places: dict[str, int] = {}
-        self._rows: list[_Row] = []
-        rows, thumbnails = folder / "rows.parquet", folder / "thumbnails.bin"
-        try:
-            table = pq.read_table(rows)
-            stamp = (table.schema.metadata or {}).get(b"stamp", b"")
-            self._file = thumbnails.open("rb")
-            if stamp != self._file.read(32) or not stamp.startswith(_stamp_prefix()):
-                return
-        except (OSError, pa.ArrowException):
-            return
-        self._rows = table.to_pylist()
-        self._places = {str(row["path"]): i for i, row in enumerate(self._rows)}
-
-    def holds(self, file: _Found) -> bool:
-        place = self._places.get(file.path)
-        if place is None:
-            return False
-        row = self._rows[place]
-        return (row["bytes"], row["mtime_ns"]) == (file.size_bytes, file.mtime_ns)
-
-    def take(self, file: _Found) -> tuple[_Row, NDArray[np.uint8]]:
-        self.hits += 1
-        place = self._places[file.path]
-        self._file.seek(32 + place * _THUMBNAIL_BYTES)
-        thumbnail = np.frombuffer(self._file.read(_THUMBNAIL_BYTES), dtype=np.uint8)
-        row = {k: v for k, v in self._rows[place].items() if k not in ("path", "mtime_ns")}
-        return row, thumbnail.reshape(THUMBNAIL_PX, THUMBNAIL_PX)
-
-    def rewritten(self) -> _CacheWriter:
-        return _CacheWriter(self._folder)
+    pool = ProcessPoolExecutor(
+        workers,
+        mp_context=get_context("fork" if _has_one_thread() else "spawn"),
+        initializer=signal.signal,  # Ctrl-C is the main process's business
+        initargs=(signal.SIGINT, signal.SIG_IGN),
+    )
+    try:
+        yield pool
+    finally:
+        if threads is None:
+            del os.environ["OPENBLAS_NUM_THREADS"]
+        else:
+            os.environ["OPENBLAS_NUM_THREADS"] = threads
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _stamp_prefix() -> bytes:
-    return f"features-{FEATURES_VERSION:03d}-".encode()
+def _has_one_thread() -> bool:
+    """Whether forking is safe, as it is when the command line has just started this process.
+
+    Forks start in no time and need not import anything again. With a second thread about, a fork may
+    inherit a lock that nobody will release.
+    """
+    threads = Path("/proc/self/task")  # Linux only; elsewhere nothing is forked
+    return threads.is_dir() and len(list(threads.iterdir())) == 1
 
 
-class _CacheWriter:
-    """Collects the next cache beside the old one; replaces it only when everything went well."""
+def _computed(
+    pool: Executor | None, data: Path, files: list[_Found], thumbnails: Path, place: int
+) -> Iterator[_Piece]:
+    """Features of `files`; their thumbnails go to the file `thumbnails`, from `place` on."""
+    # Largest first, so that no process is left alone with a large file at the end, and so that
+    # copies of a file, being of one size, come to one process, which decodes them once.
+    ordered = sorted(files, key=lambda file: (-file.size_bytes, file.path))
+    starts = range(0, len(ordered), _BATCH)
+    return (map if pool is None else pool.map)(
+        _read_batch,
+        repeat(data),
+        [ordered[start : start + _BATCH] for start in starts],
+        repeat(thumbnails),
+        [place + start for start in starts],
+    )
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._rows: list[_Row] = []
-        self._stamp = (_stamp_prefix() + os.urandom(16).hex().encode())[:32]
-        self._temporary = folder / f".thumbnails.{os.getpid()}.tmp"
 
-    def __enter__(self) -> _CacheWriter:
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            self._file = self._temporary.open("wb")
-            self._file.write(self._stamp)
-        except OSError as error:
-            raise OutputError(
-                f"Could not write to {self._folder.parent}: {error.strerror}. Choose another folder "
-                "with --models."
-            ) from None
-        return self
+def _read_batch(data: Path, files: list[_Found], thumbnails: Path, place: int) -> _Piece:
+    from brainmri.features import read_batch
 
-    def add(self, file: _Found, row: _Row, thumbnail: NDArray[np.uint8]) -> None:
-        try:
-            self._file.write(thumbnail.tobytes())
-        except OSError as error:
-            raise OutputError(
-                f"Could not write to {self._folder.parent}: {error.strerror}. Free some space; what "
-                "was there before is unchanged."
-            ) from None
-        self._rows.append({"path": file.path, "mtime_ns": file.mtime_ns, **row})
-
-    def __exit__(self, kind: type[BaseException] | None, *exc: object) -> None:
-        try:
-            self._file.close()
-            if kind is None and self._rows:
-                table = pa.Table.from_pylist(self._rows).replace_schema_metadata(
-                    {"stamp": self._stamp}
-                )
-                self._temporary.replace(self._folder / "thumbnails.bin")
-                write_atomically(
-                    self._folder / "rows.parquet", lambda to: pq.write_table(table, to)
-                )
-        except OSError as error:
-            raise OutputError(
-                f"Could not write to {self._folder.parent}: {error.strerror}. Free some space; what "
-                "was there before is unchanged."
-            ) from None
-        finally:
-            self._temporary.unlink(missing_ok=True)
+    outcomes, small = read_batch([data / file.path for file in files])
+    rows: list[Row] = []
+    unreadable: list[tuple[str, str]] = []
+    for file, outcome in zip(files, outcomes, strict=True):
+        if isinstance(outcome, str):
+            unreadable.append((file.path, outcome))
+        else:
+            about = {"path": file.path, "split": file.split, "label": file.label}
+            kept = {"mtime_ns": file.mtime_ns, "place": place + len(rows)}
+            rows.append({**about, **kept, **outcome, "bytes": outcome["size_bytes"]})
+    # Not sent with the rows: a pipe would copy them four times.
+    write_thumbnails(thumbnails, place, small)
+    return rows, unreadable

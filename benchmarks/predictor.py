@@ -1,0 +1,107 @@
+"""Time from dropping an image to its painted answer in the browser, for the largest shipped model."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from playwright.sync_api import Page, sync_playwright
+
+from brainmri import images, phantom, runs
+from tests.browser.driving import choose_file, find_chromium, go, launch, new_context
+from tests.dashboard.serving import ROOT, serving
+
+REPETITIONS = 20
+MOST_MS = 300
+
+# Starts the clock when the page learns of the file and stops it in the frame after the one in which
+# the new picture stands decoded beside its verdict. The page's policy does not apply to this script.
+_CLOCK = """
+    const times = [];
+    let begun = null, old = null;
+    document.addEventListener("change", event => {
+        if (event.target.type !== "file") return;
+        begun = performance.now();
+        old = document.querySelector("#predict-answer img.picture")?.src;
+    }, true);
+    new MutationObserver(async () => {
+        const picture = document.querySelector("#predict-answer img.picture");
+        if (begun === null || !picture || picture.src === old) return;
+        if (!document.querySelector("#predict-answer .verdict")) return;
+        const start = begun;
+        begun = null;
+        await picture.decode();
+        requestAnimationFrame(() => requestAnimationFrame(() => {
+            times.push(performance.now() - start);
+            document.documentElement.dataset.times = JSON.stringify(times);
+            document.documentElement.dataset.answers = times.length;
+        }));
+    }).observe(document, {subtree: true, childList: true, attributes: true, attributeFilter: ["src"]});
+"""
+
+
+def main() -> None:
+    """Time the usual number of answers."""
+    run(REPETITIONS)
+
+
+def run(repeats: int) -> None:
+    """Time at least `REPETITIONS` answers and print their median and 95th percentile."""
+    repeats = max(repeats, REPETITIONS)
+    executable = find_chromium()
+    if executable is None:
+        print("predictor: skipped, there is no Chromium here")
+        return
+    models = ROOT / "models"
+    name, size_bytes = largest_model(models)
+    if name is None:
+        print(f"predictor: skipped, there is no model in {models}")
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        with serving(place / "site", models=models) as site, sync_playwright() as playwright:
+            browser = launch(playwright, executable)
+            context = new_context(browser)
+            context.add_init_script(f"(() => {{{_CLOCK}}})()")
+            page = context.new_page()
+            go(page, f"{site.url}predict?run={name}")
+            first, *others = time_answers(page, place, repeats + 1)
+            context.close()
+            browser.close()
+    print(f"predictor: {name} ({size_bytes / 1e6:.1f} MB), {repeats} images from drop to paint")
+    for what, measured in (
+        ("median", float(np.percentile(others, 50))),
+        ("95th percentile", float(np.percentile(others, 95))),
+    ):
+        verdict = "meets" if measured <= MOST_MS else "misses"
+        print(f"  {what:24} {measured:6.0f} ms  {verdict} at most {MOST_MS} ms")
+    print(f"  {'the very first':24} {first:6.0f} ms")
+
+
+def largest_model(models: Path) -> tuple[str | None, int]:
+    """The run with the largest model file, and its bytes."""
+    sizes = {
+        folder.name: (folder / runs.MODEL_FILE).stat().st_size
+        for folder in runs.folders(models)
+        if (folder / runs.MODEL_FILE).is_file() and (folder / runs.RUN_FILE).is_file()
+    }
+    name = max(sizes, key=lambda run: sizes[run], default=None)
+    return name, sizes.get(name or "", 0)
+
+
+def time_answers(page: Page, folder: Path, count: int) -> list[float]:
+    """Milliseconds of each of `count` answers, one after the other."""
+    for i in range(count):
+        # Another slice each time, or React would find nothing to change and nothing to paint.
+        path = folder / f"slice-{i}.png"
+        path.write_bytes(images.encode_png(phantom.draw(phantom.CLASSES[i % 4], i)))
+        choose_file(page, path)
+        page.locator(f'html[data-answers="{i + 1}"]').wait_for(state="attached")
+    times: list[float] = json.loads(page.locator("html").get_attribute("data-times") or "[]")
+    return times
+
+
+if __name__ == "__main__":
+    main()
