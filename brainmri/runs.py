@@ -145,11 +145,24 @@ def load(models: Path, name: str) -> Run:
         raise InputError(f"{path} {'lacks' if missing else 'has the unknown field'} "
                          f"{', '.join(missing or strange)}; train the run again.")  # fmt: skip
     wrong = sorted(name for name, kind in _KINDS.items() if not isinstance(values[name], kind))
+    if "history" not in wrong and not all(_is_epoch(entry) for entry in values["history"]):
+        wrong.append("history")
+    if "images" not in wrong and not all(isinstance(n, int) for n in values["images"].values()):
+        wrong.append("images")
     if wrong:
         raise InputError(f"{path} has no usable value for {', '.join(wrong)}; train the run again.")
     if values["negative_class"] not in values["classes"]:
         raise InputError(f"{path} names a negative class that is none of its classes.")
     return Run(**{**values, "name": name})
+
+
+def _is_epoch(entry: object) -> bool:
+    needed = {"epoch", "train_loss", "val_loss", "val_accuracy"}
+    return (
+        isinstance(entry, dict)
+        and needed <= set(entry)
+        and all(isinstance(value, int | float) for value in entry.values())
+    )
 
 
 def list_runs(models: Path) -> tuple[list[Run], list[BrokenRun]]:

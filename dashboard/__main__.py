@@ -23,6 +23,8 @@ def main(arguments: list[str] | None = None) -> int:
         if not options.data.is_dir():
             return _refuse(f"There is no folder {options.data}; give the folder that was indexed.")
         os.environ["BRAINMRI_DATA"] = str(options.data)
+    if options.workers < 1:
+        return _refuse("At least one process has to serve; give --workers 1 or more.")
     fault = _port_fault(options.host, options.port)
     if fault:
         return _refuse(fault)
@@ -66,7 +68,8 @@ def _port_fault(host: str, port: int) -> str | None:
             probe.bind((host, port))
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            return f"Port {port} is in use; choose another with --port {port + 1}."
+            other = port + 1 if port < 65535 else port - 1
+            return f"Port {port} is in use; choose another with --port {other}."
         return f"Cannot listen on {host}:{port} ({error.strerror or error})."
     return None
 

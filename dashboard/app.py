@@ -5,11 +5,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import dash
 import dash_mantine_components as dmc
 from dash import ALL, Dash, Input, Output, clientside_callback, dcc, html
+from dash.development.base_component import Component
 from flask import Flask, Response, abort, request
 from flask_compress import Compress
 
@@ -52,13 +54,23 @@ dmc.pre_render_color_scheme()
 Compress(server)
 server.config["MAX_CONTENT_LENGTH"] = _MAX_REQUEST_BYTES
 
+
+def _with_single_values(layout: Callable[..., Component]) -> Callable[..., Component]:
+    """The layout, called with the last value of a query key that the address names twice."""
+
+    def build(**query: str | list[str]) -> Component:
+        return layout(**{k: v[-1] if isinstance(v, list) else v for k, v in query.items()})
+
+    return build
+
+
 for _title, _path, _layout in _PAGES:
     dash.register_page(  # type: ignore[no-untyped-call]
         f"dashboard.pages.{_title.lower()}",
         path=_path,
         title=f"{_title} · {NAME}",
         name=_title,
-        layout=_layout,
+        layout=_with_single_values(_layout),
     )
 dash.register_page(  # type: ignore[no-untyped-call]
     "dashboard.pages.not_found_404", title=f"Not found · {NAME}", layout=not_found_404.layout
@@ -183,12 +195,9 @@ def example(number: int) -> Response:
 @server.after_request
 def finish(response: Response) -> Response:
     """Unknown pages answer 404 (Dash says 200), and no page may load from or send to elsewhere."""
-    known = {path for _, path, _ in _PAGES}
-    if (
-        response.mimetype == "text/html"
-        and response.status_code == 200
-        and request.path not in known
-    ):
+    known = {path.rstrip("/") for _, path, _ in _PAGES}
+    here = request.path.rstrip("/")
+    if response.mimetype == "text/html" and response.status_code == 200 and here not in known:
         response.status_code = 404
     response.headers["Content-Security-Policy"] = _POLICY
     response.headers["X-Content-Type-Options"] = "nosniff"

@@ -74,12 +74,15 @@ def missed_line() -> Component:
     if best is None or not best.splits:
         return html.Div()
     report = data.report(best, best.splits[0])
+    words = SPLIT_WORDS[report.split]
+    judged = (
+        f"The best run, {best.name}, has no {words} images with a tumour: what it misses is not known."
+        if report.missed.value is None
+        else f"The best run, {best.name}, misses {counted(report.missed, 'tumours')} among its "
+        f"{words} images."
+    )
     return html.P(
-        [
-            html.Strong("This assists; it does not diagnose. "),
-            f"The best run, {best.name}, misses {counted(report.missed, 'tumours')} among its "
-            f"{SPLIT_WORDS[report.split]} images.",
-        ],
+        [html.Strong("This assists; it does not diagnose. "), judged],
         className="missed-line",
         role="note",
     )

@@ -188,8 +188,11 @@ def unreadable_files() -> list[tuple[str, str]]:
     path = models_folder() / "dataset" / "unreadable.csv"
     if not path.is_file():
         return []
-    table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    return list(zip(table["path"], table["reason"], strict=True))
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+        return list(zip(table["path"], table["reason"], strict=True))
+    except (OSError, ValueError, KeyError):
+        return [(path.name, "This list itself is damaged; run `python -m brainmri index` again.")]
 
 
 def class_balance(table: ImageIndex) -> ClassBalance:
@@ -224,8 +227,8 @@ def image_modes(table: ImageIndex) -> list[tuple[str, dict[str, int]]]:
 
 def brightness(table: ImageIndex) -> dict[str, NDArray[np.float64]]:
     """Mean grey level (0-1) of every image, by class."""
-    by_class = table.rows.groupby("label")["mean_intensity"]
-    return {name: by_class.get_group(name).to_numpy() for name in table.classes}
+    value, label = table.rows["mean_intensity"], table.rows["label"]
+    return {name: value[label == name].to_numpy() for name in table.classes}
 
 
 def thumbnail(path: str) -> bytes | None:
@@ -322,9 +325,10 @@ def _run(models: str, name: str, stamp: _Stamp) -> RunView:
     folder = Path(models) / name
     table_path = folder / runs.PREDICTIONS_FILE
     if not (folder / runs.RUN_FILE).is_file() and table_path.exists():
-        table = predictions.read(table_path)  # of another tool
-        negative = table.negative_class or negative_class(table.classes)
-        return RunView(name, None, table, negative, has_model=False)
+        table = predictions.read(table_path)
+        if not table.run:  # Of another tool, so nobody promised a run.json.
+            negative = negative_class(table.classes, table.negative_class)
+            return _judgeable(RunView(name, None, table, negative, has_model=False))
     run = runs.load(Path(models), name)
     if not table_path.exists():
         raise InputError(
@@ -338,7 +342,17 @@ def _run(models: str, name: str, stamp: _Stamp) -> RunView:
             f"`python -m brainmri predict DATA --run {name}` again."
         )
     has_model = (folder / runs.MODEL_FILE).is_file()
-    return RunView(name, run, table, run.negative_class, has_model)
+    return _judgeable(RunView(name, run, table, run.negative_class, has_model))
+
+
+def _judgeable(view: RunView) -> RunView:
+    if not view.splits:
+        named = ", ".join(sorted({str(split) for split in view.predictions.splits})[:3])
+        raise InputError(
+            f'The predictions of "{view.name}" name no split that can be shown ({named}); use test or '
+            "val."
+        )
+    return view
 
 
 @lru_cache(maxsize=256)

@@ -41,11 +41,17 @@ _CONTRAST_RANGE = 0.3
 def layout(scale: str | None = None, split: str | None = None, **_query: str) -> Component:
     """The page in the state that the URL gives."""
     try:
-        index, averages = data.image_index(), data.average_images()
+        index = data.image_index()
     except InputError as error:
         return page(
             "Data", _LEAD, faults("The image index cannot be shown", [("Fault", str(error))])
         )
+    averages: Averages | None = None
+    damage: list[tuple[str, str]] = []
+    try:
+        averages = data.average_images()
+    except InputError as error:
+        damage = [("Fault", str(error))]
     if index is None:
         return page(
             "Data",
@@ -64,6 +70,7 @@ def layout(scale: str | None = None, split: str | None = None, **_query: str) ->
         _averages(index, averages, scale, split),
         _sizes(index, colours),
         _brightness(index, averages, colours),
+        faults("The average images cannot be shown", damage),
         faults("These files could not be read and are left out", data.unreadable_files()),
     )
 
@@ -76,7 +83,10 @@ def layout(scale: str | None = None, split: str | None = None, **_query: str) ->
 )
 def show_averages(scale: str, split: str) -> Any:
     """Another colour scale or split was chosen."""
-    index, averages = data.image_index(), data.average_images()
+    try:
+        index, averages = data.image_index(), data.average_images()
+    except InputError as error:
+        return faults("The average images cannot be shown", [("Fault", str(error))])
     if index is None or averages is None:
         return empty("The image index is gone", "Run `python -m brainmri index DATA` again.")
     return _average_rows(index, averages, scale, split)
@@ -268,7 +278,7 @@ def _sizes(index: ImageIndex, colours: Mapping[str, str]) -> Component:
 def _brightness(
     index: ImageIndex, averages: Averages | None, colours: Mapping[str, str]
 ) -> Component:
-    values = data.brightness(index)
+    values = {name: v for name, v in data.brightness(index).items() if len(v)}
     middle = {name: float(np.median(v)) for name, v in values.items()}
     darkest, brightest = min(middle, key=middle.__getitem__), max(middle, key=middle.__getitem__)
     cards = [

@@ -70,7 +70,7 @@ def layout(**_query: str) -> Component:
     report = next(r for r in reports if r.run == best.name)
     return page(
         "Overview",
-        _best_sentence(report),
+        _best_sentence(report, chosen_on_validation=best.splits == ["test", "val"]),
         html.Div(
             [
                 statistic(
@@ -132,12 +132,12 @@ def layout(**_query: str) -> Component:
     )  # fmt: skip
 
 
-def _best_sentence(report: Report) -> str:
-    chosen = "chosen on validation images, " if report.split == "test" else ""
+def _best_sentence(report: Report, *, chosen_on_validation: bool) -> str:
+    chosen = ", chosen on validation images," if chosen_on_validation else ""
     if not report.n:
         return f"{report.run} has no labelled images to judge it by."
     return (
-        f"The best run, {chosen}is {report.run}: it names the right class for "
+        f"The best run{chosen} is {report.run}: it names the right class for "
         f"{percent(report.accuracy.value)} of {report.n:,} {SPLIT_WORDS[report.split]} images "
         f"({interval(report.accuracy)})."
     )

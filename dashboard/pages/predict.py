@@ -48,10 +48,19 @@ def layout(run: str | None = None, **_query: str) -> Component:
     best = data.best_run(able)
     chosen = next((view for view in able if view.name == run), best)
     assert chosen is not None
+    fallback = (
+        empty(
+            f"The run “{run}” cannot answer",
+            f"It has no model here. {chosen.name} answers instead.",
+        )
+        if run is not None and run != chosen.name
+        else html.Div()
+    )
     data.warm_up(chosen.name)
     return page(
         "Predict",
         lead,
+        fallback,
         html.Div(
             [
                 html.Div(
@@ -150,11 +159,12 @@ def show_answer(
             return no_update, no_update
         label, png = data.example(int(cause["example"]))
         return _answer(run, png, f"synthetic {label} slice"), no_update
-    if cause == "refused" and refused:
+    # The browser fills one of the two and empties the other.
+    if refused:
         return _refusal(
             f"The file has {refused['megabytes']} MB; at most 20 MB are read. Scale it down first."
         ), None
-    if cause == "uploaded" and uploaded:
+    if uploaded:
         try:
             upload = base64.b64decode(uploaded["contents"].partition(",")[2], validate=True)
         except binascii.Error:
