@@ -204,7 +204,7 @@ def _leaderboard(reports: list[Report]) -> Component:
             "field": "missed",
             "headerName": "Missed tumours",
             "valueFormatter": {"function": "params.data.missed_text"},
-            "minWidth": 190,
+            "minWidth": 215,
             "type": "rightAligned",
         },
         *(
