@@ -262,15 +262,20 @@ def read(path: Path) -> ImageIndex:
         raise InputError(f"There is no image index {path}; {again}.")
     try:
         table = pq.read_table(path, page_checksum_verification=True)
-    except (OSError, pa.ArrowException) as error:
+        metadata = table.schema.metadata or {}
+        about = {key.decode(): value.decode() for key, value in metadata.items()}
+        names = set(table.column_names)
+    except (OSError, UnicodeDecodeError, pa.ArrowException) as error:
         raise InputError(f"{path} is damaged ({error}); {again}.") from None
-    about = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
     version = about.get("brainmri.index_schema")
     if version != str(SCHEMA_VERSION):
         raise InputError(
             f"{path} is not an index of this version (schema {version}, expected {SCHEMA_VERSION}); "
             f"{again}."
         )
+    missing = sorted({*_COLUMNS, "brainmri.classes", "brainmri.negative_class"} - {*names, *about})
+    if missing:
+        raise InputError(f"{path} lacks {', '.join(missing)}; {again}.")
     rows = table.to_pandas(types_mapper=_nullable_type)
     classes = about["brainmri.classes"].split("\n")
     return ImageIndex(rows, classes, about["brainmri.negative_class"])

@@ -1,0 +1,363 @@
+"""`brainmri.training.train`: a run folder is whole, repeatable, and replaced only by a whole one."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from brainmri import index, inference, predictions, runs, splits
+from brainmri.errors import InputError, Interrupted, OutputError
+from brainmri.files import sha256
+from brainmri.images import decode
+from brainmri.preprocessing import Preprocessing
+from brainmri.runs import Run
+from brainmri.training import fit, train, transforms
+from tests.brainmri.conftest import SmallDisk
+from tests.brainmri.files_to_read import snapshot
+from tests.conftest import ROOT, SIZE_PX
+
+
+def run_train(data: Path, models: Path, name: str = "new", **options: Any) -> Run:
+    given: dict[str, Any] = {
+        "model": "cnn",
+        "epochs": 2,
+        "size_px": SIZE_PX,
+        "quiet": True,
+        **options,
+    }
+    return train.train(data, models, name=name, **given)
+
+
+# --- what a run is ---------------------------------------------------------------------------
+
+
+def test_a_run_folder_holds_the_model_its_description_and_nothing_left_over(
+    own_models: Path, phantom_data: Path
+) -> None:
+    run = run_train(phantom_data, own_models)
+    assert set(snapshot(own_models / "new")) == {"model.onnx", "run.json"}
+    assert run == runs.load(own_models, "new")
+    assert run.model_sha256 == sha256(own_models / "new" / "model.onnx")
+    assert run.index_sha256 == sha256(own_models / "dataset" / "index.parquet")
+
+
+def test_run_json_says_how_it_was_made(trained_models: Path) -> None:
+    run = runs.load(trained_models, "cnn")
+    assert (run.name, run.architecture, run.protocol, run.seed) == ("cnn", "cnn", "official", 0)
+    assert run.classes == ["glioma", "meningioma", "notumor", "pituitary"]
+    assert run.negative_class == "notumor"
+    assert run.preprocessing == {"size_px": SIZE_PX, "fit": "stretch"}
+    assert run.configuration["epochs"] == 2
+    assert (run.configuration["l2"], run.configuration["dropout"]) == (0.0, [0.0, 0.0, 0.0])
+    assert len(run.history) == 2
+    part = splits.assign(
+        index.read(trained_models / "dataset" / "index.parquet"), "official", seed=0
+    )
+    assert run.images == part.value_counts().to_dict()
+    assert run.versions["torch"] == torch.__version__.partition("+")[0]
+    assert run.created.endswith("+00:00")
+
+
+def test_run_json_holds_no_path_of_the_machine(trained_models: Path, phantom_data: Path) -> None:
+    for name in ("cnn", "brightness"):
+        for file in (trained_models / name).iterdir():
+            data = file.read_bytes()
+            for trace in (ROOT, Path.home(), phantom_data, trained_models):
+                assert str(trace).encode() not in data, file
+
+
+@pytest.mark.parametrize(
+    ("model", "l2", "dropout", "augmented"),
+    [
+        ("cnn-regularised", 0.01, [0.25, 0.25, 0.5], False),
+        ("cnn-augmented", 0.0, [0.0, 0.0, 0.0], True),
+    ],
+)
+def test_each_recipe_is_what_the_reference_did(
+    model: str, l2: float, dropout: list[float], augmented: bool,
+    own_models: Path, phantom_data: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    given: dict[str, object] = {}
+    real = fit.fit
+
+    def spy(network: torch.nn.Module, *args: object, **options: object) -> fit.Fitted:
+        given.update(options, dropouts=[m.p for m in network.modules() if hasattr(m, "p")])
+        return real(network, *args, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(fit, "fit", spy)
+    run = run_train(phantom_data, own_models, model=model, epochs=1)
+    assert run.architecture == model
+    assert (run.configuration["l2"], run.configuration["augmented"]) == (l2, augmented)
+    assert run.configuration["dropout"] == given["dropouts"] == dropout
+    assert (given["augment"] is not None) is augmented
+
+
+def test_training_twice_with_a_seed_writes_the_same_model(
+    own_models: Path, phantom_data: Path
+) -> None:
+    first = run_train(phantom_data, own_models, "a", epochs=1, seed=3)
+    again = run_train(phantom_data, own_models, "b", epochs=1, seed=3)
+    other = run_train(phantom_data, own_models, "c", epochs=1, seed=4)
+    assert first.model_sha256 == again.model_sha256
+    assert first.model_sha256 != other.model_sha256
+
+
+def test_the_model_is_trained_on_training_rows_only(
+    own_models: Path, phantom_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts: list[fit.Rows] = []
+    real = fit.fit
+
+    def spy(*args: object, **options: object) -> fit.Fitted:
+        parts.extend(part for part in args if isinstance(part, fit.Rows))
+        return real(*args, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(fit, "fit", spy)
+    run_train(phantom_data, own_models, epochs=1)
+    table = index.read(own_models / "dataset" / "index.parquet")
+    assigned = splits.assign(table, "official", seed=0).to_numpy()
+    for part, name in zip(parts, ("train", "val"), strict=True):
+        assert set(assigned[part.rows]) == {name}
+        assert len(part.rows) == (assigned == name).sum()
+        assert [table.classes[i] for i in part.y_true] == table.rows["label"].iloc[
+            part.rows
+        ].tolist()
+
+
+def test_a_metadata_column_can_be_the_split_and_unused_rows_stay_unused(
+    own_data: Path, tmp_path: Path
+) -> None:
+    models = tmp_path / "m"
+    paths = sorted(p.relative_to(own_data).as_posix() for p in own_data.rglob("*.png"))
+    parts = ["train", "train", "val", "test", "guard"]
+    lines = [f"{path},{parts[i % 5]}" for i, path in enumerate(paths)]
+    (tmp_path / "m.csv").write_text("\n".join(["path,fold", *lines]) + "\n")
+    index.build(own_data, models, metadata=tmp_path / "m.csv", quiet=True)
+    run = run_train(own_data, models, model="mean-brightness", protocol="fold")
+    expected = {p: sum(line.endswith("," + p) for line in lines) for p in ("train", "val", "test")}
+    assert run.images == expected
+    assert run.protocol == "fold"
+
+
+# --- the baseline ----------------------------------------------------------------------------
+
+
+def test_mean_brightness_answers_with_the_class_of_nearest_average_brightness(
+    trained_models: Path, phantom_data: Path
+) -> None:
+    table = index.read(trained_models / "dataset" / "index.parquet")
+    part = splits.assign(table, "official", seed=0).to_numpy()
+    square = Preprocessing(size_px=SIZE_PX).square
+    brightness = np.array(
+        [square(decode(phantom_data / path).pixels).mean() / 255 for path in table.rows["path"]]
+    )
+    labels = table.rows["label"].to_numpy()
+    centres = [brightness[(labels == c) & (part == "train")].mean() for c in table.classes]
+    chosen = np.isin(part, ["val", "test"])
+    expected = np.abs(brightness[chosen, None] - centres).argmin(axis=1)
+    scored = predictions.read(trained_models / "brightness" / "predictions.parquet")
+    np.testing.assert_array_equal(scored.y_pred, expected)
+    assert len(set(expected)) > 1
+
+
+def test_mean_brightness_needs_no_torch(own_models: Path, phantom_data: Path) -> None:
+    code = (
+        "import sys; from brainmri.cli import main; code = main(sys.argv[1:]); "
+        "sys.exit('torch was imported' if 'torch' in sys.modules else code)"
+    )
+    arguments = ["train", phantom_data, "--models", own_models, "--model", "mean-brightness",
+                 "--run", "new", "--size-px", str(SIZE_PX), "--quiet"]  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    model = own_models / "new" / "model.onnx"
+    assert sha256(model) == sha256(own_models / "brightness" / "model.onnx")
+
+
+# --- options that cannot be used -------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"model": "resnet"}, 'no model "resnet"; choose one of mean-brightness, cnn,'),
+        ({"epochs": 0}, "at least one epoch"),
+        ({"size_px": 31}, "at least 32 pixels"),
+        ({"model": "mean-brightness", "resume": True}, "nothing to resume"),
+        ({"protocol": "grouped"}, 'no split "grouped"'),
+        ({"resume": True}, "nothing to resume"),
+        ({"name": "../up"}, "cannot be the name of a run"),
+    ],
+)
+def test_options_that_cannot_be_used_are_refused_and_write_nothing(
+    options: dict[str, Any], says: str, own_models: Path, phantom_data: Path
+) -> None:
+    before = snapshot(own_models)
+    with pytest.raises(InputError, match=says):
+        run_train(phantom_data, own_models, **options)
+    assert snapshot(own_models) == before
+
+
+def test_training_needs_an_index_and_its_folder(
+    own_models: Path, phantom_data: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match="There is no image index"):
+        run_train(phantom_data, tmp_path / "empty")
+    with pytest.raises(InputError, match="There is no folder"):
+        run_train(tmp_path / "gone", own_models)
+    assert not (tmp_path / "empty").exists()
+
+
+# --- replacing, interrupting, resuming -------------------------------------------------------
+
+
+def test_a_new_run_takes_the_place_of_the_old_one_and_its_predictions(
+    own_models: Path, phantom_data: Path
+) -> None:
+    old = snapshot(own_models / "cnn")
+    assert "predictions.parquet" in old
+    run_train(phantom_data, own_models, "cnn", epochs=1, seed=9)
+    new = snapshot(own_models / "cnn")
+    assert set(new) == {"model.onnx", "run.json"}
+    assert new["model.onnx"] != old["model.onnx"]
+
+
+def test_predictions_in_part_files_are_replaced_too(own_models: Path, phantom_data: Path) -> None:
+    path = own_models / "brightness" / "predictions.parquet"
+    path.unlink()
+    path.mkdir()
+    (path / "part-0.parquet").write_bytes(b"old")
+    run_train(phantom_data, own_models, "brightness", model="mean-brightness")
+    assert set(snapshot(own_models / "brightness")) == {"model.onnx", "run.json"}
+
+
+REAL_AUGMENTATION = transforms.augmentation
+
+
+def interrupted_at(call: int) -> Callable[[], Callable[[Tensor], Tensor]]:
+    """The real augmentation, stopped as by Ctrl-C at its n-th batch."""
+
+    def augmentation() -> Callable[[Tensor], Tensor]:
+        real, batches = REAL_AUGMENTATION(), itertools.count(1)
+
+        def every(images: Tensor) -> Tensor:
+            if next(batches) == call:
+                raise KeyboardInterrupt
+            return real(images)
+
+        return every
+
+    return augmentation
+
+
+@pytest.fixture
+def interrupted(own_models: Path, phantom_data: Path) -> Path:
+    """A models folder with the run "cut", stopped in its second epoch."""
+    n = runs.load(own_models, "cnn").images["train"]
+    an_epoch = -(-min(n, 32) // fit.MICRO_BATCH) + -(-max(n - 32, 0) // fit.MICRO_BATCH)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(transforms, "augmentation", interrupted_at(an_epoch + 2))
+        with pytest.raises(Interrupted, match=r"Stopped after epoch 1 of 2"):
+            run_train(phantom_data, own_models, "cut", model="cnn-augmented")
+    return own_models
+
+
+def test_an_interrupted_run_is_not_a_run_yet_and_says_how_to_go_on(interrupted: Path) -> None:
+    assert set(snapshot(interrupted / "cut")) == {"best.pt", "checkpoint.pt"}
+    with pytest.raises(InputError, match=r'"cut" was interrupted; .*--run cut --resume'):
+        inference.load(interrupted, "cut")
+
+
+def test_a_resumed_run_is_the_same_file_as_one_that_was_never_interrupted(
+    interrupted: Path, phantom_data: Path
+) -> None:
+    whole = run_train(phantom_data, interrupted, "whole", model="cnn-augmented")
+    resumed = run_train(phantom_data, interrupted, "cut", model="cnn-augmented", resume=True)
+    assert resumed.model_sha256 == whole.model_sha256
+    assert set(snapshot(interrupted / "cut")) == {"model.onnx", "run.json"}
+
+
+@pytest.mark.parametrize("changed", ["model", "size_px", "index"])
+def test_a_checkpoint_of_other_options_or_data_is_refused(
+    changed: str, interrupted: Path, own_data: Path
+) -> None:
+    options: dict[str, Any] = {"model": "cnn-augmented", "resume": True}
+    if changed == "index":
+        shutil.copy(
+            own_data / "Testing" / "glioma" / "glioma-0000.png",
+            own_data / "Testing" / "glioma" / "new.png",
+        )
+        index.build(own_data, interrupted, quiet=True)
+    else:
+        options[changed] = {"model": "cnn", "size_px": SIZE_PX + 4}[changed]
+    with pytest.raises(InputError, match=f"was made with another .*{changed}"):
+        run_train(own_data, interrupted, "cut", **options)
+    assert set(snapshot(interrupted / "cut")) == {"best.pt", "checkpoint.pt"}
+
+
+def test_an_interruption_leaves_the_old_run_usable(own_models: Path, phantom_data: Path) -> None:
+    before = snapshot(own_models / "cnn")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(transforms, "augmentation", interrupted_at(1))
+        with pytest.raises(Interrupted):
+            run_train(phantom_data, own_models, "cnn", model="cnn-augmented")
+    assert snapshot(own_models / "cnn") == before
+    inference.load(own_models, "cnn")
+
+
+def test_a_full_disk_leaves_the_old_run_whole(
+    trained_models: Path, phantom_data: Path, small_disk: SmallDisk
+) -> None:
+    models = small_disk.folder / "models"
+    for part in ("dataset", "cnn", ".cache"):
+        shutil.copytree(trained_models / part, models / part)
+    before = snapshot(models)
+    with small_disk.full(), pytest.raises(OutputError, match="Could not write"):
+        run_train(phantom_data, models, "cnn", epochs=1, seed=5)
+    assert snapshot(models) == before
+    inference.load(models, "cnn")
+
+
+def test_a_full_disk_at_the_very_end_leaves_the_old_run_whole(
+    own_models: Path, phantom_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, _: object) -> None:
+        raise OutputError(f"Could not write {path}: No space left on device.")
+
+    before = snapshot(own_models / "cnn")
+    monkeypatch.setattr(train, "write_atomically", full)
+    with pytest.raises(OutputError):
+        run_train(phantom_data, own_models, "cnn", epochs=1)
+    after = snapshot(own_models / "cnn")
+    assert {name: after[name] for name in before} == before
+    assert set(after) - set(before) == {"best.pt", "checkpoint.pt"}  # --resume finishes it
+
+
+def test_a_run_that_cannot_be_written_is_refused(
+    own_models: Path, phantom_data: Path, tmp_path: Path
+) -> None:
+    (own_models / "new").write_text("a file in the way")
+    with pytest.raises(OutputError, match="Could not write"):
+        run_train(phantom_data, own_models, epochs=1)
+    assert (own_models / "new").read_text() == "a file in the way"
+    assert os.listdir(tmp_path) == ["models"]  # noqa: PTH208 (hidden files too)
+
+
+def test_history_is_plain_json(trained_models: Path) -> None:
+    text = (trained_models / "cnn" / "run.json").read_text()
+    values = json.loads(text, parse_constant=pytest.fail)  # NaN and Infinity are not JSON
+    assert [entry["epoch"] for entry in values["history"]] == [1, 2]

@@ -1,0 +1,177 @@
+"""`dashboard.figures`: tables to figures, checked against values worked out by hand."""
+
+from __future__ import annotations
+
+import base64
+import io
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+from plotly.colors import sample_colorscale
+
+from brainmri.evaluation import ClassCurves
+from brainmri.metrics import Curve, Estimate
+from dashboard import figures
+from dashboard.theme import COLOUR_SCALES
+
+COLOURS = {"glioma": "#3f7fc1", "notumor": "#2f8f5b"}
+NOTHING = Estimate(None, None, None, 0, reason="no images")
+
+
+def decoded(uri: str) -> NDArray[np.uint8]:
+    """A PNG data URI as uint8 (h, w, 3)."""
+    kind, _, content = uri.partition(",")
+    assert kind == "data:image/png;base64"
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(content))).convert("RGB"))
+
+
+def curve(x: list[float], y: list[float]) -> Curve:
+    return Curve(np.array(x), np.array(y), np.linspace(1, 0, len(x)))
+
+
+def class_curves(name: str, roc: Curve | None) -> ClassCurves:
+    return ClassCurves(name, roc, roc, NOTHING, NOTHING)
+
+
+def checked(figure: go.Figure) -> Any:
+    """The figure as the browser gets it, after plotly has checked every property."""
+    plain = go.Figure(figure.to_dict()).to_plotly_json()
+    assert plain["layout"]["height"] > 0
+    return figure.data
+
+
+def test_class_balance_has_a_group_of_labelled_bars_per_split() -> None:
+    counts = {"train": {"glioma": 1200, "notumor": 3}, "test": {"glioma": 5, "notumor": 0}}
+    train, test = checked(figures.class_balance(counts, COLOURS))
+    assert (train.name, list(train.x), list(train.y)) == ("train", ["glioma", "notumor"], [1200, 3])
+    assert list(train.text) == ["1,200", "3"]
+    assert list(train.marker.color) == ["#3f7fc1", "#2f8f5b"]
+    assert (test.name, list(test.y), list(test.text)) == ("test", [5, 0], ["5", "0"])
+    assert test.marker.opacity < train.marker.opacity
+
+
+def test_stacked_shares_has_a_bar_per_class_and_the_total_in_text() -> None:
+    rows = [("512 × 512", {"glioma": 4, "notumor": 1}), ("other sizes", {"notumor": 2000})]
+    glioma, notumor, totals = checked(figures.stacked_shares(rows, COLOURS))
+    assert (glioma.name, list(glioma.x)) == ("glioma", [4, 0])
+    assert (notumor.name, list(notumor.x)) == ("notumor", [1, 2000])
+    assert list(glioma.y) == ["512 × 512", "other sizes"]
+    assert [text.strip() for text in totals.text] == ["5", "2,000"]
+
+
+def test_histograms_are_shares_of_each_class() -> None:
+    values = {"glioma": np.array([0.0, 0.0, 0.8, 0.8]), "notumor": np.array([0.4])}
+    glioma, notumor = checked(figures.histograms(values, COLOURS, title="grey level"))
+    assert len(glioma.x) == 40
+    assert (glioma.y[0], glioma.y[-1]) == (50.0, 50.0)
+    assert (glioma.x[0], glioma.x[-1]) == (pytest.approx(0.01), pytest.approx(0.79))
+    assert notumor.y[20] == 100.0
+    assert sum(notumor.y) == pytest.approx(100)
+
+
+def test_a_class_without_images_is_a_flat_line() -> None:
+    (line,) = checked(figures.histograms({"glioma": np.array([])}, COLOURS, title="grey level"))
+    assert sum(line.y) == 0
+
+
+def test_densities_group_four_grey_levels() -> None:
+    share = np.zeros(256, dtype=np.float32)
+    share[[0, 3, 4]] = 0.5, 0.25, 0.25
+    (line,) = checked(figures.densities({"glioma": share}, COLOURS))
+    assert len(line.x) == 64
+    assert list(line.y[:3]) == [75.0, 25.0, 0.0]
+    assert line.x[0] == pytest.approx(1.5 / 255)
+
+
+def test_intervals_are_dots_with_whiskers_and_a_line_to_compare_with() -> None:
+    rows = [("cnn", Estimate(0.9, 0.85, 0.94, 200, 180)), ("unjudged", NOTHING)]
+    figure = figures.intervals(rows, reference=0.87, reference_text="radiologists")
+    (dots,) = checked(figure)
+    assert (list(dots.x), list(dots.y)) == ([90.0], ["cnn"])
+    assert dots.error_x.array == (pytest.approx(4.0),)
+    assert dots.error_x.arrayminus == (pytest.approx(5.0),)
+    assert list(dots.text) == ["90.0 %"]
+    assert figure.layout.shapes[0].x0 == 87.0
+    assert figure.layout.annotations[0].text == "radiologists"
+    low, high = figure.layout.xaxis.range
+    assert low < 87
+    assert high > 94
+
+
+def test_intervals_of_no_run_are_an_empty_figure() -> None:
+    (dots,) = checked(figures.intervals([], reference=0.87, reference_text="radiologists"))
+    assert len(dots.x) == 0
+
+
+def test_roc_has_a_line_per_class_and_the_diagonal() -> None:
+    curves = [
+        class_curves("glioma", curve([0, 0, 1], [0, 0.5, 1])),
+        class_curves("notumor", None),  # a class without images has no curve
+    ]
+    glioma, diagonal = checked(figures.roc(curves, COLOURS))
+    assert (list(glioma.x), list(glioma.y)) == ([0, 0, 1], [0, 0.5, 1])
+    assert glioma.line.color == "#3f7fc1"
+    assert (list(diagonal.x), list(diagonal.y)) == ([0, 1], [0, 1])
+
+
+def test_precision_recall_has_a_line_per_class() -> None:
+    curves = [class_curves(name, curve([0.5, 1], [1, 0.6])) for name in COLOURS]
+    lines = checked(figures.precision_recall(curves, COLOURS))
+    assert [line.name for line in lines] == ["glioma", "notumor"]
+    assert list(lines[1].y) == [1, 0.6]
+
+
+def test_a_long_curve_is_thinned_and_keeps_its_ends() -> None:
+    many = np.linspace(0, 1, 5001)
+    curves = [class_curves("glioma", Curve(many, many**2, many))]
+    line = checked(figures.roc(curves, COLOURS))[0]
+    assert 100 < len(line.x) <= 400
+    assert (line.x[0], line.x[-1], line.y[-1]) == (0, 1, 1)
+
+
+def test_history_shows_both_losses_and_rings_the_kept_epoch() -> None:
+    epochs = [
+        {"epoch": 1, "train_loss": 1.5, "val_loss": 1.0},
+        {"epoch": 2, "train_loss": 0.5, "val_loss": 0.7},
+        {"epoch": 3, "train_loss": 0.2, "val_loss": 0.9},
+    ]
+    figure = figures.history(epochs)
+    training, validation, kept = checked(figure)
+    assert (list(training.x), list(training.y)) == ([1, 2, 3], [1.5, 0.5, 0.2])
+    assert list(validation.y) == [1.0, 0.7, 0.9]
+    assert (list(kept.x), list(kept.y)) == ([2], [0.7])
+    assert [note.text for note in figure.layout.annotations] == ["training", "validation"]
+
+
+@pytest.mark.parametrize("scale", COLOUR_SCALES)
+def test_a_picture_runs_from_the_first_colour_of_its_scale_to_the_last(scale: str) -> None:
+    ends = sample_colorscale(scale.capitalize(), [0.0, 1.0])
+    low, high = ([int(c) for c in colour[4:-1].split(",")] for colour in ends)
+    pixels = decoded(figures.picture(np.array([[-1.0, 1.0, 3.0]]), scale, -1, 1))
+    assert pixels.shape == (1, 3, 3)
+    assert pixels[0, 0].tolist() == low
+    assert pixels[0, 1].tolist() == high
+    assert pixels[0, 2].tolist() == high  # beyond the scale is its end
+
+
+def test_pictures_get_steadily_lighter_so_that_colour_blind_eyes_can_read_them() -> None:
+    for scale in COLOUR_SCALES:
+        ramp = decoded(figures.picture(np.linspace(0, 1, 64)[None], scale, 0, 1))[0]
+        luma = ramp @ np.array([0.299, 0.587, 0.114])
+        assert (np.diff(luma) > -0.5).all()
+        assert luma[-1] - luma[0] > 150
+
+
+def test_a_flat_picture_is_one_colour() -> None:
+    assert len(np.unique(decoded(figures.picture(np.zeros((3, 4)), "viridis", 0, 1)))) <= 3
+
+
+def test_no_figure_offers_to_send_its_data_elsewhere() -> None:
+    from dashboard.theme import GRAPH_CONFIG
+
+    assert GRAPH_CONFIG["showSendToCloud"] is False
+    assert GRAPH_CONFIG["displaylogo"] is False
