@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-from benchmarks import index
+from benchmarks import index, predictor
 
-BENCHMARKS: dict[str, Callable[[int], None]] = {"index": index.run}
+BENCHMARKS: dict[str, Callable[[int], None]] = {"index": index.run, "predictor": predictor.run}
 
 
 def main() -> None:
