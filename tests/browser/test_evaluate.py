@@ -1,0 +1,304 @@
+"""The Evaluate and Overview pages in use: pickers, addresses, matrix cells, keyboard."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Tab
+from tests.browser.driving import SCREENS, go, settle
+from tests.dashboard.serving import Site
+
+MISSED = re.compile("images of glioma called notumor")
+
+
+def pick_run(page: Page, name: str) -> None:
+    page.get_by_label("Run", exact=True).first.click()
+    page.get_by_role("option", name=name).click()
+
+
+def pick(page: Page, label: str) -> None:
+    page.locator(".controls").get_by_text(label, exact=True).click()
+
+
+def matrix(page: Page) -> list[str]:
+    return page.locator(".matrix-cell").all_inner_texts()
+
+
+def state(page: Page) -> dict[str, str]:
+    """What the address says."""
+    return {key: values[0] for key, values in parse_qs(urlsplit(page.url).query).items()}
+
+
+def first_cell(page: Page, text: str) -> None:
+    expect(page.locator(".matrix-cell").first).to_have_text(text)
+
+
+def test_the_address_follows_the_choices_and_opens_the_same_view(
+    page: Page, tab: Tab, site: Site
+) -> None:
+    go(page, site.url + "evaluate")
+    pick_run(page, "hasty")
+    first_cell(page, "2")
+    pick(page, "Validation")
+    first_cell(page, "2")
+    expect(page.locator(".matrix .total").first).to_have_text("3")
+    pick(page, "Row share")
+    first_cell(page, "66.7 %")
+    page.get_by_role("button", name="images of meningioma called notumor").click()
+    expect(page.locator(".tile")).to_have_count(2)
+    page.wait_for_url("**cell=**")  # The address follows a moment after the page.
+    assert state(page) == {
+        "run": "hasty",
+        "split": "val",
+        "show": "share",
+        "cell": "meningioma~notumor",
+    }
+
+    other = tab()
+    go(other, page.url)
+    expect(other.get_by_label("Run", exact=True).first).to_have_value("hasty")
+    assert matrix(other) == matrix(page)
+    assert other.locator(".tile .path").all_inner_texts() == (
+        page.locator(".tile .path").all_inner_texts()
+    )
+    assert other.locator("h2").all_inner_texts() == page.locator("h2").all_inner_texts()
+
+
+def test_back_and_forward_restore_each_state(page: Page, site: Site) -> None:
+    go(page, site.url + "evaluate")
+    first_cell(page, "4")
+    pick_run(page, "hasty")
+    first_cell(page, "2")
+    pick(page, "Row share")
+    first_cell(page, "40.0 %")
+    page.go_back()
+    first_cell(page, "2")
+    expect(page.get_by_label("Run", exact=True).first).to_have_value("hasty")
+    page.go_back()
+    first_cell(page, "4")
+    expect(page.get_by_label("Run", exact=True).first).to_have_value("careful")
+    page.go_forward()
+    first_cell(page, "2")
+
+
+def test_back_restores_the_state_of_a_link_that_was_followed(page: Page, site: Site) -> None:
+    go(page, site.url + "evaluate?run=hasty&split=test&show=counts")
+    first_cell(page, "2")
+    pick(page, "Row share")
+    first_cell(page, "40.0 %")
+    page.go_back()
+    first_cell(page, "2")
+
+
+def test_back_closes_the_list_of_images_that_was_opened_last(page: Page, site: Site) -> None:
+    go(page, site.url + "evaluate?run=hasty")
+    page.get_by_role("button", name=MISSED).click()
+    expect(page.locator(".tile")).to_have_count(3)
+    page.go_back()
+    expect(page.locator(".tile")).to_have_count(0)
+
+
+@pytest.mark.parametrize("query", ["", "run=hasty", "run=nobody", "split=val", "show=pie"])
+def test_back_leaves_a_page_that_was_only_looked_at(page: Page, site: Site, query: str) -> None:
+    go(page, site.url + "predict")
+    go(page, f"{site.url}evaluate?{query}")
+    expect(page).to_have_url(re.compile("show=counts"))
+    page.go_back()
+    expect(page.locator("h1")).to_have_text("Predict")
+
+
+def test_back_from_another_page_restores_what_was_chosen(page: Page, site: Site) -> None:
+    go(page, site.url + "evaluate")
+    pick_run(page, "hasty")
+    first_cell(page, "2")
+    page.get_by_role("navigation", name="Pages").get_by_role("link", name="Data").click()
+    expect(page.locator("h1")).to_have_text("Data")
+    page.go_back()
+    expect(page.locator("h1")).to_have_text("Evaluate")
+    first_cell(page, "2")
+
+
+def test_an_unknown_run_in_the_address_falls_back_with_a_message(page: Page, site: Site) -> None:
+    go(page, site.url + "evaluate?run=nobody")
+    expect(page.get_by_text("There is no run “nobody”")).to_be_visible()
+    first_cell(page, "4")
+
+
+def test_a_matrix_cell_lists_its_images_with_pictures_and_probabilities(
+    page: Page, site: Site
+) -> None:
+    go(page, site.url + "evaluate?run=hasty")
+    page.get_by_role("button", name=MISSED).click()
+    expect(page.get_by_role("heading", name="3 images of glioma called notumor")).to_be_visible()
+    tiles = page.locator(".tile")
+    expect(tiles).to_have_count(3)
+    expect(tiles.first.locator(".path")).to_have_text("Testing/glioma/glioma-0002.png")
+    expect(tiles.first.locator(".bars li").first).to_have_text(re.compile(r"notumor.*74\.0\s%"))
+    settle(page)
+    widths = tiles.locator("img").evaluate_all("all => all.map(one => one.naturalWidth)")
+    assert len(widths) == 3
+    assert all(width > 0 for width in widths)
+
+
+def test_an_empty_cell_cannot_be_chosen(page: Page, site: Site) -> None:
+    go(page, site.url + "evaluate?run=hasty")
+    cell = page.get_by_role("button", name="0 images of glioma called meningioma")
+    expect(cell).to_be_disabled()
+
+
+def test_without_the_images_a_tile_says_how_to_get_them(
+    page: Page, site_without_images: Site
+) -> None:
+    go(page, site_without_images.url + "evaluate?run=hasty&cell=glioma~notumor")
+    expect(page.get_by_text("Start the dashboard with --data FOLDER")).to_be_visible()
+    expect(page.locator(".tile")).to_have_count(3)
+    expect(page.locator(".tile").first).to_contain_text("no picture here")
+    expect(page.locator(".tile img")).to_have_count(0)
+
+
+FOCUS = """() => {
+    const it = document.activeElement;
+    const seen = getComputedStyle(it);
+    return {
+        kind: it.classList.contains("skip") ? "skip" : it.closest(".nav") ? "nav"
+            : it.classList.contains("matrix-cell") ? "cell" : it.closest(".controls") ? "picker"
+            : it.tagName.toLowerCase(),
+        text: it.getAttribute("aria-label") || it.innerText || it.value || "",
+    };
+}"""
+
+
+def tab_through(page: Page, most: int = 60) -> list[dict[str, str]]:
+    """What Tab reaches, in order, from the top of the page."""
+    reached = []
+    for _ in range(most):
+        page.keyboard.press("Tab")
+        reached.append(page.evaluate(FOCUS))
+        if reached[-1]["kind"] == "body":
+            break
+    return reached
+
+
+def test_the_keyboard_reaches_navigation_pickers_and_cells_in_that_order(
+    page: Page, site: Site
+) -> None:
+    go(page, site.url + "evaluate?run=hasty")
+    settle(page)
+    reached = tab_through(page)
+    kinds = [entry["kind"] for entry in reached]
+    assert kinds[0] == "skip"
+    assert kinds.count("nav") == 4
+    assert kinds.count("picker") == 3
+    assert kinds.count("cell") == 7  # those that hold an image
+    assert kinds.index("nav") < kinds.index("picker") < kinds.index("cell")
+    assert any("Switch between light and dark" in entry["text"] for entry in reached)
+
+
+def test_enter_on_a_cell_opens_its_images(page: Page, site: Site) -> None:
+    go(page, site.url + "evaluate?run=hasty")
+    settle(page)
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if MISSED.search(page.evaluate(FOCUS)["text"]):
+            break
+    page.keyboard.press("Enter")
+    expect(page.locator(".tile")).to_have_count(3)
+
+
+def test_the_pickers_work_with_arrow_keys(page: Page, site: Site) -> None:
+    go(page, site.url + "evaluate?run=hasty&split=test&show=counts")
+    page.get_by_role("radio", name="Counts").focus()
+    page.keyboard.press("ArrowRight")
+    first_cell(page, "40.0 %")
+    page.get_by_label("Run", exact=True).first.focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Enter")
+    first_cell(page, "80.0 %")
+
+
+def test_the_first_key_leads_past_the_navigation(page: Page, site: Site) -> None:
+    go(page, site.url + "evaluate")
+    settle(page)
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    assert page.evaluate(FOCUS)["kind"] == "picker"
+    expect(page.locator("h1")).to_have_text("Evaluate")
+
+
+def test_what_has_the_focus_is_outlined(page: Page, site: Site) -> None:
+    go(page, site.url + "evaluate?run=hasty")
+    settle(page)
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if page.evaluate(FOCUS)["kind"] == "cell":
+            break
+    outline = page.evaluate("getComputedStyle(document.activeElement).outline")
+    assert "solid" in outline
+    assert "0px" not in outline
+
+
+# Data
+
+
+def test_another_colour_scale_changes_the_pictures_and_the_address(
+    page: Page, tab: Tab, site: Site
+) -> None:
+    go(page, site.url + "data")
+    settle(page)
+    pictures = page.locator(".average img")
+    before = pictures.evaluate_all("all => all.map(one => one.src)")
+    page.locator(".controls").get_by_text("Magma", exact=True).click()
+    expect(pictures.first).not_to_have_attribute("src", before[0])
+    after = pictures.evaluate_all("all => all.map(one => one.src)")
+    assert len(after) == len(before) == 7
+    assert not set(after) & set(before)
+    assert all(w > 0 for w in pictures.evaluate_all("all => all.map(one => one.naturalWidth)"))
+    assert state(page)["scale"] == "magma"
+
+    other = tab()
+    go(other, page.url)
+    settle(other)
+    assert other.locator(".average img").evaluate_all("all => all.map(one => one.src)") == after
+
+
+def test_the_test_images_have_averages_of_their_own(page: Page, site: Site) -> None:
+    go(page, site.url + "data")
+    page.locator(".controls").get_by_text("Test", exact=True).click()
+    expect(page.locator(".average small").first).to_have_text("average of 5 images")
+    assert state(page)["split"] == "test"
+
+
+# Overview
+
+
+def test_a_click_on_a_column_sorts_the_runs(page: Page, site: Site) -> None:
+    go(page, site.url)
+    first = page.locator('#leaderboard [row-index="0"] [col-id="run"]')
+    expect(first).to_have_text("careful")
+    page.locator("#leaderboard .ag-header-cell", has_text="Accuracy").click()
+    expect(first).to_have_text("hasty")
+    page.locator("#leaderboard .ag-header-cell", has_text="Accuracy").click()
+    expect(first).to_have_text("careful")
+
+
+def test_missed_tumours_are_sorted_as_numbers_and_shown_as_counts(page: Page, site: Site) -> None:
+    go(page, site.url)
+    page.locator("#leaderboard .ag-header-cell", has_text="Missed tumours").click()
+    missed = page.locator('#leaderboard [row-index="0"] [col-id="missed"]')
+    expect(missed).to_have_text("1 of 15 (1.2–29.8 %)")
+    page.locator("#leaderboard .ag-header-cell", has_text="Missed tumours").click()
+    expect(missed).to_have_text("3 of 15 (7.0–45.2 %)")
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_every_run_stands_in_the_grid(tab: Tab, site: Site, screen: str) -> None:
+    page = tab(screen)
+    go(page, site.url)
+    expect(page.locator('#leaderboard [col-id="run"][role="gridcell"]')).to_have_count(2)
