@@ -10,7 +10,7 @@ from pathlib import Path
 
 import dash
 import dash_mantine_components as dmc
-from dash import ALL, Dash, Input, Output, clientside_callback, dcc, html
+from dash import ALL, ClientsideFunction, Dash, Input, Output, clientside_callback, dcc, html
 from dash.development.base_component import Component
 from flask import Flask, Response, abort, request
 from flask_compress import Compress
@@ -141,30 +141,9 @@ def _shades(colour: str) -> list[str]:
 
 app.layout = _frame
 
-# Every control with an id {"page": ..., "state": key} keeps its value in the URL. The address changes
-# without a request, and going back lets Dash build the page from the address again.
+# The address follows the choices: assets/address.js.
 clientside_callback(
-    """(values, kept) => {
-        const query = new URLSearchParams(window.location.search);
-        const before = query.toString();
-        const [states, stores] = dash_clientside.callback_context.inputs_list;
-        if (!states.length) return dash_clientside.no_update;
-        const page = states[0].id.page;
-        const path = window.location.pathname.split("/").pop() || "overview";
-        if (page !== path) return dash_clientside.no_update;
-        const fresh = !states.some(entry => query.has(entry.id.state));
-        for (const entry of [...states, ...stores]) {
-            const key = entry.id.state || entry.id.kept;
-            if (entry.value === null || entry.value === undefined) query.delete(key);
-            else query.set(key, entry.value);
-        }
-        if (query.toString() !== before) {
-            const address = window.location.pathname + "?" + query.toString();
-            if (fresh) window.history.replaceState(null, "", address);
-            else window.history.pushState(null, "", address);
-        }
-        return dash_clientside.no_update;
-    }""",
+    ClientsideFunction("address", "follow"),
     Output("address", "data"),
     Input({"page": ALL, "state": ALL}, "value"),
     Input({"page": ALL, "kept": ALL}, "data"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -28,9 +28,9 @@ def matrix(page: Page) -> list[str]:
     return page.locator(".matrix-cell").all_inner_texts()
 
 
-def state(page: Page) -> dict[str, str]:
-    """What the address says."""
-    return {key: values[0] for key, values in parse_qs(urlsplit(page.url).query).items()}
+def address_says(page: Page, **state: str) -> None:
+    """Wait for the query of the address, which follows a moment after the page."""
+    page.wait_for_url(lambda url: dict(parse_qsl(urlsplit(url).query)) == state)
 
 
 def first_cell(page: Page, text: str) -> None:
@@ -50,13 +50,7 @@ def test_the_address_follows_the_choices_and_opens_the_same_view(
     first_cell(page, "66.7 %")
     page.get_by_role("button", name="images of meningioma called notumor").click()
     expect(page.locator(".tile")).to_have_count(2)
-    page.wait_for_url("**cell=**")  # The address follows a moment after the page.
-    assert state(page) == {
-        "run": "hasty",
-        "split": "val",
-        "show": "share",
-        "cell": "meningioma~notumor",
-    }
+    address_says(page, run="hasty", split="val", show="share", cell="meningioma~notumor")
 
     other = tab()
     go(other, page.url)
@@ -70,10 +64,11 @@ def test_the_address_follows_the_choices_and_opens_the_same_view(
 
 def test_back_and_forward_restore_each_state(page: Page, site: Site) -> None:
     go(page, site.url + "evaluate")
-    first_cell(page, "4")
+    address_says(page, run="careful", split="test", show="counts")
     pick_run(page, "hasty")
-    first_cell(page, "2")
+    address_says(page, run="hasty", split="test", show="counts")
     pick(page, "Row share")
+    address_says(page, run="hasty", split="test", show="share")
     first_cell(page, "40.0 %")
     page.go_back()
     first_cell(page, "2")
@@ -89,6 +84,7 @@ def test_back_restores_the_state_of_a_link_that_was_followed(page: Page, site: S
     go(page, site.url + "evaluate?run=hasty&split=test&show=counts")
     first_cell(page, "2")
     pick(page, "Row share")
+    address_says(page, run="hasty", split="test", show="share")
     first_cell(page, "40.0 %")
     page.go_back()
     first_cell(page, "2")
@@ -96,7 +92,9 @@ def test_back_restores_the_state_of_a_link_that_was_followed(page: Page, site: S
 
 def test_back_closes_the_list_of_images_that_was_opened_last(page: Page, site: Site) -> None:
     go(page, site.url + "evaluate?run=hasty")
+    address_says(page, run="hasty", split="test", show="counts")
     page.get_by_role("button", name=MISSED).click()
+    address_says(page, run="hasty", split="test", show="counts", cell="glioma~notumor")
     expect(page.locator(".tile")).to_have_count(3)
     page.go_back()
     expect(page.locator(".tile")).to_have_count(0)
@@ -114,7 +112,7 @@ def test_back_leaves_a_page_that_was_only_looked_at(page: Page, site: Site, quer
 def test_back_from_another_page_restores_what_was_chosen(page: Page, site: Site) -> None:
     go(page, site.url + "evaluate")
     pick_run(page, "hasty")
-    first_cell(page, "2")
+    address_says(page, run="hasty", split="test", show="counts")
     page.get_by_role("navigation", name="Pages").get_by_role("link", name="Data").click()
     expect(page.locator("h1")).to_have_text("Data")
     page.go_back()
@@ -260,7 +258,7 @@ def test_another_colour_scale_changes_the_pictures_and_the_address(
     assert len(after) == len(before) == 7
     assert not set(after) & set(before)
     assert all(w > 0 for w in pictures.evaluate_all("all => all.map(one => one.naturalWidth)"))
-    assert state(page)["scale"] == "magma"
+    address_says(page, scale="magma", split="train")
 
     other = tab()
     go(other, page.url)
@@ -272,7 +270,7 @@ def test_the_test_images_have_averages_of_their_own(page: Page, site: Site) -> N
     go(page, site.url + "data")
     page.locator(".controls").get_by_text("Test", exact=True).click()
     expect(page.locator(".average small").first).to_have_text("average of 5 images")
-    assert state(page)["split"] == "test"
+    address_says(page, scale="viridis", split="test")
 
 
 # Overview

@@ -1,0 +1,43 @@
+// The address holds the state of the page. It changes without a request, and going back lets Dash build
+// the page from the address again.
+
+window.dash_clientside = window.dash_clientside || {};
+
+// The address that the choices on the page are known to agree with.
+let agreed = null;
+
+// Every control with an id {"page": ..., "state": key} and every store with {"page": ..., "kept": key}
+// is a key of the query.
+window.dash_clientside.address = {
+    follow: () => {
+        const [states, stores] = dash_clientside.callback_context.inputs_list;
+        const shown = window.location.pathname.split("/").pop() || "overview";
+        if (!states.length || states[0].id.page !== shown) return dash_clientside.no_update;
+        const query = new URLSearchParams(window.location.search);
+        const before = query.toString();
+        for (const entry of [...states, ...stores]) {
+            const key = entry.id.state || entry.id.kept;
+            if (entry.value === null || entry.value === undefined) query.delete(key);
+            else query.set(key, entry.value);
+        }
+        if (query.toString() !== before) {
+            // An address that led here gets its defaults spelt out, which is no step of its own to go
+            // back to; a choice is one.
+            const record = window.location.href === agreed ? "pushState" : "replaceState";
+            window.history[record](null, "", window.location.pathname + "?" + query.toString());
+        }
+        agreed = window.location.href;
+        return dash_clientside.no_update;
+    },
+};
+
+// Dash builds the page again when the address differs from the one it last built a page for. Choices
+// change the address behind its back, so the way back may lead to that very address: then it is told.
+window.addEventListener("popstate", () => {
+    const location = "_pages_location";
+    const built = dash_component_api.getLayout(location).props;
+    const { pathname, search } = window.location;
+    if (built.pathname === pathname && built.search === search) {
+        dash_clientside.set_props(location, { search });
+    }
+});
