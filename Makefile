@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PORT ?= 8050
 DATA ?=
 
-.PHONY: run test check browser demo benchmark screenshots clean
+.PHONY: run test check demo benchmark screenshots clean
 
 run: $(VENV)/dashboard-ready
 	$(BIN)/python -m dashboard --port $(PORT) $(if $(DATA),--data "$(DATA)")
@@ -19,9 +19,6 @@ check: $(VENV)/dev-ready
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest
-
-browser: $(VENV)/dev-ready
-	$(BIN)/python -m pytest -m browser
 
 demo: $(VENV)/all-ready
 	$(BIN)/python -m brainmri demo

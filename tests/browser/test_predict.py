@@ -88,9 +88,7 @@ def test_a_dropped_image_is_answered_like_a_chosen_one(page: Page, site: Site, s
 def test_two_files_at_once_are_answered_or_refused_but_not_ignored(page: Page, site: Site) -> None:
     go(page, site.url + "predict")
     drop(page, first=files.png(), second=files.png("notumor"))
-    expect(page.locator("#predict-answer .verdict, #predict-answer .refusal")).to_be_visible(
-        timeout=10_000
-    )
+    expect(page.locator("#predict-answer .verdict, #predict-answer .refusal")).to_be_visible()
 
 
 def test_the_same_file_twice_is_looked_at_twice(page: Page, site: Site, saved: Path) -> None:
