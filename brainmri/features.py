@@ -16,7 +16,7 @@ from PIL import Image
 
 from brainmri.images import ImageError, decode, grey_histogram
 
-FEATURES_VERSION = 1
+FEATURES_VERSION = 2
 """Raised whenever a feature below changes, so that rows computed by older code are not reused."""
 
 THUMBNAIL_PX = 128

@@ -177,7 +177,8 @@ def _is_grey_jpeg(image: Image.Image, data: bytes) -> bool:
 
 
 def _grey(image: Image.Image) -> Image.Image:
-    if image.mode == "L":
+    transparent = "transparency" in image.info
+    if image.mode == "L" and not transparent:
         return image
     if image.mode in _DEEP_MODES:
         deep = np.asarray(image, dtype=np.float64)
@@ -186,7 +187,7 @@ def _grey(image: Image.Image) -> Image.Image:
         low, high = float(deep.min()), float(deep.max())
         scaled = np.rint((deep - low) * (255 / max(high - low, 1e-12)))
         return Image.fromarray(scaled.astype(np.uint8))
-    if image.mode in ("LA", "PA", "RGBA", "La", "RGBa") or "transparency" in image.info:
+    if image.mode in ("LA", "PA", "RGBA", "La", "RGBa") or transparent:
         coloured = image.convert("RGBA")
         black = Image.new("RGBA", coloured.size, (0, 0, 0, 255))
         return Image.alpha_composite(black, coloured).convert("L")

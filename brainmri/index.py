@@ -19,7 +19,7 @@ from brainmri.files import write_atomically
 from brainmri.formats import SUFFIXES
 from brainmri.index_cache import IndexCache, NextCache, Row, read_thumbnails, write_thumbnails
 
-# numpy, pandas, pyarrow and scipy take as long to import as a thousand images to read. They are
+# numpy, pandas and pyarrow take as long to import as a thousand images to read. They are
 # imported in the functions that need them, so that `build` can start its worker processes first.
 if TYPE_CHECKING:
     import numpy as np
@@ -201,8 +201,12 @@ def find_images(data: Path) -> tuple[list[_Found], list[str]]:
     found: list[_Found] = []
     ignored: list[str] = []
     for folder, folders, names in os.walk(data, followlinks=True):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
         inside = PurePath(folder).relative_to(data)
+        back = {name for name in folders if _leads_back(folder, name)}
+        ignored += [(inside / name).as_posix() for name in back]
+        folders[:] = sorted(
+            name for name in folders if not name.startswith(".") and name not in back
+        )
         split = SPLIT_FOLDERS.get(inside.parts[0].lower()) if inside.parts else None
         classes = inside.parts if split is None else inside.parts[1:]
         prefix = f"{inside.as_posix()}/" if inside.parts else ""
@@ -224,6 +228,14 @@ def find_images(data: Path) -> tuple[list[_Found], list[str]]:
         )
     found.sort(key=lambda file: file.path)
     return found, sorted(ignored)
+
+
+def _leads_back(folder: str, name: str) -> bool:
+    """Whether a sub-folder is a link to a folder that it lies in: following it would never end."""
+    path = f"{folder}/{name}"
+    if not os.path.islink(path):  # noqa: PTH114 (as above)
+        return False
+    return Path(folder).resolve().is_relative_to(Path(path).resolve())
 
 
 def write(path: Path, index: ImageIndex) -> None:

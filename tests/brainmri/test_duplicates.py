@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
-from brainmri.duplicates import clusters, has_near_duplicate, near_pairs, stack
+from brainmri.duplicates import _components, clusters, has_near_duplicate, near_pairs, stack
 
 Hashes = NDArray[np.uint8]
 
@@ -75,6 +77,21 @@ def test_a_chain_of_near_duplicates_is_one_cluster() -> None:
     hashes = np.stack([first, noise(1, 9)[0], third, second])
     far = noise(4, 20)
     assert clusters(hashes, far).tolist() == [0, 1, 0, 0]
+
+
+@given(st.integers(0, 10_000), st.integers(1, 60), st.integers(0, 80))
+def test_components_agree_with_scipy(seed: int, n: int, m: int) -> None:
+    pairs = np.random.default_rng(seed).integers(0, n, size=(m, 2))
+    graph = coo_array((np.ones(m), (pairs[:, 0], pairs[:, 1])), shape=(n, n))
+    found = _components(n, pairs)
+    theirs = connected_components(graph, directed=False)[1]
+    assert ((found[:, None] == found) == (theirs[:, None] == theirs)).all()
+    assert list(dict.fromkeys(found.tolist())) == list(range(found.max() + 1))
+
+
+def test_a_long_chain_in_random_order_is_one_component() -> None:
+    order = np.random.default_rng(0).permutation(100_000)
+    assert not _components(len(order), np.column_stack([order[:-1], order[1:]])).any()
 
 
 def test_a_mirror_image_belongs_to_the_cluster_of_its_original() -> None:

@@ -132,6 +132,11 @@ def test_a_palette_is_looked_up_rather_than_taken_for_grey() -> None:
     np.testing.assert_allclose(image.pixels, luma(250, 240, 10), atol=1.5)
 
 
+def test_the_transparent_level_of_a_grey_image_is_black() -> None:
+    picture = Image.fromarray(np.array([[10, 200, 30]], dtype=np.uint8))
+    assert decode(encode(picture, "PNG", transparency=200)).pixels.tolist() == [[10, 0, 30]]
+
+
 def test_the_transparent_entry_of_a_palette_is_black() -> None:
     picture = Image.new("P", (8, 6), 1)
     picture.putpixel((0, 0), 0)

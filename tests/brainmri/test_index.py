@@ -84,6 +84,14 @@ def test_every_format_suffix_counts(tmp_path: Path) -> None:
     assert len(build(tmp_path / "d", tmp_path / "m").index.rows) == 6
 
 
+def test_a_link_that_leads_back_is_not_followed(tmp_path: Path) -> None:
+    put(tmp_path / "d", "no/a.png", "yes/a.png")
+    (tmp_path / "d" / "yes" / "again").symlink_to(tmp_path / "d", target_is_directory=True)
+    report = build(tmp_path / "d", tmp_path / "m")
+    assert len(report.index.rows) == 2
+    assert report.ignored == ["yes/again"]
+
+
 def test_a_link_that_leads_nowhere_is_not_a_crash(tmp_path: Path) -> None:
     put(tmp_path / "d", "no/a.png", "yes/a.png")
     (tmp_path / "d" / "yes" / "b.png").symlink_to(tmp_path / "gone.png")
