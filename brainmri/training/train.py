@@ -38,7 +38,7 @@ class Recipe:
 RECIPES = {
     "cnn": Recipe(epochs=8),
     "cnn-regularised": Recipe(epochs=14, l2=0.01, dropout=(0.25, 0.25, 0.5)),
-    "cnn-augmented": Recipe(epochs=14, augmented=True),
+    "cnn-augmented": Recipe(epochs=20, augmented=True),
 }
 MODELS = (MEAN_BRIGHTNESS, *RECIPES)
 _PATIENCE, _BATCH, _LEARNING_RATE = 3, 32, 5e-4
