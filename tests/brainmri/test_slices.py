@@ -1,0 +1,90 @@
+"""`brainmri.slices`: properties of images, and figures by their values."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from brainmri.slices import FEWEST, metrics_of, properties, slices
+
+CLASSES = ["glioma", "notumor", "pituitary"]
+NEGATIVE = 1
+
+
+def rows(n: int, **columns: object) -> pd.DataFrame:
+    index = {
+        "path": [f"a/{i}.png" for i in range(n)],
+        "phash": [bytes([i % 256]) for i in range(n)],
+        "cluster": np.arange(n),
+        "width_px": [512] * n,
+        "height_px": [512] * n,
+        "mode": ["L"] * n,
+    }
+    return pd.DataFrame({**index, **columns})
+
+
+def test_a_column_with_a_few_values_is_a_property_and_keys_are_none() -> None:
+    table = rows(4, source=["web", "web", "figshare", None], width_px=[512, 512, 300, 300])
+    found = properties(table)
+    assert list(found) == ["size", "width_px", "source"]
+    assert found["source"].tolist() == ["web", "web", "figshare", "not recorded"]
+    assert found["size"].tolist() == ["512 × 512"] * 2 + ["300 × 512"] * 2
+
+
+def test_numbers_are_cut_into_fifths_and_missing_ones_named() -> None:
+    table = rows(101, brightness=[*np.linspace(0, 1, 100), np.nan])
+    fifths = properties(table)["brightness"]
+    assert fifths.value_counts().tolist() == [20] * 5 + [1]
+    assert fifths.iloc[0] == "0 to 0.192"
+    assert fifths.iloc[-1] == "not recorded"
+
+
+def test_a_column_that_names_single_images_is_no_property() -> None:
+    assert properties(rows(30, scan_id=[f"scan {i}" for i in range(30)])) == {}
+
+
+def test_rare_values_share_one_slice() -> None:
+    names = [f"scanner {i // 3}" for i in range(90)]
+    found = properties(rows(90, scanner=names))["scanner"]
+    assert found.nunique() == 13
+    assert (found == "others").sum() == 90 - 12 * 3
+
+
+def test_slices_come_worst_first_with_their_support() -> None:
+    y_true = np.array([0] * 20 + [1] * 20)
+    y_pred = np.where(np.arange(40) % 20 < 5, 2, y_true)
+    y_pred[:20] = 0  # all gliomas right, a quarter of the others wrong
+    value = pd.Series(["web"] * 20 + ["figshare"] * 20)
+    metric = metrics_of(CLASSES, NEGATIVE)["accuracy"]
+    first, second = slices(value, metric, y_true=y_true, y_pred=y_pred, groups=np.arange(40))
+    assert (first.value, first.n, first.estimate.value) == ("figshare", 20, 0.75)
+    assert first.rows.tolist() == list(range(20, 40))
+    assert (second.value, second.n, second.estimate.k) == ("web", 20, 20)
+
+
+def test_a_slice_with_too_few_images_has_a_reason_and_comes_last() -> None:
+    y_true = np.zeros(30, dtype=np.int64)
+    y_pred = np.r_[np.ones(FEWEST - 1, dtype=np.int64), np.zeros(21, dtype=np.int64)]
+    value = pd.Series(["rare"] * (FEWEST - 1) + ["common"] * 21)
+    metric = metrics_of(CLASSES, NEGATIVE)["tumours found"]
+    common, rare = slices(value, metric, y_true=y_true, y_pred=y_pred, groups=np.arange(30))
+    assert common.estimate.value == 1
+    assert rare.estimate.value is None
+    assert rare.estimate.reason == f"too few images ({FEWEST - 1}; a figure needs {FEWEST})"
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("accuracy", 18 / 30), ("tumours found", 12 / 20), ("no tumour recognised", 10 / 10),
+     ("glioma found", 8 / 20), ("weighted F1", 2 / 3 * 2 * 8 / 28 + 1 / 3 * 2 * 10 / 28)],
+)  # fmt: skip
+def test_every_metric_is_that_of_the_slice(name: str, expected: float) -> None:
+    y_true = np.array([0] * 20 + [1] * 10)
+    y_pred = np.array([0] * 8 + [2] * 4 + [1] * 8 + [1] * 10)
+    metric = metrics_of(CLASSES, NEGATIVE)[name]
+    [only] = slices(
+        pd.Series(["web"] * 30), metric, y_true=y_true, y_pred=y_pred, groups=np.arange(30)
+    )
+    assert only.estimate.value == pytest.approx(expected)
+    assert only.estimate.low is not None
