@@ -92,7 +92,13 @@ class ClassCurves:
 
 
 def report(
-    predictions: Predictions, *, split: str, negative: str, groups: NDArray[np.int64], run: str
+    predictions: Predictions,
+    *,
+    split: str,
+    negative: str,
+    groups: NDArray[np.int64],
+    run: str,
+    unseen: bool = False,
 ) -> Report:
     """Figures of the labelled rows of a split.
 
@@ -103,8 +109,16 @@ def report(
         groups: (n,) near-duplicate cluster of every row of `predictions`; intervals that are not
             simple proportions resample whole clusters.
         run: name shown with the figures.
+        unseen: only images without a near-duplicate among those that shaped the model.
+
+    Raises:
+        ValueError: `unseen` of a table that does not record it.
     """
     here = predictions.splits == split
+    if unseen:
+        if predictions.seen is None:
+            raise ValueError("the table does not say which images were seen in training")
+        here &= ~predictions.seen
     rows = here & (predictions.y_true >= 0)
     y_true, y_pred = predictions.y_true[rows], predictions.y_pred[rows]
     k, c = len(predictions.classes), predictions.classes.index(negative)

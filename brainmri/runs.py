@@ -14,6 +14,8 @@ from brainmri.files import write_atomically
 
 SCHEMA_VERSION = 1
 RUN_FILE = "run.json"
+OFFICIAL = "official"
+"""The split protocol of the Training and Testing folders."""
 MODEL_FILE = "model.onnx"
 PREDICTIONS_FILE = "predictions.parquet"
 CHECKPOINT_FILE = "checkpoint.pt"

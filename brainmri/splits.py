@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import StratifiedGroupKFold
 
+from brainmri import runs
 from brainmri.errors import InputError
 from brainmri.index import ImageIndex
 
-OFFICIAL = "official"
+OFFICIAL = runs.OFFICIAL
 _NAMES = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val",
           "test": "test", "testing": "test"}  # fmt: skip
 _VALIDATION_FOLDS = 10

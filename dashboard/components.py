@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 from dash import dcc, html
 from dash.development.base_component import Component
 
+from brainmri.evaluation import Report
 from brainmri.metrics import Estimate
 from dashboard import data
 from dashboard.theme import GRAPH_CONFIG, class_colours
@@ -114,6 +115,78 @@ def statistic(title: str, big: str, estimate: Estimate, meaning: str) -> Compone
         html.Div(detail, className="statistic-detail"),
         html.P(meaning, className="statistic-meaning"),
     )
+
+
+def three_figures(figures: data.ThreeFigures) -> Component:
+    """The flattering figure of a model, the two true ones beside it, and why they differ."""
+    kinds = (
+        (
+            "Official test, as everyone reports it",
+            figures.official,
+            "No run of this model on the official split yet.",
+        ),
+        (
+            "Official test, unseen images only",
+            figures.unseen,
+            "Which images were seen in training is not recorded for this model.",
+        ),
+        (
+            "Grouped split, nothing alike in training",
+            figures.grouped,
+            "No run of this model on a grouped split yet: "
+            "`python -m brainmri train DATA --split auto`.",
+        ),
+    )
+    return html.Div(
+        [
+            html.Div([_truth(title, report, absent) for title, report, absent in kinds],
+                     className="truths"),
+            html.P(why_they_differ(figures), className="caution", role="note"),
+        ]
+    )  # fmt: skip
+
+
+def _truth(title: str, report: Report | None, absent: str) -> Component:
+    if report is None or not report.n:
+        return card(html.Div(title, className="statistic-title"), html.P(absent, className="note"))
+    return card(
+        html.Div(title, className="statistic-title"),
+        html.Div(percent(report.accuracy.value), className="statistic-value"),
+        html.Div(
+            f"right answers, 95 % interval {interval(report.accuracy)}, "
+            f"n\u00a0=\u00a0{report.accuracy.n:,}",
+            className="statistic-detail",
+        ),
+        html.Ul(
+            [
+                html.Li([html.Strong("Missed tumours: "), counted(report.missed)]),
+                html.Li([html.Strong("False alarms: "), counted(report.false_alarms)]),
+            ],
+            className="plain-list statistic-meaning",
+        ),
+    )
+
+
+def why_they_differ(figures: data.ThreeFigures) -> str:
+    """One sentence on what stands between the flattering figure and the true ones."""
+    sentences = []
+    official, grouped = figures.official, figures.grouped
+    if official is not None and official.seen:
+        sentences.append(
+            f"{official.seen:,} of the {official.n:,} official test images "
+            f"({percent(official.seen / official.n, 0)}) have a near-copy, mirrored ones included, among "
+            "the images that shaped the model, so the first figure rewards memory"
+        )
+    elif official is not None and official.seen is None:
+        sentences.append("this table does not say which of its images were seen in training")
+    if grouped is not None and grouped.n:
+        sentences.append(
+            f"the grouped split ({grouped.run}) also keeps neighbouring slices of one patient together"
+        )
+    if not sentences:
+        return "No near-copy of a test image shaped the model."
+    text = "; ".join(sentences)
+    return f"{text[0].upper()}{text[1:]}."
 
 
 def graph(figure: go.Figure, *, says: str) -> Component:

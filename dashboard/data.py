@@ -12,7 +12,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from brainmri import averages, evaluation, images, index, inference, phantom, predictions, runs
+from brainmri import (
+    averages,
+    evaluation,
+    images,
+    index,
+    inference,
+    phantom,
+    predictions,
+    runs,
+)
 from brainmri.averages import Averages
 from brainmri.classes import negative_class
 from brainmri.errors import InputError
@@ -51,6 +60,23 @@ class RunView:
         """Splits that it has predictions for, test first."""
         present = set(self.predictions.splits)
         return [split for split in ("test", "val") if split in present]
+
+
+@dataclass(frozen=True)
+class ThreeFigures:
+    """The flattering figure of a model and the true ones beside it; None where it was not measured.
+
+    Attributes:
+        architecture: the model's; the run's name for a table of another tool.
+        official: official test, as everyone reports it.
+        unseen: the official test images without a near-copy among those that shaped the model.
+        grouped: test images of a split that keeps neighbouring slices and copies together.
+    """
+
+    architecture: str
+    official: Report | None
+    unseen: Report | None
+    grouped: Report | None
 
 
 @dataclass(frozen=True)
@@ -121,18 +147,41 @@ def find_run(name: str | None) -> RunView | None:
 
 def best_run(shown: list[RunView]) -> RunView | None:
     """The run with the highest accuracy on its validation images (on test images without any)."""
-
-    def merit(view: RunView) -> tuple[float, str]:
-        split = "val" if "val" in view.splits else "test"
-        return (report(view, split).accuracy.value or 0.0, view.name)
-
-    return max(shown, key=merit, default=None)
+    return max(shown, key=_merit, default=None)
 
 
-def report(view: RunView, split: str) -> Report:
-    """Figures of a run on one split."""
+def report(view: RunView, split: str, *, unseen: bool = False) -> Report:
+    """Figures of a run on one split, or on its images that the model has seen no near-copy of."""
     folder = models_folder()
-    return _report(str(folder), view.name, split, _run_stamp(folder, view.name))
+    return _report(str(folder), view.name, split, unseen, _run_stamp(folder, view.name))
+
+
+def three_figures(view: RunView) -> ThreeFigures:
+    """What a run's model reaches on the official test, on its unseen images, and on a grouped split.
+
+    The other protocol's figures come from the best run of the same architecture.
+    """
+    official = _counterpart(view, official=True)
+    grouped = _counterpart(view, official=False)
+    tested = official if official is not None and "test" in official.splits else None
+    records = tested is not None and tested.predictions.seen is not None
+    return ThreeFigures(
+        official=None if tested is None else report(tested, "test"),
+        unseen=report(tested, "test", unseen=True) if tested is not None and records else None,
+        grouped=None if grouped is None else report(grouped, "test"),
+        architecture=view.name if view.run is None else view.run.architecture,
+    )
+
+
+def best_by_architecture() -> list[RunView]:
+    """The best run of each architecture, best first; official runs stand for those with both."""
+    shown, _ = list_runs()
+    ranked = sorted(shown, key=_merit, reverse=True)
+    ranked.sort(key=lambda view: not _is_official(view))
+    found = {
+        view.name if view.run is None else view.run.architecture: view for view in ranked[::-1]
+    }
+    return sorted(found.values(), key=_merit, reverse=True)
 
 
 def curves(view: RunView, split: str) -> list[ClassCurves]:
@@ -283,6 +332,34 @@ def warm_up(name: str) -> None:
         return  # The page says so itself when somebody asks.
 
 
+def _merit(view: RunView) -> tuple[float, str]:
+    split = "val" if "val" in view.splits else "test"
+    return (report(view, split).accuracy.value or 0.0, view.name)
+
+
+def _is_official(view: RunView) -> bool:
+    # A table of another tool says nothing of its split; people report the official one.
+    return view.run is None or view.run.protocol == runs.OFFICIAL
+
+
+def _counterpart(view: RunView, *, official: bool) -> RunView | None:
+    """The run itself if it has that kind of protocol, else the best of its architecture that has."""
+    if _is_official(view) == official:
+        return view
+    if view.run is None:
+        return None
+    shown, _ = list_runs()
+    others = [
+        other
+        for other in shown
+        if other.run is not None
+        and other.run.architecture == view.run.architecture
+        and _is_official(other) == official
+        and "test" in other.splits
+    ]
+    return max(others, key=_merit, default=None)
+
+
 def _split_order(split: str) -> int:
     return {"train": 0, "val": 1, "test": 2}.get(split, 3)
 
@@ -356,7 +433,7 @@ def _judgeable(view: RunView) -> RunView:
 
 
 @lru_cache(maxsize=256)
-def _report(models: str, name: str, split: str, stamp: _Stamp) -> Report:
+def _report(models: str, name: str, split: str, unseen: bool, stamp: _Stamp) -> Report:
     view = _run(models, name, stamp)
     return evaluation.report(
         view.predictions,
@@ -364,6 +441,7 @@ def _report(models: str, name: str, split: str, stamp: _Stamp) -> Report:
         negative=view.negative_class,
         groups=_groups(view.predictions),
         run=name,
+        unseen=unseen,
     )
 
 

@@ -50,7 +50,7 @@ def train(
     *,
     model: str,
     name: str,
-    protocol: str = splits.OFFICIAL,
+    protocol: str = runs.OFFICIAL,
     epochs: int | None = None,
     size_px: int = 256,
     seed: int = 0,

@@ -32,6 +32,7 @@ from dashboard.components import (
     section,
     state_id,
     table,
+    three_figures,
 )
 
 PAGE = "evaluate"
@@ -68,6 +69,7 @@ def layout(
             choice(PAGE, "show", "Matrix shows", {"counts": "Counts", "share": "Row share"}, show),
         ),
         dcc.Store(id={"page": PAGE, "kept": "cell"}, data=cell),
+        html.Div(three_figures(data.three_figures(view)), id="evaluate-truths"),
         html.Div(_content(view, split, show), id="evaluate-content"),
         html.Div(_images(view, split, cell), id="evaluate-images", **aria(live="polite")),
         html.Div(_below(view, split), id="evaluate-below"),
@@ -76,6 +78,7 @@ def layout(
 
 
 @callback(
+    Output("evaluate-truths", "children"),
     Output("evaluate-content", "children"),
     Output("evaluate-below", "children"),
     Output("evaluate-images", "children", allow_duplicate=True),
@@ -85,12 +88,13 @@ def layout(
     State({"page": PAGE, "kept": "cell"}, "data"),
     prevent_initial_call=True,
 )
-def show_run(run: str, split: str, show: str, cell: str | None) -> tuple[Any, Any, Any]:
+def show_run(run: str, split: str, show: str, cell: str | None) -> tuple[Any, ...]:
     """Another run, split or matrix was chosen."""
     view = data.find_run(run)
     if view is None:
-        return no_runs(), html.Div(), html.Div()
-    return _content(view, split, show), _below(view, split), _images(view, split, cell)
+        return html.Div(), no_runs(), html.Div(), html.Div()
+    truths = three_figures(data.three_figures(view))
+    return truths, _content(view, split, show), _below(view, split), _images(view, split, cell)
 
 
 @callback(

@@ -22,6 +22,8 @@ from dashboard.components import (
     percent,
     section,
     statistic,
+    table,
+    three_figures,
 )
 
 RADIOLOGISTS = 0.87
@@ -71,7 +73,11 @@ def layout(**_query: str) -> Component:
     return page(
         "Overview",
         _best_sentence(report, chosen_on_validation=best.splits == ["test", "val"]),
-        html.Div(
+        three_figures(data.three_figures(best)),
+        _every_model(data.best_by_architecture()),
+        section(
+            f"{best.name} on {report.n:,} {SPLIT_WORDS[report.split]} images, in counts",
+            html.Div(
             [
                 statistic(
                     "Missed tumours",
@@ -100,8 +106,7 @@ def layout(**_query: str) -> Component:
                 ),
             ],
             className="statistics",
-        ),
-        _seen_note(report),
+        )),
         section(
             _comparison_title(reports),
             graph(
@@ -143,20 +148,38 @@ def _best_sentence(report: Report, *, chosen_on_validation: bool) -> str:
     )
 
 
-def _seen_note(report: Report) -> Component:
-    if not report.seen:
-        return html.Div()
-    share = percent(report.seen / report.n, 0)
-    return html.P(
-        [
-            html.Strong(
-                f"{report.seen:,} of these {report.n:,} images ({share}) have a near-copy "
-            ),
-            "among the images that shaped the model, mirrored copies included. The figures above say "
-            "how well it remembers as much as how well it sees.",
-        ],
-        className="caution",
-        role="note",
+def _every_model(views: list[data.RunView]) -> Component:
+    """The three figures of every model, so that none can be quoted without the others."""
+
+    def cell(report: Report | None) -> Component | str:
+        if report is None or not report.n:
+            return "not measured"
+        return html.Span(
+            [
+                percent(report.accuracy.value),
+                html.Small(f"{interval(report.accuracy)}, n\u00a0=\u00a0{report.n:,}"),
+                html.Small(f"missed {counted(report.missed)}"),
+            ],
+            className="stacked",
+        )
+
+    figures_of = [data.three_figures(view) for view in views]
+    return section(
+        "The same three figures for every model",
+        table(
+            [
+                "Model",
+                "Official test, as everyone reports it",
+                "Official test, unseen images only",
+                "Grouped split, nothing alike in training",
+            ],
+            [
+                [each.architecture, cell(each.official), cell(each.unseen), cell(each.grouped)]
+                for each in figures_of
+            ],
+            caption="Right answers of every model: official test, unseen images of it, grouped split",
+        ),
+        note="Right answers with their 95 % interval, and missed tumours.",
     )
 
 
@@ -204,7 +227,7 @@ def _leaderboard(reports: list[Report]) -> Component:
             "field": "missed",
             "headerName": "Missed tumours",
             "valueFormatter": {"function": "params.data.missed_text"},
-            "minWidth": 215,
+            "minWidth": 240,
             "type": "rightAligned",
         },
         *(
