@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
 import dash_mantine_components as dmc
 import plotly.graph_objects as go
@@ -265,6 +266,40 @@ def probability_bars(probabilities: Mapping[str, float], colours: Mapping[str, s
         ],
         className="bars",
         **aria(label="Class probabilities"),
+    )
+
+
+def image_tiles(view: data.RunView, shown: Sequence[data.Scored]) -> Component:
+    """Images of a run with what it said of each; without the images, how to get them."""
+    here, colours = data.images_folder() is not None, colours_of(view)
+    note = html.P("Start the dashboard with --data FOLDER to see the pictures.", className="note")
+    return html.Div(
+        [
+            None if here else note,
+            html.Div([_tile(scored, here, colours) for scored in shown], className="tiles"),
+        ]
+    )
+
+
+def _tile(scored: data.Scored, here: bool, colours: dict[str, str]) -> Component:
+    picture = (
+        html.Img(src=f"/image/{quote(scored.path)}", alt=f"{scored.label} image")
+        if here
+        else html.Div("no picture here", className="no-picture")
+    )
+    seen = html.Small("has a near-copy in training", className="seen") if scored.seen else None
+    return html.Figure(
+        [
+            picture,
+            html.Figcaption(
+                [
+                    html.Span(scored.path or "unnamed", className="path"),
+                    seen,
+                    probability_bars(scored.probabilities, colours),
+                ]
+            ),
+        ],
+        className="tile",
     )
 
 

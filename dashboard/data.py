@@ -21,6 +21,7 @@ from brainmri import (
     phantom,
     predictions,
     runs,
+    slices,
 )
 from brainmri.averages import Averages
 from brainmri.classes import negative_class
@@ -29,6 +30,7 @@ from brainmri.evaluation import ClassCurves, Report
 from brainmri.index import ImageIndex
 from brainmri.predictions import Predictions
 from brainmri.runs import BrokenRun, Run
+from brainmri.slices import Slice
 
 THUMBNAIL_PX = 160
 EXAMPLES = tuple((label, 3) for label in phantom.CLASSES)
@@ -199,17 +201,33 @@ def cell_images(
         return 0, []
     i, j = table.classes.index(truth), table.classes.index(answer)
     rows = np.flatnonzero((table.splits == split) & (table.y_true == i) & (table.y_pred == j))
-    surest = rows[np.argsort(-table.y_prob[rows, j], kind="stable")][:limit]
-    return len(rows), [
-        Scored(
-            path=str(table.paths[row]),
-            label=truth,
-            answer=answer,
-            probabilities=dict(zip(table.classes, table.y_prob[row].tolist(), strict=True)),
-            seen=None if table.seen is None else bool(table.seen[row]),
-        )
-        for row in surest
-    ]
+    return len(rows), _surest(table, rows, limit)
+
+
+def slice_choices(view: RunView, split: str) -> tuple[list[str], list[str]]:
+    """Names of the properties that a run's images can be sliced by, and of the metrics to rank by."""
+    _, properties = _properties(view, split)
+    negative = view.predictions.classes.index(view.negative_class)
+    return list(properties), list(slices.metrics_of(view.predictions.classes, negative))
+
+
+def weak_spots(view: RunView, split: str, by: str, metric: str) -> list[Slice]:
+    """A metric of a run for each value of a property, worst first; none for an unknown name."""
+    folder = models_folder()
+    return _weak_spots(str(folder), view.name, split, by, metric, _run_stamp(folder, view.name))
+
+
+def slice_mistakes(
+    view: RunView, split: str, by: str, value: str, limit: int
+) -> tuple[int, list[Scored]]:
+    """How many images with that value of a property got a wrong answer, and the surest of them."""
+    table = view.predictions
+    here, properties = _properties(view, split)
+    if by not in properties:
+        return 0, []
+    rows = here[(properties[by] == value).to_numpy()]
+    wrong = rows[table.y_pred[rows] != table.y_true[rows]]
+    return len(wrong), _surest(table, wrong, limit)
 
 
 def image_index() -> ImageIndex | None:
@@ -332,6 +350,27 @@ def warm_up(name: str) -> None:
         return  # The page says so itself when somebody asks.
 
 
+def _surest(table: Predictions, rows: NDArray[np.int64], limit: int) -> list[Scored]:
+    """Those of `rows` with the most probable answers."""
+    sure = table.y_prob[rows].max(axis=1)
+    return [
+        Scored(
+            path=str(table.paths[row]),
+            label=table.classes[table.y_true[row]],
+            answer=table.classes[table.y_pred[row]],
+            probabilities=dict(zip(table.classes, table.y_prob[row].tolist(), strict=True)),
+            seen=None if table.seen is None else bool(table.seen[row]),
+        )
+        for row in rows[np.argsort(-sure, kind="stable")][:limit]
+    ]
+
+
+def _properties(view: RunView, split: str) -> tuple[NDArray[np.int64], dict[str, pd.Series[str]]]:
+    """Row numbers of a split's labelled images that the index knows, and their properties."""
+    folder = models_folder()
+    return _sliceable(str(folder), view.name, split, _run_stamp(folder, view.name))
+
+
 def _merit(view: RunView) -> tuple[float, str]:
     split = "val" if "val" in view.splits else "test"
     return (report(view, split).accuracy.value or 0.0, view.name)
@@ -449,6 +488,45 @@ def _report(models: str, name: str, split: str, unseen: bool, stamp: _Stamp) -> 
 def _curves(models: str, name: str, split: str, stamp: _Stamp) -> list[ClassCurves]:
     view = _run(models, name, stamp)
     return evaluation.curves(view.predictions, split=split, groups=_groups(view.predictions))
+
+
+@lru_cache(maxsize=64)
+def _sliceable(
+    models: str, name: str, split: str, stamp: _Stamp
+) -> tuple[NDArray[np.int64], dict[str, pd.Series[str]]]:
+    table = _run(models, name, stamp).predictions
+    try:
+        known = image_index()
+    except InputError:
+        known = None
+    if known is None:
+        return np.empty(0, dtype=np.int64), {}
+    position = pd.Index(known.rows["path"]).get_indexer(pd.Index(table.paths.tolist()))
+    here = np.flatnonzero((table.splits == split) & (table.y_true >= 0) & (position >= 0))
+    found = slices.properties(known.rows.iloc[position[here]].reset_index(drop=True))
+    if table.seen is not None:
+        seen = np.where(table.seen[here], "near-copy in training", "unseen")
+        found["seen"] = pd.Series(seen, dtype=str)
+    return here, found
+
+
+@lru_cache(maxsize=256)
+def _weak_spots(
+    models: str, name: str, split: str, by: str, metric: str, stamp: _Stamp
+) -> list[Slice]:
+    view = _run(models, name, stamp)
+    table = view.predictions
+    here, properties = _sliceable(models, name, split, stamp)
+    figures = slices.metrics_of(table.classes, table.classes.index(view.negative_class))
+    if by not in properties or metric not in figures:
+        return []
+    return slices.slices(
+        properties[by],
+        figures[metric],
+        y_true=table.y_true[here],
+        y_pred=table.y_pred[here],
+        groups=_groups(table)[here],
+    )
 
 
 def _groups(table: Predictions) -> NDArray[np.int64]:

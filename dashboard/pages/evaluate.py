@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import quote
 
 from dash import ALL, Input, Output, State, callback, ctx, dcc, html, no_update
 from dash.development.base_component import Component
@@ -22,20 +21,22 @@ from dashboard.components import (
     estimate_cell,
     faults,
     graph,
+    image_tiles,
     interval,
     legend,
     no_runs,
     page,
     percent,
-    probability_bars,
     run_picker,
     section,
     state_id,
     table,
     three_figures,
 )
+from dashboard.pages.weak_spots import register, weak_spots
 
 PAGE = "evaluate"
+register(PAGE)
 MOST_IMAGES = 24
 _SEPARATOR = "~"
 
@@ -45,6 +46,9 @@ def layout(
     split: str | None = None,
     show: str | None = None,
     cell: str | None = None,
+    by: str | None = None,
+    rank: str | None = None,
+    slice: str | None = None,  # noqa: A002 (a key of the address)
     **_query: str,
 ) -> Component:
     """The page in the state that the URL gives."""
@@ -72,6 +76,7 @@ def layout(
         html.Div(three_figures(data.three_figures(view)), id="evaluate-truths"),
         html.Div(_content(view, split, show), id="evaluate-content"),
         html.Div(_images(view, split, cell), id="evaluate-images", **aria(live="polite")),
+        weak_spots(PAGE, view, split, by, rank, slice),
         html.Div(_below(view, split), id="evaluate-below"),
         problems,
     )
@@ -355,35 +360,9 @@ def _images(view: data.RunView, split: str, cell: str | None) -> Component:
             f"No {truth} was called {said}",
             html.P(f"{view.name} made no such answer on the {SPLIT_WORDS[split]} images."),
         )
-    here = data.images_folder() is not None
-    note = "The surest answers first." if count > 1 else None
-    if not here:
-        note = "Start the dashboard with --data FOLDER to see the pictures. " + (note or "")
     return section(
         f"{count:,} {'image' if count == 1 else 'images'} of {truth} called {said}"
         + (f"; the {len(shown)} surest" if count > len(shown) else ""),
-        html.Div([_tile(scored, here, colours_of(view)) for scored in shown], className="tiles"),
-        note=note,
-    )
-
-
-def _tile(scored: data.Scored, here: bool, colours: dict[str, str]) -> Component:
-    picture = (
-        html.Img(src=f"/image/{quote(scored.path)}", alt=f"{scored.label} image")
-        if here
-        else html.Div("no picture here", className="no-picture")
-    )
-    seen = html.Small("has a near-copy in training", className="seen") if scored.seen else None
-    return html.Figure(
-        [
-            picture,
-            html.Figcaption(
-                [
-                    html.Span(scored.path or "unnamed", className="path"),
-                    seen,
-                    probability_bars(scored.probabilities, colours),
-                ]
-            ),
-        ],
-        className="tile",
+        image_tiles(view, shown),
+        note="The surest answers first." if count > 1 else None,
     )

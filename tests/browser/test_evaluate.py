@@ -29,8 +29,8 @@ def matrix(page: Page) -> list[str]:
 
 
 def address_says(page: Page, **state: str) -> None:
-    """Wait for the query of the address, which follows a moment after the page."""
-    page.wait_for_url(lambda url: dict(parse_qsl(urlsplit(url).query)) == state)
+    """Wait until the query of the address holds this; it follows a moment after the page."""
+    page.wait_for_url(lambda url: state.items() <= dict(parse_qsl(urlsplit(url).query)).items())
 
 
 def first_cell(page: Page, text: str) -> None:
@@ -240,6 +240,31 @@ def test_what_has_the_focus_is_outlined(page: Page, site: Site) -> None:
     outline = page.evaluate("getComputedStyle(document.activeElement).outline")
     assert "solid" in outline
     assert "0px" not in outline
+
+
+def test_the_mistakes_of_a_slice_are_one_click_away(page: Page, tab: Tab, site: Site) -> None:
+    go(page, site.url + "evaluate?run=hasty")
+    page.locator("#weak-table").get_by_role("button", name="wrong answers of").first.click()
+    expect(page.locator("#weak-images .tile").first).to_be_visible()
+    count = page.locator("#weak-images .tile").count()
+    address_says(page, by="seen", rank="accuracy")
+    page.wait_for_url("**slice=**")
+    other = tab()
+    go(other, page.url)
+    expect(other.locator("#weak-images .tile")).to_have_count(count)
+
+
+def test_slices_follow_property_metric_and_run(page: Page, site: Site) -> None:
+    go(page, site.url + "evaluate?run=hasty")
+    head = page.locator("#weak-table thead th")
+    expect(head.nth(0)).to_have_text("Seen in training or not")
+    page.get_by_label("By", exact=True).first.click()
+    page.get_by_role("option", name="brightness").click()
+    expect(head.nth(0)).to_have_text("Brightness")
+    page.get_by_label("Figure", exact=True).first.click()
+    page.get_by_role("option", name="tumours found").click()
+    expect(head.nth(1)).to_have_text("Tumours found")
+    address_says(page, by="mean_intensity", rank="tumours found")
 
 
 # Data

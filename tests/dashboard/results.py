@@ -106,6 +106,7 @@ def write_run(
     model: bytes | None = None,
     history: Sequence[dict[str, float]] = (),
     architecture: str = "cnn",
+    protocol: str = "official",
 ) -> None:
     """A whole run folder with `table` as its predictions, and `model` as its model file."""
     sha256 = hashlib.sha256(model or name.encode()).hexdigest()
@@ -122,7 +123,7 @@ def write_run(
         architecture=architecture,
         classes=table.classes,
         negative_class=NEGATIVE,
-        protocol="official",
+        protocol=protocol,
         index_sha256="ab" * 32,
         seed=7,
         configuration={},

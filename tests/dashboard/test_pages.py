@@ -25,6 +25,7 @@ from tests.dashboard.results import (
     CAREFUL,
     CLASSES,
     HASTY,
+    HASTY_MISTAKES,
     NEGATIVE,
     answers,
     write_run,
@@ -376,7 +377,57 @@ def test_the_headline_figures_are_counts_with_rates_and_intervals(visitor: Visit
 @pytest.mark.usefixtures("shown")
 def test_the_overview_warns_of_images_that_were_seen_in_training(visitor: Visitor) -> None:
     (warning,) = find(visitor.open("/"), className="caution")
-    assert visible(warning).startswith("4 of these 20 images (20 %) have a near-copy")
+    assert visible(warning).startswith("4 of the 20 official test images (20 %) have a near-copy")
+
+
+@pytest.mark.parametrize("address", ["/", "/evaluate?run=careful"])
+@pytest.mark.usefixtures("shown")
+def test_the_flattering_figure_stands_beside_the_true_ones(visitor: Visitor, address: str) -> None:
+    (truths,) = find(visitor.open(address), className="truths")
+    official, unseen, grouped = [visible(part) for part in find(truths, className="card")]
+    assert "90.0 %" in official
+    assert "n = 20" in official
+    assert "Missed tumours: 1 of 15 (1.2–29.8 %)" in official
+    assert "n = 16" in unseen  # four of the twenty have a near-copy in training
+    assert "87.5 %" in unseen
+    assert "No run of this model on a grouped split yet" in grouped
+
+
+def test_a_grouped_run_of_the_same_model_stands_beside_the_official_one(
+    visitor: Visitor, own: Path
+) -> None:
+    table = index.read(own / "dataset" / "index.parquet")
+    write_run(own, "careful-grouped", answers(table, HASTY_MISTAKES), protocol="grouped_split")
+    for run in (CAREFUL, "careful-grouped"):
+        (truths,) = find(visitor.open(f"/evaluate?run={run}"), className="truths")
+        official, _, grouped = [visible(part) for part in find(truths, className="card")]
+        assert "90.0 %" in official
+        assert "70.0 %" in grouped
+    said = visible(find(visitor.open("/"), className="caution")[0])
+    assert "the grouped split (careful-grouped) also keeps neighbouring slices" in said
+
+
+@pytest.mark.usefixtures("shown")
+def test_a_run_is_ranked_by_any_property_of_the_images(visitor: Visitor) -> None:
+    shown = visitor.fire(
+        "weak-head",
+        inputs={"by": "seen", "rank": "accuracy", "run": HASTY, "split": "test"},
+        state={"slice": "unseen"},
+    )
+    rows = [visible(row) for row in find(shown["weak-table"]["children"], "Tr")[1:]]
+    assert rows[0].startswith("unseen")
+    assert "n" in visible(shown["weak-table"]["children"])
+    assert "5 of 16" in rows[0]
+    assert "too few images (4; a figure needs 10)" in rows[1]
+    assert headings(shown["weak-images"]["children"]) == [
+        "5 wrong answers for seen in training or not “unseen”"
+    ]
+
+
+def test_without_an_index_slices_say_what_to_run(visitor: Visitor, own: Path) -> None:
+    shutil.rmtree(own / "dataset")
+    page = visitor.open(f"/evaluate?run={CAREFUL}")
+    assert "There is no image index here that knows these images" in alerts(page)
 
 
 @pytest.mark.usefixtures("shown")
@@ -575,7 +626,7 @@ def test_the_matrix_shows_counts_and_the_largest_confusion_in_words(visitor: Vis
         ["1", "0", "0", "4", "5"],
     ]
     assert "Glioma is most often mistaken for notumor: 3 of 5" in headings(page)
-    told = [visible(item) for item in find(find(page, className="plain-list"), "Li")]
+    told = [visible(item) for item in find(find(page, className="plain-list")[-1], "Li")]
     assert told[:3] == [
         "Missed tumours: 3 of 15 (7.0–45.2 %)",
         "False alarms: 2 of 5 (11.8–76.9 %)",
@@ -588,7 +639,7 @@ def test_the_matrix_shows_counts_and_the_largest_confusion_in_words(visitor: Vis
 def test_missed_tumours_stand_out_and_empty_cells_cannot_be_chosen(visitor: Visitor) -> None:
     cells = {
         button["props"]["id"]["cell"]: button["props"]
-        for button in find(visitor.open("/evaluate?run=hasty"), "Button")
+        for button in find(find(visitor.open("/evaluate?run=hasty"), className="matrix"), "Button")
     }
     assert len(cells) == 16
     assert "missed" in cells["glioma~notumor"]["className"]
@@ -678,7 +729,7 @@ def test_of_a_large_cell_the_surest_images_are_listed(visitor: Visitor, bare: Pa
 @pytest.mark.usefixtures("shown")
 def test_another_run_changes_everything_on_the_page(visitor: Visitor) -> None:
     shown = visitor.fire(
-        "evaluate-content",
+        "evaluate-truths",
         inputs={"run": HASTY, "split": "test", "show": "counts"},
         state={"cell": "glioma~notumor"},
     )
@@ -691,7 +742,7 @@ def test_another_run_changes_everything_on_the_page(visitor: Visitor) -> None:
 def test_a_run_that_vanished_meanwhile_falls_back_to_another(visitor: Visitor, own: Path) -> None:
     shutil.rmtree(own / HASTY)
     shown = visitor.fire(
-        "evaluate-content", inputs={"run": HASTY, "split": "test", "show": "counts"}
+        "evaluate-truths", inputs={"run": HASTY, "split": "test", "show": "counts"}
     )
     assert matrix(shown["evaluate-content"]["children"])["glioma"][0] == "4"
 

@@ -1,0 +1,209 @@
+"""The part of Evaluate that finds where a run is weak: any metric by any property of the images."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dash_mantine_components as dmc
+from dash import ALL, Input, Output, State, callback, ctx, dcc, html, no_update
+from dash.development.base_component import Component
+
+from brainmri.slices import FEWEST, Slice
+from dashboard import data
+from dashboard.components import (
+    SPLIT_WORDS,
+    aria,
+    controls,
+    empty,
+    estimate_cell,
+    image_tiles,
+    percent,
+    section,
+    state_id,
+    table,
+)
+
+_PROPERTIES = {
+    "seen": "seen in training or not",
+    "size": "image size",
+    "mean_intensity": "brightness",
+    "std_intensity": "contrast",
+    "bytes": "file size (bytes)",
+    "mode": "pixel format",
+    "width_px": "width (pixels)",
+    "height_px": "height (pixels)",
+}
+"""Words for the columns that every index has; columns of the metadata keep their names."""
+
+_MOST_IMAGES = 24
+
+
+def weak_spots(
+    page: str, view: data.RunView, split: str, by: str | None, rank: str | None, value: str | None
+) -> Component:
+    """Pickers for property and metric, the slices worst first, and the mistakes of one of them."""
+    properties, metrics = data.slice_choices(view, split)
+    if not properties:
+        return section(
+            "Where it is weak",
+            empty(
+                "There is no image index here that knows these images",
+                "Run `python -m brainmri index DATA` to see the figures by source, size and brightness.",
+            ),
+        )
+    by = by if by in properties else _first(properties)
+    rank = rank if rank in metrics else metrics[0]
+    return html.Div(
+        [
+            html.Div(_found(view, split, by, rank), id="weak-head"),
+            controls(
+                _picker(page, "by", "By", {name: _words(name) for name in properties}, by),
+                _picker(page, "rank", "Figure", {name: name for name in metrics}, rank),
+            ),
+            dcc.Store(id={"page": page, "kept": "slice"}, data=value),
+            html.Div(_table(view, split, by, rank), id="weak-table"),
+            html.Div(_mistakes(view, split, by, value), id="weak-images", **aria(live="polite")),
+        ],
+        className="section",
+    )
+
+
+def register(page: str) -> None:
+    """The callbacks of the part, on the page that shows it."""
+
+    @callback(
+        Output("weak-head", "children"),
+        Output("weak-table", "children"),
+        Output("weak-images", "children"),
+        Input(state_id(page, "by"), "value"),
+        Input(state_id(page, "rank"), "value"),
+        Input(state_id(page, "run"), "value"),
+        Input(state_id(page, "split"), "value"),
+        State({"page": page, "kept": "slice"}, "data"),
+        prevent_initial_call=True,
+    )
+    def rank_again(by: str, rank: str, run: str, split: str, value: str | None) -> tuple[Any, ...]:
+        """Another property, metric, run or split was chosen."""
+        view = data.find_run(run)
+        if view is None:
+            return no_update, no_update, no_update
+        return (
+            _found(view, split, by, rank),
+            _table(view, split, by, rank),
+            _mistakes(view, split, by, value),
+        )
+
+    @callback(
+        Output("weak-images", "children", allow_duplicate=True),
+        Output({"page": page, "kept": "slice"}, "data"),
+        Input({"slice": ALL}, "n_clicks"),
+        State(state_id(page, "by"), "value"),
+        State(state_id(page, "run"), "value"),
+        State(state_id(page, "split"), "value"),
+        prevent_initial_call=True,
+    )
+    def show_mistakes(clicks: list[int | None], by: str, run: str, split: str) -> tuple[Any, Any]:
+        """The mistakes of a slice were asked for."""
+        view = data.find_run(run)
+        if view is None or not any(clicks) or not isinstance(ctx.triggered_id, dict):
+            return no_update, no_update
+        value = str(ctx.triggered_id["slice"])
+        return _mistakes(view, split, by, value), value
+
+
+def _words(name: str) -> str:
+    return _PROPERTIES.get(name, name.replace("_", " "))
+
+
+def _first(properties: list[str]) -> str:
+    """The source of the images where the metadata names it, since it gives classes away."""
+    return next(
+        (name for name in ("source", "scanner", "seen") if name in properties), properties[0]
+    )
+
+
+def _picker(page: str, key: str, label: str, options: dict[str, str], value: str) -> Component:
+    return dmc.Select(
+        id=state_id(page, key),
+        label=label,
+        data=[{"value": v, "label": text} for v, text in options.items()],
+        value=value,
+        allowDeselect=False,
+        searchable=len(options) > 8,
+        className="picker",
+        comboboxProps={"shadow": "md"},
+    )
+
+
+def _found(view: data.RunView, split: str, by: str, rank: str) -> Component:
+    ranked = [s for s in data.weak_spots(view, split, by, rank) if s.estimate.value is not None]
+    if len(ranked) < 2:
+        title = f"Where it is weak: {rank} by {_words(by)}"
+    else:
+        worst, best = ranked[0], ranked[-1]
+        apart = _apart(worst, best)
+        title = (
+            f"{rank.capitalize()} is lowest for {_words(by)} “{worst.value}”: "
+            f"{percent(worst.estimate.value)} of {worst.estimate.n:,}"
+            + ("" if apart else ", but no slice stands clearly apart")
+        )
+    return html.Div(
+        [
+            dmc.Title(title, order=2),
+            dmc.Text(
+                f"{rank.capitalize()} on the {SPLIT_WORDS[split]} images, by a property of the images, "
+                f"worst first, with 95 % intervals. A slice with fewer than {FEWEST} images is not ranked.",
+                className="note",
+            ),
+        ],
+        className="section-head",
+    )
+
+
+def _apart(worst: Slice, best: Slice) -> bool:
+    high, low = worst.estimate.high, best.estimate.low
+    return high is not None and low is not None and high < low
+
+
+def _table(view: data.RunView, split: str, by: str, rank: str) -> Component:
+    found = data.weak_spots(view, split, by, rank)
+    rows = []
+    for one in found:
+        wrong, _ = data.slice_mistakes(view, split, by, one.value, 0)
+        rows.append(
+            [
+                one.value,
+                estimate_cell(one.estimate),
+                f"{one.estimate.n:,}",
+                html.Button(
+                    f"{wrong:,} of {one.n:,}",
+                    id={"slice": one.value},
+                    className="link-button",
+                    disabled=wrong == 0,
+                    **aria(label=f"{wrong} wrong answers of {one.n} for {one.value}; show them"),
+                ),
+            ]
+        )
+    return table(
+        [_words(by).capitalize(), rank.capitalize(), "n", "Wrong answers"],
+        rows,
+        caption=f"{rank} by {_words(by)}, worst first",
+    )
+
+
+def _mistakes(view: data.RunView, split: str, by: str, value: str | None) -> Component:
+    if value is None:
+        return html.Div()
+    count, shown = data.slice_mistakes(view, split, by, value, _MOST_IMAGES)
+    if not count:
+        return html.Div()
+    return html.Div(
+        [
+            dmc.Title(
+                f"{count:,} wrong {'answer' if count == 1 else 'answers'} for {_words(by)} “{value}”"
+                + (f"; the {len(shown)} surest" if count > len(shown) else ""),
+                order=3,
+            ),
+            image_tiles(view, shown),
+        ]
+    )
