@@ -95,14 +95,14 @@ def _train(options: argparse.Namespace) -> int:
 
 
 def _predict(options: argparse.Namespace) -> int:
-    from brainmri import scoring
+    from brainmri import scoring, trust
 
     scored = scoring.score(
         options.images, options.models, options.run, out=options.out, quiet=options.quiet
     )
     table = scored.predictions
     if len(table.paths) <= _SHOWN:
-        for path, row in zip(table.paths, table.y_prob, strict=True):
+        for path, row in zip(table.paths, scored.y_prob, strict=True):
             print(path)
             for name, probability in sorted(
                 zip(table.classes, row, strict=True), key=lambda x: -x[1]
@@ -110,6 +110,8 @@ def _predict(options: argparse.Namespace) -> int:
                 print(f"  {name:14} {probability:7.2%}")
     if scored.out is not None:
         print(f"Scored {len(table.paths):,} images into {scored.out}.")
+    if scored.own:
+        print(trust.describe(scored.fit))
     print("This assists; it does not diagnose.")
     if scored.unreadable:
         print(f"Could not read {len(scored.unreadable):,} images; they are left out:")

@@ -11,6 +11,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from brainmri import runs
+from brainmri.calibration import apply_temperature
 from brainmri.errors import InputError
 from brainmri.files import sha256
 from brainmri.preprocessing import Preprocessing, network_input
@@ -36,7 +37,7 @@ class Classifier:
         return Preprocessing.from_json(self.run.preprocessing)
 
     def classify(self, images: list[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        """Class probabilities of decoded images.
+        """Class probabilities of decoded images, after the temperature where the run has one.
 
         Args:
             images: greyscale uint8 (h, w) each, as `images.decode` gives them.
@@ -48,9 +49,13 @@ class Classifier:
 
     def classify_squares(self, squares: NDArray[np.uint8]) -> NDArray[np.float32]:
         """The same for images already in network size, uint8 (n, size, size)."""
+        return apply_temperature(self.uncalibrated(squares), self.run.temperature)
+
+    def uncalibrated(self, squares: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """The same before the temperature: what a predictions table holds."""
         feed = {INPUT_NAME: network_input(squares)}
         (logits,) = self.session.run([LOGITS_NAME], feed)
-        return softmax(np.asarray(logits) / (self.run.temperature or 1.0))
+        return softmax(np.asarray(logits))
 
 
 def load(models: Path, name: str, *, threads: int = 0) -> Classifier:

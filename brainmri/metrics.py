@@ -144,7 +144,7 @@ def resampled_matrices(
     Near-duplicates stand or fall together, so drawing single images would make intervals too short
     (Field and Welsh 2007, cluster bootstrap).
     """
-    counts, group = _resampled_counts(groups, seed, resamples)
+    counts, group = resampled_counts(groups, seed, resamples)
     per_group = np.zeros((counts.shape[1], k * k))
     np.add.at(per_group, (group, y_true * k + y_pred), 1)
     return (counts @ per_group).reshape(resamples, k, k)
@@ -156,7 +156,7 @@ def f1(matrix: Ints, resampled: Floats, c: int) -> Estimate:
     n = int(matrix[c].sum())
     if np.isnan(value):
         return Estimate(None, None, None, n, reason="no images of this class")
-    return _bootstrap(value, f1_scores(resampled)[:, c], n)
+    return bootstrap_estimate(value, f1_scores(resampled)[:, c], n)
 
 
 def weighted(matrix: Ints, resampled: Floats) -> dict[str, Estimate]:
@@ -165,7 +165,9 @@ def weighted(matrix: Ints, resampled: Floats) -> dict[str, Estimate]:
     if n == 0:
         return dict.fromkeys(names, Estimate(None, None, None, 0, reason="no images"))
     value, drawn = weighted_averages(matrix), weighted_averages(resampled)
-    return {name: _bootstrap(float(value[i]), drawn[:, i], n) for i, name in enumerate(names)}
+    return {
+        name: bootstrap_estimate(float(value[i]), drawn[:, i], n) for i, name in enumerate(names)
+    }
 
 
 def roc_curve(positive: NDArray[np.bool_], score: NDArray[np.floating]) -> Curve:
@@ -215,13 +217,13 @@ def areas(
         reason = "no images of this class" if n_positive == 0 else "only images of this class"
         absent = Estimate(None, None, None, n, reason=reason)
         return absent, absent
-    counts, group = _resampled_counts(groups, seed, resamples)
+    counts, group = resampled_counts(groups, seed, resamples)
     weights = np.concatenate([np.ones((1, n)), counts[:, group]])
     tp, fp, _ = _cumulated(positive, score, weights)
     area, average = _areas(tp, fp)
     return (
-        _bootstrap(float(area[0]), area[1:], n),
-        _bootstrap(float(average[0]), average[1:], n),
+        bootstrap_estimate(float(area[0]), area[1:], n),
+        bootstrap_estimate(float(average[0]), average[1:], n),
     )
 
 
@@ -248,7 +250,7 @@ def _cumulated(
     return tp, fp, ranked[last].astype(np.float64)
 
 
-def _resampled_counts(groups: Ints, seed: int, resamples: int) -> tuple[Floats, Ints]:
+def resampled_counts(groups: Ints, seed: int, resamples: int) -> tuple[Floats, Ints]:
     """How often each group is drawn in each resample (resamples, g), and the group of each row."""
     _, group = np.unique(groups, return_inverse=True)
     g = int(group.max()) + 1
@@ -257,7 +259,7 @@ def _resampled_counts(groups: Ints, seed: int, resamples: int) -> tuple[Floats, 
     return counts.astype(np.float64), group
 
 
-def _bootstrap(value: float, drawn: Floats, n: int) -> Estimate:
+def bootstrap_estimate(value: float, drawn: Floats, n: int) -> Estimate:
     """Percentile interval, stretched where needed to hold the value itself."""
     usable = drawn[np.isfinite(drawn)]
     if len(usable) == 0:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from brainmri.conformal import Conformal
+from brainmri.decisions import NEVER, OperatingPoint
 from brainmri.errors import InputError
 from brainmri.files import write_atomically
 
@@ -58,9 +60,11 @@ class Run:
         model_sha256: of model.onnx.
         versions: of Python and the libraries that shape the result.
         created: UTC, ISO 8601.
-        temperature: divides the logits before the softmax; None until fitted.
-        operating_point: tumour probability from which the answer is "tumour"; None until fitted.
-        conformal: per-class thresholds; None until fitted.
+        temperature: divides the logits before the softmax; None until fitted. predictions.parquet
+            holds the probabilities before that, so that fitting again gives the same.
+        operating_point: tumour probability, after the temperature, from which the answer is
+            "tumour", and how it was set; None until fitted.
+        conformal: per-class thresholds, after the temperature; None until fitted.
     """
 
     name: str
@@ -78,8 +82,8 @@ class Run:
     versions: dict[str, str]
     created: str
     temperature: float | None = None
-    operating_point: float | None = None
-    conformal: dict[str, float] | None = None
+    operating_point: OperatingPoint | None = None
+    conformal: Conformal | None = None
 
 
 @dataclass(frozen=True)
@@ -155,7 +159,69 @@ def load(models: Path, name: str) -> Run:
         raise InputError(f"{path} has no usable value for {', '.join(wrong)}; train the run again.")
     if values["negative_class"] not in values["classes"]:
         raise InputError(f"{path} names a negative class that is none of its classes.")
-    return Run(**{**values, "name": name})
+    return Run(**{**values, **_fitted(values, path), "name": name})
+
+
+def _fitted(values: dict[str, Any], path: Path) -> dict[str, Any]:
+    """The fitted parts as their types; None stays None, and so does a field that is not there."""
+    temperature, point, sets = (
+        values.get(field) for field in ("temperature", "operating_point", "conformal")
+    )
+    wrong = [
+        field
+        for field, usable in (
+            ("temperature", temperature is None or _is_number(temperature, 1e-6, 1e6)),
+            ("operating_point", point is None or _is_operating_point(point)),
+            ("conformal", sets is None or _is_conformal(sets, values["classes"])),
+        )
+        if not usable
+    ]
+    if wrong:
+        raise InputError(
+            f"{path} has no usable value for {', '.join(wrong)}; put null there, and `predict` will "
+            "fit it again."
+        )
+    return {
+        "operating_point": None if point is None else OperatingPoint(**point),
+        "conformal": None if sets is None else Conformal(**sets),
+    }
+
+
+def _is_operating_point(value: object) -> bool:
+    return (
+        isinstance(value, dict)
+        and set(value) == {f.name for f in dataclasses.fields(OperatingPoint)}
+        and _is_number(value["threshold"], 0, NEVER)
+        and value["rule"] in ("sensitivity", "cost")
+        and _is_number(value["target"], 0, 1 if value["rule"] == "sensitivity" else 1e9)
+        and all(_is_count(value[field]) for field in ("n", "tumours"))
+    )
+
+
+def _is_conformal(value: object, classes: list[str]) -> bool:
+    return (
+        isinstance(value, dict)
+        and set(value) == {f.name for f in dataclasses.fields(Conformal)}
+        and _is_number(value["alpha"], 1e-6, 1 - 1e-6)
+        and all(
+            isinstance(value[field], dict)
+            and set(value[field]) == set(classes)
+            and all(usable(entry) for entry in value[field].values())
+            for field, usable in (
+                ("thresholds", lambda entry: _is_number(entry, 0, 1)),
+                ("images", _is_count),
+            )
+        )
+    )
+
+
+def _is_number(value: object, low: float, high: float) -> bool:
+    """A number from `low` to `high`; nan, which JSON of Python can hold, is none."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 def _is_epoch(entry: object) -> bool:

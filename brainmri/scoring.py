@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from brainmri import duplicates, index, inference, predictions, runs, splits
+from brainmri import duplicates, index, inference, predictions, runs, splits, trust
+from brainmri.calibration import apply_temperature
 from brainmri.errors import InputError
 from brainmri.features import perceptual_hashes
 from brainmri.files import sha256
@@ -24,11 +25,28 @@ _BATCH = 32
 
 @dataclass(frozen=True)
 class Scored:
-    """Predictions, where they were written, and (path, reason) of every file that was left out."""
+    """What scoring made.
+
+    Attributes:
+        predictions: with probabilities before the temperature.
+        out: where they were written.
+        unreadable: (path, reason) of every file that was left out.
+        run: as it is now.
+        fit: what was fitted on the validation rows; None without any, and for other images.
+        own: these are the run's own predictions.
+    """
 
     predictions: predictions.Predictions
     out: Path | None
     unreadable: list[tuple[str, str]]
+    run: runs.Run
+    fit: trust.Fit | None = None
+    own: bool = False
+
+    @property
+    def y_prob(self) -> NDArray[np.float32]:
+        """Probabilities after the temperature, as the live predictor answers; float32 (n, k)."""
+        return apply_temperature(self.predictions.y_prob, self.run.temperature)
 
 
 @dataclass(frozen=True)
@@ -45,7 +63,8 @@ def score(
     """Score images with the model of a run.
 
     Without `out`, `images` is the data folder that was indexed, and the validation and test rows of
-    the run's split are written to the run's own predictions.parquet. With `out`, every image of
+    the run's split are written to the run's own predictions.parquet, and run.json once more with
+    what was fitted on the validation rows. With `out`, every image of
     the folder, or the one file, is scored; an image in a folder named like a class has that label.
     A single file without `out` is scored and nothing is written.
 
@@ -77,10 +96,10 @@ def score(
             hashes.append(perceptual_hashes(pixels)[0])
             squares.append(classifier.preprocessing.square(pixels))
             if len(squares) == _BATCH:
-                probabilities.append(classifier.classify_squares(np.stack(squares)))
+                probabilities.append(classifier.uncalibrated(np.stack(squares)))
                 squares.clear()
     if squares:
-        probabilities.append(classifier.classify_squares(np.stack(squares)))
+        probabilities.append(classifier.uncalibrated(np.stack(squares)))
     if unreadable and (own or not rows):
         path, reason = unreadable[0]
         raise InputError(
@@ -106,7 +125,30 @@ def score(
     )
     if out is not None:
         predictions.write(out, scored)
-    return Scored(scored, out, unreadable)
+    if not own:
+        return Scored(scored, out, unreadable, run)
+    run, fit = calibrate(models, run, scored)
+    return Scored(scored, out, unreadable, run, fit, own)
+
+
+def calibrate(
+    models: Path, run: runs.Run, own: predictions.Predictions
+) -> tuple[runs.Run, trust.Fit | None]:
+    """Fit a run on its own predictions and write run.json again, unless that changes nothing.
+
+    Raises:
+        OutputError: run.json could not be written.
+    """
+    fit = trust.fit(own, negative=run.negative_class)
+    fitted = replace(
+        run,
+        temperature=fit.temperature if fit else None,
+        operating_point=fit.operating_point if fit else None,
+        conformal=fit.conformal if fit else None,
+    )
+    if fitted != run:
+        runs.save(models, fitted)
+    return fitted, fit
 
 
 def _training_index(models: Path, run: runs.Run) -> index.ImageIndex | None:

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from brainmri import runs
+from brainmri.conformal import Conformal
+from brainmri.decisions import NEVER, OperatingPoint
 from brainmri.errors import InputError, OutputError
 from brainmri.runs import Run
 from tests.brainmri.conftest import SmallDisk
@@ -38,6 +40,8 @@ A_RUN = Run(
     versions={"python": "3.11"},
     created="2026-01-01T00:00:00+00:00",
 )
+A_POINT = OperatingPoint(threshold=0.2, rule="sensitivity", target=0.99, n=50, tumours=30)
+SETS = Conformal(0.1, {"glioma": 0.9, "healthy": 1.0}, {"glioma": 30, "healthy": 5})
 
 
 def rewrite(models: Path, **changed: Any) -> None:
@@ -57,9 +61,58 @@ def test_a_run_comes_back_as_it_was_saved(models: Path) -> None:
 
 
 def test_fitted_thresholds_come_back_too(tmp_path: Path) -> None:
-    fitted = replace(A_RUN, temperature=1.5, operating_point=0.2, conformal={"glioma": 0.9})
+    fitted = replace(A_RUN, temperature=1.5, operating_point=A_POINT, conformal=SETS)
     runs.save(tmp_path, fitted)
     assert runs.load(tmp_path, "cnn") == fitted
+
+
+def test_a_run_json_without_the_fitted_fields_still_loads(models: Path) -> None:
+    rewrite(models, temperature=..., operating_point=..., conformal=...)
+    assert runs.load(models, "cnn") == A_RUN
+
+
+@pytest.mark.parametrize("threshold", [0.0, 1.0, NEVER])
+def test_a_threshold_that_calls_everything_or_nothing_is_usable(
+    threshold: float, tmp_path: Path
+) -> None:
+    fitted = replace(A_RUN, operating_point=replace(A_POINT, threshold=threshold))
+    runs.save(tmp_path, fitted)
+    assert runs.load(tmp_path, "cnn") == fitted
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("temperature", 0),
+        ("temperature", -1.5),
+        ("temperature", float("nan")),
+        ("temperature", float("inf")),
+        ("temperature", "1.5"),
+        ("temperature", True),
+        ("operating_point", 0.2),
+        ("operating_point", {"threshold": 0.2}),
+        ("operating_point", {**asdict(A_POINT), "threshold": 1.2}),
+        ("operating_point", {**asdict(A_POINT), "threshold": None}),
+        ("operating_point", {**asdict(A_POINT), "rule": "taste"}),
+        ("operating_point", {**asdict(A_POINT), "rule": ["cost"]}),
+        ("operating_point", {**asdict(A_POINT), "target": 20}),
+        ("operating_point", {**asdict(A_POINT), "tumours": -1}),
+        ("operating_point", {**asdict(A_POINT), "accuracy": 0.9}),
+        ("conformal", {"glioma": 0.9}),
+        ("conformal", {**asdict(SETS), "alpha": 1.5}),
+        ("conformal", {**asdict(SETS), "thresholds": {"glioma": 0.9}}),
+        ("conformal", {**asdict(SETS), "thresholds": {"glioma": 0.9, "healthy": float("nan")}}),
+        ("conformal", {**asdict(SETS), "thresholds": [0.9, 1.0]}),
+        ("conformal", {**asdict(SETS), "images": {"glioma": 30, "healthy": 0.5}}),
+    ],
+)
+def test_fitted_values_that_cannot_be_used_are_refused_in_one_sentence(
+    field: str, value: object, models: Path
+) -> None:
+    rewrite(models, **{field: value})
+    with pytest.raises(InputError, match=f"has no usable value for {field}; put null") as caught:
+        runs.load(models, "cnn")
+    assert str(caught.value).endswith("will fit it again.")
 
 
 def test_run_json_states_its_schema_and_no_metric(models: Path) -> None:

@@ -1,0 +1,254 @@
+"""Sets of classes that hold the true one with a promised probability; pure functions on arrays.
+
+Class-conditional (Mondrian) split conformal prediction: Vovk, Gammerman and Shafer 2005, chapter 4;
+Sadinle, Lei and Wasserman 2019. A class is in the set of an image when its score 1 - p is at most
+the threshold of that class, which is set on validation images of that class alone. The promise holds
+for images like the validation ones; for others it has to be measured.
+
+Shapes: `y_true` (n,) class numbers, `y_prob` (n, k), `groups` (n,) cluster numbers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from brainmri import metrics
+from brainmri.metrics import RESAMPLES, Estimate, Floats, Ints
+
+Bools = NDArray[np.bool_]
+RESPLITS = 200
+
+
+@dataclass(frozen=True)
+class Conformal:
+    """Thresholds of a run.
+
+    Attributes:
+        alpha: the share of images whose true class may be missing from their set.
+        thresholds: per class; 1, so that the class is in every set, where there were too few images.
+        images: validation images per class that they were set on.
+    """
+
+    alpha: float
+    thresholds: dict[str, float]
+    images: dict[str, int]
+
+
+@dataclass(frozen=True)
+class ClassCoverage:
+    """How often the set of an image of class `name` held that class.
+
+    `fitted_on` validation images gave the `threshold`; `always` says that they were too few, so that
+    the class is in every set.
+    """
+
+    name: str
+    coverage: Estimate
+    threshold: float
+    fitted_on: int
+    always: bool
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """What the sets of n images were like.
+
+    Attributes:
+        alpha: 1 - alpha is the promised coverage of every class.
+        per_class: in the order of the classes.
+        overall: share of all images whose set held their class.
+        lowest: the class with the lowest coverage; None without images.
+        mean_size: classes per set, with a cluster-bootstrap interval (not 0-1).
+        empty, single: share of sets with no class and with one.
+    """
+
+    alpha: float
+    per_class: list[ClassCoverage]
+    overall: Estimate
+    lowest: str | None
+    mean_size: Estimate
+    empty: Estimate
+    single: Estimate
+
+
+@dataclass(frozen=True)
+class Resplits:
+    """Coverage when validation and test images are mixed and parted anew many times.
+
+    Attributes:
+        nominal: 1 - alpha.
+        coverage: share of held-out images whose set held their class, per re-split, (r,).
+        per_class: the same by class, (r, k); nan where none was held out.
+        n: images that were mixed.
+        always: numbers of the classes with too few images in some re-split; they were in every set.
+    """
+
+    nominal: float
+    coverage: Floats
+    per_class: Floats
+    n: int
+    always: list[int]
+
+    @property
+    def mean(self) -> float:
+        """Mean coverage over all re-splits."""
+        return float(self.coverage.mean())
+
+
+def images_needed(alpha: float) -> int:
+    """The fewest images of a class for which a threshold below 1 keeps the promise."""
+    return int(np.ceil((1 - alpha) / alpha - 1e-9))
+
+
+def fit_conformal(y_true: Ints, y_prob: NDArray[np.floating], alpha: float) -> tuple[Floats, Ints]:
+    """Thresholds (k,) that leave out the true class with probability at most `alpha`, and images (k,).
+
+    The threshold of a class is the ceil((n + 1)(1 - alpha))-th smallest score of its n images, and 1
+    where n is below `images_needed`.
+
+    Raises:
+        ValueError: alpha is not between 0 and 1.
+    """
+    if not 0 < alpha < 1:
+        raise ValueError(f"alpha is {alpha}, not between 0 and 1")
+    scores, k = _true_scores(y_true, y_prob), y_prob.shape[1]
+    thresholds, images = np.ones(k), np.bincount(y_true, minlength=k)
+    for c, n in enumerate(images):
+        rank = int(np.ceil((n + 1) * (1 - alpha) - 1e-9))
+        if rank <= n:
+            thresholds[c] = np.partition(scores[y_true == c], rank - 1)[rank - 1]
+    return thresholds, images
+
+
+def conformal_sets(y_prob: NDArray[np.floating], thresholds: Floats) -> Bools:
+    """Which classes are in the set of each image, bool (n, k)."""
+    inside: Bools = 1 - np.asarray(y_prob, dtype=np.float64) <= thresholds
+    return inside
+
+
+def coverage(
+    y_true: Ints,
+    y_prob: NDArray[np.floating],
+    conformal: Conformal,
+    classes: list[str],
+    groups: Ints,
+    *,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+) -> Coverage:
+    """Measured coverage and size of the sets.
+
+    Args:
+        y_true: (n,).
+        y_prob: (n, k), columns in the order of `classes`.
+        conformal: the thresholds.
+        classes: (k,) names.
+        groups: (n,).
+        seed: of the resamples.
+        resamples: how many.
+    """
+    thresholds = np.array([conformal.thresholds[name] for name in classes])
+    sets = conformal_sets(y_prob, thresholds)
+    covered = sets[np.arange(len(y_true)), y_true]
+    needed = images_needed(conformal.alpha)
+    per_class = [
+        ClassCoverage(
+            name,
+            metrics.proportion(
+                int(covered[y_true == c].sum()),
+                int((y_true == c).sum()),
+                nothing="no images of this class",
+            ),
+            conformal.thresholds[name],
+            conformal.images[name],
+            always=conformal.images[name] < needed,
+        )
+        for c, name in enumerate(classes)
+    ]
+    measured = [c for c in per_class if c.coverage.value is not None]
+    lowest = min(measured, key=lambda c: c.coverage.value or 0.0, default=None)
+    sizes, n = sets.sum(axis=1), len(y_true)
+    return Coverage(
+        alpha=conformal.alpha,
+        per_class=per_class,
+        overall=metrics.proportion(int(covered.sum()), n),
+        lowest=None if lowest is None else lowest.name,
+        mean_size=_mean(sizes.astype(np.float64), groups, seed, resamples),
+        empty=metrics.proportion(int((sizes == 0).sum()), n),
+        single=metrics.proportion(int((sizes == 1).sum()), n),
+    )
+
+
+def resplit_coverage(
+    y_true: Ints,
+    y_prob: NDArray[np.floating],
+    groups: Ints,
+    *,
+    alpha: float,
+    share: float,
+    resplits: int = RESPLITS,
+    seed: int = 0,
+) -> Resplits:
+    """Coverage over random partings of the same images into those that set thresholds and the rest.
+
+    Whole clusters go to one side; a cluster counts as the class of most of its images, and of each
+    class about `share` of the images set the thresholds. Where the promise fails here, the method is
+    at fault; where it fails only for test images, they are unlike the validation ones.
+
+    Args:
+        y_true: (n,).
+        y_prob: (n, k).
+        groups: (n,).
+        alpha: 1 - alpha is promised.
+        share: of the images that set thresholds, between 0 and 1.
+        resplits: how many.
+        seed: draws them.
+
+    Raises:
+        ValueError: fewer than two clusters, or a share that leaves one side empty.
+    """
+    n, k = y_prob.shape
+    _, cluster = np.unique(groups, return_inverse=True)
+    sizes = np.bincount(cluster)
+    votes = np.zeros((len(sizes), k), dtype=np.int64)
+    np.add.at(votes, (cluster, y_true), 1)
+    kind = votes.argmax(axis=1)
+    generator = np.random.default_rng(seed)
+    total, per_class = np.empty(resplits), np.full((resplits, k), np.nan)
+    always: set[int] = set()
+    for r in range(resplits):
+        sets_thresholds = np.zeros(len(sizes), dtype=bool)
+        for c in range(k):
+            order = generator.permutation(np.flatnonzero(kind == c))
+            until = np.cumsum(sizes[order])
+            # A cluster goes where more than half of it would lie.
+            sets_thresholds[order] = until - sizes[order] / 2 <= share * sizes[order].sum()
+        fitting = sets_thresholds[cluster]
+        if fitting.all() or not fitting.any():
+            raise ValueError(f"a share of {share} leaves one side of the re-split empty")
+        thresholds, images = fit_conformal(y_true[fitting], y_prob[fitting], alpha)
+        always |= set(np.flatnonzero(images < images_needed(alpha)).tolist())
+        truth = y_true[~fitting]
+        covered = _true_scores(truth, y_prob[~fitting]) <= thresholds[truth]
+        total[r] = covered.mean()
+        held_out = np.bincount(truth, minlength=k)
+        hits = np.bincount(truth, covered, minlength=k)
+        np.divide(hits, held_out, out=per_class[r], where=held_out > 0)
+    return Resplits(1 - alpha, total, per_class, n, sorted(always))
+
+
+def _true_scores(y_true: Ints, y_prob: NDArray[np.floating]) -> Floats:
+    """1 - p of the true class, float64 (n,)."""
+    return 1 - y_prob[np.arange(len(y_true)), y_true].astype(np.float64)
+
+
+def _mean(values: Floats, groups: Ints, seed: int, resamples: int) -> Estimate:
+    n = len(values)
+    if n == 0:
+        return Estimate(None, None, None, 0, reason="no images")
+    counts, group = metrics.resampled_counts(groups, seed, resamples)
+    drawn = (counts @ np.bincount(group, values)) / (counts @ np.bincount(group))
+    return metrics.bootstrap_estimate(float(values.mean()), drawn, n)

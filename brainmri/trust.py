@@ -1,0 +1,277 @@
+"""What is fitted on a run's validation images, and how far it holds on other ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from brainmri import calibration, conformal, decisions
+from brainmri.calibration import CalibrationError, ReliabilityBin
+from brainmri.conformal import Conformal, Coverage
+from brainmri.decisions import DecisionCurve, OperatingPoint, Outcomes, RiskCoverage
+from brainmri.metrics import Estimate, Floats, Ints
+from brainmri.predictions import Predictions
+from brainmri.runs import Run
+
+TARGET_SENSITIVITY = 0.99
+ALPHA = 0.1
+MIN_TUMOURS = 30
+"""Validation images with a tumour below which no operating point is set."""
+
+SENSITIVITIES = np.concatenate([np.arange(80, 99) / 100, [0.99, 0.995, 0.999, 1.0]])
+MISSED_COSTS = np.array([1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 1000.0])
+"""What the sliders offer."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What was fitted on `n` labelled validation images; `reasons` says why a part is None."""
+
+    n: int
+    temperature: float | None
+    operating_point: OperatingPoint | None
+    conformal: Conformal | None
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Slider:
+    """What each position of a slider would do: thresholds set on validation, counts on `split`.
+
+    Attributes:
+        rule: "sensitivity" or "cost".
+        targets: target sensitivities, or the false alarms that a missed tumour is worth, (m,).
+        outcomes: thresholds, missed tumours and false alarms, (m,) each.
+        n: validation images that set the thresholds.
+        tumours: those of them with a tumour.
+    """
+
+    rule: str
+    targets: Floats
+    outcomes: Outcomes
+    n: int
+    tumours: int
+
+    @property
+    def costs(self) -> Floats:
+        """In false alarms; of the rule "cost" only."""
+        return self.targets * self.outcomes.missed + self.outcomes.false_alarms
+
+
+@dataclass(frozen=True)
+class AtOperatingPoint:
+    """The stored operating point and what it does to the images of the split."""
+
+    point: OperatingPoint
+    missed: Estimate
+    false_alarms: Estimate
+
+
+@dataclass(frozen=True)
+class CalibrationReport:
+    """How far the answers about the labelled images of one split can be trusted.
+
+    Attributes:
+        n: labelled images of the split.
+        tumours: those of them with a tumour.
+        fit: what the run stores; None where nothing was fitted. What follows is computed after its
+            temperature, except what is called `before`.
+        before, after: reliability bins; `after` is None without a temperature.
+        error_before, error_after: expected calibration error.
+        outcomes: missed tumours and false alarms at every threshold where one of them changes.
+        by_sensitivity, by_cost: the sliders; None without validation images enough.
+        operating_point: None where none is stored.
+        decision, risk_coverage: None below `decisions.MIN_IMAGES` images.
+        coverage: of the conformal sets; None where no thresholds are stored.
+        reasons: why a part is None, a sentence each.
+    """
+
+    split: str
+    classes: list[str]
+    negative: str
+    n: int
+    tumours: int
+    fit: Fit | None
+    before: list[ReliabilityBin]
+    after: list[ReliabilityBin] | None
+    error_before: CalibrationError
+    error_after: CalibrationError | None
+    outcomes: Outcomes
+    by_sensitivity: Slider | None
+    by_cost: Slider | None
+    operating_point: AtOperatingPoint | None
+    decision: DecisionCurve | None
+    risk_coverage: RiskCoverage | None
+    coverage: Coverage | None
+    reasons: tuple[str, ...]
+
+
+def fit(predictions: Predictions, *, negative: str) -> Fit | None:
+    """Fit temperature, operating point and conformal thresholds on the labelled validation rows.
+
+    The last two are fitted on the probabilities after the temperature, which is what the live
+    predictor answers. Everything is computed from the float32 probabilities of the table, so that
+    fitting a stored table again gives the same. None where the table has no such rows.
+    """
+    rows = (predictions.splits == "val") & (predictions.y_true >= 0)
+    n, c = int(rows.sum()), predictions.classes.index(negative)
+    if n == 0:
+        return None
+    y_true, raw = predictions.y_true[rows], predictions.y_prob[rows]
+    reasons: list[str] = []
+    temperature = calibration.fit_temperature(y_true, raw)
+    if temperature.value is None:
+        reasons.append(f"No temperature: {temperature.reason}.")
+    y_prob = calibration.apply_temperature(raw, temperature.value)
+    is_tumour = y_true != c
+    point: OperatingPoint | None = None
+    if int(is_tumour.sum()) < MIN_TUMOURS:
+        reasons.append(f"No operating point: fewer than {MIN_TUMOURS} tumour images.")
+    else:
+        threshold = decisions.for_sensitivity(
+            decisions.tumour_probability(y_prob, c), is_tumour, TARGET_SENSITIVITY
+        )
+        point = OperatingPoint(
+            threshold, "sensitivity", TARGET_SENSITIVITY, n, int(is_tumour.sum())
+        )
+    thresholds, images = conformal.fit_conformal(y_true, y_prob, ALPHA)
+    needed = conformal.images_needed(ALPHA)
+    few = [name for name, m in zip(predictions.classes, images, strict=True) if m < needed]
+    sets: Conformal | None = None
+    if len(few) == len(predictions.classes):
+        reasons.append(f"No conformal sets: fewer than {needed} images of every class.")
+    else:
+        if few:
+            reasons.append(f"In every conformal set, for fewer than {needed} images: "
+                           f"{', '.join(few)}.")  # fmt: skip
+        sets = Conformal(
+            ALPHA,
+            dict(zip(predictions.classes, thresholds.tolist(), strict=True)),
+            dict(zip(predictions.classes, images.tolist(), strict=True)),
+        )
+    return Fit(n, temperature.value, point, sets, tuple(reasons))
+
+
+def stored(run: Run) -> Fit | None:
+    """What run.json holds, None where it holds nothing."""
+    if (run.temperature, run.operating_point, run.conformal) == (None, None, None):
+        return None
+    return Fit(run.images.get("val", 0), run.temperature, run.operating_point, run.conformal)
+
+
+def describe(fitted: Fit | None) -> str:
+    """One line that says what was fitted, and why a part was not."""
+    if fitted is None:
+        return "No validation images, so nothing was calibrated."
+    parts: list[str] = []
+    if fitted.temperature is not None:
+        parts.append(f"temperature {fitted.temperature:.2f}")
+    if fitted.operating_point is not None:
+        point = fitted.operating_point
+        parts.append(
+            f"tumour from a probability of {point.threshold:.2%} (finds {point.target:.0%} of their "
+            "tumours)"
+        )
+    if fitted.conformal is not None:
+        parts.append(f"sets that hold the true class in {1 - fitted.conformal.alpha:.0%}")
+    done = ", ".join(parts) or "nothing"
+    return " ".join([f"Fitted on {fitted.n:,} validation images: {done}.", *fitted.reasons])
+
+
+def calibration_report(
+    predictions: Predictions, fitted: Fit | None, *, split: str, negative: str, groups: Ints
+) -> CalibrationReport:
+    """Everything about calibration and decisions on the labelled rows of a split.
+
+    Args:
+        predictions: all rows of a run, with probabilities before the temperature.
+        fitted: `stored(run)`, or `fit(predictions)` for a table without run.json.
+        split: "val" or "test".
+        negative: the class that means "no tumour".
+        groups: (n,) near-duplicate cluster of every row of `predictions`.
+    """
+    rows = (predictions.splits == split) & (predictions.y_true >= 0)
+    y_true, raw, group = predictions.y_true[rows], predictions.y_prob[rows], groups[rows]
+    n, c = int(rows.sum()), predictions.classes.index(negative)
+    temperature = None if fitted is None else fitted.temperature
+    y_prob = calibration.apply_temperature(raw, temperature)
+    probability, is_tumour = decisions.tumour_probability(y_prob, c), y_true != c
+    enough = n >= decisions.MIN_IMAGES
+    sliders = _sliders(predictions, temperature, c, probability, is_tumour)
+    again = fit(predictions, negative=negative)
+    reasons = list(again.reasons) if again else ["No validation images, so nothing is calibrated."]
+    if again and fitted is None:
+        reasons.append("Nothing is stored for this run; run `python -m brainmri predict` again.")
+    if not enough:
+        reasons.append(f"No curves: {n} images, fewer than {decisions.MIN_IMAGES}.")
+    if sliders is None:
+        reasons.append(f"No sliders: fewer than {MIN_TUMOURS} validation images with a tumour.")
+    point = None if fitted is None else fitted.operating_point
+    sets = None if fitted is None else fitted.conformal
+    after = temperature is not None
+    return CalibrationReport(
+        split=split,
+        classes=predictions.classes,
+        negative=negative,
+        n=n,
+        tumours=int(is_tumour.sum()),
+        fit=fitted,
+        before=calibration.reliability(y_true, raw),
+        after=calibration.reliability(y_true, y_prob) if after else None,
+        error_before=calibration.ece(y_true, raw, group),
+        error_after=calibration.ece(y_true, y_prob, group) if after else None,
+        outcomes=decisions.outcomes(
+            probability,
+            is_tumour,
+            np.unique(np.concatenate([[0.0], probability, [decisions.NEVER]])),
+        ),
+        by_sensitivity=sliders and sliders[0],
+        by_cost=sliders and sliders[1],
+        operating_point=None
+        if point is None
+        else AtOperatingPoint(
+            point, *decisions.at_threshold(probability, is_tumour, point.threshold)
+        ),
+        decision=decisions.decision_curve(probability, is_tumour) if enough else None,
+        risk_coverage=decisions.risk_coverage(y_true, y_prob, group) if enough else None,
+        coverage=None
+        if sets is None
+        else conformal.coverage(y_true, y_prob, sets, predictions.classes, group),
+        reasons=tuple(reasons),
+    )
+
+
+def _sliders(
+    predictions: Predictions,
+    temperature: float | None,
+    negative: int,
+    probability: Floats,
+    is_tumour: decisions.Bools,
+) -> tuple[Slider, Slider] | None:
+    rows = (predictions.splits == "val") & (predictions.y_true >= 0)
+    tumour = predictions.y_true[rows] != negative
+    n, tumours = int(rows.sum()), int(tumour.sum())
+    if tumours < MIN_TUMOURS:
+        return None
+    setting = decisions.tumour_probability(
+        calibration.apply_temperature(predictions.y_prob[rows], temperature), negative
+    )
+    by_sensitivity = [decisions.for_sensitivity(setting, tumour, s) for s in SENSITIVITIES]
+    by_cost = decisions.for_cost(setting, tumour, MISSED_COSTS)
+    return (
+        Slider(
+            "sensitivity",
+            SENSITIVITIES,
+            decisions.outcomes(probability, is_tumour, by_sensitivity),
+            n,
+            tumours,
+        ),
+        Slider(
+            "cost",
+            MISSED_COSTS,
+            decisions.outcomes(probability, is_tumour, by_cost),
+            n,
+            tumours,
+        ),
+    )
