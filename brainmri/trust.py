@@ -10,7 +10,7 @@ from brainmri import calibration, conformal, decisions
 from brainmri.calibration import CalibrationError, ReliabilityBin
 from brainmri.conformal import Conformal, Coverage
 from brainmri.decisions import DecisionCurve, OperatingPoint, Outcomes, RiskCoverage
-from brainmri.metrics import Estimate, Floats, Ints
+from brainmri.metrics import Estimate, Floats, Ints, proportion
 from brainmri.predictions import Predictions
 from brainmri.runs import Run
 
@@ -57,6 +57,16 @@ class Slider:
     def costs(self) -> Floats:
         """In false alarms; of the rule "cost" only."""
         return self.targets * self.outcomes.missed + self.outcomes.false_alarms
+
+    def estimates(self, position: int) -> tuple[Estimate, Estimate]:
+        """Missed tumours and false alarms at one position."""
+        at = self.outcomes
+        return (
+            proportion(int(at.missed[position]), at.tumours, nothing="no tumour images"),
+            proportion(
+                int(at.false_alarms[position]), at.others, nothing="no images without a tumour"
+            ),
+        )
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from brainmri import (
     predictions,
     runs,
     slices,
+    trust,
 )
 from brainmri.averages import Averages
 from brainmri.classes import negative_class
@@ -31,6 +32,7 @@ from brainmri.index import ImageIndex
 from brainmri.predictions import Predictions
 from brainmri.runs import BrokenRun, Run
 from brainmri.slices import Slice
+from brainmri.trust import CalibrationReport
 
 THUMBNAIL_PX = 160
 EXAMPLES = tuple((label, 3) for label in phantom.CLASSES)
@@ -202,6 +204,12 @@ def cell_images(
     i, j = table.classes.index(truth), table.classes.index(answer)
     rows = np.flatnonzero((table.splits == split) & (table.y_true == i) & (table.y_pred == j))
     return len(rows), _surest(table, rows, limit)
+
+
+def calibration(view: RunView, split: str) -> CalibrationReport:
+    """How far a run's answers on a split can be trusted."""
+    folder = models_folder()
+    return _calibration(str(folder), view.name, split, _run_stamp(folder, view.name))
 
 
 def slice_choices(view: RunView, split: str) -> tuple[list[str], list[str]]:
@@ -488,6 +496,20 @@ def _report(models: str, name: str, split: str, unseen: bool, stamp: _Stamp) -> 
 def _curves(models: str, name: str, split: str, stamp: _Stamp) -> list[ClassCurves]:
     view = _run(models, name, stamp)
     return evaluation.curves(view.predictions, split=split, groups=_groups(view.predictions))
+
+
+@lru_cache(maxsize=64)
+def _calibration(models: str, name: str, split: str, stamp: _Stamp) -> CalibrationReport:
+    view = _run(models, name, stamp)
+    table = view.predictions
+    fitted = (
+        trust.fit(table, negative=view.negative_class)
+        if view.run is None
+        else trust.stored(view.run)
+    )
+    return trust.calibration_report(
+        table, fitted, split=split, negative=view.negative_class, groups=_groups(table)
+    )
 
 
 @lru_cache(maxsize=64)

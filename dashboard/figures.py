@@ -41,7 +41,7 @@ def class_balance(counts: Mapping[str, Mapping[str, int]], colours: Mapping[str,
             customdata=[split] * len(of),
             hovertemplate="%{x}, %{customdata}: %{y:,} images<extra></extra>",
         )
-    _lay_out(figure, y="images", height=320)
+    lay_out(figure, y="images", height=320)
     figure.update_layout(barmode="group", bargap=0.25)
     return figure
 
@@ -66,7 +66,7 @@ def stacked_shares(
         y=names, x=totals, mode="text", text=[f" {total:,}" for total in totals],
         textposition="middle right", hoverinfo="skip", cliponaxis=False,
     )  # fmt: skip
-    _lay_out(figure, x="images", height=70 + 30 * max(len(names), 2))
+    lay_out(figure, x="images", height=70 + 30 * max(len(names), 2))
     figure.update_layout(
         barmode="stack", yaxis={"autorange": "reversed"}, margin={"l": 104, "r": 48}
     )
@@ -130,7 +130,7 @@ def intervals(
             "%{customdata[2]:,} images<extra></extra>",
         )
     )
-    _lay_out(figure, x="right answers, % (with 95 % interval)", height=130 + 48 * len(shown))
+    lay_out(figure, x="right answers, % (with 95 % interval)", height=130 + 48 * len(shown))
     figure.update_layout(yaxis={"autorange": "reversed"}, margin={"l": 190, "t": 44})
     figure.update_xaxes(range=[min([*values, 100 * reference]) - 8, 101])
     figure.add_vline(100 * reference, line={"color": MUTED, "dash": "dash", "width": 1.5})
@@ -176,7 +176,7 @@ def history(epochs: Sequence[Mapping[str, float]]) -> go.Figure:
         x=[best["epoch"]], y=[best["val_loss"]], mode="markers", hoverinfo="skip",
         marker={"size": 16, "symbol": "circle-open", "color": ACCENT, "line": {"width": 2}},
     )  # fmt: skip
-    _lay_out(figure, x="epoch", y="loss", height=280)
+    lay_out(figure, x="epoch", y="loss", height=280)
     figure.update_xaxes(dtick=max(1, len(x) // 8))
     figure.update_yaxes(rangemode="tozero")
     figure.update_layout(margin={"r": 84})
@@ -212,7 +212,7 @@ def _curves(
     for name, curve in named.items():
         if curve is None:
             continue
-        keep = _thinned(len(curve.x))
+        keep = thinned(len(curve.x))
         figure.add_scatter(
             x=curve.x[keep],
             y=curve.y[keep],
@@ -223,7 +223,7 @@ def _curves(
             hovertemplate=f"{name}: {y} %{{y:.1%}}, {x} %{{x:.1%}}, from probability "
             "%{customdata:.2f}<extra></extra>",
         )
-    _lay_out(figure, x=x, y=y, height=340)
+    lay_out(figure, x=x, y=y, height=340)
     figure.update_xaxes(range=[-0.01, 1.01], tickformat=".0%")
     figure.update_yaxes(range=[-0.01, 1.02], tickformat=".0%")
     return figure
@@ -243,7 +243,7 @@ def _lines(
             x=across, y=up, mode="lines", line={"color": colours[name], "width": 2}, name=name,
             hovertemplate=f"{name}: {hover}<extra></extra>",
         )  # fmt: skip
-    _lay_out(figure, x=x, y=y, height=300)
+    lay_out(figure, x=x, y=y, height=300)
     return figure
 
 
@@ -256,13 +256,13 @@ def _direct_labels(figure: go.Figure, colours: Mapping[str, str]) -> None:
         )  # fmt: skip
 
 
-def _thinned(n: int) -> NDArray[np.int64]:
+def thinned(n: int) -> NDArray[np.int64]:
     if n <= _MOST_POINTS:
         return np.arange(n)
     return np.unique(np.linspace(0, n - 1, _MOST_POINTS).astype(np.int64))
 
 
-def _lay_out(figure: go.Figure, *, height: int, x: str = "", y: str = "") -> None:
+def lay_out(figure: go.Figure, *, height: int, x: str = "", y: str = "") -> None:
     axes: dict[str, Any] = {"zeroline": False, "fixedrange": True, "automargin": True}
     figure.update_layout(LAYOUT, height=height)
     figure.update_xaxes(title={"text": x, "font": {"size": 13}}, **axes)

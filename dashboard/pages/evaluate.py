@@ -33,10 +33,11 @@ from dashboard.components import (
     table,
     three_figures,
 )
-from dashboard.pages.weak_spots import register, weak_spots
+from dashboard.pages import trust, weak_spots
 
 PAGE = "evaluate"
-register(PAGE)
+trust.register(PAGE)
+weak_spots.register(PAGE)
 MOST_IMAGES = 24
 _SEPARATOR = "~"
 
@@ -48,6 +49,8 @@ def layout(
     cell: str | None = None,
     by: str | None = None,
     rank: str | None = None,
+    find: str | None = None,
+    worth: str | None = None,
     slice: str | None = None,  # noqa: A002 (a key of the address)
     **_query: str,
 ) -> Component:
@@ -76,7 +79,8 @@ def layout(
         html.Div(three_figures(data.three_figures(view)), id="evaluate-truths"),
         html.Div(_content(view, split, show), id="evaluate-content"),
         html.Div(_images(view, split, cell), id="evaluate-images", **aria(live="polite")),
-        weak_spots(PAGE, view, split, by, rank, slice),
+        trust.part(PAGE, view, split, find, worth),
+        weak_spots.part(PAGE, view, split, by, rank, slice),
         html.Div(_below(view, split), id="evaluate-below"),
         problems,
     )

@@ -38,7 +38,7 @@ _PROPERTIES = {
 _MOST_IMAGES = 24
 
 
-def weak_spots(
+def part(
     page: str, view: data.RunView, split: str, by: str | None, rank: str | None, value: str | None
 ) -> Component:
     """Pickers for property and metric, the slices worst first, and the mistakes of one of them."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import io
 import re
 import shutil
@@ -16,7 +17,7 @@ import pytest
 from PIL import Image
 from sklearn import metrics as reference
 
-from brainmri import images, index, phantom, predictions, runs
+from brainmri import images, index, phantom, predictions, runs, trust
 from brainmri.predictions import Predictions
 from dashboard import data
 from tests.conftest import SHIPPED
@@ -956,3 +957,75 @@ def test_a_page_that_only_opens_asks_nothing(visitor: Visitor) -> None:
         changed=['{"example":0}.n_clicks'],
     )
     assert shown == {}
+
+
+# --- trust ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def plenty(own: Path) -> Path:
+    """A run with validation images enough to set thresholds on: 40 of each class."""
+    rng = np.random.default_rng(0)
+    n = 160
+    y_true = np.arange(n) % 4
+    y_prob = rng.dirichlet(np.ones(4), size=n) * 0.4
+    y_prob[np.arange(n), np.where(rng.random(n) < 0.9, y_true, (y_true + 1) % 4)] += 0.6
+    half = np.array(["val", "test"], dtype=object)[np.arange(n) // 4 % 2]
+    table = Predictions(
+        paths=np.array([f"Testing/{i}.png" for i in range(n)], dtype=object),
+        splits=half,
+        y_true=y_true.astype(np.int64),
+        y_prob=y_prob.astype(np.float32),
+        classes=CLASSES,
+        negative_class=NEGATIVE,
+    )
+    write_run(own, "plenty", table)
+    fitted = trust.fit(table, negative=NEGATIVE)
+    assert fitted is not None
+    run = dataclasses.replace(
+        runs.load(own, "plenty"),
+        temperature=fitted.temperature,
+        operating_point=fitted.operating_point,
+        conformal=fitted.conformal,
+    )
+    runs.save(own, run)
+    return own
+
+
+@pytest.mark.usefixtures("plenty")
+def test_calibration_is_shown_before_and_after_the_temperature(visitor: Visitor) -> None:
+    page = visitor.open("/evaluate?run=plenty")
+    assert any("before the temperature" in heading for heading in headings(page))
+    titles = [visible(part) for part in find(page, className="statistic-title")]
+    assert "Calibration error as the model said" in titles
+    assert any(title.startswith("After the temperature") for title in titles)
+
+
+@pytest.mark.usefixtures("plenty")
+def test_every_position_of_a_slider_has_its_counts_with_intervals(visitor: Visitor) -> None:
+    page = visitor.open("/evaluate?run=plenty&find=0&worth=16")
+    stores = {
+        store["props"]["id"]: store["props"]["data"]
+        for store in find(page, "Store")
+        if str(store["props"]["id"]).startswith("tells-")
+    }
+    sliders = {s["props"]["id"]["state"]: s["props"] for s in find(page, "Slider")}
+    for key, chosen in (("find", 0), ("worth", 16)):
+        assert sliders[key]["value"] == chosen
+        assert len(stores[f"tells-{key}"]) == sliders[key]["max"] + 1
+        for said in stores[f"tells-{key}"]:
+            assert re.search(r"Missed tumours:  ?\d+ of 60 \(\d+\.\d–\d+\.\d %\)", visible(said))
+        (told,) = find(page, id=f"told-{key}")
+        assert visible(told) == visible(stores[f"tells-{key}"][chosen])
+
+
+@pytest.mark.usefixtures("plenty")
+def test_the_class_with_the_lowest_coverage_is_named(visitor: Visitor) -> None:
+    (heading,) = [h for h in headings(visitor.open("/evaluate?run=plenty")) if "promise" in h]
+    assert re.match(r"Sets that promise 90 % hold the true class least often for \w+: ", heading)
+
+
+@pytest.mark.usefixtures("shown")
+def test_too_few_validation_images_are_said_to_be_the_reason(visitor: Visitor) -> None:
+    page = visible(visitor.open("/evaluate?run=careful"))
+    assert "No sliders: fewer than 30 validation images with a tumour." in page

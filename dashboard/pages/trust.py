@@ -1,0 +1,328 @@
+"""The part of Evaluate about trust: calibration, operating point, decisions, conformal sets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dash_mantine_components as dmc
+from dash import ALL, Input, Output, State, callback, clientside_callback, ctx, dcc, html
+from dash.development.base_component import Component
+
+from brainmri.decisions import OperatingPoint
+from brainmri.trust import CalibrationReport, Slider
+from dashboard import data, trust_figures
+from dashboard.components import (
+    SPLIT_WORDS,
+    aria,
+    card,
+    counted,
+    estimate_cell,
+    graph,
+    interval,
+    percent,
+    section,
+    state_id,
+    statistic,
+    table,
+)
+
+_SLIDERS = {"find": "sensitivity", "worth": "cost"}
+"""Key in the address to the rule that the slider sets."""
+
+
+def part(
+    page: str, view: data.RunView, split: str, find: str | None, worth: str | None
+) -> Component:
+    """Everything about how far the answers of a run can be believed and acted on."""
+    return html.Div(_content(page, view, split, {"find": find, "worth": worth}), id="trust-content")
+
+
+def register(page: str) -> None:
+    """The callbacks of the part, on the page that shows it."""
+
+    @callback(
+        Output("trust-content", "children"),
+        Input(state_id(page, "run"), "value"),
+        Input(state_id(page, "split"), "value"),
+        State({"page": page, "state": ALL}, "value"),
+        prevent_initial_call=True,
+    )
+    def show_again(run: str, split: str, _values: list[Any]) -> Any:
+        """Another run or split was chosen; the sliders stay where they are."""
+        view = data.find_run(run)
+        if view is None:
+            return html.Div()
+        kept = {entry["id"]["state"]: entry.get("value") for entry in ctx.states_list[0]}
+        return _content(page, view, split, kept)
+
+    for key in _SLIDERS:
+        clientside_callback(
+            """(at, told) => told[at] || dash_clientside.no_update""",
+            Output(f"told-{key}", "children"),
+            Input(state_id(page, key), "value"),
+            State(f"tells-{key}", "data"),
+        )
+
+
+def _content(page: str, view: data.RunView, split: str, kept: dict[str, Any]) -> Component:
+    report = data.calibration(view, split)
+    if not report.n:
+        return html.Div()
+    return html.Div(
+        [
+            _calibration(report),
+            _operating_point(page, report, kept),
+            _curves(report),
+            _sets(report),
+            html.P(" ".join(report.reasons), className="note") if report.reasons else None,
+        ]
+    )
+
+
+def _calibration(report: CalibrationReport) -> Component:
+    before, after = report.error_before, report.error_after
+    now = after or before
+    chance = (
+        ""
+        if now.by_chance is None
+        else f" A flawless model would show {percent(now.by_chance)} on {report.n:,} images by chance."
+    )
+    figures = [
+        statistic(
+            "Calibration error as the model said",
+            percent(before.ece.value),
+            before.ece,
+            "Mean distance between the probability of an answer and how often such answers are right "
+            "(expected calibration error).",
+        )
+    ]
+    if after is not None and report.fit is not None and report.fit.temperature is not None:
+        t = report.fit.temperature
+        too = "too sure of itself" if t > 1 else "not sure enough of itself"
+        figures.append(
+            statistic(
+                f"After the temperature {t:.2f}",
+                percent(after.ece.value),
+                after.ece,
+                f"Fitted on {report.fit.n:,} validation images: the model was {too} there.{chance}",
+            )
+        )
+    return section(
+        _calibration_title(report),
+        html.Div(
+            [
+                card(
+                    graph(
+                        trust_figures.reliability(report.before, report.after),
+                        says="Reliability diagram; calibration error "
+                        f"{percent(now.ece.value)} ({interval(now.ece)})",
+                    ),
+                    title="When it says 90 %, is it right nine times in ten?",
+                ),
+                html.Div(figures, className="stack"),
+            ],
+            className="columns",
+        ),
+        note="Fifteen bins of equal width; bars are 95 % intervals. On the dotted line the model is as "
+        "often right as it says.",
+    )
+
+
+def _calibration_title(report: CalibrationReport) -> str:
+    before, after = report.error_before.ece, report.error_after
+    if before.value is None:
+        return "How far its probabilities can be believed"
+    if after is None or after.ece.value is None:
+        return f"Its probabilities are off by {percent(before.value)} on average"
+    return (
+        f"Its probabilities are off by {percent(after.ece.value)} on average, "
+        f"{percent(before.value)} before the temperature"
+    )
+
+
+def _operating_point(page: str, report: CalibrationReport, kept: dict[str, Any]) -> Component:
+    if report.by_sensitivity is None or report.by_cost is None:
+        return html.Div()
+    stored = report.operating_point
+    lead = (
+        ""
+        if stored is None
+        else f"Stored with this run: a tumour from a probability of "
+        f"{percent(stored.point.threshold)} ({_rule(stored.point)}). On these {SPLIT_WORDS[report.split]} "
+        f"images it misses {counted(stored.missed, 'tumours')} and raises "
+        f"{counted(stored.false_alarms, 'false alarms')}."
+    )
+    return section(
+        "From which tumour probability on should somebody look?",
+        html.P(lead, className="caution", role="note") if lead else None,
+        html.Div(
+            [
+                _slider(
+                    page,
+                    "find",
+                    report,
+                    report.by_sensitivity,
+                    "Find at least this share of the tumours",
+                    [percent(t, 1).replace(".0", "") for t in report.by_sensitivity.targets],
+                    kept.get("find"),
+                    start=0.99,
+                ),
+                _slider(
+                    page,
+                    "worth",
+                    report,
+                    report.by_cost,
+                    "A missed tumour is worth this many false alarms",
+                    [f"{t:,.0f}" for t in report.by_cost.targets],
+                    kept.get("worth"),
+                    start=100,
+                ),
+            ],
+            className="columns",
+        ),
+        note=f"Thresholds are set on {report.by_cost.n:,} validation images, {report.by_cost.tumours:,} "
+        f"with a tumour; the counts are those of the {report.n:,} {SPLIT_WORDS[report.split]} images.",
+    )
+
+
+def _rule(point: OperatingPoint) -> str:
+    if point.rule == "sensitivity":
+        return (
+            f"it finds {percent(point.target)} of the tumours among {point.n:,} validation images"
+        )
+    return f"a missed tumour worth {point.target:g} false alarms, on {point.n:,} validation images"
+
+
+def _slider(
+    page: str,
+    key: str,
+    report: CalibrationReport,
+    slider: Slider,
+    title: str,
+    names: list[str],
+    kept: Any,
+    *,
+    start: float,
+) -> Component:
+    last = len(names) - 1
+    first = next((i for i, t in enumerate(slider.targets) if t >= start), last)
+    at = int(kept) if str(kept).isdigit() and int(kept) <= last else first
+    told = [_told(slider, names, i, report.n) for i in range(last + 1)]
+    shown = range(0, last + 1, max(1, last // 4))
+    return card(
+        dmc.Slider(
+            id=state_id(page, key),
+            min=0,
+            max=last,
+            step=1,
+            value=at,
+            label=None,
+            marks=[{"value": i, "label": names[i] if i in shown else ""} for i in range(last + 1)],
+            updatemode="drag",
+            thumbLabel=title,
+            className="slider",
+        ),
+        dcc.Store(id=f"tells-{key}", data=told),
+        html.Div(told[at], id=f"told-{key}", className="told", **aria(live="polite")),
+        title=title,
+    )
+
+
+def _told(slider: Slider, names: list[str], at: int, n: int) -> list[Component]:
+    """What one position of a slider would do, in words."""
+    missed, alarms = slider.estimates(at)
+    words = [
+        ("Chosen", names[at]),
+        ("A tumour from a probability of", percent(float(slider.outcomes.thresholds[at]), 2)),
+        ("Missed tumours", counted(missed)),
+        ("False alarms", counted(alarms)),
+    ]
+    if slider.rule == "cost":
+        words.append(("Cost", f"{slider.costs[at]:,.0f} false alarms' worth on {n:,} images"))
+    return [html.P([html.Strong(f"{name}: "), text]) for name, text in words]
+
+
+def _curves(report: CalibrationReport) -> Component:
+    if report.decision is None or report.risk_coverage is None:
+        return html.Div()
+    area = report.risk_coverage.area
+    return section(
+        "What following the model would bring",
+        html.Div(
+            [
+                card(
+                    graph(
+                        trust_figures.decision_curve(report.decision),
+                        says=f"Decision curve on {report.decision.n:,} images",
+                    ),
+                    html.P(
+                        "Tumours found per 100 images, less the false alarms at the price that the "
+                        f"probability stands for; n = {report.decision.n:,}, "
+                        f"{report.decision.tumours:,} with a tumour. It holds for this share of tumours.",
+                        className="note",
+                    ),
+                    title="Decision curve",
+                ),
+                card(
+                    graph(
+                        trust_figures.risk_coverage(report.risk_coverage),
+                        says=f"Risk-coverage curve; area {percent(area.value)} ({interval(area)})",
+                    ),
+                    html.P(
+                        f"Mean share of wrong answers over all shares answered: {percent(area.value)} "
+                        f"({interval(area)}, n = {area.n:,}).",
+                        className="note",
+                    ),
+                    title="When the least sure images are left to a person",
+                ),
+            ],
+            className="columns",
+        ),
+    )
+
+
+def _sets(report: CalibrationReport) -> Component:
+    coverage = report.coverage
+    if coverage is None:
+        return html.Div()
+    promised = percent(1 - coverage.alpha, 0)
+    low = next((c for c in coverage.per_class if c.name == coverage.lowest), None)
+    title = f"Sets of classes that should hold the true one in {promised}"
+    if low is not None:
+        title = (
+            f"Sets that promise {promised} hold the true class least often for {low.name}: "
+            f"{percent(low.coverage.value)} of {low.coverage.n:,}"
+        )
+    size = coverage.mean_size
+    size_words = (
+        "no sets"
+        if size.value is None
+        else f"{size.value:.2f} classes"
+        + ("" if size.low is None or size.high is None else f" ({size.low:.2f}–{size.high:.2f})")
+    )
+    return section(
+        title,
+        table(
+            ["Class", "Coverage", "n", "Threshold", "Set on (n)"],
+            [
+                [
+                    c.name,
+                    estimate_cell(c.coverage),
+                    f"{c.coverage.n:,}",
+                    "always in the set" if c.always else percent(1 - c.threshold),
+                    f"{c.fitted_on:,}",
+                ]
+                for c in coverage.per_class
+            ]
+            + [["all", estimate_cell(coverage.overall), f"{coverage.overall.n:,}", "", ""]],
+            caption="How often the set of an image holds its true class, by class",
+        ),
+        html.P(
+            f"Mean size {size_words}, n = {size.n:,}. One class only: {counted(coverage.single)}. "
+            f"No class at all: {counted(coverage.empty)}.",
+            className="note",
+        ),
+        note="A class is in the set when its probability is at least the threshold, which is set on "
+        "validation images of that class alone (class-conditional conformal prediction). The promise "
+        "holds for images like those.",
+    )

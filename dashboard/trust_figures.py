@@ -1,0 +1,109 @@
+"""Calibration and decisions to plotly figures. No file access, no dash."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+
+from brainmri.calibration import ReliabilityBin
+from brainmri.decisions import DecisionCurve, RiskCoverage
+from dashboard.figures import lay_out, thinned
+from dashboard.theme import ACCENT, CLASS_COLOURS, MUTED
+
+_ABOVE = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"}
+
+
+def reliability(
+    before: Sequence[ReliabilityBin], after: Sequence[ReliabilityBin] | None
+) -> go.Figure:
+    """Share of right answers by what the model said its chance was, with 95 % intervals."""
+    figure = go.Figure()
+    figure.add_scatter(
+        x=[0, 1], y=[0, 1], mode="lines", line={"color": MUTED, "dash": "dot", "width": 1},
+        hoverinfo="skip", showlegend=False,
+    )  # fmt: skip
+    kinds = [("as the model said", before, MUTED if after else ACCENT)]
+    if after is not None:
+        kinds.append(("after the temperature", after, ACCENT))
+    for name, bins, colour in kinds:
+        full = [b for b in bins if b.n and b.confidence is not None]
+        share = [b.accuracy.value or 0.0 for b in full]
+        figure.add_scatter(
+            x=[b.confidence for b in full],
+            y=share,
+            mode="markers+lines",
+            name=name,
+            marker={"size": 8, "color": colour},
+            line={"color": colour, "width": 1.5},
+            error_y={
+                "type": "data",
+                "symmetric": False,
+                "array": [(b.accuracy.high or s) - s for b, s in zip(full, share, strict=True)],
+                "arrayminus": [s - (b.accuracy.low or s) for b, s in zip(full, share, strict=True)],
+                "color": colour,
+                "thickness": 1,
+                "width": 3,
+            },
+            customdata=[[b.n] for b in full],
+            hovertemplate=name + ": %{y:.1%} of %{customdata[0]:,} answers right where it said "
+            "%{x:.1%}<extra></extra>",
+        )
+    lay_out(figure, x="probability of the answer", y="answers that are right", height=340)
+    figure.update_layout(showlegend=after is not None, legend=_ABOVE)
+    low = min(
+        (b.confidence or 1.0 for bins in (before, after or []) for b in bins if b.n), default=0
+    )
+    figure.update_xaxes(range=[min(low, 0.9) - 0.05, 1.01], tickformat=".0%")
+    figure.update_yaxes(range=[-0.02, 1.04], tickformat=".0%")
+    return figure
+
+
+def decision_curve(curve: DecisionCurve) -> go.Figure:
+    """Net benefit per 100 images of following the model, of calling all, and of calling none."""
+    figure = go.Figure()
+    lines = (
+        ("call every image a tumour", curve.call_all, CLASS_COLOURS[3]),
+        ("call none", np.zeros_like(curve.thresholds), MUTED),
+        ("follow the model", curve.model, ACCENT),
+    )
+    keep = thinned(len(curve.thresholds))
+    for name, benefit, colour in lines:
+        figure.add_scatter(
+            x=curve.thresholds[keep], y=100 * benefit[keep], mode="lines", name=name,
+            line={"color": colour, "width": 2},
+            hovertemplate=f"{name}: %{{y:.1f}} per 100 images from a probability of "
+            "%{x:.0%}<extra></extra>",
+        )  # fmt: skip
+    lay_out(
+        figure,
+        x="tumour probability from which one acts",
+        y="net benefit per 100 images",
+        height=340,
+    )
+    top = 100 * curve.tumours / max(curve.n, 1)
+    figure.update_layout(showlegend=True, legend=_ABOVE)
+    figure.update_xaxes(range=[-0.01, 1.01], tickformat=".0%")
+    figure.update_yaxes(range=[-0.15 * top, 1.1 * top])
+    return figure
+
+
+def risk_coverage(curve: RiskCoverage) -> go.Figure:
+    """Share of wrong answers when the least sure images are left to a person."""
+    keep = thinned(len(curve.coverage))
+    figure = go.Figure(
+        go.Scatter(
+            x=curve.coverage[keep],
+            y=curve.risk[keep],
+            mode="lines",
+            line={"color": ACCENT, "width": 2},
+            customdata=curve.confidence[keep],
+            hovertemplate="%{y:.1%} of the answers wrong when the surest %{x:.1%} are answered "
+            "(probability from %{customdata:.1%})<extra></extra>",
+        )
+    )
+    lay_out(figure, x="images answered, the surest first", y="answers that are wrong", height=340)
+    figure.update_xaxes(range=[-0.01, 1.01], tickformat=".0%")
+    figure.update_yaxes(rangemode="tozero", tickformat=".1%")
+    return figure
