@@ -178,11 +178,12 @@ def _of_a_flawless_model(confidence: Floats, number: Ints, group: Ints, seed: in
 
     One random number per group, since copies of an image are right or wrong together.
     """
-    generator = np.random.default_rng(seed)
-    bins = np.eye(BINS)[number]
-    right = generator.random((_DRAWS, int(group.max()) + 1))[:, group] < confidence
-    errors: Floats = np.abs((right - confidence) @ bins).sum(axis=1) / len(confidence)
-    return errors
+    generator, clusters = np.random.default_rng(seed), int(group.max()) + 1
+    errors = np.empty(_DRAWS)
+    for draw in range(_DRAWS):
+        gap = (generator.random(clusters)[group] < confidence) - confidence
+        errors[draw] = np.abs(np.bincount(number, gap, minlength=BINS)).sum()
+    return errors / len(confidence)
 
 
 def _binned(y_true: Ints, y_prob: NDArray[np.floating]) -> tuple[Floats, NDArray[np.bool_], Ints]:

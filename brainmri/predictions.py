@@ -29,7 +29,8 @@ class Predictions:
         paths: relative to the data folder; empty strings where the table names none.
         splits: "val" or "test" per row.
         y_true: class number per row, -1 where the label is not known; int64 (n,).
-        y_prob: float32 (n, k), columns in the order of `classes`.
+        y_prob: float32 (n, k), columns in the order of `classes`; what the model itself says, before
+            the temperature in run.json.
         seen: a near-duplicate was in the run's training rows; bool (n,), or None when not recorded.
         classes: class names.
         negative_class: the class that means "no tumour"; None where the table does not say.

@@ -205,7 +205,7 @@ def _is_conformal(value: object, classes: list[str]) -> bool:
         and _is_number(value["alpha"], 1e-6, 1 - 1e-6)
         and all(
             isinstance(value[field], dict)
-            and set(value[field]) == set(classes)
+            and sorted(value[field]) == sorted(str(name) for name in classes)
             and all(usable(entry) for entry in value[field].values())
             for field, usable in (
                 ("thresholds", lambda entry: _is_number(entry, 0, 1)),

@@ -179,10 +179,12 @@ def describe(fitted: Fit | None) -> str:
         parts.append(f"temperature {fitted.temperature:.2f}")
     if fitted.operating_point is not None:
         point = fitted.operating_point
-        parts.append(
-            f"tumour from a probability of {point.threshold:.2%} (finds {point.target:.0%} of their "
-            "tumours)"
+        why = (
+            f"finds {100 * point.target:g}% of their tumours"
+            if point.rule == "sensitivity"
+            else f"a missed tumour is worth {point.target:g} false alarms"
         )
+        parts.append(f"tumour from a probability of {point.threshold:.2%} ({why})")
     if fitted.conformal is not None:
         parts.append(f"sets that hold the true class in {1 - fitted.conformal.alpha:.0%}")
     done = ", ".join(parts) or "nothing"

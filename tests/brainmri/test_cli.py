@@ -308,8 +308,12 @@ def test_predicting_the_data_folder_writes_the_runs_own_predictions(
     path = own_models / "cnn" / "predictions.parquet"
     path.unlink()
     assert command("predict", phantom_data, "--models", own_models, "--run", "cnn") == DONE
-    n = len(predictions.read(path).paths)
-    assert f"Scored {n} images into {path}." in capsys.readouterr().out
+    table = predictions.read(path)
+    shown = capsys.readouterr().out
+    assert f"Scored {len(table.paths)} images into {path}." in shown
+    n = (table.splits == "val").sum()
+    fitted = rf"^Fitted on {n} validation images: nothing\. No temperature: fewer than 50 images\. "
+    assert re.search(fitted, shown, re.MULTILINE), shown
 
 
 def test_training_names_the_next_command_and_it_works(

@@ -83,6 +83,7 @@ def test_the_temperature_divides_the_logits(classifier: Classifier) -> None:
     powered = cold.astype(np.float64) ** 0.25
     expected = powered / powered.sum()
     np.testing.assert_allclose(warm.classify_squares(square), expected, atol=1e-5)
+    np.testing.assert_array_equal(warm.uncalibrated(square), cold)
 
 
 # --- load ------------------------------------------------------------------------------------

@@ -7,7 +7,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from brainmri import averages, duplicates, index, inference, metrics, predictions, runs, splits
+from brainmri import (
+    averages,
+    conformal,
+    duplicates,
+    index,
+    inference,
+    metrics,
+    predictions,
+    runs,
+    splits,
+    trust,
+)
+from brainmri.calibration import apply_temperature
 from brainmri.features import ImageFeatures, read_features
 from brainmri.files import sha256
 from brainmri.images import SUFFIXES, decode
@@ -195,8 +207,41 @@ class TestShippedRun:
             assert trace.encode() not in data
         rows = np.random.default_rng(0).choice(len(scored.paths), 24, replace=False)
         images = [decode(real_data / str(scored.paths[row])).pixels for row in rows]
-        got = inference.load(SHIPPED, run_name).classify(images)
-        np.testing.assert_allclose(got, scored.y_prob[rows], atol=1e-3)
+        classifier = inference.load(SHIPPED, run_name)
+        expected = apply_temperature(scored.y_prob[rows], classifier.run.temperature)
+        np.testing.assert_allclose(classifier.classify(images), expected, atol=1e-3)
+
+    def test_it_holds_what_fitting_its_predictions_again_gives(
+        self, run_name: str, scored: Predictions
+    ) -> None:
+        run = runs.load(SHIPPED, run_name)
+        fit = trust.fit(scored, negative=run.negative_class)
+        assert fit is not None
+        assert run.temperature == pytest.approx(fit.temperature, rel=1e-9)
+        assert run.operating_point is not None
+        assert fit.operating_point is not None
+        assert run.operating_point.threshold == pytest.approx(
+            fit.operating_point.threshold, rel=1e-6
+        )
+        assert run.conformal is not None
+        assert fit.conformal is not None
+        assert run.conformal.thresholds == pytest.approx(fit.conformal.thresholds, rel=1e-6)
+
+    def test_its_sets_keep_their_promise_over_200_re_splits(
+        self, run_name: str, scored: Predictions, table: ImageIndex
+    ) -> None:
+        # Validation and test rows mixed: parted at random they are alike, as the promise supposes.
+        cluster = table.rows.set_index("path")["cluster"].loc[scored.paths.tolist()]
+        found = conformal.resplit_coverage(
+            scored.y_true,
+            apply_temperature(scored.y_prob, runs.load(SHIPPED, run_name).temperature),
+            cluster.to_numpy(dtype=np.int64),
+            alpha=trust.ALPHA,
+            share=float((scored.splits == "val").mean()),
+        )
+        assert len(found.coverage) == 200
+        assert found.always == []
+        assert found.mean == pytest.approx(1 - trust.ALPHA, abs=0.01)
 
 
 def test_augmentation_beats_the_plain_network() -> None:

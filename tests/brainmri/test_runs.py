@@ -115,6 +115,12 @@ def test_fitted_values_that_cannot_be_used_are_refused_in_one_sentence(
     assert str(caught.value).endswith("will fit it again.")
 
 
+def test_classes_that_are_no_names_are_refused_beside_fitted_values(models: Path) -> None:
+    rewrite(models, classes=["healthy", []], conformal=asdict(SETS))
+    with pytest.raises(InputError, match="has no usable value for conformal"):
+        runs.load(models, "cnn")
+
+
 def test_run_json_states_its_schema_and_no_metric(models: Path) -> None:
     values = json.loads((models / "cnn" / "run.json").read_text())
     assert values.pop("schema") == 1

@@ -10,7 +10,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from brainmri import index, inference, phantom, predictions, runs, scoring, splits
+from brainmri import (
+    calibration,
+    index,
+    inference,
+    phantom,
+    predictions,
+    runs,
+    scoring,
+    splits,
+    trust,
+)
+from brainmri.calibration import apply_temperature
 from brainmri.errors import InputError, OutputError
 from brainmri.files import sha256
 from brainmri.images import decode
@@ -95,6 +106,69 @@ def test_the_own_predictions_need_every_image(own_data: Path, own_models: Path) 
     with pytest.raises(InputError, match=r"1 of 2\d images could not be read.*0 bytes.*every row"):
         score(own_data, own_models)
     assert snapshot(own_models) == before
+
+
+# --- what is fitted on the way ---------------------------------------------------------------
+
+
+@pytest.fixture
+def few_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the handful of validation phantoms be enough for a temperature and a threshold."""
+    monkeypatch.setattr(calibration, "MIN_IMAGES", 2)
+    monkeypatch.setattr(trust, "MIN_TUMOURS", 2)
+
+
+@pytest.mark.usefixtures("few_are_enough")
+def test_scoring_the_own_rows_stores_what_it_fitted_on_the_validation_ones(
+    phantom_data: Path, own_models: Path
+) -> None:
+    before = runs.load(own_models, "brightness")
+    assert (before.temperature, before.operating_point, before.conformal) == (None, None, None)
+    scored = score(phantom_data, own_models, "brightness")
+    stored = predictions.read(own_models / "brightness" / "predictions.parquet")
+    fit = trust.fit(stored, negative="notumor")
+    assert fit is not None
+    assert fit.temperature is not None
+    assert fit.operating_point is not None
+    assert scored.own
+    assert scored.fit == fit
+    after = runs.load(own_models, "brightness")
+    assert scored.run == after
+    assert after == replace(
+        before, temperature=fit.temperature, operating_point=fit.operating_point, conformal=None
+    )
+
+
+@pytest.mark.usefixtures("few_are_enough")
+def test_a_fitted_run_scored_again_changes_no_byte(phantom_data: Path, own_models: Path) -> None:
+    score(phantom_data, own_models, "brightness")
+    before = snapshot(own_models)
+    assert runs.load(own_models, "brightness").temperature is not None
+    changed = (own_models / "brightness" / "run.json").stat().st_mtime_ns
+    score(phantom_data, own_models, "brightness")
+    assert snapshot(own_models) == before
+    assert (own_models / "brightness" / "run.json").stat().st_mtime_ns == changed
+
+
+def test_tables_hold_the_probabilities_before_the_temperature(
+    phantom_data: Path, own_models: Path, out: Path
+) -> None:
+    cold = score(phantom_data / "Testing", own_models, out=out).predictions.y_prob
+    runs.save(own_models, replace(runs.load(own_models, "cnn"), temperature=4.0))
+    scored = score(phantom_data / "Testing", own_models, out=out)
+    np.testing.assert_array_equal(predictions.read(out).y_prob, cold)
+    np.testing.assert_array_equal(scored.y_prob, apply_temperature(cold, 4.0))
+    files = [phantom_data / "Testing" / str(path) for path in scored.predictions.paths]
+    live = inference.load(own_models, "cnn").classify([decode(file).pixels for file in files])
+    np.testing.assert_allclose(scored.y_prob, live, atol=1e-6)
+    assert runs.load(own_models, "cnn").temperature == 4.0  # foreign images fit nothing
+    assert (scored.own, scored.fit) == (False, None)
+
+
+def test_a_fit_that_no_longer_holds_is_taken_back(phantom_data: Path, own_models: Path) -> None:
+    runs.save(own_models, replace(runs.load(own_models, "cnn"), temperature=4.0))
+    score(phantom_data, own_models)  # too few validation images for a temperature
+    assert runs.load(own_models, "cnn").temperature is None
 
 
 # --- any images ------------------------------------------------------------------------------
