@@ -6,6 +6,10 @@ window.dash_clientside = window.dash_clientside || {};
 // The address that the choices on the page are known to agree with.
 let agreed = null;
 
+// The last choice: its key and when it was made. A slider that is dragged makes many in a row.
+let last = { key: null, at: 0 };
+const ONE_MOVE_MS = 1000;
+
 // Every control with an id {"page": ..., "state": key} and every store with {"page": ..., "kept": key}
 // is a key of the query.
 window.dash_clientside.address = {
@@ -15,15 +19,22 @@ window.dash_clientside.address = {
         if (!states.length || states[0].id.page !== shown) return dash_clientside.no_update;
         const query = new URLSearchParams(window.location.search);
         const before = query.toString();
+        let changed = null;
         for (const entry of [...states, ...stores]) {
             const key = entry.id.state || entry.id.kept;
             if (entry.value === null || entry.value === undefined) query.delete(key);
-            else query.set(key, entry.value);
+            else {
+                if (query.get(key) !== String(entry.value)) changed = key;
+                query.set(key, entry.value);
+            }
         }
         if (query.toString() !== before) {
             // An address that led here gets its defaults spelt out, which is no step of its own to go
             // back to; a choice is one.
-            const record = window.location.href === agreed ? "pushState" : "replaceState";
+            const dragged = changed === last.key && Date.now() - last.at < ONE_MOVE_MS;
+            const step = window.location.href === agreed && !dragged;
+            const record = step ? "pushState" : "replaceState";
+            last = { key: changed, at: Date.now() };
             window.history[record](null, "", window.location.pathname + "?" + query.toString());
         }
         agreed = window.location.href;

@@ -267,6 +267,23 @@ def test_slices_follow_property_metric_and_run(page: Page, site: Site) -> None:
     address_says(page, by="mean_intensity", rank="tumours found")
 
 
+@pytest.mark.parametrize("key", ["find", "worth"])
+def test_a_slider_shows_what_each_position_would_do(
+    page: Page, shipped_site: Site, largest_model: str, key: str
+) -> None:
+    go(page, f"{shipped_site.url}evaluate?run={largest_model}")
+    told = page.locator(f"#told-{key}")
+    expect(told).to_contain_text("Missed tumours")
+    before = told.inner_text()
+    thumb = page.locator(".slider").nth(0 if key == "find" else 1).get_by_role("slider")
+    thumb.focus()
+    for _ in range(4):
+        page.keyboard.press("ArrowLeft")
+    expect(told).not_to_have_text(before)
+    assert thumb.get_attribute("aria-label")
+    page.wait_for_url(lambda url: key in dict(parse_qsl(urlsplit(url).query)))
+
+
 # Data
 
 
