@@ -342,7 +342,7 @@ def _in_words(report: Report) -> Component:
 
 def _images(view: data.RunView, split: str, cell: str | None) -> Component:
     truth, _, said = (cell or "").partition(_SEPARATOR)
-    classes = view.predictions.classes
+    classes = view.classes
     if truth not in classes or said not in classes:
         return html.Div()
     count, shown = data.cell_images(view, split, truth, said, MOST_IMAGES)
