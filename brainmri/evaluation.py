@@ -1,4 +1,8 @@
-"""One run's predictions on one part of the data, turned into a report of figures."""
+"""One run's predictions on one part of the data, turned into a report of figures.
+
+`report` and `curves` take predictions in memory. A table of any size is counted once with `tally`,
+and `report_of` and `curves_of` make the same figures from its counts.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from brainmri import metrics
+from brainmri import metrics, tally
 from brainmri.metrics import Curve, Estimate
 from brainmri.predictions import Predictions
+from brainmri.tally import Tally
 
 
 @dataclass(frozen=True)
@@ -114,26 +119,29 @@ def report(
     Raises:
         ValueError: `unseen` of a table that does not record it.
     """
-    here = predictions.splits == split
-    if unseen:
-        if predictions.seen is None:
-            raise ValueError("the table does not say which images were seen in training")
-        here &= ~predictions.seen
-    rows = here & (predictions.y_true >= 0)
-    y_true, y_pred = predictions.y_true[rows], predictions.y_pred[rows]
-    k, c = len(predictions.classes), predictions.classes.index(negative)
-    matrix = metrics.confusion_matrix(y_true, y_pred, k)
+    counted = _counted(predictions, split, groups)
+    return report_of(counted, negative=negative, run=run, unseen=unseen)
+
+
+def report_of(counted: Tally, *, negative: str, run: str, unseen: bool = False) -> Report:
+    """As `report`, from counts."""
+    per_group = counted.unseen_per_group if unseen else counted.per_group
+    if per_group is None:
+        raise ValueError("the table does not say which images were seen in training")
+    matrix, classes = per_group.sum(axis=0), counted.classes
+    k, c, n = len(classes), classes.index(negative), int(matrix.sum())
     drawn = np.zeros((0, k, k))
-    if rows.any():
-        drawn = metrics.resampled_matrices(y_true, y_pred, k, groups[rows])
+    if n:
+        counts = metrics.drawn_counts(len(per_group))
+        drawn = metrics.drawn_matrices(per_group, counts)
     average = metrics.weighted(matrix, drawn)
     return Report(
         run=run,
-        split=split,
-        n=int(rows.sum()),
-        unlabelled=int(here.sum() - rows.sum()),
-        seen=None if predictions.seen is None else int(predictions.seen[rows].sum()),
-        classes=predictions.classes,
+        split=counted.split,
+        n=n,
+        unlabelled=counted.unlabelled,
+        seen=0 if unseen else counted.seen,
+        classes=classes,
         negative=c,
         matrix=matrix,
         accuracy=metrics.accuracy(matrix),
@@ -153,27 +161,35 @@ def report(
                 metrics.recall(matrix, i),
                 metrics.f1(matrix, drawn, i),
             )
-            for i, name in enumerate(predictions.classes)
+            for i, name in enumerate(classes)
         ],
     )
 
 
 def curves(predictions: Predictions, *, split: str, groups: NDArray[np.int64]) -> list[ClassCurves]:
     """One-vs-rest ROC and precision-recall curves of every class on the labelled rows of a split."""
-    rows = (predictions.splits == split) & (predictions.y_true >= 0)
+    return curves_of(_counted(predictions, split, groups))
+
+
+def curves_of(counted: Tally) -> list[ClassCurves]:
+    """As `curves`, from counts."""
+    counts = metrics.drawn_counts(len(counted.per_group))
     found: list[ClassCurves] = []
-    for i, name in enumerate(predictions.classes):
-        positive = predictions.y_true[rows] == i
-        score = predictions.y_prob[rows, i]
-        area, average = metrics.areas(positive, score, groups[rows])
-        both = bool(positive.any()) and not bool(positive.all())
+    for name, ranked in zip(counted.classes, counted.rankings, strict=True):
+        area, average = metrics.ranked_areas(ranked, counts)
+        both = area.value is not None
         found.append(
             ClassCurves(
                 name,
-                metrics.roc_curve(positive, score) if both else None,
-                metrics.precision_recall_curve(positive, score) if both else None,
+                metrics.roc_curve(ranked) if both else None,
+                metrics.precision_recall_curve(ranked) if both else None,
                 area,
                 average,
             )
         )
     return found
+
+
+def _counted(predictions: Predictions, split: str, groups: NDArray[np.int64]) -> Tally:
+    table = predictions.as_table()
+    return tally.count(table, lambda _: groups, splits=(split,)).of[split]

@@ -1,4 +1,4 @@
-"""The predictions table: its schema, checks, atomic write and read."""
+"""The predictions table in memory: written whole or not at all, read and checked by `batches`."""
 
 from __future__ import annotations
 
@@ -9,16 +9,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.dataset
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from brainmri.errors import InputError
+from brainmri.batches import (
+    PREFIX,
+    SCHEMA_VERSION,
+    Batch,
+    Columns,
+    Faults,
+    Table,
+    described,
+    open_table,
+    reading,
+)
 from brainmri.files import write_atomically
-
-SCHEMA_VERSION = 1
-SUM_TOLERANCE = 1e-4
-PREFIX = "prob_"
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,30 @@ class Predictions:
     def y_pred(self) -> NDArray[np.int64]:
         """Most probable class per row; int64 (n,)."""
         return np.argmax(self.y_prob, axis=1).astype(np.int64)
+
+    def as_table(self) -> Table:
+        """The same rows as a table of one batch, not checked again."""
+        split, names = pd.factorize(self.splits)
+        batch = Batch(
+            first_row=0,
+            paths=self.paths,
+            split=split.astype(np.int64),
+            split_names=[str(name) for name in names],
+            y_true=self.y_true,
+            y_prob=list(self.y_prob.T),
+            seen=self.seen,
+            ood_score=self.ood_score,
+        )
+        return Table(
+            name="The table in memory",
+            rows=len(self.y_true),
+            classes=self.classes,
+            negative_class=self.negative_class,
+            model_sha256=self.model_sha256,
+            run=self.run,
+            pieces=[lambda: iter([batch])],
+            faults=Faults(),
+        )
 
 
 def write(path: Path, predictions: Predictions) -> None:
@@ -96,7 +125,7 @@ def write(path: Path, predictions: Predictions) -> None:
 
 
 def read(path: Path, *, classes: list[str] | None = None) -> Predictions:
-    """Read a predictions table: one Parquet file, or a folder of part files.
+    """Read a predictions table into memory: one Parquet file, or a folder of part files.
 
     Args:
         path: the file or folder.
@@ -105,17 +134,7 @@ def read(path: Path, *, classes: list[str] | None = None) -> Predictions:
     Raises:
         InputError: missing, cut off, or breaking a rule of the schema; the message names the rule.
     """
-    if not path.exists():
-        raise InputError(
-            f"There are no predictions {path}; run `python -m brainmri predict` first."
-        )
-    try:
-        table = _read_parts(path) if path.is_dir() else _read_file(path)
-        return from_table(table, str(path), classes=classes)
-    except (OSError, UnicodeDecodeError, pa.ArrowException) as error:
-        raise InputError(
-            f"{path} is cut off or damaged ({_first_line(error)}); write the predictions again."
-        ) from None
+    return _together(open_table(path, classes=classes))
 
 
 def from_table(table: pa.Table, name: str, *, classes: list[str] | None = None) -> Predictions:
@@ -124,110 +143,50 @@ def from_table(table: pa.Table, name: str, *, classes: list[str] | None = None) 
     Raises:
         InputError: the first rule it breaks, in one sentence that starts with `name`.
     """
-    about = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
-    version = about.get("brainmri.predictions_schema", str(SCHEMA_VERSION))
-    if version != str(SCHEMA_VERSION):
-        raise InputError(
-            f"{name} was written by another version of brainmri (schema {version}, expected "
-            f"{SCHEMA_VERSION}); write the predictions again."
+    opened = described([table.schema], name, table.num_rows, classes)
+    columns = Columns(opened.classes, opened.faults, details=True)
+    opened.pieces.append(lambda: columns.batches(table.to_batches()))
+    return _together(opened)
+
+
+def _together(table: Table) -> Predictions:
+    """All batches of a table as one."""
+    with reading(table.name):
+        batches = [batch for piece in table.pieces for batch in piece()]
+        table.finish()
+
+        def joined(values: list[Any], absent: Any) -> NDArray[Any] | None:
+            """A column that some batches may lack; None when all do."""
+            if all(value is None for value in values):
+                return None
+            return np.concatenate(
+                [
+                    np.full(len(batch.y_true), absent) if value is None else value
+                    for batch, value in zip(batches, values, strict=True)
+                ]
+            )
+
+        paths = [None if b.paths is None else strings(b.paths) for b in batches]
+        none = np.full(table.rows, "", dtype=object)
+        named = joined(paths, np.array("", dtype=object))
+        return Predictions(
+            paths=none if named is None else named,
+            splits=np.concatenate(
+                [np.array(b.split_names, dtype=object)[b.split] for b in batches]
+            ),
+            y_true=np.concatenate([b.y_true for b in batches]),
+            y_prob=np.concatenate([np.stack(b.y_prob, axis=1) for b in batches]),
+            classes=table.classes,
+            seen=joined([b.seen for b in batches], False),
+            negative_class=table.negative_class,
+            model_sha256=table.model_sha256,
+            run=table.run,
+            ood_score=joined([b.ood_score for b in batches], np.float32(np.nan)),
         )
-    present = [c.removeprefix(PREFIX) for c in table.column_names if c.startswith(PREFIX)]
-    wanted = classes or (
-        about["brainmri.classes"].split("\n") if "brainmri.classes" in about else present
-    )
-    missing = [c for c in ["label", *(PREFIX + k for k in wanted)] if c not in table.column_names]
-    if missing or len(wanted) < 2:
-        lacking = ", ".join(missing) or "at least two prob_<class> columns"
-        raise InputError(f"{name} lacks the column {lacking}; a predictions table has label and one "
-                         "prob_<class> per class.")  # fmt: skip
-    if table.num_rows == 0:
-        raise InputError(f"{name} has no rows; score some images first.")
-    y_prob = _probabilities(table, wanted, name)
-    label = _labels(table, name)
-    strange = sorted(set(label.dropna()) - set(wanted))
-    if strange:
-        raise InputError(
-            f'{name} has the label "{strange[0]}", which is none of its classes '
-            f"({', '.join(wanted)})."
-        )
-    codes = pd.Categorical(label, categories=wanted).codes.astype(np.int64)
-    n = table.num_rows
-    return Predictions(
-        paths=_strings(table, "path", n, ""),
-        splits=_strings(table, "split", n, "test"),
-        y_true=codes,
-        y_prob=y_prob,
-        classes=wanted,
-        seen=_optional(table, "seen", False),
-        negative_class=about.get("brainmri.negative_class"),
-        model_sha256=about.get("brainmri.model_sha256", ""),
-        run=about.get("brainmri.run", ""),
-        ood_score=_optional(table, "ood_score", np.nan),
-    )
 
 
-def _labels(table: pa.Table, name: str) -> pd.Series[str]:
-    try:
-        # Whole numbers too: a tool that numbers its classes has prob_0, prob_1, ...
-        return table["label"].cast(pa.string()).to_pandas().astype(object)
-    except pa.ArrowException:
-        raise InputError(f"{name} has the column label of type {table['label'].type}; labels are "
-                         "text.") from None  # fmt: skip
-
-
-def _probabilities(table: pa.Table, classes: list[str], name: str) -> NDArray[np.float32]:
-    y_prob = np.empty((table.num_rows, len(classes)), dtype=np.float32)
-    for k, class_name in enumerate(classes):
-        column = table[PREFIX + class_name]
-        if not (pa.types.is_floating(column.type) or pa.types.is_integer(column.type)):
-            raise InputError(f"{name} has the column {PREFIX}{class_name} of type {column.type}; "
-                             "probabilities are numbers.")  # fmt: skip
-        y_prob[:, k] = column.to_numpy(zero_copy_only=False)
-    bad = np.asarray(~np.isfinite(y_prob).all(axis=1))
-    if bad.any():
-        raise InputError(f"{name} has a probability that is missing or not a number in row "
-                         f"{_row(bad)}; {bad.sum():,} rows are affected.")  # fmt: skip
-    outside = np.asarray(((y_prob < 0) | (y_prob > 1)).any(axis=1))
-    if outside.any():
-        raise InputError(f"{name} has a probability outside 0 to 1 in row {_row(outside)}; "
-                         f"{outside.sum():,} rows are affected.")  # fmt: skip
-    sums = y_prob.sum(axis=1, dtype=np.float64)
-    off = np.abs(sums - 1) > SUM_TOLERANCE
-    if off.any():
-        raise InputError(f"{name} has probabilities that do not sum to 1 in row {_row(off)} (they sum "
-                         f"to {sums[off][0]:.4g}); {off.sum():,} rows are affected.")  # fmt: skip
-    return y_prob
-
-
-def _row(mask: NDArray[np.bool_]) -> str:
-    return f"{int(np.argmax(mask)) + 1:,}"
-
-
-def _strings(table: pa.Table, column: str, n: int, absent: str) -> NDArray[np.object_]:
-    if column not in table.column_names:
-        return np.full(n, absent, dtype=object)
-    values = table[column].to_pandas().astype(object)
-    return values.where(values.notna(), absent).to_numpy()
-
-
-def _optional(table: pa.Table, column: str, absent: bool | float) -> NDArray[Any] | None:
-    if column not in table.column_names or table[column].null_count == table.num_rows:
-        return None
-    return table[column].fill_null(absent).to_numpy(zero_copy_only=False)
-
-
-def _read_file(path: Path) -> pa.Table:
-    return pq.read_table(path, page_checksum_verification=True)
-
-
-def _read_parts(folder: Path) -> pa.Table:
-    parts = sorted(folder.glob("*.parquet"))
-    if not parts:
-        raise InputError(f"{folder} holds no Parquet part files; write the predictions again.")
-    tables = [_read_file(part) for part in parts]
-    about = tables[0].schema.metadata
-    return pa.concat_tables(tables, promote_options="permissive").replace_schema_metadata(about)
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).splitlines()[0] if str(error) else type(error).__name__
+def strings(values: pa.Array | NDArray[np.object_]) -> NDArray[np.object_]:
+    """Stored texts as Python's own; an empty one for a gap."""
+    if isinstance(values, np.ndarray):
+        return values
+    return np.array([value or "" for value in values.to_pylist()], dtype=object)

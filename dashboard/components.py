@@ -386,6 +386,6 @@ def colours_of(view: data.RunView) -> dict[str, str]:
     """Class colours of a run."""
     return {
         name: colour
-        for name, colour in class_colours(view.predictions.classes, view.negative_class).items()
-        if name in view.predictions.classes
+        for name, colour in class_colours(view.classes, view.negative_class).items()
+        if name in view.classes
     }

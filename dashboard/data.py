@@ -10,10 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from brainmri import (
     averages,
+    batches,
     evaluation,
     images,
     index,
@@ -22,9 +25,11 @@ from brainmri import (
     predictions,
     runs,
     slices,
+    tally,
     trust,
 )
 from brainmri.averages import Averages
+from brainmri.batches import Batch, Table
 from brainmri.classes import negative_class
 from brainmri.errors import InputError
 from brainmri.evaluation import ClassCurves, Report
@@ -32,9 +37,13 @@ from brainmri.index import ImageIndex
 from brainmri.predictions import Predictions
 from brainmri.runs import BrokenRun, Run
 from brainmri.slices import Slice
+from brainmri.tally import Tallies
 from brainmri.trust import CalibrationReport
 
 THUMBNAIL_PX = 160
+SPLITS = ("test", "val")
+MOST_IN_MEMORY = 500_000
+"""Labelled images of a run up to which its rows are held for slices and calibration."""
 EXAMPLES = tuple((label, 3) for label in phantom.CLASSES)
 
 _Stamp = tuple[tuple[str, int, int], ...]
@@ -43,27 +52,40 @@ _Stamp = tuple[tuple[str, int, int], ...]
 
 @dataclass(frozen=True)
 class RunView:
-    """A run that can be shown: its predictions, and run.json where there is one.
+    """A run that can be shown: what its predictions come to, and run.json where there is one.
 
     Attributes:
         name: of the run.
         run: what run.json says; None for a table of another tool.
-        predictions: checked.
+        classes: class names.
+        tallies: counts of its checked predictions, per split.
         negative_class: the class that means "no tumour".
         has_model: its model file is here, so it can answer for a new image.
+        table_path: where its predictions are.
     """
 
     name: str
     run: Run | None
-    predictions: Predictions
+    classes: list[str]
+    tallies: Tallies
     negative_class: str
     has_model: bool
+    table_path: Path
 
     @property
     def splits(self) -> list[str]:
         """Splits that it has predictions for, test first."""
-        present = set(self.predictions.splits)
-        return [split for split in ("test", "val") if split in present]
+        return [split for split in SPLITS if split in self.tallies.named]
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether the table is small enough to be held as rows."""
+        return sum(int(t.matrix.sum()) for t in self.tallies.of.values()) <= MOST_IN_MEMORY
+
+    @property
+    def predictions(self) -> Predictions:
+        """All rows in memory; only for what cannot be counted, since a table may be very large."""
+        return _predictions(str(self.table_path), tuple(self.classes), _stamp(self.table_path))
 
 
 @dataclass(frozen=True)
@@ -168,7 +190,7 @@ def three_figures(view: RunView) -> ThreeFigures:
     official = _counterpart(view, official=True)
     grouped = _counterpart(view, official=False)
     tested = official if official is not None and "test" in official.splits else None
-    records = tested is not None and tested.predictions.seen is not None
+    records = tested is not None and report(tested, "test").seen is not None
     return ThreeFigures(
         official=None if tested is None else report(tested, "test"),
         unseen=report(tested, "test", unseen=True) if tested is not None and records else None,
@@ -197,13 +219,24 @@ def curves(view: RunView, split: str) -> list[ClassCurves]:
 def cell_images(
     view: RunView, split: str, truth: str, answer: str, limit: int
 ) -> tuple[int, list[Scored]]:
-    """How many images of class `truth` were called `answer`, and the surest `limit` of them."""
-    table = view.predictions
-    if truth not in table.classes or answer not in table.classes:
+    """How many images of class `truth` were called `answer`, and the surest `limit` of them.
+
+    At most `tally.SUREST` of them are known.
+    """
+    counted = view.tallies.of[split]
+    if truth not in view.classes or answer not in view.classes:
         return 0, []
-    i, j = table.classes.index(truth), table.classes.index(answer)
-    rows = np.flatnonzero((table.splits == split) & (table.y_true == i) & (table.y_pred == j))
-    return len(rows), _surest(table, rows, limit)
+    cell = view.classes.index(truth), view.classes.index(answer)
+    return int(counted.matrix[cell]), [
+        Scored(
+            path=image.path,
+            label=truth,
+            answer=answer,
+            probabilities=dict(zip(view.classes, image.y_prob, strict=True)),
+            seen=image.seen,
+        )
+        for image in counted.surest.get(cell, [])[:limit]
+    ]
 
 
 def calibration(view: RunView, split: str) -> CalibrationReport:
@@ -215,8 +248,8 @@ def calibration(view: RunView, split: str) -> CalibrationReport:
 def slice_choices(view: RunView, split: str) -> tuple[list[str], list[str]]:
     """Names of the properties that a run's images can be sliced by, and of the metrics to rank by."""
     _, properties = _properties(view, split)
-    negative = view.predictions.classes.index(view.negative_class)
-    return list(properties), list(slices.metrics_of(view.predictions.classes, negative))
+    negative = view.classes.index(view.negative_class)
+    return list(properties), list(slices.metrics_of(view.classes, negative))
 
 
 def weak_spots(view: RunView, split: str, by: str, metric: str) -> list[Slice]:
@@ -447,55 +480,54 @@ def _run_stamp(models: Path, name: str) -> _Stamp:
 @lru_cache(maxsize=64)
 def _run(models: str, name: str, stamp: _Stamp) -> RunView:
     folder = Path(models) / name
-    table_path = folder / runs.PREDICTIONS_FILE
-    if not (folder / runs.RUN_FILE).is_file() and table_path.exists():
-        table = predictions.read(table_path)
+    path = folder / runs.PREDICTIONS_FILE
+    if not (folder / runs.RUN_FILE).is_file() and path.exists():
+        table = batches.open_table(path, details=False)
         if not table.run:  # Of another tool, so nobody promised a run.json.
-            negative = negative_class(table.classes, table.negative_class)
-            return _judgeable(RunView(name, None, table, negative, has_model=False))
+            return _counted(name, None, table, path)
     run = runs.load(Path(models), name)
-    if not table_path.exists():
+    if not path.exists():
         raise InputError(
             f'The run "{name}" has no predictions yet; run `python -m brainmri predict DATA --run '
             f"{name}`."
         )
-    table = predictions.read(table_path, classes=run.classes)
+    table = batches.open_table(path, classes=run.classes, details=False)
     if table.model_sha256 and table.model_sha256 != run.model_sha256:
         raise InputError(
             f'The predictions of "{name}" were made by another model file than run.json names; run '
             f"`python -m brainmri predict DATA --run {name}` again."
         )
-    has_model = (folder / runs.MODEL_FILE).is_file()
-    return _judgeable(RunView(name, run, table, run.negative_class, has_model))
+    return _counted(name, run, table, path)
 
 
-def _judgeable(view: RunView) -> RunView:
-    if not view.splits:
-        named = ", ".join(sorted({str(split) for split in view.predictions.splits})[:3])
+def _counted(name: str, run: Run | None, table: Table, path: Path) -> RunView:
+    tallies = tally.count(table, _cluster_of_each(), splits=SPLITS)
+    if not tallies.named.intersection(SPLITS):
+        named = ", ".join(sorted(tallies.named)[:3])
         raise InputError(
-            f'The predictions of "{view.name}" name no split that can be shown ({named}); use test or '
+            f'The predictions of "{name}" name no split that can be shown ({named}); use test or '
             "val."
         )
-    return view
+    negative = run.negative_class if run else negative_class(table.classes, table.negative_class)
+    has_model = run is not None and (path.parent / runs.MODEL_FILE).is_file()
+    return RunView(name, run, table.classes, tallies, negative, has_model, path)
+
+
+@lru_cache(maxsize=8)
+def _predictions(path: str, classes: tuple[str, ...], stamp: _Stamp) -> Predictions:
+    return predictions.read(Path(path), classes=list(classes))
 
 
 @lru_cache(maxsize=256)
 def _report(models: str, name: str, split: str, unseen: bool, stamp: _Stamp) -> Report:
     view = _run(models, name, stamp)
-    return evaluation.report(
-        view.predictions,
-        split=split,
-        negative=view.negative_class,
-        groups=_groups(view.predictions),
-        run=name,
-        unseen=unseen,
-    )
+    counted = view.tallies.of[split]
+    return evaluation.report_of(counted, negative=view.negative_class, run=name, unseen=unseen)
 
 
 @lru_cache(maxsize=64)
 def _curves(models: str, name: str, split: str, stamp: _Stamp) -> list[ClassCurves]:
-    view = _run(models, name, stamp)
-    return evaluation.curves(view.predictions, split=split, groups=_groups(view.predictions))
+    return evaluation.curves_of(_run(models, name, stamp).tallies.of[split])
 
 
 @lru_cache(maxsize=64)
@@ -551,18 +583,34 @@ def _weak_spots(
     )
 
 
-def _groups(table: Predictions) -> NDArray[np.int64]:
-    """Near-duplicate cluster of each row; images that the index does not know stand alone."""
-    n = len(table.paths)
+def _cluster_of_each() -> tally.GroupsOf:
+    """Says the near-duplicate cluster of each row; images that the index does not know stand alone."""
     try:
         known = image_index()
     except InputError:
         known = None
     if known is None:
-        return np.arange(n)
-    cluster = known.rows.set_index("path")["cluster"].reindex(table.paths.tolist())
-    alone = np.arange(n) + int(known.rows["cluster"].max()) + 1
-    return np.where(cluster.isna(), alone, cluster.fillna(0)).astype(np.int64)
+        return lambda batch: batch.first_row + np.arange(len(batch.y_true))
+    paths = pa.array(known.rows["path"].tolist(), pa.string())
+    # One more at the end, for an image that is not among them.
+    clusters = np.append(known.rows["cluster"].to_numpy(dtype=np.int64), -1)
+    most = int(clusters.max()) + 1
+
+    def of(batch: Batch) -> NDArray[np.int64]:
+        alone = most + batch.first_row + np.arange(len(batch.y_true))
+        if batch.paths is None:
+            return alone
+        place = pc.index_in(pa.array(batch.paths, pa.string()), value_set=paths)
+        cluster = clusters[place.fill_null(-1).to_numpy(zero_copy_only=False)]
+        return np.where(cluster < 0, alone, cluster)
+
+    return of
+
+
+def _groups(table: Predictions) -> NDArray[np.int64]:
+    """Near-duplicate cluster of each row in memory."""
+    (batch,) = table.as_table().pieces[0]()
+    return _cluster_of_each()(batch)
 
 
 @lru_cache(maxsize=2)

@@ -79,8 +79,14 @@ def layout(
         html.Div(three_figures(data.three_figures(view)), id="evaluate-truths"),
         html.Div(_content(view, split, show), id="evaluate-content"),
         html.Div(_images(view, split, cell), id="evaluate-images", **aria(live="polite")),
-        trust.part(PAGE, view, split, find, worth),
-        weak_spots.part(PAGE, view, split, by, rank, slice),
+        *(
+            [
+                trust.part(PAGE, view, split, find, worth),
+                weak_spots.part(PAGE, view, split, by, rank, slice),
+            ]
+            if view.in_memory
+            else [_too_many()]
+        ),
         html.Div(_below(view, split), id="evaluate-below"),
         problems,
     )
@@ -121,6 +127,17 @@ def show_cell(clicks: list[int | None], run: str, split: str) -> tuple[Any, Any]
         return no_update, no_update
     cell = str(ctx.triggered_id["cell"])
     return _images(view, split, cell), cell
+
+
+def _too_many() -> Component:
+    return section(
+        "Calibration and weak spots",
+        empty(
+            f"This table has more than {data.MOST_IN_MEMORY:,} labelled images",
+            "Its counts and curves are above and below; calibration, thresholds and slices need the "
+            "single rows, so they are shown for smaller tables.",
+        ),
+    )
 
 
 def _usable(view: data.RunView, split: str | None, show: str | None) -> tuple[str, str]:
@@ -355,7 +372,7 @@ def _in_words(report: Report) -> Component:
 
 def _images(view: data.RunView, split: str, cell: str | None) -> Component:
     truth, _, said = (cell or "").partition(_SEPARATOR)
-    classes = view.predictions.classes
+    classes = view.classes
     if truth not in classes or said not in classes:
         return html.Div()
     count, shown = data.cell_images(view, split, truth, said, MOST_IMAGES)

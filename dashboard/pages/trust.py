@@ -50,7 +50,7 @@ def register(page: str) -> None:
     def show_again(run: str, split: str, _values: list[Any]) -> Any:
         """Another run or split was chosen; the sliders stay where they are."""
         view = data.find_run(run)
-        if view is None:
+        if view is None or not view.in_memory:
             return html.Div()
         kept = {entry["id"]["state"]: entry.get("value") for entry in ctx.states_list[0]}
         return _content(page, view, split, kept)

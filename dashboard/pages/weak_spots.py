@@ -85,8 +85,8 @@ def register(page: str) -> None:
     def rank_again(by: str, rank: str, run: str, split: str, value: str | None) -> tuple[Any, ...]:
         """Another property, metric, run or split was chosen."""
         view = data.find_run(run)
-        if view is None:
-            return no_update, no_update, no_update
+        if view is None or not view.in_memory:
+            return html.Div(), html.Div(), html.Div()
         return (
             _found(view, split, by, rank),
             _table(view, split, by, rank),

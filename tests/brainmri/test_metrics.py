@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import ArrayLike, NDArray
 
 from brainmri import metrics, predictions
-from brainmri.metrics import Estimate
+from brainmri.metrics import Estimate, Ranking
 from tests.conftest import SHIPPED
 
 Ints = NDArray[np.int64]
@@ -35,6 +35,10 @@ def random_answers(n: int, k: int, seed: int, levels: int) -> tuple[Ints, Ints, 
 
 def assert_close(ours: ArrayLike, theirs: ArrayLike) -> None:
     np.testing.assert_allclose(np.asarray(ours), np.asarray(theirs), rtol=0, atol=1e-9)
+
+
+def ranked(positive: NDArray[np.bool_], score: Floats) -> Ranking:
+    return metrics.ranking(positive, score, np.zeros(len(score), dtype=np.int64))
 
 
 def value(estimate: Estimate) -> float:
@@ -138,7 +142,8 @@ def test_resampled_matrices_agree_with_drawing_rows_of_whole_groups() -> None:
     groups = np.random.default_rng(2).integers(100, 115, 60)
     got = metrics.resampled_matrices(y_true, y_pred, 3, groups, seed=5, resamples=20)
     names = np.unique(groups)
-    draws = np.random.default_rng(5).multinomial(len(names), [1 / len(names)] * len(names), 20)
+    draws = metrics.drawn_counts(len(names), 5, 20).astype(int)
+    assert (draws.sum(axis=1) == len(names)).all()
     for matrix, times in zip(got, draws, strict=True):
         rows = np.concatenate(
             [np.tile(np.flatnonzero(groups == g), t) for g, t in zip(names, times, strict=True)]
@@ -217,11 +222,11 @@ def assert_curves_agree(positive: NDArray[np.bool_], score: Floats) -> None:
     area, average = metrics.areas(positive, score, np.arange(len(score)), resamples=2)
     assert_close(value(area), sk.roc_auc_score(positive, score))
     assert_close(value(average), sk.average_precision_score(positive, score))
-    roc = metrics.roc_curve(positive, score)
+    roc = metrics.roc_curve(ranked(positive, score))
     theirs = sk.roc_curve(positive, score, drop_intermediate=False)
     for ours, other in zip((roc.x, roc.y, roc.thresholds), theirs, strict=True):
         assert_close(ours, other)
-    curve = metrics.precision_recall_curve(positive, score)
+    curve = metrics.precision_recall_curve(ranked(positive, score))
     precision, recall, thresholds = sk.precision_recall_curve(positive, score)
     # scikit-learn goes the other way round and adds the point (recall 0, precision 1).
     assert_close(curve.x, recall[-2::-1])
@@ -250,11 +255,11 @@ def test_every_metric_agrees_with_scikit_learn_on_shipped_predictions(path: Path
 def test_curves_by_hand_with_a_tie() -> None:
     positive = np.array([True, True, False, True, False])
     score = np.array([0.9, 0.6, 0.6, 0.3, 0.1])
-    roc = metrics.roc_curve(positive, score)
+    roc = metrics.roc_curve(ranked(positive, score))
     assert roc.thresholds.tolist() == [np.inf, 0.9, 0.6, 0.3, 0.1]
     assert_close(roc.x, [0, 0, 0.5, 0.5, 1])
     assert_close(roc.y, [0, 1 / 3, 2 / 3, 1, 1])
-    curve = metrics.precision_recall_curve(positive, score)
+    curve = metrics.precision_recall_curve(ranked(positive, score))
     assert_close(curve.x, [1 / 3, 2 / 3, 1, 1])
     assert_close(curve.y, [1, 2 / 3, 3 / 4, 3 / 5])
     area, average = metrics.areas(positive, score, np.arange(5), resamples=10)
@@ -285,13 +290,13 @@ def test_the_area_is_the_share_of_pairs_in_order(n: int, seed: int) -> None:
 def test_one_kind_of_image_has_no_curve_and_says_why(all_of: bool) -> None:
     positive, score = np.full(4, all_of), np.arange(4) / 4
     with pytest.raises(ValueError, match="positive and negative"):
-        metrics.roc_curve(positive, score)
+        metrics.roc_curve(ranked(positive, score))
     area, average = metrics.areas(positive, score, np.arange(4))
     assert (area.value, average.value) == (None, None)
     assert area.reason == ("only images of this class" if all_of else "no images of this class")
     if not all_of:
         with pytest.raises(ValueError, match="positive images"):
-            metrics.precision_recall_curve(positive, score)
+            metrics.precision_recall_curve(ranked(positive, score))
 
 
 def test_one_group_of_copies_gives_a_value_and_an_interval_without_width() -> None:

@@ -253,6 +253,7 @@ def test_near_copies_are_drawn_together(own: Path) -> None:
 
 @pytest.mark.usefixtures("shown")
 def test_an_unchanged_file_is_read_once() -> None:
+    assert data.list_runs()[0][0] is data.list_runs()[0][0]
     assert data.list_runs()[0][0].predictions is data.list_runs()[0][0].predictions
     assert data.report(view_of(HASTY), "test") is data.report(view_of(HASTY), "test")
     assert data.image_index() is data.image_index()

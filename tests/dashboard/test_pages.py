@@ -420,9 +420,9 @@ def test_a_run_is_ranked_by_any_property_of_the_images(visitor: Visitor) -> None
     assert "n" in visible(shown["weak-table"]["children"])
     assert "5 of 16" in rows[0]
     assert "too few images (4; a figure needs 10)" in rows[1]
-    assert headings(shown["weak-images"]["children"]) == [
+    assert visible(shown["weak-images"]["children"]).startswith(
         "5 wrong answers for seen in training or not “unseen”"
-    ]
+    )
 
 
 def test_without_an_index_slices_say_what_to_run(visitor: Visitor, own: Path) -> None:

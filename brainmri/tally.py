@@ -1,0 +1,398 @@
+"""Counts from which every figure of a split is made, gathered in one pass over a predictions table.
+
+Small tables keep their rows: scores are exact and intervals resample near-duplicate clusters. Above
+`EXACT_ROWS` rows memory and time would grow with the table, so there
+
+- clusters are hashed into `BUCKETS` buckets, which are resampled whole in their place. Clusters
+  stay together, so the buckets are as independent as the clusters are (random groups: Wolter 2007,
+  "Introduction to Variance Estimation", chapter 2). The price is that the width of an interval is
+  itself uncertain by about 1 / sqrt(2 * BUCKETS), which is 6 %.
+- scores are counted on a fixed grid (`bins`), and images in one bin count as tied. The areas are
+  therefore off by at most what `binned` works out from the counts; on smooth scores the bound is
+  below 1e-4 and the error itself far smaller, since it is the ties' order that is not known.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from brainmri import metrics
+from brainmri.batches import Batch, Table, reading
+from brainmri.metrics import Floats, Ints, Ranking
+
+EXACT_ROWS = 20_000
+BUCKETS = 128
+SUREST = 24
+"""Images of each cell of the matrix whose names are kept."""
+
+GroupsOf = Callable[[Batch], Ints]
+"""Near-duplicate cluster (n,) of the rows of a batch."""
+
+# A float32 has 23 bits after its leading one; 10 of them make 1,024 bins between p and 2 p.
+_DROPPED_BITS = 13
+_LOWEST = np.float32(2.0**-32)
+_BASE = int(_LOWEST.view(np.int32) >> _DROPPED_BITS) - 1
+_HALF = int(np.float32(0.5).view(np.int32) >> _DROPPED_BITS) - _BASE
+BINS = 2 * _HALF + 1
+_COARSE_BITS = 7
+_COARSE = (BINS >> _COARSE_BITS) + 1
+_WORKERS = 4
+
+
+@dataclass(frozen=True)
+class Sure:
+    """One image of a cell of the matrix: the row, its probabilities, its path."""
+
+    row: int
+    path: str
+    y_prob: tuple[float, ...]
+    seen: bool | None
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What is known of the images of one split.
+
+    Attributes:
+        split: its name.
+        classes: class names.
+        per_group: int64 (g, k, k), confusion matrix of each group that intervals draw.
+        unseen_per_group: the same of the images without a near-duplicate in training, groups
+            without such an image left out; None when that is not recorded.
+        unlabelled: images without a label, counted nowhere else.
+        seen: labelled images with a near-duplicate in training; None when not recorded.
+        rankings: one class against the rest, per class; labelled images.
+        surest: per (truth, answer) the `SUREST` images with the most probable answer.
+    """
+
+    split: str
+    classes: list[str]
+    per_group: Ints
+    unseen_per_group: Ints | None
+    unlabelled: int
+    seen: int | None
+    rankings: list[Ranking]
+    surest: dict[tuple[int, int], list[Sure]]
+
+    @property
+    def matrix(self) -> Ints:
+        """Confusion matrix, int64 (k, k)."""
+        total: Ints = self.per_group.sum(axis=0)
+        return total
+
+
+@dataclass(frozen=True)
+class Tallies:
+    """`of` the splits that were asked for, and every name of a split that the table has."""
+
+    of: dict[str, Tally]
+    named: set[str]
+
+
+def count(table: Table, groups_of: GroupsOf, *, splits: tuple[str, ...]) -> Tallies:
+    """Read a table once and count all that the figures of these splits need.
+
+    Raises:
+        InputError: the table is damaged, or a row breaks a rule of the schema.
+    """
+    k = len(table.classes)
+    exact = table.rows <= EXACT_ROWS
+
+    def counted(piece: Callable[[], Iterator[Batch]]) -> dict[str, _Counts]:
+        found = {split: _Counts(k, exact) for split in splits}
+        for batch in piece():
+            named.update(batch.split_names)
+            if table.faults:  # Only the checks go on, to say how many rows are affected.
+                continue
+            groups = groups_of(batch)
+            for split in splits:
+                if split in batch.split_names:
+                    found[split].add(batch, batch.split_names.index(split), groups)
+        return found
+
+    named: set[str] = set()
+    total = {split: _Counts(k, exact) for split in splits}
+    workers = min(_WORKERS, os.cpu_count() or 1, len(table.pieces))
+    with reading(table.name), ThreadPoolExecutor(workers) as pool:
+        for part in pool.map(counted, table.pieces):
+            for split in splits:
+                total[split].merge(part[split])
+        table.finish()
+        return Tallies({s: total[s].tally(s, table.classes) for s in splits}, named)
+
+
+def bins(score: NDArray[np.float32]) -> Ints:
+    """Number of the bin, 0 to BINS - 1, that each score between 0 and 1 is counted in.
+
+    The distance to 0 or 1, whichever is nearer, sets the width of a bin: a thousandth of it. So the
+    grid is as fine near 1, where sure answers crowd, as near 0, down to distances of 2**-32.
+    """
+    score = np.asarray(score, dtype=np.float32)
+    rest = np.float32(1) - score  # Exact above one half, where it is used (Sterbenz).
+    number = np.minimum(score, rest).view(np.int32) >> _DROPPED_BITS
+    number -= _BASE
+    np.maximum(number, 0, out=number)
+    return np.where(score > rest, 2 * _HALF - number, number).astype(np.int64)
+
+
+def lowest_score(number: Ints) -> Floats:
+    """The lowest score of each bin (above one half, the score that its own lie just above)."""
+    distance = np.where(number > _HALF, 2 * _HALF - number + 1, number) + _BASE
+    edge = (distance.astype(np.int32) << _DROPPED_BITS).view(np.float32).astype(np.float64)
+    edge[number == 0] = 0.0
+    return np.where(number > _HALF, 1 - edge, edge)
+
+
+def binned(fine: Ints, coarse: Ints) -> Ranking:
+    """A ranking from counts per bin.
+
+    Args:
+        fine: (2, BINS), images of the rest and of the class.
+        coarse: (2, m, g), the same on a coarser grid for every group, for intervals.
+    """
+    there = np.flatnonzero(fine.sum(axis=0))[::-1]
+    negative, positive = fine[:, there].astype(np.float64)
+    tp, fp = np.cumsum(positive), np.cumsum(negative)
+    used = np.flatnonzero(coarse.sum(axis=(0, 2)))[::-1]
+    drawn_negative, drawn_positive = coarse[:, used].astype(np.float64)
+
+    def resampled(times: Floats) -> tuple[Floats, Floats]:
+        return (
+            np.cumsum(drawn_positive @ times, axis=0),
+            np.cumsum(drawn_negative @ times, axis=0),
+        )
+
+    area_error = precision_error = 0.0
+    if tp[-1:].any() and fp[-1:].any():
+        # Ties count one half; in truth each pair within a bin is in order or not.
+        area_error = float(positive @ negative / (2 * tp[-1] * fp[-1]))
+        # All positives of a bin before its negatives, or all after them.
+        before_tp, before_fp = tp - positive, fp - negative
+        best = np.divide(tp, tp + before_fp, out=np.zeros_like(tp), where=tp + before_fp > 0)
+        worst = np.divide(
+            before_tp, before_tp + fp, out=np.zeros_like(tp), where=before_tp + fp > 0
+        )
+        precision_error = float(positive @ (best - np.minimum(worst, best)) / tp[-1])
+    return Ranking(
+        lowest_score(there), tp, fp, coarse.shape[2], resampled, area_error, precision_error
+    )
+
+
+def bucket(groups: Ints) -> Ints:
+    """Bucket 0 to BUCKETS - 1 of each group number, as if drawn (the finalizer of MurmurHash3)."""
+    h = groups.astype(np.uint32)
+    h ^= h >> np.uint32(16)
+    h *= np.uint32(0x85EBCA6B)
+    h ^= h >> np.uint32(13)
+    h *= np.uint32(0xC2B2AE35)
+    h ^= h >> np.uint32(16)
+    return (h % np.uint32(BUCKETS)).astype(np.int64)
+
+
+def answers(y_prob: list[NDArray[np.float32]]) -> tuple[Ints, NDArray[np.float32]]:
+    """The most probable class (n,), the first of equals, and its probability."""
+    best, y_pred = y_prob[0].copy(), np.zeros(len(y_prob[0]), dtype=np.int64)
+    for c, column in enumerate(y_prob[1:], start=1):
+        np.putmask(y_pred, column > best, c)
+        np.maximum(best, column, out=best)
+    return y_pred, best
+
+
+@dataclass
+class _Kept:
+    """Rows of a small table: truth, answers, probabilities and groups, batch by batch."""
+
+    y_true: list[Ints] = field(default_factory=list)
+    y_pred: list[Ints] = field(default_factory=list)
+    y_prob: list[NDArray[np.float32]] = field(default_factory=list)
+    groups: list[Ints] = field(default_factory=list)
+    seen: list[NDArray[np.bool_]] = field(default_factory=list)
+
+
+class _Counts:
+    """Counts of one split that grow batch by batch."""
+
+    def __init__(self, k: int, exact: bool) -> None:
+        self.k = k
+        self.unlabelled = self.seen = 0
+        self.seen_known = False
+        self.surest = _Surest(k)
+        self.kept = _Kept() if exact else None
+        if not exact:
+            self.matrices = np.zeros(BUCKETS * k * k, dtype=np.int64)
+            self.unseen = np.zeros(BUCKETS * k * k, dtype=np.int64)
+            self.fine = np.zeros((k, 2 * BINS), dtype=np.int64)
+            self.coarse = np.zeros((k, 2 * _COARSE * BUCKETS), dtype=np.int64)
+
+    def add(self, batch: Batch, split: int, groups: Ints) -> None:
+        """Count the rows of `batch` whose split has the number `split`."""
+        here = batch.split == split
+        labelled = here & (batch.y_true >= 0)
+        self.unlabelled += int(here.sum() - labelled.sum())
+        rows = np.flatnonzero(labelled)
+        y_true, groups = batch.y_true[rows], groups[rows]
+        y_prob = [column[rows] for column in batch.y_prob]
+        seen = np.zeros(len(rows), dtype=bool) if batch.seen is None else batch.seen[rows]
+        self.seen_known |= batch.seen is not None
+        self.seen += int(seen.sum())
+        y_pred, best = answers(y_prob)
+        cell = y_true * self.k + y_pred
+        self.surest.add(batch, rows, cell, best)
+        if self.kept is not None:
+            self.kept.y_true.append(y_true)
+            self.kept.y_pred.append(y_pred)
+            self.kept.y_prob.append(np.stack(y_prob))
+            self.kept.groups.append(groups)
+            self.kept.seen.append(seen)
+            return
+        drawn = bucket(groups)
+        k2 = self.k * self.k
+        place = drawn * k2 + cell
+        self.matrices += np.bincount(place, minlength=BUCKETS * k2)
+        if batch.seen is not None:
+            self.unseen += np.bincount(place[~seen], minlength=BUCKETS * k2)
+        for c, column in enumerate(y_prob):
+            number, positive = bins(column), y_true == c
+            self.coarse[c] += np.bincount(
+                ((number >> _COARSE_BITS) + _COARSE * positive) * BUCKETS + drawn,
+                minlength=2 * _COARSE * BUCKETS,
+            )
+            number += BINS * positive
+            self.fine[c] += np.bincount(number, minlength=2 * BINS)
+
+    def merge(self, later: _Counts) -> None:
+        """Take in the counts of rows that come later in the table."""
+        self.unlabelled += later.unlabelled
+        self.seen += later.seen
+        self.seen_known |= later.seen_known
+        self.surest.merge(later.surest)
+        if self.kept is not None and later.kept is not None:
+            self.kept.y_true += later.kept.y_true
+            self.kept.y_pred += later.kept.y_pred
+            self.kept.y_prob += later.kept.y_prob
+            self.kept.groups += later.kept.groups
+            self.kept.seen += later.kept.seen
+        else:
+            self.matrices += later.matrices
+            self.unseen += later.unseen
+            self.fine += later.fine
+            self.coarse += later.coarse
+
+    def tally(self, split: str, classes: list[str]) -> Tally:
+        per_group, unseen, rankings = self._counted()
+        unseen = unseen[unseen.any(axis=(1, 2))]
+        return Tally(
+            split,
+            classes,
+            per_group,
+            unseen if self.seen_known else None,
+            self.unlabelled,
+            self.seen if self.seen_known else None,
+            rankings,
+            self.surest.by_cell(),
+        )
+
+    def _counted(self) -> tuple[Ints, Ints, list[Ranking]]:
+        k = self.k
+        if self.kept is None:
+            every = self.matrices.reshape(BUCKETS, k, k), self.unseen.reshape(BUCKETS, k, k)
+            return *every, [
+                binned(self.fine[c].reshape(2, BINS), self.coarse[c].reshape(2, _COARSE, BUCKETS))
+                for c in range(k)
+            ]
+        empty = np.zeros(0, dtype=np.int64)
+        y_true = np.concatenate([empty, *self.kept.y_true])
+        y_pred = np.concatenate([empty, *self.kept.y_pred])
+        y_prob = np.concatenate([np.zeros((k, 0), dtype=np.float32), *self.kept.y_prob], axis=1)
+        names, group = np.unique(np.concatenate([empty, *self.kept.groups]), return_inverse=True)
+        new = ~np.concatenate([np.zeros(0, dtype=bool), *self.kept.seen])
+        every = (
+            metrics.group_matrices(y_true, y_pred, k, group, len(names)),
+            metrics.group_matrices(y_true[new], y_pred[new], k, group[new], len(names)),
+        )
+        return *every, [metrics.ranking(y_true == c, y_prob[c], group) for c in range(k)]
+
+
+class _Surest:
+    """The rows of each cell with the most probable answer; the earlier of equals."""
+
+    def __init__(self, k: int) -> None:
+        self.k = k
+        self.cell = np.zeros(0, dtype=np.int64)
+        self.best = np.zeros(0, dtype=np.float32)
+        self.images: list[Sure] = []
+        self.least = np.full(k * k, -1, dtype=np.float32)
+        """A row of the cell has to be above this to be kept."""
+
+    def add(self, batch: Batch, rows: Ints, cell: Ints, best: NDArray[np.float32]) -> None:
+        """`rows` (n,) of the batch, with their cell and the probability of their answer."""
+        # Few rows at first: they tell which of the many that follow need to be looked at.
+        start, stop = 0, 32 * SUREST
+        while start < len(rows):
+            new = start + np.flatnonzero(best[start:stop] > self.least[cell[start:stop]])
+            if len(new):
+                self._keep(
+                    np.append(self.cell, cell[new]),
+                    np.append(self.best, best[new]),
+                    partial(_described, batch, rows[new]),
+                )
+            start, stop = stop, 4 * stop
+
+    def merge(self, later: _Surest) -> None:
+        self._keep(
+            np.append(self.cell, later.cell),
+            np.append(self.best, later.best),
+            lambda chosen: [later.images[i] for i in chosen],
+        )
+
+    def by_cell(self) -> dict[tuple[int, int], list[Sure]]:
+        """Per (truth, answer) its images, the surest first."""
+        found: dict[tuple[int, int], list[Sure]] = {}
+        for cell, image in zip(self.cell.tolist(), self.images, strict=True):
+            found.setdefault(divmod(cell, self.k), []).append(image)
+        return found
+
+    def _keep(
+        self, cell: Ints, best: NDArray[np.float32], described: Callable[[Ints], list[Sure]]
+    ) -> None:
+        """Choose among the old rows and, behind them, new ones that `described` gives details of."""
+        order = np.lexsort((-best, cell))  # Stable, so earlier rows come first among equals.
+        ranked = cell[order]
+        first = np.searchsorted(ranked, ranked, side="left")
+        chosen = order[np.arange(len(order)) - first < SUREST]
+        old = len(self.images)
+        new = chosen[chosen >= old] - old
+        details = iter(described(new))
+        self.images = [self.images[i] if i < old else next(details) for i in chosen]
+        self.cell, self.best = cell[chosen], best[chosen]
+        ends = np.flatnonzero(np.diff(self.cell, append=-1))
+        full = ends[np.bincount(self.cell, minlength=self.k**2)[self.cell[ends]] == SUREST]
+        self.least[self.cell[full]] = self.best[full]
+
+
+def _described(batch: Batch, some: Ints, chosen: Ints) -> list[Sure]:
+    """Details of the `chosen` ones among `some` rows of a batch."""
+    rows = some[chosen]
+    y_prob = np.stack([column[rows] for column in batch.y_prob], axis=1).tolist()
+    paths = [""] * len(rows)
+    if isinstance(batch.paths, np.ndarray):
+        paths = batch.paths[rows].tolist()
+    elif batch.paths is not None:
+        paths = [path or "" for path in batch.paths.take(pa.array(rows)).to_pylist()]
+    return [
+        Sure(
+            batch.first_row + row,
+            path,
+            tuple(each),
+            None if batch.seen is None else bool(batch.seen[row]),
+        )
+        for row, path, each in zip(rows.tolist(), paths, y_prob, strict=True)
+    ]
