@@ -36,13 +36,20 @@ SUREST = 24
 GroupsOf = Callable[[Batch], Ints]
 """Near-duplicate cluster (n,) of the rows of a batch."""
 
-# A float32 has 23 bits after its leading one; 10 of them make 1,024 bins between p and 2 p.
-_DROPPED_BITS = 13
-_LOWEST = np.float32(2.0**-32)
-_BASE = int(_LOWEST.view(np.int32) >> _DROPPED_BITS) - 1
-_HALF = int(np.float32(0.5).view(np.int32) >> _DROPPED_BITS) - _BASE
-BINS = 2 * _HALF + 1
-_COARSE_BITS = 7
+# A float32 has 23 bits after its leading one; 11 of them make 2,048 bins between p and 2 p.
+_DROPPED_BITS = 12
+
+
+def _leading_bits(p: float) -> int:
+    return int(np.float32(p).view(np.int32) >> _DROPPED_BITS)
+
+
+_BASE = _leading_bits(2.0**-64) - 1
+_HALF = _leading_bits(0.5) - _BASE
+_GAP = _leading_bits(2.0**-24) - _BASE - 1
+"""Bins that are not needed near 1: 2**-24 is the least distance from 1 that a float32 can have."""
+BINS = 2 * _HALF + 1 - _GAP
+_COARSE_BITS = 8
 _COARSE = (BINS >> _COARSE_BITS) + 1
 _WORKERS = 4
 
@@ -132,23 +139,25 @@ def count(table: Table, groups_of: GroupsOf, *, splits: tuple[str, ...]) -> Tall
 def bins(score: NDArray[np.float32]) -> Ints:
     """Number of the bin, 0 to BINS - 1, that each score between 0 and 1 is counted in.
 
-    The distance to 0 or 1, whichever is nearer, sets the width of a bin: a thousandth of it. So the
-    grid is as fine near 1, where sure answers crowd, as near 0, down to distances of 2**-32.
+    The distance to 0 or 1, whichever is nearer, sets the width of a bin: 1/2,048 of it at most. So
+    the grid is as fine near 1, where sure answers crowd, as near 0. Scores below 2**-64 count as 0.
     """
     score = np.asarray(score, dtype=np.float32)
     rest = np.float32(1) - score  # Exact above one half, where it is used (Sterbenz).
     number = np.minimum(score, rest).view(np.int32) >> _DROPPED_BITS
     number -= _BASE
     np.maximum(number, 0, out=number)
-    return np.where(score > rest, 2 * _HALF - number, number).astype(np.int64)
+    near_one = BINS - 1 - np.maximum(number - _GAP, 0)
+    return np.where(score > rest, near_one, number).astype(np.int64)
 
 
 def lowest_score(number: Ints) -> Floats:
     """The lowest score of each bin (above one half, the score that its own lie just above)."""
-    distance = np.where(number > _HALF, 2 * _HALF - number + 1, number) + _BASE
-    edge = (distance.astype(np.int32) << _DROPPED_BITS).view(np.float32).astype(np.float64)
+    near_one = number > _HALF
+    leading = np.where(near_one, BINS + _GAP - number, number) + _BASE
+    edge = (leading.astype(np.int32) << _DROPPED_BITS).view(np.float32).astype(np.float64)
     edge[number == 0] = 0.0
-    return np.where(number > _HALF, 1 - edge, edge)
+    return np.where(near_one, 1 - edge, edge)
 
 
 def binned(fine: Ints, coarse: Ints) -> Ranking:
