@@ -227,6 +227,23 @@ def areas(
     )
 
 
+def resampled_areas(
+    positive: NDArray[np.bool_],
+    score: NDArray[np.floating],
+    groups: Ints,
+    *,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+) -> Floats:
+    """Both areas (resamples, 2) of the bootstrap samples that `resampled_matrices` draws; may be nan.
+
+    Two scores of the same images with the same seed are drawn together, as a paired difference needs.
+    """
+    counts, group = resampled_counts(groups, seed, resamples)
+    tp, fp, _ = _cumulated(positive, score, counts[:, group])
+    return np.stack(_areas(tp, fp), axis=1)
+
+
 def _areas(tp: Floats, fp: Floats) -> tuple[Floats, Floats]:
     zero = np.zeros((len(tp), 1))
     tpr = np.hstack([zero, _divide(tp, tp[:, -1:], np.nan)])

@@ -19,12 +19,11 @@ from brainmri import (
     index,
     inference,
     phantom,
-    predictions,
+    results,
     runs,
     slices,
 )
 from brainmri.averages import Averages
-from brainmri.classes import negative_class
 from brainmri.errors import InputError
 from brainmri.evaluation import ClassCurves, Report
 from brainmri.index import ImageIndex
@@ -438,27 +437,9 @@ def _run_stamp(models: Path, name: str) -> _Stamp:
 
 @lru_cache(maxsize=64)
 def _run(models: str, name: str, stamp: _Stamp) -> RunView:
-    folder = Path(models) / name
-    table_path = folder / runs.PREDICTIONS_FILE
-    if not (folder / runs.RUN_FILE).is_file() and table_path.exists():
-        table = predictions.read(table_path)
-        if not table.run:  # Of another tool, so nobody promised a run.json.
-            negative = negative_class(table.classes, table.negative_class)
-            return _judgeable(RunView(name, None, table, negative, has_model=False))
-    run = runs.load(Path(models), name)
-    if not table_path.exists():
-        raise InputError(
-            f'The run "{name}" has no predictions yet; run `python -m brainmri predict DATA --run '
-            f"{name}`."
-        )
-    table = predictions.read(table_path, classes=run.classes)
-    if table.model_sha256 and table.model_sha256 != run.model_sha256:
-        raise InputError(
-            f'The predictions of "{name}" were made by another model file than run.json names; run '
-            f"`python -m brainmri predict DATA --run {name}` again."
-        )
-    has_model = (folder / runs.MODEL_FILE).is_file()
-    return _judgeable(RunView(name, run, table, run.negative_class, has_model))
+    found = results.load(Path(models), name)
+    has_model = found.run is not None and (Path(models) / name / runs.MODEL_FILE).is_file()
+    return _judgeable(RunView(name, found.run, found.predictions, found.negative_class, has_model))
 
 
 def _judgeable(view: RunView) -> RunView:
@@ -531,16 +512,11 @@ def _weak_spots(
 
 def _groups(table: Predictions) -> NDArray[np.int64]:
     """Near-duplicate cluster of each row; images that the index does not know stand alone."""
-    n = len(table.paths)
     try:
         known = image_index()
     except InputError:
         known = None
-    if known is None:
-        return np.arange(n)
-    cluster = known.rows.set_index("path")["cluster"].reindex(table.paths.tolist())
-    alone = np.arange(n) + int(known.rows["cluster"].max()) + 1
-    return np.where(cluster.isna(), alone, cluster.fillna(0)).astype(np.int64)
+    return results.groups(table, known)
 
 
 @lru_cache(maxsize=2)
