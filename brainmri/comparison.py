@@ -293,22 +293,28 @@ def _differences(pairs: Pairs, groups: Ints, resamples: int) -> list[Difference]
         none = Estimate(None, None, None, 0, reason="no images in common")
         names = ("accuracy", "sensitivity", "specificity", "f1", "auroc")
         return [Difference(name, none, none, none) for name in names]
-    matrices, drawn = [], []
+    _, group = np.unique(groups, return_inverse=True)
+    matrices, drawn, per_group = [], [], []
     for y_pred in (pairs.pred_a, pairs.pred_b):
         matrices.append(metrics.confusion_matrix(y_true, y_pred, k))
+        per_group.append(metrics.group_matrices(y_true, y_pred, k, group, int(group.max()) + 1))
         # The same seed and groups: the same clusters in every draw of both.
         drawn.append(metrics.resampled_matrices(y_true, y_pred, k, groups, resamples=resamples))
     found = []
     for name, metric, counted in (
         ("accuracy", metrics.accuracy, _counted_right),
-        ("sensitivity", lambda m: metrics.sensitivity(m, c), lambda m: _counted_called(m, c, True)),
+        (
+            "sensitivity",
+            lambda m, g: metrics.sensitivity(m, c, g),
+            lambda m: _counted_called(m, c, True),
+        ),
         (
             "specificity",
-            lambda m: metrics.specificity(m, c),
+            lambda m, g: metrics.specificity(m, c, g),
             lambda m: _counted_called(m, c, False),
         ),
     ):
-        a, b = (metric(matrix) for matrix in matrices)
+        a, b = (metric(m, g) for m, g in zip(matrices, per_group, strict=True))
         found.append(
             Difference(name, a, b, _of_proportions(a, b, counted(drawn[0]), counted(drawn[1])))
         )

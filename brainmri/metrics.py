@@ -6,16 +6,16 @@ numbers. A metric without a value (nothing to divide by) is an `Estimate` of Non
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from brainmri import intervals
+
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
-
-_Z = 1.959963984540054
-"""97.5 % point of the normal distribution."""
 
 RESAMPLES = 1000
 
@@ -53,58 +53,109 @@ def confusion_matrix(y_true: Ints, y_pred: Ints, k: int) -> Ints:
     return np.bincount(y_true * k + y_pred, minlength=k * k).reshape(k, k)
 
 
-def proportion(k: int, n: int, *, nothing: str = "no images") -> Estimate:
-    """K of n with the Wilson score interval (Wilson 1927; Brown, Cai and DasGupta 2001)."""
+def proportion(
+    k: int, n: int, *, nothing: str = "no images", design_effect: float = 1.0
+) -> Estimate:
+    """K of n with the Wilson score interval (Wilson 1927; Brown, Cai and DasGupta 2001).
+
+    With a `design_effect` the interval is that of n / design_effect images (Rao and Scott 1992).
+    """
     if n == 0:
         return Estimate(None, None, None, 0, 0, nothing)
-    p, z2 = k / n, _Z**2
-    middle = (p + z2 / (2 * n)) / (1 + z2 / n)
-    half = _Z / (1 + z2 / n) * np.sqrt(p * (1 - p) / n + z2 / (4 * n * n))
-    low = 0.0 if k == 0 else float(middle - half)
-    high = 1.0 if k == n else float(middle + half)
-    return Estimate(p, low, high, n, k)
+    return Estimate(k / n, *intervals.wilson(k / n, n / design_effect), n, k)
 
 
-def accuracy(matrix: Ints) -> Estimate:
-    """Share of images on the diagonal."""
-    return proportion(int(np.trace(matrix)), int(matrix.sum()))
+def accuracy(matrix: Ints, per_group: Ints | None = None) -> Estimate:
+    """Share of images on the diagonal.
 
-
-def precision(matrix: Ints, c: int) -> Estimate:
-    """Of the images called class `c`, the share that are."""
-    return proportion(int(matrix[c, c]), int(matrix[:, c].sum()), nothing="never predicted")
-
-
-def recall(matrix: Ints, c: int) -> Estimate:
-    """Of the images of class `c`, the share that was called so (sensitivity)."""
-    return proportion(int(matrix[c, c]), int(matrix[c].sum()), nothing="no images of this class")
-
-
-def sensitivity(matrix: Ints, negative: int) -> Estimate:
-    """Of the images with a tumour, the share called any tumour class."""
-    rows = np.delete(matrix, negative, axis=0)
-    missed = int(rows[:, negative].sum())
-    return proportion(int(rows.sum()) - missed, int(rows.sum()), nothing="no tumour images")
-
-
-def specificity(matrix: Ints, negative: int) -> Estimate:
-    """Of the images without a tumour, the share called so."""
-    row = matrix[negative]
-    return proportion(int(row[negative]), int(row.sum()), nothing="no images without a tumour")
-
-
-def missed_tumours(matrix: Ints, negative: int) -> Estimate:
-    """Of the images with a tumour, the share called negative (false negative rate)."""
-    rows = np.delete(matrix, negative, axis=0)
-    return proportion(int(rows[:, negative].sum()), int(rows.sum()), nothing="no tumour images")
-
-
-def false_alarms(matrix: Ints, negative: int) -> Estimate:
-    """Of the images without a tumour, the share called a tumour class (false positive rate)."""
-    row = matrix[negative]
-    return proportion(
-        int(row.sum() - row[negative]), int(row.sum()), nothing="no images without a tumour"
+    Here and below, `per_group` are the confusion matrices (g, k, k) of the clusters of near-duplicates
+    that sum to `matrix`; without them every image counts as independent.
+    """
+    return _share(
+        lambda m: (np.trace(m, axis1=-2, axis2=-1), m.sum(axis=(-2, -1))), matrix, per_group
     )
+
+
+def precision(matrix: Ints, c: int, per_group: Ints | None = None) -> Estimate:
+    """Of the images called class `c`, the share that are."""
+    return _share(
+        lambda m: (m[..., c, c], m[..., :, c].sum(axis=-1)), matrix, per_group, "never predicted"
+    )
+
+
+def recall(matrix: Ints, c: int, per_group: Ints | None = None) -> Estimate:
+    """Of the images of class `c`, the share that was called so (sensitivity)."""
+    return _share(
+        lambda m: (m[..., c, c], m[..., c, :].sum(axis=-1)),
+        matrix,
+        per_group,
+        "no images of this class",
+    )
+
+
+def sensitivity(matrix: Ints, negative: int, per_group: Ints | None = None) -> Estimate:
+    """Of the images with a tumour, the share called any tumour class."""
+    return _share(
+        lambda m: (_tumours(m, negative) - _missed(m, negative), _tumours(m, negative)),
+        matrix,
+        per_group,
+        "no tumour images",
+    )
+
+
+def specificity(matrix: Ints, negative: int, per_group: Ints | None = None) -> Estimate:
+    """Of the images without a tumour, the share called so."""
+    return _share(
+        lambda m: (m[..., negative, negative], m[..., negative, :].sum(axis=-1)),
+        matrix,
+        per_group,
+        "no images without a tumour",
+    )
+
+
+def missed_tumours(matrix: Ints, negative: int, per_group: Ints | None = None) -> Estimate:
+    """Of the images with a tumour, the share called negative (false negative rate)."""
+    return _share(
+        lambda m: (_missed(m, negative), _tumours(m, negative)),
+        matrix,
+        per_group,
+        "no tumour images",
+    )
+
+
+def false_alarms(matrix: Ints, negative: int, per_group: Ints | None = None) -> Estimate:
+    """Of the images without a tumour, the share called a tumour class (false positive rate)."""
+    return _share(
+        lambda m: (
+            m[..., negative, :].sum(axis=-1) - m[..., negative, negative],
+            m[..., negative, :].sum(axis=-1),
+        ),
+        matrix,
+        per_group,
+        "no images without a tumour",
+    )
+
+
+def _tumours(matrices: Ints, negative: int) -> Ints:
+    tumours: Ints = matrices.sum(axis=(-2, -1)) - matrices[..., negative, :].sum(axis=-1)
+    return tumours
+
+
+def _missed(matrices: Ints, negative: int) -> Ints:
+    missed: Ints = matrices[..., :, negative].sum(axis=-1) - matrices[..., negative, negative]
+    return missed
+
+
+def _share(
+    count: Callable[[Ints], tuple[Ints, Ints]],
+    matrix: Ints,
+    per_group: Ints | None,
+    nothing: str = "no images",
+) -> Estimate:
+    """The proportion that `count` reads, hits and images, off a matrix or a stack of them."""
+    k, n = (int(number) for number in count(matrix))
+    effect = 1.0 if per_group is None or n == 0 else intervals.design_effect(*count(per_group))
+    return proportion(k, n, nothing=nothing, design_effect=effect)
 
 
 def f1_scores(matrices: NDArray[np.generic]) -> Floats:
@@ -145,9 +196,14 @@ def resampled_matrices(
     (Field and Welsh 2007, cluster bootstrap).
     """
     counts, group = resampled_counts(groups, seed, resamples)
-    per_group = np.zeros((counts.shape[1], k * k))
-    np.add.at(per_group, (group, y_true * k + y_pred), 1)
-    return (counts @ per_group).reshape(resamples, k, k)
+    per_group = group_matrices(y_true, y_pred, k, group, counts.shape[1])
+    return (counts @ per_group.reshape(-1, k * k)).reshape(resamples, k, k)
+
+
+def group_matrices(y_true: Ints, y_pred: Ints, k: int, group: Ints, groups: int) -> Ints:
+    """Confusion matrix (groups, k, k) of each group, for `group` numbers (n,) below `groups`."""
+    cell = (group * k + y_true) * k + y_pred
+    return np.bincount(cell, minlength=groups * k * k).reshape(groups, k, k)
 
 
 def f1(matrix: Ints, resampled: Floats, c: int) -> Estimate:
@@ -156,7 +212,7 @@ def f1(matrix: Ints, resampled: Floats, c: int) -> Estimate:
     n = int(matrix[c].sum())
     if np.isnan(value):
         return Estimate(None, None, None, n, reason="no images of this class")
-    return bootstrap_estimate(value, f1_scores(resampled)[:, c], n)
+    return _logit_estimate(value, f1_scores(resampled)[:, c], n, _effective(resampled, c))
 
 
 def weighted(matrix: Ints, resampled: Floats) -> dict[str, Estimate]:
@@ -165,8 +221,12 @@ def weighted(matrix: Ints, resampled: Floats) -> dict[str, Estimate]:
     if n == 0:
         return dict.fromkeys(names, Estimate(None, None, None, 0, reason="no images"))
     value, drawn = weighted_averages(matrix), weighted_averages(resampled)
+    effective = min(
+        (_effective(resampled, c) for c in np.flatnonzero(matrix.sum(axis=1))), default=n
+    )
     return {
-        name: bootstrap_estimate(float(value[i]), drawn[:, i], n) for i, name in enumerate(names)
+        name: _logit_estimate(float(value[i]), drawn[:, i], n, effective)
+        for i, name in enumerate(names)
     }
 
 
@@ -221,9 +281,10 @@ def areas(
     weights = np.concatenate([np.ones((1, n)), counts[:, group]])
     tp, fp, _ = _cumulated(positive, score, weights)
     area, average = _areas(tp, fp)
+    effective = min(intervals.effective_size(counted[1:, -1]) for counted in (tp, fp))
     return (
-        bootstrap_estimate(float(area[0]), area[1:], n),
-        bootstrap_estimate(float(average[0]), average[1:], n),
+        _logit_estimate(float(area[0]), area[1:], n, effective, few=True),
+        _logit_estimate(float(average[0]), average[1:], n, effective, few=True),
     )
 
 
@@ -283,6 +344,24 @@ def bootstrap_estimate(value: float, drawn: Floats, n: int) -> Estimate:
         return Estimate(value, None, None, n, reason="too few images for an interval")
     low, high = np.quantile(usable, [0.025, 0.975])
     return Estimate(value, min(float(low), value), max(float(high), value), n)
+
+
+def _logit_estimate(
+    value: float, drawn: Floats, n: int, effective: float, *, few: bool = False
+) -> Estimate:
+    """The interval of `intervals.logit_interval`; at 0 or 1 that of a proportion of as many images."""
+    if len(drawn) == 0 or np.isnan(drawn).all():
+        return Estimate(value, None, None, n, reason="too few images for an interval")
+    found = intervals.logit_interval(value, drawn, effective, few=few)
+    if found is None:
+        reason = "too few independent images for an interval"
+        return Estimate(value, None, None, n, reason=reason)
+    return Estimate(value, *found, n)
+
+
+def _effective(resampled: Floats, c: int) -> float:
+    """Independent images that those of class `c` are worth."""
+    return intervals.effective_size(resampled[:, c].sum(axis=-1))
 
 
 def _divide(numerator: Floats, denominator: Floats, otherwise: float) -> Floats:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from brainmri import (
     averages,
+    comparison,
     evaluation,
     images,
     index,
@@ -24,6 +25,7 @@ from brainmri import (
     slices,
 )
 from brainmri.averages import Averages
+from brainmri.comparison import Change, Comparison
 from brainmri.errors import InputError
 from brainmri.evaluation import ClassCurves, Report
 from brainmri.index import ImageIndex
@@ -203,6 +205,22 @@ def cell_images(
     return len(rows), _surest(table, rows, limit)
 
 
+def compare(view: RunView, other: RunView, split: str) -> Comparison:
+    """A run (B) beside another (A) on the images of a split that both answered.
+
+    Raises:
+        InputError: they cannot be compared.
+    """
+    folder = models_folder()
+    stamp = _run_stamp(folder, view.name) + _run_stamp(folder, other.name)
+    return _comparison(str(folder), view.name, other.name, split, stamp)
+
+
+def changed_images(view: RunView, changes: list[Change], limit: int) -> list[Scored]:
+    """The first `limit` of the images that a run (B of a comparison) answered differently."""
+    return [_scored(view.predictions, change.row_b) for change in changes[:limit]]
+
+
 def slice_choices(view: RunView, split: str) -> tuple[list[str], list[str]]:
     """Names of the properties that a run's images can be sliced by, and of the metrics to rank by."""
     _, properties = _properties(view, split)
@@ -352,16 +370,18 @@ def warm_up(name: str) -> None:
 def _surest(table: Predictions, rows: NDArray[np.int64], limit: int) -> list[Scored]:
     """Those of `rows` with the most probable answers."""
     sure = table.y_prob[rows].max(axis=1)
-    return [
-        Scored(
-            path=str(table.paths[row]),
-            label=table.classes[table.y_true[row]],
-            answer=table.classes[table.y_pred[row]],
-            probabilities=dict(zip(table.classes, table.y_prob[row].tolist(), strict=True)),
-            seen=None if table.seen is None else bool(table.seen[row]),
-        )
-        for row in rows[np.argsort(-sure, kind="stable")][:limit]
-    ]
+    order = np.argsort(-sure, kind="stable")[:limit]
+    return [_scored(table, int(row)) for row in rows[order]]
+
+
+def _scored(table: Predictions, row: int) -> Scored:
+    return Scored(
+        path=str(table.paths[row]),
+        label=table.classes[table.y_true[row]],
+        answer=table.classes[int(np.argmax(table.y_prob[row]))],
+        probabilities=dict(zip(table.classes, table.y_prob[row].tolist(), strict=True)),
+        seen=None if table.seen is None else bool(table.seen[row]),
+    )
 
 
 def _properties(view: RunView, split: str) -> tuple[NDArray[np.int64], dict[str, pd.Series[str]]]:
@@ -469,6 +489,19 @@ def _report(models: str, name: str, split: str, unseen: bool, stamp: _Stamp) -> 
 def _curves(models: str, name: str, split: str, stamp: _Stamp) -> list[ClassCurves]:
     view = _run(models, name, stamp)
     return evaluation.curves(view.predictions, split=split, groups=_groups(view.predictions))
+
+
+@lru_cache(maxsize=64)
+def _comparison(models: str, name: str, other: str, split: str, stamp: _Stamp) -> Comparison:
+    b, a = (_run(models, run, _run_stamp(Path(models), run)) for run in (name, other))
+    pairs = comparison.join(a.predictions, b.predictions, split=split, negative=a.negative_class)
+    return comparison.compare(
+        pairs,
+        split=split,
+        groups=_groups(a.predictions)[pairs.rows_a],
+        run_a=other,
+        run_b=name,
+    )
 
 
 @lru_cache(maxsize=64)
