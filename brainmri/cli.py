@@ -8,9 +8,10 @@ from pathlib import Path
 
 from brainmri.errors import InputError, Interrupted
 
-DONE, SKIPPED_SOME, REFUSED, INTERRUPTED = 0, 3, 2, 130
+DONE, FAILED, REFUSED, SKIPPED_SOME, INTERRUPTED = 0, 1, 2, 3, 130
 _EXIT_CODES = """exit codes:
   0    done
+  1    a requirement of `check` does not hold
   2    refused: the message says what is wrong
   3    done, but some files were skipped; they are listed
   130  interrupted with Ctrl-C"""
@@ -118,6 +119,27 @@ def _predict(options: argparse.Namespace) -> int:
         _list([f"{path}: {reason}" for path, reason in scored.unreadable])
         return SKIPPED_SOME
     return DONE
+
+
+def _check(options: argparse.Namespace) -> int:
+    from brainmri import gate, results
+
+    found = results.load(options.models, options.run)
+    table = found.predictions
+    requirements = [gate.parse(text, table.classes) for text in options.require]
+    groups = results.groups(table, results.known_images(options.models))
+    if options.unseen:
+        table, groups = gate.unseen(table, groups)
+    judged = gate.judge(
+        requirements, table, split=options.split, negative=found.negative_class, groups=groups
+    )
+    unseen = " without a near-copy in training" if options.unseen else ""
+    print(f"{options.run} on its {options.split} images{unseen}:")
+    for one in judged:
+        print(f"  {gate.in_words(one)}")
+    failed = sum(not one.holds for one in judged)
+    print(f"{failed:,} of {len(judged):,} requirements fail." if failed else "All hold.")
+    return FAILED if failed else DONE
 
 
 def _demo(options: argparse.Namespace) -> int:
@@ -231,6 +253,39 @@ def _parser() -> argparse.ArgumentParser:
 
     command = _command(
         commands,
+        "check",
+        _check,
+        "fail when a run is not good enough (for pipelines)",
+        """examples:
+  python -m brainmri check --run cnn-official --require "tumour_sensitivity.low>=0.97"
+  python -m brainmri check --run cnn-official --require "recall[glioma].low>=0.85" --require "f1>0.9"
+  python -m brainmri check --run cnn-official --unseen --require "missed_tumours.k<=5"
+
+metrics: accuracy, tumour_sensitivity, tumour_specificity, missed_tumours, false_alarms, precision,
+  recall, f1 (weighted), negative_precision, auroc_tumour; per class precision[CLASS], recall[CLASS],
+  f1[CLASS], auroc[CLASS]
+parts: .value (when none is named), .low and .high (ends of the 95 % interval), .n and .k (images)""",
+        quiet=False,
+    )
+    command.add_argument("--run", required=True, metavar="NAME", help="whose predictions to judge")
+    command.add_argument(
+        "--require",
+        required=True,
+        action="append",
+        metavar="EXPR",
+        help="METRIC[.PART] and >=, >, <=, < or == and a number; may be given several times",
+    )
+    command.add_argument(
+        "--split", choices=["test", "val"], default="test", help="which images (default: test)"
+    )
+    command.add_argument(
+        "--unseen",
+        action="store_true",
+        help="only images without a near-copy among those that shaped the model",
+    )
+
+    command = _command(
+        commands,
         "demo",
         _demo,
         "make synthetic data and go through every step",
@@ -255,6 +310,7 @@ def _command(
     examples: str,
     *,
     models: bool = True,
+    quiet: bool = True,
 ) -> argparse.ArgumentParser:
     command = commands.add_parser(
         name,
@@ -272,5 +328,6 @@ def _command(
             metavar="DIR",
             help="where results are (default: models)",
         )
-    command.add_argument("--quiet", action="store_true", help="no progress bar")
+    if quiet:
+        command.add_argument("--quiet", action="store_true", help="no progress bar")
     return command

@@ -111,8 +111,8 @@ def report(
         predictions: all rows of a run.
         split: "val" or "test".
         negative: the class that means "no tumour".
-        groups: (n,) near-duplicate cluster of every row of `predictions`; intervals that are not
-            simple proportions resample whole clusters.
+        groups: (n,) near-duplicate cluster of every row of `predictions`, which all intervals
+            take for one.
         run: name shown with the figures.
         unseen: only images without a near-duplicate among those that shaped the model.
 
@@ -144,21 +144,21 @@ def report_of(counted: Tally, *, negative: str, run: str, unseen: bool = False) 
         classes=classes,
         negative=c,
         matrix=matrix,
-        accuracy=metrics.accuracy(matrix),
+        accuracy=metrics.accuracy(matrix, per_group),
         precision=average["precision"],
         recall=average["recall"],
         f1=average["f1"],
-        sensitivity=metrics.sensitivity(matrix, c),
-        specificity=metrics.specificity(matrix, c),
-        missed=metrics.missed_tumours(matrix, c),
-        false_alarms=metrics.false_alarms(matrix, c),
-        negative_precision=metrics.precision(matrix, c),
+        sensitivity=metrics.sensitivity(matrix, c, per_group),
+        specificity=metrics.specificity(matrix, c, per_group),
+        missed=metrics.missed_tumours(matrix, c, per_group),
+        false_alarms=metrics.false_alarms(matrix, c, per_group),
+        negative_precision=metrics.precision(matrix, c, per_group),
         per_class=[
             ClassReport(
                 name,
                 int(matrix[i].sum()),
-                metrics.precision(matrix, i),
-                metrics.recall(matrix, i),
+                metrics.precision(matrix, i, per_group),
+                metrics.recall(matrix, i, per_group),
                 metrics.f1(matrix, drawn, i),
             )
             for i, name in enumerate(classes)

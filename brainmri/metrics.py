@@ -12,11 +12,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from brainmri import intervals
+
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
-
-_Z = 1.959963984540054
-"""97.5 % point of the normal distribution."""
 
 RESAMPLES = 1000
 ROUNDING = 1e-4
@@ -81,58 +80,109 @@ def confusion_matrix(y_true: Ints, y_pred: Ints, k: int) -> Ints:
     return np.bincount(y_true * k + y_pred, minlength=k * k).reshape(k, k)
 
 
-def proportion(k: int, n: int, *, nothing: str = "no images") -> Estimate:
-    """K of n with the Wilson score interval (Wilson 1927; Brown, Cai and DasGupta 2001)."""
+def proportion(
+    k: int, n: int, *, nothing: str = "no images", design_effect: float = 1.0
+) -> Estimate:
+    """K of n with the Wilson score interval (Wilson 1927; Brown, Cai and DasGupta 2001).
+
+    With a `design_effect` the interval is that of n / design_effect images (Rao and Scott 1992).
+    """
     if n == 0:
         return Estimate(None, None, None, 0, 0, nothing)
-    p, z2 = k / n, _Z**2
-    middle = (p + z2 / (2 * n)) / (1 + z2 / n)
-    half = _Z / (1 + z2 / n) * np.sqrt(p * (1 - p) / n + z2 / (4 * n * n))
-    low = 0.0 if k == 0 else float(middle - half)
-    high = 1.0 if k == n else float(middle + half)
-    return Estimate(p, low, high, n, k)
+    return Estimate(k / n, *intervals.wilson(k / n, n / design_effect), n, k)
 
 
-def accuracy(matrix: Ints) -> Estimate:
-    """Share of images on the diagonal."""
-    return proportion(int(np.trace(matrix)), int(matrix.sum()))
+def accuracy(matrix: Ints, per_group: Ints | None = None) -> Estimate:
+    """Share of images on the diagonal.
 
-
-def precision(matrix: Ints, c: int) -> Estimate:
-    """Of the images called class `c`, the share that are."""
-    return proportion(int(matrix[c, c]), int(matrix[:, c].sum()), nothing="never predicted")
-
-
-def recall(matrix: Ints, c: int) -> Estimate:
-    """Of the images of class `c`, the share that was called so (sensitivity)."""
-    return proportion(int(matrix[c, c]), int(matrix[c].sum()), nothing="no images of this class")
-
-
-def sensitivity(matrix: Ints, negative: int) -> Estimate:
-    """Of the images with a tumour, the share called any tumour class."""
-    rows = np.delete(matrix, negative, axis=0)
-    missed = int(rows[:, negative].sum())
-    return proportion(int(rows.sum()) - missed, int(rows.sum()), nothing="no tumour images")
-
-
-def specificity(matrix: Ints, negative: int) -> Estimate:
-    """Of the images without a tumour, the share called so."""
-    row = matrix[negative]
-    return proportion(int(row[negative]), int(row.sum()), nothing="no images without a tumour")
-
-
-def missed_tumours(matrix: Ints, negative: int) -> Estimate:
-    """Of the images with a tumour, the share called negative (false negative rate)."""
-    rows = np.delete(matrix, negative, axis=0)
-    return proportion(int(rows[:, negative].sum()), int(rows.sum()), nothing="no tumour images")
-
-
-def false_alarms(matrix: Ints, negative: int) -> Estimate:
-    """Of the images without a tumour, the share called a tumour class (false positive rate)."""
-    row = matrix[negative]
-    return proportion(
-        int(row.sum() - row[negative]), int(row.sum()), nothing="no images without a tumour"
+    Here and below, `per_group` are the confusion matrices (g, k, k) of the clusters of near-duplicates
+    that sum to `matrix`; without them every image counts as independent.
+    """
+    return _share(
+        lambda m: (np.trace(m, axis1=-2, axis2=-1), m.sum(axis=(-2, -1))), matrix, per_group
     )
+
+
+def precision(matrix: Ints, c: int, per_group: Ints | None = None) -> Estimate:
+    """Of the images called class `c`, the share that are."""
+    return _share(
+        lambda m: (m[..., c, c], m[..., :, c].sum(axis=-1)), matrix, per_group, "never predicted"
+    )
+
+
+def recall(matrix: Ints, c: int, per_group: Ints | None = None) -> Estimate:
+    """Of the images of class `c`, the share that was called so (sensitivity)."""
+    return _share(
+        lambda m: (m[..., c, c], m[..., c, :].sum(axis=-1)),
+        matrix,
+        per_group,
+        "no images of this class",
+    )
+
+
+def sensitivity(matrix: Ints, negative: int, per_group: Ints | None = None) -> Estimate:
+    """Of the images with a tumour, the share called any tumour class."""
+    return _share(
+        lambda m: (_tumours(m, negative) - _missed(m, negative), _tumours(m, negative)),
+        matrix,
+        per_group,
+        "no tumour images",
+    )
+
+
+def specificity(matrix: Ints, negative: int, per_group: Ints | None = None) -> Estimate:
+    """Of the images without a tumour, the share called so."""
+    return _share(
+        lambda m: (m[..., negative, negative], m[..., negative, :].sum(axis=-1)),
+        matrix,
+        per_group,
+        "no images without a tumour",
+    )
+
+
+def missed_tumours(matrix: Ints, negative: int, per_group: Ints | None = None) -> Estimate:
+    """Of the images with a tumour, the share called negative (false negative rate)."""
+    return _share(
+        lambda m: (_missed(m, negative), _tumours(m, negative)),
+        matrix,
+        per_group,
+        "no tumour images",
+    )
+
+
+def false_alarms(matrix: Ints, negative: int, per_group: Ints | None = None) -> Estimate:
+    """Of the images without a tumour, the share called a tumour class (false positive rate)."""
+    return _share(
+        lambda m: (
+            m[..., negative, :].sum(axis=-1) - m[..., negative, negative],
+            m[..., negative, :].sum(axis=-1),
+        ),
+        matrix,
+        per_group,
+        "no images without a tumour",
+    )
+
+
+def _tumours(matrices: Ints, negative: int) -> Ints:
+    tumours: Ints = matrices.sum(axis=(-2, -1)) - matrices[..., negative, :].sum(axis=-1)
+    return tumours
+
+
+def _missed(matrices: Ints, negative: int) -> Ints:
+    missed: Ints = matrices[..., :, negative].sum(axis=-1) - matrices[..., negative, negative]
+    return missed
+
+
+def _share(
+    count: Callable[[Ints], tuple[Ints, Ints]],
+    matrix: Ints,
+    per_group: Ints | None,
+    nothing: str = "no images",
+) -> Estimate:
+    """The proportion that `count` reads, hits and images, off a matrix or a stack of them."""
+    k, n = (int(number) for number in count(matrix))
+    effect = 1.0 if per_group is None or n == 0 else intervals.design_effect(*count(per_group))
+    return proportion(k, n, nothing=nothing, design_effect=effect)
 
 
 def f1_scores(matrices: NDArray[np.generic]) -> Floats:
@@ -195,7 +245,7 @@ def f1(matrix: Ints, resampled: Floats, c: int) -> Estimate:
     n = int(matrix[c].sum())
     if np.isnan(value):
         return Estimate(None, None, None, n, reason="no images of this class")
-    return bootstrap_estimate(value, f1_scores(resampled)[:, c], n)
+    return _logit_estimate(value, f1_scores(resampled)[:, c], n, _effective(resampled, c))
 
 
 def weighted(matrix: Ints, resampled: Floats) -> dict[str, Estimate]:
@@ -204,8 +254,12 @@ def weighted(matrix: Ints, resampled: Floats) -> dict[str, Estimate]:
     if n == 0:
         return dict.fromkeys(names, Estimate(None, None, None, 0, reason="no images"))
     value, drawn = weighted_averages(matrix), weighted_averages(resampled)
+    effective = min(
+        (_effective(resampled, int(c)) for c in np.flatnonzero(matrix.sum(axis=1))), default=n
+    )
     return {
-        name: bootstrap_estimate(float(value[i]), drawn[:, i], n) for i, name in enumerate(names)
+        name: _logit_estimate(float(value[i]), drawn[:, i], n, effective)
+        for i, name in enumerate(names)
     }
 
 
@@ -290,19 +344,42 @@ def ranked_areas(ranked: Ranking, counts: Floats) -> tuple[Estimate, Estimate]:
         return absent, absent
     value = drawn_areas(ranked.tp[:, None], ranked.fp[:, None])[0]
     alike = drawn_areas(*ranked.resampled(np.ones((ranked.groups, 1))))[0]
-    drawn = np.concatenate(
-        [
-            drawn_areas(*ranked.resampled(np.ascontiguousarray(counts[i : i + _BLOCK].T)))
-            for i in range(0, len(counts), _BLOCK)
-        ]
-    )
+    drawn, images = _drawn(ranked, counts)
+    effective = min(intervals.effective_size(of) for of in images)
     # Where intervals are made from coarser scores, only the spread around their own value counts.
     drawn = np.clip(drawn + (value - alike), 0, 1)
     errors = (ranked.area_error, ranked.precision_error)
     area, average = (
-        _widened(bootstrap_estimate(float(value[i]), drawn[:, i], n), errors[i]) for i in range(2)
+        _widened(_logit_estimate(float(value[i]), drawn[:, i], n, effective, few=True), errors[i])
+        for i in range(2)
     )
     return area, average
+
+
+def resampled_areas(
+    positive: NDArray[np.bool_],
+    score: NDArray[np.floating],
+    groups: Ints,
+    *,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+) -> Floats:
+    """Both areas (resamples, 2) of the bootstrap samples that `resampled_matrices` draws; may be nan.
+
+    Two scores of the same images with the same seed are drawn together, as a paired difference needs.
+    """
+    counts, group = resampled_counts(groups, seed, resamples)
+    return _drawn(ranking(positive, score, group), counts)[0]
+
+
+def _drawn(ranked: Ranking, counts: Floats) -> tuple[Floats, Floats]:
+    """Areas (r, 2) of r bootstrap samples, and the images of the class and of the rest in each (2, r)."""
+    areas, images = [], []
+    for i in range(0, len(counts), _BLOCK):
+        tp, fp = ranked.resampled(np.ascontiguousarray(counts[i : i + _BLOCK].T))
+        areas.append(drawn_areas(tp, fp))
+        images.append(np.stack([tp[-1], fp[-1]]))
+    return np.concatenate(areas), np.concatenate(images, axis=1)
 
 
 def drawn_areas(tp: Floats, fp: Floats) -> Floats:
@@ -345,11 +422,11 @@ def bootstrap_estimate(value: float, drawn: Floats, n: int) -> Estimate:
 
 def _widened(estimate: Estimate, error: float) -> Estimate:
     """An interval that holds the exact value too, when rounded scores may hide it."""
-    if error <= ROUNDING or estimate.low is None or estimate.high is None:
+    if error <= ROUNDING or estimate.value is None:
         return estimate
-    return replace(
-        estimate, low=max(estimate.low - error, 0.0), high=min(estimate.high + error, 1.0)
-    )
+    low = estimate.value if estimate.low is None else estimate.low
+    high = estimate.value if estimate.high is None else estimate.high
+    return replace(estimate, low=max(low - error, 0.0), high=min(high + error, 1.0), reason=None)
 
 
 def _running(values: Floats) -> Floats:
@@ -357,6 +434,24 @@ def _running(values: Floats) -> Floats:
     sums = np.zeros((len(values) + 1, values.shape[1]))
     np.cumsum(values, axis=0, out=sums[1:])
     return sums
+
+
+def _logit_estimate(
+    value: float, drawn: Floats, n: int, effective: float, *, few: bool = False
+) -> Estimate:
+    """The interval of `intervals.logit_interval`; at 0 or 1 that of a proportion of as many images."""
+    if len(drawn) == 0 or np.isnan(drawn).all():
+        return Estimate(value, None, None, n, reason="too few images for an interval")
+    found = intervals.logit_interval(value, drawn, effective, few=few)
+    if found is None:
+        reason = "too few independent images for an interval"
+        return Estimate(value, None, None, n, reason=reason)
+    return Estimate(value, *found, n)
+
+
+def _effective(resampled: Floats, c: int) -> float:
+    """Independent images that those of class `c` are worth."""
+    return intervals.effective_size(resampled[:, c].sum(axis=-1))
 
 
 def _divide(numerator: Floats, denominator: Floats, otherwise: float) -> Floats:

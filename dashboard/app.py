@@ -17,7 +17,7 @@ from flask_compress import Compress
 
 from dashboard import data
 from dashboard.components import aria
-from dashboard.pages import dataset, evaluate, not_found_404, overview, predict
+from dashboard.pages import compare, dataset, evaluate, not_found_404, overview, predict
 from dashboard.theme import ACCENT, FONT
 
 NAME = "Brain MRI"
@@ -26,6 +26,7 @@ _PAGES = (
     ("Overview", "/", overview.layout),
     ("Data", "/data", dataset.layout),
     ("Evaluate", "/evaluate", evaluate.layout),
+    ("Compare", "/compare", compare.layout),
     ("Predict", "/predict", predict.layout),
 )
 _ASSETS = Path(__file__).resolve().parent.parent / "assets"

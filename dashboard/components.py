@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 from urllib.parse import quote
 
@@ -36,6 +37,24 @@ def interval(estimate: Estimate) -> str:
     if estimate.low is None or estimate.high is None:
         return estimate.reason or "no interval"
     return f"{100 * estimate.low:.1f}–{100 * estimate.high:.1f}\u00a0%"
+
+
+def points(value: float | None) -> str:
+    """A difference of shares, 0.012, as "+1.2 points" (percentage points)."""
+    return "–" if value is None else f"{_signed(value, 1)}\u00a0points"
+
+
+def points_interval(estimate: Estimate) -> str:
+    """The 95 % interval of a difference as "−0.4 to +2.1", or why there is none."""
+    if estimate.low is None or estimate.high is None:
+        return estimate.reason or "no interval"
+    digits = 1 if estimate.high - estimate.low >= 0.01 else 2
+    return f"{_signed(estimate.low, digits)} to {_signed(estimate.high, digits)}"
+
+
+def _signed(value: float, digits: int) -> str:
+    text = f"{100 * value:+.{digits}f}"
+    return text[1:] if not float(text) else text.replace("-", "−")
 
 
 def counted(estimate: Estimate, what: str = "") -> str:
@@ -269,19 +288,32 @@ def probability_bars(probabilities: Mapping[str, float], colours: Mapping[str, s
     )
 
 
-def image_tiles(view: data.RunView, shown: Sequence[data.Scored]) -> Component:
-    """Images of a run with what it said of each; without the images, how to get them."""
+def image_tiles(
+    view: data.RunView, shown: Sequence[data.Scored], remarks: Sequence[str] = ()
+) -> Component:
+    """Images of a run with what it said of each; without the images, how to get them.
+
+    `remarks` are a line for each, or none.
+    """
     here, colours = data.images_folder() is not None, colours_of(view)
     note = html.P("Start the dashboard with --data FOLDER to see the pictures.", className="note")
     return html.Div(
         [
             None if here else note,
-            html.Div([_tile(scored, here, colours) for scored in shown], className="tiles"),
+            html.Div(
+                [
+                    _tile(scored, here, colours, remark)
+                    for scored, remark in zip_longest(shown, remarks)
+                ],
+                className="tiles",
+            ),
         ]
     )
 
 
-def _tile(scored: data.Scored, here: bool, colours: dict[str, str]) -> Component:
+def _tile(
+    scored: data.Scored, here: bool, colours: dict[str, str], remark: str | None
+) -> Component:
     picture = (
         html.Img(src=f"/image/{quote(scored.path)}", alt=f"{scored.label} image")
         if here
@@ -295,6 +327,7 @@ def _tile(scored: data.Scored, here: bool, colours: dict[str, str]) -> Component
                 [
                     html.Span(scored.path or "unnamed", className="path"),
                     seen,
+                    html.Div(remark) if remark else None,
                     probability_bars(scored.probabilities, colours),
                 ]
             ),
@@ -345,11 +378,18 @@ def no_runs() -> Component:
     )
 
 
-def run_picker(page_name: str, shown: Sequence[data.RunView], chosen: str) -> Component:
-    """Choice of a run."""
+def run_picker(
+    page_name: str,
+    shown: Sequence[data.RunView],
+    chosen: str,
+    *,
+    key: str = "run",
+    label: str = "Run",
+) -> Component:
+    """Choice of a run, kept in the URL under `key`."""
     return dmc.Select(
-        id=state_id(page_name, "run"),
-        label="Run",
+        id=state_id(page_name, key),
+        label=label,
         data=[view.name for view in shown],
         value=chosen,
         allowDeselect=False,

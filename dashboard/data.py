@@ -10,27 +10,25 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from brainmri import (
     averages,
-    batches,
+    comparison,
     evaluation,
     images,
     index,
     inference,
     phantom,
     predictions,
+    results,
     runs,
     slices,
     tally,
     trust,
 )
 from brainmri.averages import Averages
-from brainmri.batches import Batch, Table
-from brainmri.classes import negative_class
+from brainmri.comparison import Change, Comparison
 from brainmri.errors import InputError
 from brainmri.evaluation import ClassCurves, Report
 from brainmri.index import ImageIndex
@@ -245,6 +243,22 @@ def calibration(view: RunView, split: str) -> CalibrationReport:
     return _calibration(str(folder), view.name, split, _run_stamp(folder, view.name))
 
 
+def compare(view: RunView, other: RunView, split: str) -> Comparison:
+    """A run (B) beside another (A) on the images of a split that both answered.
+
+    Raises:
+        InputError: they cannot be compared.
+    """
+    folder = models_folder()
+    stamp = _run_stamp(folder, view.name) + _run_stamp(folder, other.name)
+    return _comparison(str(folder), view.name, other.name, split, stamp)
+
+
+def changed_images(view: RunView, changes: list[Change], limit: int) -> list[Scored]:
+    """The first `limit` of the images that a run (B of a comparison) answered differently."""
+    return [_scored(view.predictions, change.row_b) for change in changes[:limit]]
+
+
 def slice_choices(view: RunView, split: str) -> tuple[list[str], list[str]]:
     """Names of the properties that a run's images can be sliced by, and of the metrics to rank by."""
     _, properties = _properties(view, split)
@@ -394,16 +408,18 @@ def warm_up(name: str) -> None:
 def _surest(table: Predictions, rows: NDArray[np.int64], limit: int) -> list[Scored]:
     """Those of `rows` with the most probable answers."""
     sure = table.y_prob[rows].max(axis=1)
-    return [
-        Scored(
-            path=str(table.paths[row]),
-            label=table.classes[table.y_true[row]],
-            answer=table.classes[table.y_pred[row]],
-            probabilities=dict(zip(table.classes, table.y_prob[row].tolist(), strict=True)),
-            seen=None if table.seen is None else bool(table.seen[row]),
-        )
-        for row in rows[np.argsort(-sure, kind="stable")][:limit]
-    ]
+    order = np.argsort(-sure, kind="stable")[:limit]
+    return [_scored(table, int(row)) for row in rows[order]]
+
+
+def _scored(table: Predictions, row: int) -> Scored:
+    return Scored(
+        path=str(table.paths[row]),
+        label=table.classes[table.y_true[row]],
+        answer=table.classes[int(np.argmax(table.y_prob[row]))],
+        probabilities=dict(zip(table.classes, table.y_prob[row].tolist(), strict=True)),
+        seen=None if table.seen is None else bool(table.seen[row]),
+    )
 
 
 def _properties(view: RunView, split: str) -> tuple[NDArray[np.int64], dict[str, pd.Series[str]]]:
@@ -479,38 +495,17 @@ def _run_stamp(models: Path, name: str) -> _Stamp:
 
 @lru_cache(maxsize=64)
 def _run(models: str, name: str, stamp: _Stamp) -> RunView:
-    folder = Path(models) / name
-    path = folder / runs.PREDICTIONS_FILE
-    if not (folder / runs.RUN_FILE).is_file() and path.exists():
-        table = batches.open_table(path, details=False)
-        if not table.run:  # Of another tool, so nobody promised a run.json.
-            return _counted(name, None, table, path)
-    run = runs.load(Path(models), name)
-    if not path.exists():
-        raise InputError(
-            f'The run "{name}" has no predictions yet; run `python -m brainmri predict DATA --run '
-            f"{name}`."
-        )
-    table = batches.open_table(path, classes=run.classes, details=False)
-    if table.model_sha256 and table.model_sha256 != run.model_sha256:
-        raise InputError(
-            f'The predictions of "{name}" were made by another model file than run.json names; run '
-            f"`python -m brainmri predict DATA --run {name}` again."
-        )
-    return _counted(name, run, table, path)
-
-
-def _counted(name: str, run: Run | None, table: Table, path: Path) -> RunView:
-    tallies = tally.count(table, _cluster_of_each(), splits=SPLITS)
+    found = results.opened(Path(models), name)
+    has_model = found.run is not None and (Path(models) / name / runs.MODEL_FILE).is_file()
+    tallies = tally.count(found.table, results.groups_of(_known()), splits=SPLITS)
     if not tallies.named.intersection(SPLITS):
         named = ", ".join(sorted(tallies.named)[:3])
         raise InputError(
             f'The predictions of "{name}" name no split that can be shown ({named}); use test or '
             "val."
         )
-    negative = run.negative_class if run else negative_class(table.classes, table.negative_class)
-    has_model = run is not None and (path.parent / runs.MODEL_FILE).is_file()
-    return RunView(name, run, table.classes, tallies, negative, has_model, path)
+    negative = found.negative_class
+    return RunView(name, found.run, found.table.classes, tallies, negative, has_model, found.path)
 
 
 @lru_cache(maxsize=8)
@@ -545,14 +540,24 @@ def _calibration(models: str, name: str, split: str, stamp: _Stamp) -> Calibrati
 
 
 @lru_cache(maxsize=64)
+def _comparison(models: str, name: str, other: str, split: str, stamp: _Stamp) -> Comparison:
+    b, a = (_run(models, run, _run_stamp(Path(models), run)) for run in (name, other))
+    pairs = comparison.join(a.predictions, b.predictions, split=split, negative=a.negative_class)
+    return comparison.compare(
+        pairs,
+        split=split,
+        groups=_groups(a.predictions)[pairs.rows_a],
+        run_a=other,
+        run_b=name,
+    )
+
+
+@lru_cache(maxsize=64)
 def _sliceable(
     models: str, name: str, split: str, stamp: _Stamp
 ) -> tuple[NDArray[np.int64], dict[str, pd.Series[str]]]:
     table = _run(models, name, stamp).predictions
-    try:
-        known = image_index()
-    except InputError:
-        known = None
+    known = _known()
     if known is None:
         return np.empty(0, dtype=np.int64), {}
     position = pd.Index(known.rows["path"]).get_indexer(pd.Index(table.paths.tolist()))
@@ -583,34 +588,17 @@ def _weak_spots(
     )
 
 
-def _cluster_of_each() -> tally.GroupsOf:
-    """Says the near-duplicate cluster of each row; images that the index does not know stand alone."""
+def _known() -> ImageIndex | None:
+    """The image index; None where there is none that can be read."""
     try:
-        known = image_index()
+        return image_index()
     except InputError:
-        known = None
-    if known is None:
-        return lambda batch: batch.first_row + np.arange(len(batch.y_true))
-    paths = pa.array(known.rows["path"].tolist(), pa.string())
-    # One more at the end, for an image that is not among them.
-    clusters = np.append(known.rows["cluster"].to_numpy(dtype=np.int64), -1)
-    most = int(clusters.max()) + 1
-
-    def of(batch: Batch) -> NDArray[np.int64]:
-        alone = most + batch.first_row + np.arange(len(batch.y_true))
-        if batch.paths is None:
-            return alone
-        place = pc.index_in(pa.array(batch.paths, pa.string()), value_set=paths)
-        cluster = clusters[place.fill_null(-1).to_numpy(zero_copy_only=False)]
-        return np.where(cluster < 0, alone, cluster)
-
-    return of
+        return None
 
 
 def _groups(table: Predictions) -> NDArray[np.int64]:
     """Near-duplicate cluster of each row in memory."""
-    (batch,) = table.as_table().pieces[0]()
-    return _cluster_of_each()(batch)
+    return results.groups(table, _known())
 
 
 @lru_cache(maxsize=2)

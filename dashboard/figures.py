@@ -141,6 +141,51 @@ def intervals(
     return figure
 
 
+def differences(rows: Sequence[tuple[str, Estimate]], *, better: tuple[str, str]) -> go.Figure:
+    """A dot with its 95 % interval per difference, in percentage points, around a line at none.
+
+    `better` says what the left and the right side of that line stand for.
+    """
+    shown = [(name, e) for name, e in rows if e.value is not None]
+    values = [100 * (e.value or 0) for _, e in shown]
+    low = [100 * (e.value or 0 if e.low is None else e.low) for _, e in shown]
+    high = [100 * (e.value or 0 if e.high is None else e.high) for _, e in shown]
+    certain = [a > 0 or b < 0 for a, b in zip(low, high, strict=True)]
+    figure = go.Figure()
+    for told, colour in ((True, ACCENT), (False, MUTED)):
+        at = [i for i, is_certain in enumerate(certain) if is_certain == told]
+        figure.add_scatter(
+            x=[values[i] for i in at],
+            y=[shown[i][0] for i in at],
+            mode="markers",
+            marker={"size": 11, "color": colour},
+            error_x={
+                "type": "data",
+                "symmetric": False,
+                "array": [high[i] - values[i] for i in at],
+                "arrayminus": [values[i] - low[i] for i in at],
+                "color": colour,
+                "thickness": 2,
+                "width": 5,
+            },
+            customdata=[[low[i], high[i], shown[i][1].n] for i in at],
+            hovertemplate="%{y}: %{x:+.1f} points (%{customdata[0]:+.1f} to %{customdata[1]:+.1f}) on "
+            "%{customdata[2]:,} images<extra></extra>",
+        )
+    lay_out(figure, x="difference in percentage points", height=130 + 44 * len(shown))
+    reach = 1.08 * max([abs(end) for end in (*low, *high)], default=1.0) or 1.0
+    figure.update_xaxes(range=[-reach, reach])
+    figure.update_yaxes(categoryorder="array", categoryarray=[name for name, _ in shown[::-1]])
+    figure.update_layout(margin={"t": 36})
+    figure.add_vline(0, line={"color": MUTED, "dash": "dash", "width": 1.5})
+    for side, text in zip(("right", "left"), better, strict=True):
+        figure.add_annotation(
+            x=0, y=1, yref="paper", yanchor="bottom", text=text, showarrow=False, xanchor=side,
+            xshift=-8 if side == "right" else 8,
+        )  # fmt: skip
+    return figure
+
+
 def roc(curves: Sequence[ClassCurves], colours: Mapping[str, str]) -> go.Figure:
     """One-vs-rest ROC curves."""
     figure = _curves({c.name: c.roc for c in curves}, colours, "false alarm rate", "found (recall)")

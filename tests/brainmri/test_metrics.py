@@ -299,7 +299,8 @@ def test_one_kind_of_image_has_no_curve_and_says_why(all_of: bool) -> None:
             metrics.precision_recall_curve(ranked(positive, score))
 
 
-def test_one_group_of_copies_gives_a_value_and_an_interval_without_width() -> None:
+def test_one_group_of_copies_gives_a_value_and_no_interval() -> None:
     positive, score = np.array([True, False, True]), np.array([0.9, 0.5, 0.2])
     area, _ = metrics.areas(positive, score, np.zeros(3, dtype=np.int64))
-    assert (area.low, area.value, area.high) == (0.5, 0.5, 0.5)
+    assert (area.low, area.value, area.high) == (None, 0.5, None)
+    assert area.reason == "too few independent images for an interval"

@@ -81,8 +81,9 @@ def assert_same(one: Tally, other: Tally) -> None:
         np.testing.assert_array_equal(a.thresholds, b.thresholds)
         np.testing.assert_array_equal(a.tp, b.tp)
         np.testing.assert_array_equal(a.fp, b.fp)
-    for a, b in zip(evaluation.curves_of(one), evaluation.curves_of(other), strict=True):
-        assert (a.area, a.average_precision) == (b.area, b.average_precision)
+    curves = zip(evaluation.curves_of(one), evaluation.curves_of(other), strict=True)
+    for mine, theirs in curves:
+        assert (mine.area, mine.average_precision) == (theirs.area, theirs.average_precision)
     report_a, report_b = (
         evaluation.report_of(each, negative="healthy", run="r") for each in (one, other)
     )
@@ -191,7 +192,10 @@ def test_bins_are_as_narrow_near_one_as_near_zero() -> None:
     number = np.arange(tally.BINS)
     edges = tally.lowest_score(number)
     assert (np.diff(edges) >= 0).all()
-    assert (edges[0], tally.bins(np.float32([0, 1])).tolist()) == (0.0, [0, tally.BINS - 1])
+    assert (edges[0], tally.bins(np.array([0, 1], dtype=np.float32)).tolist()) == (
+        0.0,
+        [0, tally.BINS - 1],
+    )
     wide = np.diff(edges)[tally.bins(score[1:-1])]
     assert (wide <= np.minimum(score[1:-1], 1 - score[1:-1]) / 1024).all()
 

@@ -26,7 +26,13 @@ from tests.browser.driving import (
 )
 from tests.dashboard.serving import ROOT, serving
 
-PAGES = {"overview": "", "data": "data", "evaluate": "evaluate", "predict": "predict"}
+PAGES = {
+    "overview": "",
+    "data": "data",
+    "evaluate": "evaluate",
+    "compare": "compare",
+    "predict": "predict",
+}
 COLOURS = 256
 
 

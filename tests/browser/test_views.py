@@ -14,6 +14,8 @@ VIEWS = {
     "data": "Data",
     "evaluate": "Evaluate",
     "evaluate?run=hasty&cell=glioma~notumor": "Evaluate",
+    "compare": "Compare",
+    "compare?run=hasty&other=careful&now=wrong": "Compare",
     "predict": "Predict",
 }
 
@@ -79,7 +81,7 @@ def test_an_unknown_address_shows_the_not_found_page(
 def test_the_pages_lead_to_each_other(page: Page, site: Site) -> None:
     go(page, site.url)
     navigation = page.get_by_role("navigation", name="Pages")
-    for title in ("Data", "Evaluate", "Predict", "Overview"):
+    for title in ("Data", "Evaluate", "Compare", "Predict", "Overview"):
         navigation.get_by_role("link", name=title).click()
         expect(page.locator("h1")).to_have_text(title)
         expect(page.locator(".nav-link[data-active]")).to_have_text(title)

@@ -30,7 +30,7 @@ def client(visitor: Visitor) -> FlaskClient:
 
 
 @pytest.mark.usefixtures("shown")
-@pytest.mark.parametrize("path", ["/", "/data", "/evaluate", "/predict"])
+@pytest.mark.parametrize("path", ["/", "/data", "/evaluate", "/compare", "/predict"])
 def test_a_page_answers_200(client: FlaskClient, path: str) -> None:
     response = client.get(path)
     assert response.status_code == 200

@@ -34,7 +34,13 @@ from tests.dashboard.results import (
 )
 from tests.dashboard.visit import Node, Visitor, find, picked, table_rows, visible, words
 
-ADDRESSES = {"/": "Overview", "/data": "Data", "/evaluate": "Evaluate", "/predict": "Predict"}
+ADDRESSES = {
+    "/": "Overview",
+    "/data": "Data",
+    "/evaluate": "Evaluate",
+    "/compare": "Compare",
+    "/predict": "Predict",
+}
 TWO_ROWS: dict[str, Any] = {
     "label": ["glioma", "normal"],
     "prob_glioma": [0.9, 0.2],
@@ -147,6 +153,7 @@ def test_no_query_brings_a_page_down(visitor: Visitor, address: str, query: str)
         ("/", "python -m brainmri train"),
         ("/data", "python -m brainmri index DATA"),
         ("/evaluate", "python -m brainmri train"),
+        ("/compare", "python -m brainmri train"),
         ("/predict", "python -m brainmri train"),
     ],
 )
@@ -1029,3 +1036,99 @@ def test_the_class_with_the_lowest_coverage_is_named(visitor: Visitor) -> None:
 def test_too_few_validation_images_are_said_to_be_the_reason(visitor: Visitor) -> None:
     page = visible(visitor.open("/evaluate?run=careful"))
     assert "No sliders: fewer than 30 validation images with a tumour." in page
+
+
+# Compare
+
+
+def comparison(page: Node) -> dict[str, list[str]]:
+    return table_named(page, f"{CAREFUL} and {HASTY}")
+
+
+@pytest.mark.usefixtures("shown")
+def test_the_best_run_is_compared_with_the_next_one_on_the_same_images(visitor: Visitor) -> None:
+    page = visitor.open("/compare")
+    assert (picked(page, "run"), picked(page, "other")) == (CAREFUL, HASTY)
+    assert "Judged on the 20 labelled test images that both answered." in visible(page)
+    rows = comparison(page)
+    assert [row[-1] for row in rows.values()] == ["15", "5", "20", "20", "20"]
+    found = rows["Tumours found (sensitivity)"]
+    assert [cell.split(" %")[0] for cell in found[:2]] == ["93.3", "80.0"]
+    assert found[2].startswith("+13.3 points ")
+    assert rows["Right answers (accuracy)"][2].startswith("+20.0 points ")
+    assert headings(page)[0] == "No difference that these 20 images can show."
+    # careful alone: glioma 1 and 2, notumor 0 and 1, pituitary 4; hasty alone: meningioma 1
+    alone = table_named(page, "Images that one run alone got right")
+    assert alone["The class"] == ["5", "1", "0.219"]
+    assert alone["Tumour or no tumour"] == ["4", "0", "0.125"]
+
+
+@pytest.mark.usefixtures("shown")
+@pytest.mark.parametrize(
+    ("now", "heading_", "paths"),
+    [
+        ("missed", f"2 tumours that {HASTY} misses and {CAREFUL} found",
+         ["glioma-0002", "glioma-0001"]),
+        ("found", f"There is no tumour that {HASTY} finds and {CAREFUL} missed", []),
+        ("wrong", f"5 images that {HASTY} names wrong and {CAREFUL} named right",
+         ["pituitary-0004", "glioma-0002", "glioma-0001", "notumor-0001", "notumor-0000"]),
+        ("right", f"1 image that {HASTY} names right and {CAREFUL} named wrong",
+         ["meningioma-0001"]),
+    ],
+)  # fmt: skip
+def test_the_images_that_changed_are_shown_the_surest_first(
+    visitor: Visitor, now: str, heading_: str, paths: list[str]
+) -> None:
+    page = visitor.open(f"/compare?run={HASTY}&other={CAREFUL}&now={now}")
+    assert headings(page)[-1] == heading_
+    shown = tiles(page)
+    assert len(shown) == len(paths)
+    assert sorted(p for p, tile in zip(paths, shown, strict=True) if p in tile) == sorted(paths)
+    if now == "missed":
+        assert f"glioma: {CAREFUL} said glioma, {HASTY} says notumor" in shown[0]
+
+
+@pytest.mark.usefixtures("shown")
+def test_other_choices_change_the_comparison(visitor: Visitor) -> None:
+    def fire(run: str, other: str, split: str) -> Node:
+        inputs = {"run": run, "other": other, "split": split, "now": "missed"}
+        return visitor.fire("compare-content", inputs=inputs)["compare-content"]["children"]
+
+    assert "12 labelled validation images" in visible(fire(CAREFUL, HASTY, "val"))
+    assert table_named(fire(HASTY, CAREFUL, "test"), f"{HASTY} and {CAREFUL}")[
+        "Right answers (accuracy)"
+    ][2].startswith("−20.0 points ")
+    assert "This is one run twice" in words(fire(HASTY, HASTY, "test"))
+
+
+@pytest.mark.usefixtures("shown")
+@pytest.mark.parametrize("query", ["run=nobody", "other=nobody", "run=nobody&other=noone"])
+def test_an_unknown_run_to_compare_falls_back_with_a_message(visitor: Visitor, query: str) -> None:
+    page = visitor.open(f"/compare?{query}")
+    assert "There is no run “nobody”" in words(page)
+    assert {picked(page, "run"), picked(page, "other")} == {CAREFUL, HASTY}
+
+
+def test_with_one_run_the_page_says_how_to_make_another(visitor: Visitor, own: Path) -> None:
+    shutil.rmtree(own / HASTY)
+    page = visitor.open("/compare")
+    assert "There is only one run, careful" in words(page)
+    assert "python -m brainmri train" in visible(page)
+
+
+def test_runs_that_cannot_be_compared_say_why(visitor: Visitor, own: Path) -> None:
+    write_table(own, "spreadsheet", TWO_ROWS)
+    page = visitor.open(f"/compare?run={CAREFUL}&other=spreadsheet")
+    assert f"{CAREFUL} and spreadsheet cannot be compared" in words(page)
+    table = index.read(own / "dataset" / "index.parquet")
+    made = answers(table, {})
+    renamed = np.array([f"else/{path}" for path in made.paths], dtype=object)
+    write_run(own, "elsewhere", Predictions(**{**vars(made), "paths": renamed}))
+    page = visitor.open(f"/compare?run={CAREFUL}&other=elsewhere")
+    assert f"{CAREFUL} and elsewhere have no labelled test image in common" in words(page)
+
+
+def test_images_of_one_run_alone_are_counted(visitor: Visitor, own: Path) -> None:
+    change_table(own / HASTY, lambda rows: rows.slice(3))
+    page = visitor.open("/compare")
+    assert "left out are 3 that only careful answered." in visible(page)

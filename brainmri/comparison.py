@@ -1,0 +1,397 @@
+"""Two runs on the same images: paired differences, McNemar's test, the images that changed. Pure.
+
+Run A is there to be compared with; every difference is B minus A. Both runs are judged on the images
+that both answered, and every bootstrap sample draws the same clusters of near-duplicates for both, so
+that what is hard for either cancels out.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from brainmri import metrics
+from brainmri.errors import InputError
+from brainmri.metrics import Estimate, Floats, Ints
+from brainmri.predictions import Predictions
+
+EXACT_BELOW = 25
+"""Discordant images below which McNemar's test is the exact binomial one."""
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """The labelled images of one split that both runs answered, in the order of A's table.
+
+    Attributes:
+        rows_a, rows_b: row of each image in either table; (n,).
+        y_true: class number; (n,).
+        prob_a, prob_b: probabilities (n, k) in the order of `classes`.
+        classes: class names, in A's order.
+        negative: number of the class that means "no tumour".
+        only_a, only_b: images of the split that one run alone answered.
+        unlabelled: images that both answered and neither knows the label of.
+    """
+
+    rows_a: Ints
+    rows_b: Ints
+    y_true: Ints
+    prob_a: NDArray[np.float32]
+    prob_b: NDArray[np.float32]
+    classes: list[str]
+    negative: int
+    only_a: int
+    only_b: int
+    unlabelled: int
+
+    @property
+    def pred_a(self) -> Ints:
+        """A's answers; (n,)."""
+        return np.argmax(self.prob_a, axis=1).astype(np.int64)
+
+    @property
+    def pred_b(self) -> Ints:
+        """B's answers; (n,)."""
+        return np.argmax(self.prob_b, axis=1).astype(np.int64)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A metric of both runs; `difference` is B minus A, between -1 and 1, with its 95 % interval."""
+
+    name: str
+    a: Estimate
+    b: Estimate
+    difference: Estimate
+
+
+@dataclass(frozen=True)
+class McNemar:
+    """Images on which one run alone was right, and how often chance alone would be as lopsided.
+
+    Attributes:
+        only_a, only_b: images that only this run got right.
+        p_value: two-sided.
+        test: "exact binomial" or "mid-p".
+    """
+
+    only_a: int
+    only_b: int
+    p_value: float
+    test: str
+
+
+@dataclass(frozen=True)
+class Change:
+    """An image that the runs answered differently: its rows, its class, both answers (class numbers)."""
+
+    row_a: int
+    row_b: int
+    truth: int
+    answer_a: int
+    answer_b: int
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Run B beside run A on the images of one split that both answered.
+
+    Attributes:
+        run_a, run_b: names shown with the figures.
+        n: images compared.
+        differences: accuracy, sensitivity, specificity, f1 (weighted), auroc (tumour / no tumour).
+        right: McNemar's test of right and wrong answers.
+        tumour: McNemar's test of right and wrong calls of tumour / no tumour.
+        lost: A right, B wrong; the answers that B is surest of come first, as in the next three.
+        gained: B right, A wrong.
+        newly_missed: tumours that A called a tumour (of whatever class) and B did not.
+        newly_found: tumours that B called a tumour and A did not.
+    """
+
+    run_a: str
+    run_b: str
+    split: str
+    n: int
+    only_a: int
+    only_b: int
+    unlabelled: int
+    classes: list[str]
+    differences: list[Difference]
+    right: McNemar
+    tumour: McNemar
+    lost: list[Change]
+    gained: list[Change]
+    newly_missed: list[Change]
+    newly_found: list[Change]
+
+    def difference(self, name: str) -> Difference:
+        """The difference of that name."""
+        return next(d for d in self.differences if d.name == name)
+
+
+def join(a: Predictions, b: Predictions, *, split: str, negative: str) -> Pairs:
+    """The labelled images of a split that both runs answered, joined on their path.
+
+    Raises:
+        InputError: the runs have different classes, disagree on a label, or name an image twice.
+    """
+    if sorted(a.classes) != sorted(b.classes):
+        raise InputError(
+            f"The runs have different classes ({', '.join(a.classes)}; {', '.join(b.classes)}); "
+            "compare runs of the same data set."
+        )
+    here_a, here_b = _rows_by_path(a, split), _rows_by_path(b, split)
+    common = [path for path in here_a if path in here_b]
+    rows_a = np.array([here_a[path] for path in common], dtype=np.int64)
+    rows_b = np.array([here_b[path] for path in common], dtype=np.int64)
+    columns = np.array([b.classes.index(name) for name in a.classes])
+    # B's class numbers as A's; the last entry keeps -1, no label.
+    renamed = np.append(np.argsort(columns), -1)
+    true_a, true_b = a.y_true[rows_a], renamed[b.y_true[rows_b]]
+    differ = (true_a != true_b) & (true_a >= 0) & (true_b >= 0)
+    if differ.any():
+        first = int(np.argmax(differ))
+        raise InputError(
+            f"The runs disagree on the label of {int(differ.sum()):,} images, the first being "
+            f"{common[first]} ({a.classes[true_a[first]]}, {a.classes[true_b[first]]}); score both "
+            "with the same labels."
+        )
+    y_true = np.maximum(true_a, true_b)
+    kept = y_true >= 0
+    return Pairs(
+        rows_a=rows_a[kept],
+        rows_b=rows_b[kept],
+        y_true=y_true[kept],
+        prob_a=a.y_prob[rows_a[kept]],
+        prob_b=b.y_prob[rows_b[kept]][:, columns],
+        classes=a.classes,
+        negative=a.classes.index(negative),
+        only_a=int((a.splits == split).sum()) - len(common),
+        only_b=int((b.splits == split).sum()) - len(common),
+        unlabelled=int((~kept).sum()),
+    )
+
+
+def compare(
+    pairs: Pairs,
+    *,
+    split: str,
+    groups: Ints,
+    run_a: str,
+    run_b: str,
+    resamples: int = metrics.RESAMPLES,
+) -> Comparison:
+    """Run B beside run A.
+
+    Args:
+        pairs: from `join`.
+        split: that they were joined on.
+        groups: (n,) near-duplicate cluster of each pair.
+        run_a, run_b: names shown with the figures.
+        resamples: bootstrap samples per interval.
+    """
+    y_true, pred_a, pred_b = pairs.y_true, pairs.pred_a, pairs.pred_b
+    right_a, right_b = pred_a == y_true, pred_b == y_true
+    tumour = y_true != pairs.negative
+    called_a, called_b = pred_a != pairs.negative, pred_b != pairs.negative
+    return Comparison(
+        run_a=run_a,
+        run_b=run_b,
+        split=split,
+        n=len(y_true),
+        only_a=pairs.only_a,
+        only_b=pairs.only_b,
+        unlabelled=pairs.unlabelled,
+        classes=pairs.classes,
+        differences=_differences(pairs, groups, resamples),
+        right=mcnemar(int((right_a & ~right_b).sum()), int((right_b & ~right_a).sum())),
+        tumour=mcnemar(
+            int(((called_a == tumour) & (called_b != tumour)).sum()),
+            int(((called_b == tumour) & (called_a != tumour)).sum()),
+        ),
+        lost=_changes(pairs, right_a & ~right_b),
+        gained=_changes(pairs, right_b & ~right_a),
+        newly_missed=_changes(pairs, tumour & called_a & ~called_b),
+        newly_found=_changes(pairs, tumour & called_b & ~called_a),
+    )
+
+
+def mcnemar(only_a: int, only_b: int) -> McNemar:
+    """McNemar's test on the images that one run alone got right.
+
+    Exact binomial below `EXACT_BELOW` such images, mid-p from there on (McNemar 1947; Fagerland,
+    Lydersen and Laake 2013, BMC Medical Research Methodology 13:91). It takes images for independent;
+    the intervals of the differences do not, so they have the last word where near-copies abound.
+    """
+    n, fewer = only_a + only_b, min(only_a, only_b)
+    ways, below = 1, 0
+    for i in range(fewer):
+        below += ways
+        ways = ways * (n - i) // (i + 1)
+    whole = 1 << n
+    exact = min(1.0, 2 * (below + ways) / whole)
+    if n < EXACT_BELOW:
+        return McNemar(only_a, only_b, exact, "exact binomial")
+    at = ways / whole
+    return McNemar(only_a, only_b, exact - (at / 2 if only_a == only_b else at), "mid-p")
+
+
+def verdict(comparison: Comparison) -> str:
+    """What the comparison shows, tumours first, in plain words."""
+    if not comparison.n:
+        return "These runs have no labelled image in common."
+    said = [
+        _sentence(comparison, "sensitivity", "misses", "fewer tumours", "of"),
+        _sentence(comparison, "specificity", "gives", "fewer false alarms", "on"),
+        _sentence(comparison, "accuracy", "names", "more images right", "of"),
+    ]
+    shown = [sentence for sentence in said if sentence]
+    if not shown:
+        return f"No difference that these {comparison.n:,} images can show."
+    return " ".join(shown)
+
+
+def _sentence(comparison: Comparison, name: str, verb: str, what: str, of: str) -> str:
+    found = comparison.difference(name).difference
+    if found.value is None or found.low is None or found.high is None:
+        return ""
+    if found.low <= 0 <= found.high:
+        return ""
+    better, worse = comparison.run_b, comparison.run_a
+    value, low, high = found.value, found.low, found.high
+    if value < 0:
+        better, worse = worse, better
+        value, low, high = -value, -high, -low
+    # Zero is outside, so the smaller end is at least one image.
+    count, least, most = (max(1, round(share * found.n)) for share in (value, low, high))
+    more = what.split(maxsplit=1)[0]
+    return (
+        f"{better} {verb} {count:,} {what} {of} {found.n:,} than {worse} "
+        f"({least:,} to {most:,} {more})."
+    )
+
+
+def _rows_by_path(table: Predictions, split: str) -> dict[str, int]:
+    """Row of every named image of a split."""
+    rows = np.flatnonzero((table.splits == split) & (table.paths != ""))
+    named = {str(table.paths[row]): int(row) for row in rows}
+    if len(named) < len(rows):
+        counts = Counter(str(table.paths[row]) for row in rows)
+        path, count = counts.most_common(1)[0]
+        raise InputError(
+            f"{table.run or 'One of the runs'} has {count:,} answers for {path}; keep one per image."
+        )
+    return named
+
+
+def _differences(pairs: Pairs, groups: Ints, resamples: int) -> list[Difference]:
+    y_true, k, c = pairs.y_true, len(pairs.classes), pairs.negative
+    if not len(y_true):
+        none = Estimate(None, None, None, 0, reason="no images in common")
+        names = ("accuracy", "sensitivity", "specificity", "f1", "auroc")
+        return [Difference(name, none, none, none) for name in names]
+    _, group = np.unique(groups, return_inverse=True)
+    matrices, drawn, per_group = [], [], []
+    for y_pred in (pairs.pred_a, pairs.pred_b):
+        matrices.append(metrics.confusion_matrix(y_true, y_pred, k))
+        per_group.append(metrics.group_matrices(y_true, y_pred, k, group, int(group.max()) + 1))
+        # The same seed and groups: the same clusters in every draw of both.
+        drawn.append(metrics.resampled_matrices(y_true, y_pred, k, groups, resamples=resamples))
+    found = []
+    for name, metric, counted in (
+        ("accuracy", metrics.accuracy, _counted_right),
+        (
+            "sensitivity",
+            lambda m, g: metrics.sensitivity(m, c, g),
+            lambda m: _counted_called(m, c, True),
+        ),
+        (
+            "specificity",
+            lambda m, g: metrics.specificity(m, c, g),
+            lambda m: _counted_called(m, c, False),
+        ),
+    ):
+        a, b = (metric(m, g) for m, g in zip(matrices, per_group, strict=True))
+        found.append(
+            Difference(name, a, b, _of_proportions(a, b, counted(drawn[0]), counted(drawn[1])))
+        )
+    a, b = (metrics.weighted(m, d)["f1"] for m, d in zip(matrices, drawn, strict=True))
+    f1 = metrics.weighted_averages(drawn[1])[:, 2] - metrics.weighted_averages(drawn[0])[:, 2]
+    found.append(Difference("f1", a, b, _percentiles(a, b, f1)))
+    tumour = y_true != c
+    # Falling probability of "no tumour": exact where the tumour probability rounds to 1.
+    scores = (-pairs.prob_a[:, c], -pairs.prob_b[:, c])
+    a, b = (metrics.areas(tumour, score, groups, resamples=resamples)[0] for score in scores)
+    area = np.zeros(0)
+    if a.value is not None:
+        area_a, area_b = (
+            metrics.resampled_areas(tumour, s, groups, resamples=resamples)[:, 0] for s in scores
+        )
+        area = area_b - area_a
+    found.append(Difference("auroc", a, b, _percentiles(a, b, area)))
+    return found
+
+
+def _counted_right(matrices: Floats) -> tuple[Floats, Floats]:
+    """Right answers and images (resamples,) of resampled matrices."""
+    return np.trace(matrices, axis1=1, axis2=2), matrices.sum(axis=(1, 2))
+
+
+def _counted_called(matrices: Floats, c: int, tumour: bool) -> tuple[Floats, Floats]:
+    """Images of one kind that were called so, and images of that kind; (resamples,)."""
+    rows = np.delete(matrices, c, axis=1) if tumour else matrices[:, c : c + 1]
+    n, called = rows.sum(axis=(1, 2)), rows[:, :, c].sum(axis=1)
+    return (n - called if tumour else called), n
+
+
+def _of_proportions(
+    a: Estimate, b: Estimate, drawn_a: tuple[Floats, Floats], drawn_b: tuple[Floats, Floats]
+) -> Estimate:
+    """Difference of paired proportions with a cluster-bootstrap interval.
+
+    One image won and one lost are added to what is drawn, as Bonett and Price (2012, Journal of
+    Educational and Behavioral Statistics 37:479) add them to the counts: without them a difference of
+    four images out of any number would already look certain, and none at all certain to be none.
+    """
+    if a.value is None or b.value is None or a.k is None or b.k is None:
+        return Estimate(None, None, None, a.n, reason=a.reason)
+    (k_a, n), (k_b, _) = drawn_a, drawn_b
+    generator = np.random.default_rng(1)
+    won, lost = generator.poisson(1, size=(2, len(n)))
+    # Signed, so that exchanging the runs mirrors the interval to the last digit.
+    added = (won - lost) * (1 if b.k >= a.k else -1)
+    drawn = np.where(n > 0, (k_b - k_a + added) / (n + 2), np.nan)
+    return _interval((b.k - a.k) / a.n, drawn, a.n)
+
+
+def _percentiles(a: Estimate, b: Estimate, drawn: Floats) -> Estimate:
+    if a.value is None or b.value is None:
+        return Estimate(None, None, None, a.n, reason=a.reason or b.reason)
+    return _interval(b.value - a.value, drawn, a.n)
+
+
+def _interval(value: float, drawn: Floats, n: int) -> Estimate:
+    """Percentile interval, stretched where needed to hold the value itself."""
+    usable = drawn[np.isfinite(drawn)]
+    if not len(usable):
+        return Estimate(value, None, None, n, reason="too few images for an interval")
+    low, high = np.quantile(usable, [0.025, 0.975])
+    return Estimate(value, min(float(low), value), max(float(high), value), n)
+
+
+def _changes(pairs: Pairs, mask: NDArray[np.bool_]) -> list[Change]:
+    rows, answer = np.flatnonzero(mask), pairs.pred_b
+    sure = pairs.prob_b[rows, answer[rows]]
+    return [
+        Change(
+            int(pairs.rows_a[row]),
+            int(pairs.rows_b[row]),
+            int(pairs.y_true[row]),
+            int(pairs.pred_a[row]),
+            int(answer[row]),
+        )
+        for row in rows[np.argsort(-sure, kind="stable")]
+    ]

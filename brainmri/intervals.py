@@ -1,0 +1,109 @@
+"""95 % intervals for images that come in clusters of near-duplicates; pure functions on numbers.
+
+How often each of them holds the truth is measured in tests/brainmri/test_coverage.py.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+_Z = 1.959963984540054
+"""97.5 % point of the normal distribution."""
+
+
+def wilson(p: float, n: float) -> tuple[float, float]:
+    """Score interval of a proportion p of n images (Wilson 1927; Brown, Cai and DasGupta 2001)."""
+    z2 = _Z**2
+    middle = (p + z2 / (2 * n)) / (1 + z2 / n)
+    half = _Z / (1 + z2 / n) * np.sqrt(p * (1 - p) / n + z2 / (4 * n * n))
+    return (
+        0.0 if p <= 0 else float(middle - half),
+        1.0 if p >= 1 else float(middle + half),
+    )
+
+
+def design_effect(hits: Ints, sizes: Ints) -> float:
+    """How many times fewer images would say as much if they were independent; at least 1.
+
+    Near-duplicates are right or wrong together, so an interval over single images is too short: in
+    tests/brainmri/test_coverage.py it held the truth in 79 to 94 % of sets instead of 95 %.
+    Variance between groups over binomial variance (Rao and Scott 1992, Biometrics 48:577), drawn
+    towards the value for groups that are all alike inside (Kish 1965) with the weight of one group,
+    since a handful of groups with a mistake says little about the spread.
+
+    Args:
+        hits: images counted per group (g,).
+        sizes: images per group (g,).
+    """
+    n, k = int(sizes.sum()), int(hits.sum())
+    if int(sizes.max(initial=0)) <= 1:
+        return 1.0
+    alike = float((sizes**2).sum()) / n
+    informative = int(np.count_nonzero(hits if 2 * k <= n else sizes - hits))
+    present = int(np.count_nonzero(sizes))
+    if informative == 0 or present == 1:
+        return alike
+    p = k / n
+    spread = float(((hits - p * sizes) ** 2).sum()) * present / (present - 1)
+    estimated = max(1.0, spread / (n * p * (1 - p)))
+    return (informative * estimated + alike) / (informative + 1)
+
+
+def effective_size(drawn: Floats) -> float:
+    """Independent images that a number of images is worth, from that number in bootstrap samples.
+
+    It varies by the sum of squared cluster sizes, so this is Kish's n² / sum n_g²; at least 1.
+    """
+    if len(drawn) == 0:
+        return 1.0
+    mean, variance = float(np.mean(drawn)), float(np.var(drawn))
+    return max(1.0, mean if variance <= mean else mean**2 / variance)
+
+
+def logit_interval(
+    value: float, drawn: Floats, effective: float, *, few: bool = False
+) -> tuple[float, float] | None:
+    """Interval on the logit scale from the spread of bootstrap samples, for a value from 0 to 1.
+
+    A percentile interval is too short close to 1, and has no width at 1: there this one is that of a
+    proportion of `effective` images. On the logit scale it stays between 0 and 1 and leans the right
+    way. None where the samples do not differ though the value is neither 0 nor 1.
+
+    Args:
+        value: the metric itself.
+        drawn: the metric of bootstrap samples of whole clusters; nan where it has no value.
+        effective: independent images that stand behind the metric.
+        few: widen by Student's t with 8 / skewness² degrees of freedom of the samples, for areas:
+            their spread hangs on few misplaced pairs (of k equal mistakes the skewness is
+            1 / sqrt(k)). The 8 was chosen by simulation.
+    """
+    if value <= 0 or value >= 1:
+        return wilson(value, effective)
+    usable = drawn[np.isfinite(drawn)]
+    away = usable - usable.mean()
+    spread = float(np.sqrt(np.mean(away**2)))
+    if spread == 0:
+        return None
+    freedom = np.inf
+    if few:
+        freedom = 8 / max((float(np.mean(away**3)) / spread**3) ** 2, 1e-9)
+    half = student(freedom) * spread / (value * (1 - value))
+    odds = np.log(value / (1 - value))
+    low, high = 1 / (1 + np.exp(-np.clip([odds - half, odds + half], -700, 700)))
+    # Where value is next to 0 or 1 the way there and back may be off in the last digit.
+    return min(float(low), value), max(float(high), value)
+
+
+def student(freedom: float) -> float:
+    """97.5 % point of Student's t from 3 degrees of freedom on (Cornish-Fisher expansion)."""
+    z, v = _Z, max(freedom, 3.0)
+    return float(
+        z
+        + (z**3 + z) / (4 * v)
+        + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * v**2)
+        + (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / (384 * v**3)
+    )

@@ -1,0 +1,115 @@
+"""A run's predictions, ready to be judged: whose they are, which class is negative, which rows belong
+together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from brainmri import batches, index, predictions, runs
+from brainmri.batches import Batch, Table
+from brainmri.classes import negative_class
+from brainmri.errors import InputError
+from brainmri.index import ImageIndex
+from brainmri.metrics import Ints
+from brainmri.predictions import Predictions
+from brainmri.runs import Run
+from brainmri.tally import GroupsOf
+
+
+@dataclass(frozen=True)
+class Results:
+    """A run's predictions; `run` is None for a table of another tool."""
+
+    run: Run | None
+    predictions: Predictions
+    negative_class: str
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A run and its predictions table `path`, whose columns are checked and whose rows are not yet."""
+
+    run: Run | None
+    table: Table
+    negative_class: str
+    path: Path
+
+
+def opened(models: Path, name: str) -> Opened:
+    """A run with its predictions table, to be read in batches.
+
+    Raises:
+        InputError: there is no such run, or it is not whole, or its table cannot be used.
+    """
+    path = models / name / runs.PREDICTIONS_FILE
+    inside = Path(name).name == name  # Another tool may use any name, but no way out of `models`.
+    if inside and not (models / name / runs.RUN_FILE).is_file() and path.exists():
+        table = batches.open_table(path, details=False)
+        if not table.run:  # Of another tool, so nobody promised a run.json.
+            return Opened(None, table, negative_class(table.classes, table.negative_class), path)
+    run = runs.load(models, name)
+    if not path.exists():
+        raise InputError(
+            f'The run "{name}" has no predictions yet; run `python -m brainmri predict DATA --run '
+            f"{name}`."
+        )
+    table = batches.open_table(path, classes=run.classes, details=False)
+    if table.model_sha256 and table.model_sha256 != run.model_sha256:
+        raise InputError(
+            f'The predictions of "{name}" were made by another model file than run.json names; run '
+            f"`python -m brainmri predict DATA --run {name}` again."
+        )
+    return Opened(run, table, run.negative_class, path)
+
+
+def load(models: Path, name: str) -> Results:
+    """The predictions of a run, all rows in memory.
+
+    Raises:
+        InputError: as `opened`, or a row breaks a rule of the schema.
+    """
+    found = opened(models, name)
+    table = predictions.read(found.path, classes=found.table.classes)
+    return Results(found.run, table, found.negative_class)
+
+
+def known_images(models: Path) -> ImageIndex | None:
+    """The image index, or None when there is none.
+
+    Raises:
+        InputError: there is one and it is damaged.
+    """
+    path = models / "dataset" / "index.parquet"
+    return index.read(path) if path.is_file() else None
+
+
+def groups_of(known: ImageIndex | None) -> GroupsOf:
+    """Says the near-duplicate cluster of each row; images that the index does not know stand alone."""
+    if known is None:
+        return lambda batch: batch.first_row + np.arange(len(batch.y_true))
+    paths = pa.array(known.rows["path"].tolist(), pa.string())
+    # One more at the end, for an image that is not among them.
+    clusters = np.append(known.rows["cluster"].to_numpy(dtype=np.int64), -1)
+    most = int(clusters.max()) + 1
+
+    def of(batch: Batch) -> Ints:
+        alone = most + batch.first_row + np.arange(len(batch.y_true))
+        if batch.paths is None:
+            return alone
+        place = pc.index_in(pa.array(batch.paths, pa.string()), value_set=paths)
+        cluster = clusters[place.fill_null(-1).to_numpy(zero_copy_only=False)]
+        return np.where(cluster < 0, alone, cluster)
+
+    return of
+
+
+def groups(table: Predictions, known: ImageIndex | None) -> Ints:
+    """Near-duplicate cluster of each row in memory (n,)."""
+    (batch,) = table.as_table().pieces[0]()
+    return groups_of(known)(batch)

@@ -1,0 +1,244 @@
+"""Compare: two runs on the same images, down to the images that changed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dash import Input, Output, callback, html
+from dash.development.base_component import Component
+
+from brainmri.comparison import Change, Comparison, McNemar, verdict
+from brainmri.errors import InputError
+from dashboard import data, figures
+from dashboard.components import (
+    SPLIT_WORDS,
+    aria,
+    card,
+    choice,
+    command,
+    controls,
+    empty,
+    estimate_cell,
+    faults,
+    graph,
+    image_tiles,
+    no_runs,
+    page,
+    points,
+    points_interval,
+    run_picker,
+    section,
+    state_id,
+    table,
+)
+
+PAGE = "compare"
+MOST_IMAGES = 24
+_LEAD = "Two runs on the same images: what changed, and whether it is more than chance."
+_METRICS = {
+    "sensitivity": "Tumours found (sensitivity)",
+    "specificity": "No tumour recognised (specificity)",
+    "accuracy": "Right answers (accuracy)",
+    "f1": "F1, weighted",
+    "auroc": "Tumour / no tumour (area under ROC)",
+}
+_KINDS = {"missed": "Missed", "found": "Found", "wrong": "Wrong", "right": "Right"}
+
+
+def layout(
+    run: str | None = None,
+    other: str | None = None,
+    split: str | None = None,
+    now: str | None = None,
+    **_query: str,
+) -> Component:
+    """The page in the state that the URL gives."""
+    shown, broken = data.list_runs()
+    problems = faults("These runs cannot be shown", [(b.name, b.fault) for b in broken])
+    view = data.find_run(run)
+    if view is None:
+        return page("Compare", _LEAD, no_runs(), problems)
+    rest = [one for one in shown if one.name != view.name]
+    beside = next((one for one in shown if one.name == other), data.best_run(rest))
+    if beside is None:
+        return page("Compare", _LEAD, _one_run(view), problems)
+    unknown = [
+        name
+        for name, found in ((run, view.name), (other, beside.name))
+        if name is not None and name != found
+    ]
+    missing = [
+        empty(f"There is no run “{name}”", f"Showing {view.name} beside {beside.name}.")
+        for name in unknown
+    ]
+    split = split if split in ("test", "val") else next(iter(view.splits), "test")
+    now = now if now in _KINDS else next(iter(_KINDS))
+    return page(
+        "Compare",
+        _LEAD,
+        *missing,
+        controls(
+            run_picker(PAGE, shown, view.name),
+            run_picker(PAGE, shown, beside.name, key="other", label="Beside"),
+            choice(PAGE, "split", "Images", {"test": "Test", "val": "Validation"}, split),
+            choice(PAGE, "now", "Show those that are now", _KINDS, now),
+        ),
+        html.Div(_content(view, beside, split, now), id="compare-content", **aria(live="polite")),
+        problems,
+    )
+
+
+@callback(
+    Output("compare-content", "children"),
+    Input(state_id(PAGE, "run"), "value"),
+    Input(state_id(PAGE, "other"), "value"),
+    Input(state_id(PAGE, "split"), "value"),
+    Input(state_id(PAGE, "now"), "value"),
+    prevent_initial_call=True,
+)
+def show_comparison(run: str, other: str, split: str, now: str) -> Any:
+    """Other runs, another split, or other images were chosen."""
+    view, beside = data.find_run(run), data.find_run(other)
+    if view is None or beside is None:
+        return no_runs()
+    return _content(view, beside, split, now)
+
+
+def _one_run(view: data.RunView) -> Component:
+    return empty(
+        f"There is only one run, {view.name}",
+        html.P("Train and score a second one, then reload this page:"),
+        command(
+            "python -m brainmri train DATA --model cnn-regularised --run my-second-run\n"
+            "python -m brainmri predict DATA --run my-second-run"
+        ),
+    )
+
+
+def _content(view: data.RunView, beside: data.RunView, split: str, now: str) -> Component:
+    if view.name == beside.name:
+        return empty("This is one run twice", "Choose another run above.")
+    try:
+        found = data.compare(view, beside, split)
+    except InputError as error:
+        return empty(f"{view.name} and {beside.name} cannot be compared", str(error))
+    if not found.n:
+        return empty(
+            f"{view.name} and {beside.name} have no labelled {SPLIT_WORDS[split]} image in common",
+            "Choose other images above, or let both score the same folder with "
+            "`python -m brainmri predict`.",
+        )
+    return html.Div([_figures(found), _changed(view, found, now)])
+
+
+def _figures(found: Comparison) -> Component:
+    rows = [(words, found.difference(name)) for name, words in _METRICS.items()]
+    said = "; ".join(
+        f"{words} {points(d.difference.value)} ({points_interval(d.difference)})"
+        for words, d in rows
+    )
+    return html.Div(
+        [
+            section(
+                verdict(found),
+                card(
+                    graph(
+                        figures.differences(
+                            [(words, d.difference) for words, d in rows],
+                            better=(f"{found.run_a} better", f"{found.run_b} better"),
+                        ),
+                        says=f"{found.run_b} minus {found.run_a} with 95 % intervals: {said}",
+                    )
+                ),
+                note=_common(found),
+            ),
+            section(
+                f"{found.run_b} beside {found.run_a}",
+                table(
+                    ["", found.run_b, found.run_a, "Difference", "Images (n)"],
+                    [
+                        [
+                            words,
+                            estimate_cell(d.b),
+                            estimate_cell(d.a),
+                            html.Span(
+                                [
+                                    points(d.difference.value),
+                                    html.Small(points_interval(d.difference), className="interval"),
+                                ],
+                                className="estimate",
+                            ),
+                            f"{d.difference.n:,}",
+                        ]
+                        for words, d in rows
+                    ],
+                    caption=f"{found.run_b} and {found.run_a}, each figure with its 95 % interval",
+                ),
+                note="Under each figure its 95 % interval. That of the difference draws the same images "
+                "for both runs, near-copies together, so it can tell runs apart whose own intervals "
+                "overlap.",
+            ),
+            section(
+                "Images that one run alone got right",
+                table(
+                    ["", found.run_b, found.run_a, "p (McNemar)"],
+                    [
+                        ["The class", *_alone(found.right)],
+                        ["Tumour or no tumour", *_alone(found.tumour)],
+                    ],
+                    caption="Images that one run alone got right",
+                ),
+                note="p is how often chance alone would split them so unevenly, if the images were "
+                "independent (McNemar's test, exact below 25 images, mid-p from there on).",
+            ),
+        ]
+    )
+
+
+def _alone(test: McNemar) -> list[str]:
+    p = "below 0.001" if test.p_value < 0.001 else f"{test.p_value:.3f}"
+    return [f"{test.only_b:,}", f"{test.only_a:,}", p]
+
+
+def _common(found: Comparison) -> str:
+    text = (
+        f"Judged on the {found.n:,} labelled {SPLIT_WORDS[found.split]} images that both answered"
+    )
+    alone = [
+        f"{count:,} that only {name} answered"
+        for name, count in ((found.run_b, found.only_b), (found.run_a, found.only_a))
+        if count
+    ]
+    if found.unlabelled:
+        alone.append(f"{found.unlabelled:,} without a label")
+    return text + (f"; left out are {' and '.join(alone)}." if alone else ".")
+
+
+def _changed(view: data.RunView, found: Comparison, now: str) -> Component:
+    one, changes, words = {
+        "missed": ("tumour", found.newly_missed, f"{found.run_b} misses and {found.run_a} found"),
+        "found": ("tumour", found.newly_found, f"{found.run_b} finds and {found.run_a} missed"),
+        "wrong": ("image", found.lost, f"{found.run_b} names wrong and {found.run_a} named right"),
+        "right": (
+            "image",
+            found.gained,
+            f"{found.run_b} names right and {found.run_a} named wrong",
+        ),
+    }.get(now, ("tumour", found.newly_missed, f"{found.run_b} misses and {found.run_a} found"))
+    if not changes:
+        return section(f"There is no {one} that {words}")
+    shown = data.changed_images(view, changes, MOST_IMAGES)
+    remarks = [_remark(found, change) for change in changes[:MOST_IMAGES]]
+    return section(
+        f"{len(changes):,} {one}{'' if len(changes) == 1 else 's'} that {words}"
+        + (f"; the {len(shown)} surest" if len(changes) > len(shown) else ""),
+        image_tiles(view, shown, remarks),
+        note=f"The bars are those of {found.run_b}, its surest answers first.",
+    )
+
+
+def _remark(found: Comparison, change: Change) -> str:
+    truth, before, after = (
+        found.classes[c] for c in (change.truth, change.answer_a, change.answer_b)
+    )
+    return f"{truth}: {found.run_a} said {before}, {found.run_b} says {after}"

@@ -1,0 +1,138 @@
+"""`brainmri.intervals`: by hand and against scipy. How often they hold: test_coverage.py."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.stats
+from hypothesis import given
+from hypothesis import strategies as st
+
+from brainmri import intervals, metrics
+from brainmri.metrics import Estimate
+
+
+def width(estimate: Estimate) -> float:
+    assert estimate.low is not None
+    assert estimate.high is not None
+    return estimate.high - estimate.low
+
+
+def test_images_that_are_all_alone_have_no_design_effect() -> None:
+    hits = np.array([1, 1, 0, 1, 0, 1])
+    assert intervals.design_effect(hits, np.ones(6, dtype=np.int64)) == 1.0
+    # Clusters without an image of the kind do not count.
+    assert intervals.design_effect(np.array([1, 0, 0]), np.array([1, 0, 1])) == 1.0
+
+
+def test_a_design_effect_by_hand() -> None:
+    # 4 clusters of 2, half right, each right or wrong as a whole: between them 4 x 1, over 8 / 4,
+    # times 4 / 3 for so few. Two of them are wrong, so the value for "all alike", 2, weighs a third.
+    found = intervals.design_effect(np.array([2, 2, 0, 0]), np.array([2, 2, 2, 2]))
+    assert found == pytest.approx((2 * 8 / 3 + 2) / 3)
+
+
+@pytest.mark.parametrize("hits", [[3, 2, 1], [0, 0, 0]])
+def test_without_a_mistake_copies_count_as_one_image_with_the_weight_of_kish(
+    hits: list[int],
+) -> None:
+    sizes = np.array([3, 2, 1])
+    assert intervals.design_effect(np.array(hits), sizes) == pytest.approx(14 / 6)
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(1, 5)), min_size=1, max_size=40))
+def test_a_design_effect_is_never_below_one(groups: list[tuple[int, int]]) -> None:
+    sizes = np.array([size for _, size in groups])
+    hits = np.minimum(np.array([hit for hit, _ in groups]), sizes)
+    assert 1 <= intervals.design_effect(hits, sizes) < np.inf
+
+
+def test_copies_do_not_narrow_the_interval_of_a_proportion() -> None:
+    rng = np.random.default_rng(0)
+    y_true = rng.integers(0, 2, 200)
+    y_pred = np.where(rng.random(200) < 0.9, y_true, 1 - y_true)
+    widths = []
+    for copies in (1, 5):
+        rows = np.repeat(np.arange(200), copies)
+        matrix = metrics.confusion_matrix(y_true[rows], y_pred[rows], 2)
+        per_group = metrics.group_matrices(y_true[rows], y_pred[rows], 2, rows, 200)
+        np.testing.assert_array_equal(per_group.sum(axis=0), matrix)
+        widths.append(width(metrics.accuracy(matrix, per_group)))
+    assert widths[1] == pytest.approx(widths[0], rel=0.01)
+    # Without the clusters it stays the plain Wilson interval.
+    assert metrics.accuracy(matrix) == metrics.proportion(int(np.trace(matrix)), int(matrix.sum()))
+
+
+def test_each_proportion_takes_its_own_images_from_the_clusters() -> None:
+    # One cluster of 4 gliomas (0), all called healthy (1); the rest alone and right.
+    y_true = np.array([0] * 4 + [0] * 20 + [1] * 20)
+    y_pred = np.array([1] * 4 + [0] * 20 + [1] * 20)
+    group = np.array([0] * 4 + list(range(1, 41)))
+    matrix = metrics.confusion_matrix(y_true, y_pred, 2)
+    per = metrics.group_matrices(y_true, y_pred, 2, group, 41)
+    for estimate, plain in (
+        (metrics.recall(matrix, 0, per), metrics.recall(matrix, 0)),
+        (metrics.sensitivity(matrix, 1, per), metrics.sensitivity(matrix, 1)),
+        (metrics.missed_tumours(matrix, 1, per), metrics.missed_tumours(matrix, 1)),
+        (metrics.precision(matrix, 1, per), metrics.precision(matrix, 1)),
+    ):
+        assert (estimate.value, estimate.k, estimate.n) == (plain.value, plain.k, plain.n)
+        assert width(estimate) > 1.4 * width(plain)
+    # Nothing healthy is in a cluster.
+    assert metrics.specificity(matrix, 1, per) == metrics.specificity(matrix, 1)
+    assert metrics.false_alarms(matrix, 1, per) == metrics.false_alarms(matrix, 1)
+
+
+def test_a_logit_interval_by_hand() -> None:
+    drawn = np.array([0.8, 1.0])  # spread 0.1 around 0.9, on the logit scale 0.1 / 0.09
+    half = 1.959964 * 0.1 / 0.09
+    odds = np.log(9)
+    expected = [1 / (1 + np.exp(-(odds - half))), 1 / (1 + np.exp(-(odds + half)))]
+    found = intervals.logit_interval(0.9, drawn, 20)
+    assert found == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_value_of_one_has_the_interval_of_as_many_independent_images() -> None:
+    assert intervals.logit_interval(1.0, np.ones(9), 14) == intervals.wilson(1, 14)
+    assert intervals.logit_interval(0.0, np.zeros(9), 14) == intervals.wilson(0, 14)
+    low, high = intervals.wilson(1, 14)
+    assert low == pytest.approx(14 / (14 + 1.959964**2))
+    assert high == 1.0
+
+
+def test_perfect_areas_and_scores_are_not_certain() -> None:
+    y_true = np.repeat([0, 1], [317, 14])
+    groups = np.append(np.arange(317), 317 + np.arange(14) // 2)
+    area, average = metrics.areas(y_true == 1, y_true + 0.0, groups)
+    drawn = metrics.resampled_matrices(y_true, y_true, 2, groups)
+    f1 = metrics.f1(metrics.confusion_matrix(y_true, y_true, 2), drawn, 1)
+    for estimate in (area, average, f1):
+        # As 7 of 7: the 14 images are seven pairs of copies.
+        assert (estimate.value, estimate.high) == (1.0, 1.0)
+        assert estimate.low == pytest.approx(intervals.wilson(1, 7)[0], abs=0.03)
+
+
+def test_few_mistakes_widen_an_interval() -> None:
+    rng = np.random.default_rng(0)
+    drawn = np.asarray(0.99 - 0.002 * rng.poisson(4, 1000), dtype=np.float64)
+    narrow = intervals.logit_interval(0.982, drawn, 100)
+    wide = intervals.logit_interval(0.982, drawn, 100, few=True)
+    assert narrow is not None
+    assert wide is not None
+    assert wide[0] < narrow[0] < 0.982 < narrow[1] < wide[1]
+
+
+@pytest.mark.parametrize("freedom", [3, 4, 8, 30, 1000, np.inf])
+def test_the_t_quantile_agrees_with_scipy(freedom: float) -> None:
+    expected = scipy.stats.t.ppf(0.975, freedom) if np.isfinite(freedom) else 1.959964
+    assert intervals.student(freedom) == pytest.approx(expected, rel=0.01)
+
+
+def test_the_effective_size_of_drawn_clusters_is_that_of_kish() -> None:
+    sizes = np.array([1] * 50 + [4] * 25 + [0] * 400)
+    rng = np.random.default_rng(0)
+    drawn = rng.multinomial(len(sizes), np.full(len(sizes), 1 / len(sizes)), 20_000) @ sizes
+    kish = sizes.sum() ** 2 / (sizes**2).sum()
+    assert intervals.effective_size(drawn.astype(float)) == pytest.approx(kish, rel=0.15)
+    assert intervals.effective_size(np.full(9, 30.0)) == 30
+    assert intervals.effective_size(np.zeros(0)) == 1
