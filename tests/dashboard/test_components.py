@@ -104,6 +104,17 @@ def test_a_choice_falls_back_to_its_first_option() -> None:
         assert control["props"]["id"] == {"page": "data", "state": "scale"}
 
 
+def test_differences_are_signed_percentage_points() -> None:
+    assert components.points(0.1234) == "+12.3\u00a0points"
+    assert components.points(-0.04) == "−4.0\u00a0points"
+    assert components.points(-0.0001) == "0.0\u00a0points"
+    assert components.points(None) == "–"
+    assert components.points_interval(Estimate(0.0, -0.05, 0.02, 9)) == "−5.0 to +2.0"
+    # A short interval keeps the digit that says on which side of none it ends.
+    assert components.points_interval(Estimate(0.0, -0.0049, -0.0003, 9)) == "−0.49 to −0.03"
+    assert components.points_interval(Estimate(None, None, None, 0, reason="none")) == "none"
+
+
 @pytest.mark.usefixtures("shown")
 def test_the_run_picker_offers_every_run() -> None:
     shown, _ = data.list_runs()

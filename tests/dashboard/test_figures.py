@@ -44,6 +44,21 @@ def checked(figure: go.Figure) -> Any:
     return figure.data
 
 
+def test_differences_are_dots_in_percentage_points_and_those_beyond_chance_stand_out() -> None:
+    rows = [("found", Estimate(0.04, 0.01, 0.08, 906)), ("right", Estimate(-0.02, -0.05, 0.01, 1311)),
+            ("area", NOTHING)]  # fmt: skip
+    figure = figures.differences(rows, better=("old better", "new better"))
+    told, untold = checked(figure)
+    assert (list(told.y), list(told.x)) == (["found"], [4.0])
+    assert (list(told.error_x.array), list(told.error_x.arrayminus)) == ([4.0], [3.0])
+    assert (list(untold.y), list(untold.x)) == (["right"], [-2.0])
+    assert told.marker.color != untold.marker.color
+    low, high = figure.layout.xaxis.range
+    assert -low == high > 8
+    assert [note.text for note in figure.layout.annotations] == ["old better", "new better"]
+    checked(figures.differences([("area", NOTHING)], better=("old better", "new better")))
+
+
 def test_class_balance_has_a_group_of_labelled_bars_per_split() -> None:
     counts = {"train": {"glioma": 1200, "notumor": 3}, "test": {"glioma": 5, "notumor": 0}}
     train, test = checked(figures.class_balance(counts, COLOURS))
