@@ -172,16 +172,29 @@ def differences(rows: Sequence[tuple[str, Estimate]], *, better: tuple[str, str]
             hovertemplate="%{y}: %{x:+.1f} points (%{customdata[0]:+.1f} to %{customdata[1]:+.1f}) on "
             "%{customdata[2]:,} images<extra></extra>",
         )
-    lay_out(figure, x="difference in percentage points", height=130 + 44 * len(shown))
+    lay_out(figure, x="difference in percentage points", height=150 + 48 * len(shown))
     reach = 1.08 * max([abs(end) for end in (*low, *high)], default=1.0) or 1.0
     figure.update_xaxes(range=[-reach, reach])
-    figure.update_yaxes(categoryorder="array", categoryarray=[name for name, _ in shown[::-1]])
-    figure.update_layout(margin={"t": 36})
+    figure.update_yaxes(
+        categoryorder="array",
+        categoryarray=[name for name, _ in shown[::-1]],
+        showticklabels=False,
+    )
+    figure.update_layout(margin={"t": 60, "l": 16})
     figure.add_vline(0, line={"color": MUTED, "dash": "dash", "width": 1.5})
-    for side, text in zip(("right", "left"), better, strict=True):
+    # Names above their rows and in two lines above the figure leave room for it on a phone.
+    for name, _ in shown:
         figure.add_annotation(
-            x=0, y=1, yref="paper", yanchor="bottom", text=text, showarrow=False, xanchor=side,
-            xshift=-8 if side == "right" else 8,
+            x=0, xref="paper", xanchor="left", y=name, yanchor="bottom", yshift=8, text=name,
+            showarrow=False,
+        )  # fmt: skip
+    for x, anchor, shift, text in (
+        (0, "left", 20, f"← {better[0]}"),
+        (1, "right", 2, f"{better[1]} →"),
+    ):
+        figure.add_annotation(
+            x=x, xref="paper", xanchor=anchor, y=1, yref="paper", yanchor="bottom", yshift=shift,
+            text=text, showarrow=False,
         )  # fmt: skip
     return figure
 

@@ -55,7 +55,8 @@ def test_differences_are_dots_in_percentage_points_and_those_beyond_chance_stand
     assert told.marker.color != untold.marker.color
     low, high = figure.layout.xaxis.range
     assert -low == high > 8
-    assert [note.text for note in figure.layout.annotations] == ["old better", "new better"]
+    notes = [note.text for note in figure.layout.annotations]
+    assert notes == ["found", "right", "← old better", "new better →"]
     checked(figures.differences([("area", NOTHING)], better=("old better", "new better")))
 
 
