@@ -267,6 +267,11 @@ def read(path: Path) -> ImageIndex:
     return ImageIndex(rows, classes, about["brainmri.negative_class"])
 
 
+def metadata_columns(index: ImageIndex) -> list[str]:
+    """The columns that came with the metadata."""
+    return [name for name in index.rows.columns if name not in _COLUMNS]
+
+
 def _arrow_type(name: str) -> pa.DataType:
     import pyarrow as pa
 
