@@ -93,11 +93,12 @@ def _audit(options: argparse.Namespace) -> int:
     flags = {flag: int(tables.quality[flag].sum()) for flag in quality.FLAGS}
     said = ", ".join(f"{count:,} {flag.replace('_', ' ')}" for flag, count in flags.items())
     print(f"Far from the rest of {len(tables.quality):,} images: {said}")
+    conflicts = tables.label_conflicts
     print(
-        f"Labels that another image or a metadata column contradicts: {len(tables.label_conflicts):,}"
+        f"A near-duplicate or a metadata column contradicts {conflicts['path'].nunique():,} labels."
     )
-    conflicts = tables.label_conflicts[["path", "label", "kind", "says"]]
-    _list([f"{path} ({kind}: {says})" for path, _, kind, says in conflicts.itertuples(index=False)])
+    rows = conflicts[["path", "kind", "says"]].itertuples(index=False)
+    _list([f"{path} ({kind}: {says})" for path, kind, says in rows])
     return DONE
 
 

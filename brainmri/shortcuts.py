@@ -25,7 +25,7 @@ _TREE_DEPTHS = (3, 6, 12, 24)
 _FOREST_DEPTHS = (6, 12)
 """Simplest first; the validation part chooses."""
 _FEW_FEATURES = 32
-"""Up to here one tree is as good as a forest, and can be read; a single tree on pixels is not."""
+"""Up to here one tree, which can be read; a forest for more."""
 
 Features = Mapping[str, NDArray[np.generic]]
 

@@ -28,7 +28,7 @@ def compared(
     label: np.ndarray[Any, np.dtype[np.object_]] | None = None,
     cluster: np.ndarray[Any, np.dtype[np.int64]] | None = None,
     part: np.ndarray[Any, np.dtype[np.object_]] | None = None,
-) -> pd.DataFrame:
+) -> Any:  # a DataFrame; its stubs do not know what `.loc` of two levels gives
     label = np.full(N, "no", dtype=object) if label is None else label
     cluster = np.arange(N) if cluster is None else cluster
     rows = drift.table(
@@ -50,7 +50,9 @@ def test_distances_agree_with_scipy() -> None:
     shares = [
         [(some == mode).mean() for mode in ["L", "RGB", "P"]] for some in (text[100:], text[:100])
     ]
-    assert found.loc[("mode", "js"), "value"] == pytest.approx(jensenshannon(*shares, base=2))
+    assert found.loc[("mode", "js"), "value"] == pytest.approx(
+        jensenshannon(np.array(shares[0]), np.array(shares[1]), base=2)
+    )
     assert found.loc[("x", "ks"), ["training_images", "test_images"]].tolist() == [300, 100]
     assert found.loc[("x", "ks"), "test_median"] == pytest.approx(np.median(test))
 

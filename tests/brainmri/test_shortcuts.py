@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -33,7 +35,7 @@ def an_image_set(seed: int = 0) -> tuple[pd.DataFrame, np.ndarray, np.ndarray, n
 
 def found_by(
     rows: pd.DataFrame, label: np.ndarray, part: np.ndarray, borders: np.ndarray
-) -> pd.DataFrame:
+) -> Any:  # a DataFrame; its stubs do not know what `.loc` of two levels gives
     small = np.random.default_rng(9).integers(0, 255, (N, 16, 16), dtype=np.uint8)
     x = shortcuts.features(rows, borders, small)
     found = list(shortcuts.fit(x, label, part, negative="no", seed=0))
