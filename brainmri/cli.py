@@ -68,6 +68,41 @@ def _index(options: argparse.Namespace) -> int:
     return DONE
 
 
+def _audit(options: argparse.Namespace) -> int:
+    from brainmri import audit, metrics, quality
+
+    tables = audit.run(
+        options.data, options.models, processes=options.processes, quiet=options.quiet
+    )
+    for protocol, found in tables.shortcuts.groupby("protocol", sort=False):
+        print(f"Without looking at the brain, right on test images of the {protocol} split:")
+        of_test = found[found["rows"] == "test"].set_index(["features", "task"])
+        for name in found["features"].unique():
+            right = []
+            for task, what in (("class", "class"), ("tumour", "tumour or none")):
+                one = of_test.loc[(name, task)]
+                share = metrics.proportion(int(one["k"]), int(one["n"]))
+                right.append(f"{what} {share.value:6.1%} ({share.low:.1%}-{share.high:.1%})")
+            print(f"  {name:26} {', '.join(right)}")
+    for protocol, counts in tables.leakage.groupby("protocol", sort=False):
+        of_test = counts[counts["part"] == "test"]
+        copies = int(of_test[["exact", "near", "mirrored"]].sum().sum())
+        print(
+            f"Split {protocol}: {copies:,} of {of_test['images'].sum():,} test images have a "
+            "near-duplicate among the images that shape a model."
+        )
+    flags = {flag: int(tables.quality[flag].sum()) for flag in quality.FLAGS}
+    said = ", ".join(f"{count:,} {flag.replace('_', ' ')}" for flag, count in flags.items())
+    print(f"Far from the rest of {len(tables.quality):,} images: {said}")
+    conflicts = tables.label_conflicts
+    print(
+        f"A near-duplicate or a metadata column contradicts {conflicts['path'].nunique():,} labels."
+    )
+    rows = conflicts[["path", "kind", "says"]].itertuples(index=False)
+    _list([f"{path} ({kind}: {says})" for path, kind, says in rows])
+    return DONE
+
+
 def _train(options: argparse.Namespace) -> int:
     from brainmri.training import train
 
@@ -195,6 +230,19 @@ def _parser() -> argparse.ArgumentParser:
         metavar="CLASS",
         help='the class that means "no tumour" (guessed from its name)',
     )
+    command.add_argument(
+        "--processes", type=int, metavar="N", help="worker processes (one per core)"
+    )
+
+    command = _command(
+        commands,
+        "audit",
+        _audit,
+        "look for shortcuts, drift, bad images, leaks and contradicting labels",
+        """example:
+  python -m brainmri audit data/brain-tumor-mri""",
+    )
+    command.add_argument("data", type=Path, help="the folder that was indexed")
     command.add_argument(
         "--processes", type=int, metavar="N", help="worker processes (one per core)"
     )

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import os
-import signal
-from collections.abc import Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import chain, repeat
-from multiprocessing import get_context
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from brainmri import reading
 from brainmri.classes import negative_class
 from brainmri.errors import InputError
 from brainmri.files import write_atomically
 from brainmri.formats import SUFFIXES
-from brainmri.index_cache import IndexCache, NextCache, Row, read_thumbnails, write_thumbnails
+from brainmri.index_cache import Row
+from brainmri.reading import ImageFile
 
 # numpy, pandas and pyarrow take as long to import as a thousand images to read. They are
 # imported in the functions that need them, so that `build` can start its worker processes first.
@@ -47,8 +43,6 @@ _COLUMNS = {
     "mean_intensity": "float64",
     "std_intensity": "float64",
 }
-_BATCH = 32
-"""Files that a process reads at a time: many enough to share one message, few enough to share it evenly."""
 
 
 @dataclass(frozen=True)
@@ -76,18 +70,6 @@ class IndexReport:
     unreadable: list[tuple[str, str]]
     ignored: list[str]
     without_metadata: int
-
-
-class _Found(NamedTuple):
-    path: str
-    split: str | None
-    label: str
-    size_bytes: int
-    mtime_ns: int
-
-
-_Piece = tuple[list[Row], list[tuple[str, str]]]
-"""Rows of some files, and (path, reason) of those that cannot be read."""
 
 
 def build(
@@ -128,13 +110,7 @@ def build(
         raise InputError(f"There is no metadata file {metadata}.")
 
     folder = models / "dataset"
-    cache = IndexCache(folder / ".cache")
-    same = {file.path for file in found if cache.holds(file.path, file.size_bytes, file.mtime_ns)}
-    changed = [file for file in found if file.path not in same]
-    workers = min(processes or os.cpu_count() or 1, len(changed) // 64)
-    rewrite = bool(changed) or len(same) < len(cache.rows)
-    with _started(workers) as pool, NextCache(folder / ".cache") as fresh:
-        computed = _computed(pool, data, changed, fresh.thumbnails, len(same))
+    with reading.started(data, found, folder / ".cache", processes=processes) as images:
         # The processes are busy from here on: time for what is slow to import.
         import pandas as pd
         from tqdm import tqdm
@@ -145,16 +121,12 @@ def build(
         rows: dict[str, Row] = {}
         reasons: dict[str, str] = {}
         stream = averages.AverageStream()
-        kept = cache.pieces(same, fresh.thumbnails if rewrite else None)
-        thumbnails = fresh.thumbnails if rewrite else cache.thumbnails
         with tqdm(total=len(found), unit="image", desc="Indexing", disable=quiet) as bar:
-            for piece, unreadable in chain(zip(kept, repeat([])), computed):
+            for piece, unreadable, thumbnails in images.pieces:
                 rows |= {row["path"]: row for row in piece}
                 reasons |= dict(unreadable)
-                _add(stream, piece, read_thumbnails(thumbnails, [row["place"] for row in piece]))
+                _add(stream, piece, thumbnails)
                 bar.update(len(piece) + len(unreadable))
-        if rewrite and rows:
-            fresh.replace(list(rows.values()))
     left_out = [(file.path, reasons[file.path]) for file in found if file.path in reasons]
     if len({row["label"] for row in rows.values()}) < 2:
         raise InputError(
@@ -183,10 +155,12 @@ def build(
     averages.write(folder / "averages.npz", stream.result())
     report = pd.DataFrame(left_out, columns=["path", "reason"])
     write_atomically(folder / "unreadable.csv", lambda to: report.to_csv(to, index=False))
-    return IndexReport(index, len(rows) - len(same), len(same), left_out, ignored, without)
+    return IndexReport(
+        index, len(rows) - images.unchanged, images.unchanged, left_out, ignored, without
+    )
 
 
-def find_images(data: Path) -> tuple[list[_Found], list[str]]:
+def find_images(data: Path) -> tuple[list[ImageFile], list[str]]:
     """Image files below class folders, sorted by path, and the other files that were passed over.
 
     Raises:
@@ -198,7 +172,7 @@ def find_images(data: Path) -> tuple[list[_Found], list[str]]:
         )
     if not data.is_dir():
         raise InputError(f"{data} is a file; give the folder that holds the class folders.")
-    found: list[_Found] = []
+    found: list[ImageFile] = []
     ignored: list[str] = []
     for folder, folders, names in os.walk(data, followlinks=True):
         inside = PurePath(folder).relative_to(data)
@@ -220,7 +194,7 @@ def find_images(data: Path) -> tuple[list[_Found], list[str]]:
                 size_bytes, mtime_ns = status.st_size, status.st_mtime_ns
             except OSError:  # A link that leads nowhere; reading it will say so.
                 size_bytes, mtime_ns = 0, 0
-            found.append(_Found(prefix + name, split, classes[0], size_bytes, mtime_ns))
+            found.append(ImageFile(prefix + name, split, classes[0], size_bytes, mtime_ns))
     if not found:
         raise InputError(
             f"{data} holds no images in class folders; expected Training/<class>/*.jpg and "
@@ -293,6 +267,11 @@ def read(path: Path) -> ImageIndex:
     return ImageIndex(rows, classes, about["brainmri.negative_class"])
 
 
+def metadata_columns(index: ImageIndex) -> list[str]:
+    """The columns that came with the metadata."""
+    return [name for name in index.rows.columns if name not in _COLUMNS]
+
+
 def _arrow_type(name: str) -> pa.DataType:
     import pyarrow as pa
 
@@ -342,78 +321,3 @@ def _add(stream: averages.AverageStream, rows: list[Row], thumbnails: NDArray[np
     groups = [(row["split"] or "all", row["label"]) for row in rows]
     for group in set(groups):
         stream.add(group, thumbnails[[other == group for other in groups]])
-
-
-@contextmanager
-def _started(workers: int) -> Iterator[Executor | None]:
-    """A pool of processes, or None for fewer than two; inside, BLAS libraries load single-threaded.
-
-    The matrices here are too small for BLAS threads, and starting those costs a tenth of a second in
-    every process.
-    """
-    if workers < 2:
-        yield None
-        return
-    threads = os.environ.get("OPENBLAS_NUM_THREADS")
-    os.environ["OPENBLAS_NUM_THREADS"] = "1"
-    import brainmri.features  # noqa: F401 (for the forks to share)
-
-    pool = ProcessPoolExecutor(
-        workers,
-        mp_context=get_context("fork" if _has_one_thread() else "spawn"),
-        initializer=signal.signal,  # Ctrl-C is the main process's business
-        initargs=(signal.SIGINT, signal.SIG_IGN),
-    )
-    try:
-        yield pool
-    finally:
-        if threads is None:
-            del os.environ["OPENBLAS_NUM_THREADS"]
-        else:
-            os.environ["OPENBLAS_NUM_THREADS"] = threads
-        pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _has_one_thread() -> bool:
-    """Whether forking is safe, as it is when the command line has just started this process.
-
-    Forks start in no time and need not import anything again. With a second thread about, a fork may
-    inherit a lock that nobody will release.
-    """
-    threads = Path("/proc/self/task")  # Linux only; elsewhere nothing is forked
-    return threads.is_dir() and len(list(threads.iterdir())) == 1
-
-
-def _computed(
-    pool: Executor | None, data: Path, files: list[_Found], thumbnails: Path, place: int
-) -> Iterator[_Piece]:
-    """Features of `files`; their thumbnails go to the file `thumbnails`, from `place` on."""
-    # Largest first, so that no process is left alone with a large file at the end, and so that
-    # copies of a file, being of one size, come to one process, which decodes them once.
-    ordered = sorted(files, key=lambda file: (-file.size_bytes, file.path))
-    starts = range(0, len(ordered), _BATCH)
-    return (map if pool is None else pool.map)(
-        _read_batch,
-        repeat(data),
-        [ordered[start : start + _BATCH] for start in starts],
-        repeat(thumbnails),
-        [place + start for start in starts],
-    )
-
-
-def _read_batch(data: Path, files: list[_Found], thumbnails: Path, place: int) -> _Piece:
-    from brainmri.features import read_batch
-
-    outcomes, small = read_batch([data / file.path for file in files])
-    rows: list[Row] = []
-    unreadable: list[tuple[str, str]] = []
-    for file, outcome in zip(files, outcomes, strict=True):
-        if isinstance(outcome, str):
-            unreadable.append((file.path, outcome))
-        else:
-            about = {"path": file.path, "split": file.split, "label": file.label}
-            kept = {"mtime_ns": file.mtime_ns, "place": place + len(rows)}
-            rows.append({**about, **kept, **outcome, "bytes": outcome["size_bytes"]})
-    # Not sent with the rows: a pipe would copy them four times.
-    write_thumbnails(thumbnails, place, small)
-    return rows, unreadable

@@ -375,7 +375,7 @@ def test_progress_goes_to_stderr_with_rate_and_quiet_shows_none(
     assert quiet.out == loud.out
 
 
-@pytest.mark.parametrize("name", ["index", "train", "predict", "check", "demo"])
+@pytest.mark.parametrize("name", ["index", "audit", "train", "predict", "check", "demo"])
 def test_every_command_has_help_with_examples_and_exit_codes(name: str, capsys: Capture) -> None:
     with pytest.raises(SystemExit) as caught:
         main([name, "--help"])
@@ -386,7 +386,7 @@ def test_every_command_has_help_with_examples_and_exit_codes(name: str, capsys: 
     assert ("--quiet" in shown) == (name != "check")  # It is done at once.
 
 
-@pytest.mark.parametrize("name", ["index", "train", "predict", "check", "demo"])
+@pytest.mark.parametrize("name", ["index", "audit", "train", "predict", "check", "demo"])
 def test_the_examples_in_the_help_can_be_parsed(name: str, capsys: Capture) -> None:
     from brainmri import cli
 

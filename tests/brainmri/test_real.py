@@ -8,17 +8,20 @@ import numpy as np
 import pytest
 
 from brainmri import (
+    audit_tables,
     averages,
     conformal,
     duplicates,
     index,
     inference,
+    leakage,
     metrics,
     predictions,
     runs,
     splits,
     trust,
 )
+from brainmri.audit_tables import AuditTables
 from brainmri.calibration import apply_temperature
 from brainmri.features import ImageFeatures, read_features
 from brainmri.files import sha256
@@ -260,3 +263,47 @@ def test_one_network_is_small_enough_to_predict_in_a_fresh_clone() -> None:
     if not networks:
         pytest.skip("no network is shipped yet")
     assert any((SHIPPED / name / "model.onnx").is_file() for name in networks)
+
+
+@pytest.fixture(scope="module")
+def audited() -> AuditTables:
+    return audit_tables.read(SHIPPED / "dataset")
+
+
+def test_the_shipped_audit_is_about_the_shipped_index(audited: AuditTables) -> None:
+    assert audited.index_sha256 == sha256(SHIPPED / "dataset" / "index.parquet")
+    assert len(audited.quality) == sum(COUNTS.values())
+
+
+def test_size_and_mode_alone_tell_a_tumour_in_about_98_percent(audited: AuditTables) -> None:
+    [row] = audited.shortcuts.query(
+        "protocol == 'official' and features == 'size and mode' and task == 'tumour' "
+        "and rows == 'test'"
+    ).to_dict("records")
+    assert row["n"] == 1311
+    assert row["k"] / row["n"] == pytest.approx(0.98, abs=0.005)
+
+
+def test_three_quarters_of_the_official_test_images_have_a_copy_in_training(
+    table: ImageIndex,
+) -> None:
+    found = leakage.leaks(table, splits.assign(table, splits.OFFICIAL, seed=0))
+    assert found.share("val").k == 0
+    assert found.share().k == pytest.approx(980, rel=0.03)
+    kinds = found.counts.query("part == 'test'")[list(leakage.KINDS)].sum()
+    assert kinds["exact"] == 216
+    assert kinds["exact"] + kinds["near"] == pytest.approx(474, rel=0.03)
+
+
+def test_the_pituitary_files_that_are_meningiomas_are_conflicts_of_both_kinds(
+    audited: AuditTables,
+) -> None:
+    wrong = {
+        "Testing/pituitary/Te-piTr_0002.jpg",
+        "Training/pituitary/Tr-pi_0043.jpg",
+        "Training/pituitary/Tr-pi_0515.jpg",
+        "Training/pituitary/Tr-pi_0520.jpg",
+    }
+    conflicts = audited.label_conflicts
+    assert set(conflicts.loc[conflicts["kind"] == "source_label", "path"]) == wrong
+    assert wrong < set(conflicts.loc[conflicts["kind"] == "near-duplicates", "path"])
