@@ -13,7 +13,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from brainmri import duplicates
-from brainmri.duplicates import _flatten, _join, clusters, has_near_duplicate, near_pairs, stack
+from brainmri.duplicates import clusters, components, has_near_duplicate, near_pairs, stack
 
 Hashes = NDArray[np.uint8]
 
@@ -135,11 +135,7 @@ def test_a_chain_of_near_duplicates_is_one_cluster() -> None:
 def test_components_agree_with_scipy(seed: int, n: int, m: int) -> None:
     pairs = np.random.default_rng(seed).integers(0, n, size=(m, 2))
     graph = coo_array((np.ones(m), (pairs[:, 0], pairs[:, 1])), shape=(n, n))
-    root = np.arange(n)
-    for some in np.array_split(pairs, 3):
-        _join(root, some[:, 0], some[:, 1])
-    _flatten(root)
-    found = np.unique(root, return_inverse=True)[1]
+    found = components(n, pairs)
     theirs = connected_components(graph, directed=False)[1]
     assert ((found[:, None] == found) == (theirs[:, None] == theirs)).all()
     assert list(dict.fromkeys(found.tolist())) == list(range(found.max() + 1))
@@ -147,10 +143,7 @@ def test_components_agree_with_scipy(seed: int, n: int, m: int) -> None:
 
 def test_a_long_chain_in_random_order_is_one_component() -> None:
     order = np.random.default_rng(0).permutation(100_000)
-    root = np.arange(len(order))
-    _join(root, order[:-1], order[1:])
-    _flatten(root)
-    assert not root.any()
+    assert not components(len(order), np.column_stack([order[:-1], order[1:]])).any()
 
 
 def test_a_mirror_image_belongs_to_the_cluster_of_its_original() -> None:
