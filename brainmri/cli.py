@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from pathlib import Path
 
@@ -103,6 +104,43 @@ def _audit(options: argparse.Namespace) -> int:
     return DONE
 
 
+def _split(options: argparse.Namespace) -> int:
+    from brainmri import index, leakage, splits
+
+    if options.by is not None and options.split not in (None, splits.AUTO):
+        raise InputError("--by belongs to the automatic split; leave --split out, or --by.")
+    protocol = options.split or (splits.OFFICIAL if options.by is None else splits.AUTO)
+    if options.by is not None:
+        protocol = f"{splits.AUTO}:{options.by}"
+    table = index.read(options.models / "dataset" / "index.parquet")
+    part = splits.assign(table, protocol, seed=options.seed)
+    leak = splits.leak_sentence(protocol, leakage.leaks(table, part))
+    if leak and options.out is not None and not options.allow_leaks:
+        raise InputError(f"{leak}; --allow-leaks writes it all the same.")
+    counts = splits.counts(table, part)
+    print(f'Split "{protocol}", seed {options.seed}: {len(part):,} images.')
+    print(f"  {'':14}" + "".join(f"{name:>8}" for name in counts.columns))
+    for label, *numbers in counts.itertuples(name=None):
+        print(f"  {label:14}" + "".join(f"{number:8,}" for number in numbers))
+    for column in splits.grouped_by(protocol) or []:
+        if unknown := int(table.rows[column].isna().sum()):
+            print(f"{unknown:,} images have no {column}; only their cluster is kept whole.")
+    if leak:
+        print(f"{leak}.")
+    else:
+        print("No copies: no validation or test image has a near-duplicate, mirrored ones counted, among "
+              "the images that shape the model.")  # fmt: skip
+    if options.out is not None:
+        splits.write(options.out, table, part)
+        print(f"Wrote {options.out}, a metadata table whose column {splits.PART} is this split.")
+    if options.data is not None:
+        again = f"--split {shlex.quote(protocol)} --seed {options.seed}"
+        again += " --allow-leaks" if leak else ""
+        print(f"Next: python -m brainmri train {options.data} --model cnn --run NAME {again}"
+              f"{_models(options)}")  # fmt: skip
+    return DONE
+
+
 def _train(options: argparse.Namespace) -> int:
     from brainmri.training import train
 
@@ -112,6 +150,7 @@ def _train(options: argparse.Namespace) -> int:
         model=options.model,
         name=options.run,
         protocol=options.split,
+        allow_leaks=options.allow_leaks,
         epochs=options.epochs,
         size_px=options.size_px,
         seed=options.seed,
@@ -249,25 +288,48 @@ def _parser() -> argparse.ArgumentParser:
 
     command = _command(
         commands,
+        "split",
+        _split,
+        "show which images train, choose and test, and what leaks",
+        """examples:
+  python -m brainmri split
+  python -m brainmri split --split grouped_split
+  python -m brainmri split --by patient --seed 1 --out split.csv""",
+    )
+    command.add_argument(
+        "data", type=Path, nargs="?", help="the folder that was indexed; the index alone will do"
+    )
+    _add_split(command, default=None)
+    command.add_argument(
+        "--by",
+        metavar="COLUMN",
+        help="draw automatically and keep each value of this metadata column (patient, scanner) in "
+        "one part; several with commas between",
+    )
+    command.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="of the random choice (default: 0)"
+    )
+    command.add_argument(
+        "--out", type=Path, metavar="CSV", help="write path and part, as metadata for `index`"
+    )
+
+    command = _command(
+        commands,
         "train",
         _train,
         "train a model",
         """examples:
-  python -m brainmri train data/brain-tumor-mri --model cnn --run cnn-official
-  python -m brainmri train data/brain-tumor-mri --model cnn --run cnn-grouped --split grouped_split
-  python -m brainmri train data/brain-tumor-mri --model cnn --run cnn-official --resume""",
+  python -m brainmri train data/brain-tumor-mri --model cnn --run cnn-auto --split auto
+  python -m brainmri train data/brain-tumor-mri --model cnn --run cnn-patient --split auto:patient
+  python -m brainmri train data/brain-tumor-mri --model cnn --run cnn-official --allow-leaks
+  python -m brainmri train data/brain-tumor-mri --model cnn --run cnn-auto --split auto --resume""",
     )
     command.add_argument("data", type=Path, help="the folder that was indexed")
     command.add_argument(
         "--model", required=True, help="mean-brightness, cnn, cnn-regularised or cnn-augmented"
     )
     command.add_argument("--run", required=True, metavar="NAME", help="results go to MODELS/NAME")
-    command.add_argument(
-        "--split",
-        default="official",
-        metavar="S",
-        help="official, or a metadata column (default: official)",
-    )
+    _add_split(command, default="official")
     command.add_argument(
         "--epochs", type=int, metavar="N", help="at most (default: the model's own)"
     )
@@ -348,6 +410,21 @@ parts: .value (when none is named), .low and .high (ends of the 95 % interval), 
         help="where data and results go (default: demo)",
     )
     return parser  # fmt: skip
+
+
+def _add_split(command: argparse.ArgumentParser, *, default: str | None) -> None:
+    command.add_argument(
+        "--split",
+        default=default,
+        metavar="S",
+        help="official, auto, auto:COLUMN, or a metadata column that holds train, val and test "
+        "(default: official)",
+    )
+    command.add_argument(
+        "--allow-leaks",
+        action="store_true",
+        help="accept copies between the parts: figures measured on such a split are too good",
+    )
 
 
 def _command(

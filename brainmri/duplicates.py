@@ -1,8 +1,14 @@
-"""Near-duplicate search on 256-bit perceptual hashes, mirror images included."""
+"""Near-duplicate search on 256-bit perceptual hashes, mirror images included.
+
+Two hashes that differ in at most d bits, cut into d + a pieces, agree on at least a whole pieces
+(multi-index hashing: Norouzi, Punjani and Fleet 2012). Only hashes that agree so are compared, some
+at a time: memory does not grow with the number of comparisons.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,21 +18,29 @@ from brainmri.features import HASH_BITS
 MAX_DISTANCE = 8
 """Hamming distance (of 256 bits) up to which two images count as near-duplicates."""
 
+_PIECE_BITS = 32
+_HALF, _LOW = np.uint64(32), np.uint64((1 << 32) - 1)
+_AT_A_TIME = 1 << 18
+"""Pairs that are compared in one go: their arrays stay in the processor's cache."""
+_MANY_COMPARISONS = 200
+"""Comparisons per hash and piece from which agreement on two pieces, five times the sorting, pays."""
 
-def stack(hashes: Sequence[bytes]) -> NDArray[np.uint8]:
+_SAMPLE = 1 << 15
+"""Hashes that tell how much alike a set is."""
+
+Hashes = NDArray[np.uint8]
+_Words = NDArray[np.uint64]
+_Ints = NDArray[np.int64]
+
+
+def stack(hashes: Sequence[bytes]) -> Hashes:
     """Hashes of 32 bytes each as one uint8 array (n, 32)."""
     width = HASH_BITS // 8
     return np.frombuffer(b"".join(hashes), dtype=np.uint8).reshape(len(hashes), width)
 
 
-def near_pairs(
-    left: NDArray[np.uint8], right: NDArray[np.uint8], *, max_distance: int = MAX_DISTANCE
-) -> NDArray[np.int64]:
+def near_pairs(left: Hashes, right: Hashes, *, max_distance: int = MAX_DISTANCE) -> _Ints:
     """Index pairs (i, j) with Hamming distance of `left[i]` and `right[j]` at most `max_distance`.
-
-    Multi-index hashing (Norouzi, Punjani and Fleet 2012): cut each hash into `max_distance` + 1
-    pieces; two hashes that differ in at most `max_distance` bits agree on at least one whole piece,
-    so only hashes that share a piece are compared.
 
     Args:
         left: uint8 (n, 32).
@@ -38,25 +52,17 @@ def near_pairs(
     if not len(left) or not len(right):
         return np.empty((0, 2), dtype=np.int64)
     # Equal hashes are compared once, then expanded: a set full of copies stays cheap.
-    left_unique, left_of = np.unique(left, axis=0, return_inverse=True)
-    right_unique, right_of = np.unique(right, axis=0, return_inverse=True)
-    found: list[NDArray[np.int64]] = []
-    for piece in np.array_split(np.arange(HASH_BITS), max_distance + 1):
-        pairs = _equal_key_pairs(_keys(left_unique, piece), _keys(right_unique, piece))
-        near = _distances(left_unique, right_unique, pairs) <= max_distance
-        found.append(pairs[near])
-    m = len(right_unique)
-    codes = np.unique(np.concatenate([pairs[:, 0] * m + pairs[:, 1] for pairs in found]))
+    left_first, left_of = _distinct(left)
+    right_first, right_of = _distinct(right)
+    m = len(right_first)
+    codes = np.empty(0, dtype=np.int64)
+    for found in _near(left[left_first], right[right_first], max_distance):
+        codes = np.union1d(codes, found[0] * m + found[1])
     unique = np.column_stack([codes // m, codes % m])
-    return _expand(unique, left_of.ravel(), right_of.ravel())
+    return _expand(unique, left_of, right_of)
 
 
-def clusters(
-    hashes: NDArray[np.uint8],
-    mirrored: NDArray[np.uint8],
-    *,
-    max_distance: int = MAX_DISTANCE,
-) -> NDArray[np.int64]:
+def clusters(hashes: Hashes, mirrored: Hashes, *, max_distance: int = MAX_DISTANCE) -> _Ints:
     """Cluster number of each image: chains of near-duplicates, mirrored ones included.
 
     Args:
@@ -66,82 +72,265 @@ def clusters(
     Returns:
         int64 (n,), numbered from 0 in order of first appearance.
     """
-    n = len(hashes)
-    if n == 0:
+    if not len(hashes):
         return np.empty(0, dtype=np.int64)
-    pairs = np.concatenate(
-        [
-            near_pairs(hashes, hashes, max_distance=max_distance),
-            near_pairs(hashes, mirrored, max_distance=max_distance),
-        ]
-    )
-    return _components(n, pairs)
+    first, of = _distinct(np.hstack([hashes, mirrored]))
+    hashes, mirrored = hashes[first], mirrored[first]
+    root = np.arange(len(first))
+    plain, flipped = _words(hashes), _words(mirrored)
+    for key in _keys(np.concatenate([hashes, mirrored]), max_distance):
+        plain_keys, flipped_keys = _by_key(key[: len(first)]), _by_key(key[len(first) :])
+        _join_near(root, plain, plain, plain_keys, plain_keys, max_distance)
+        _join_near(root, plain, flipped, plain_keys, flipped_keys, max_distance)
+    return np.unique(root[of], return_inverse=True)[1]
 
 
-def _components(n: int, pairs: NDArray[np.int64]) -> NDArray[np.int64]:
+def components(n: int, pairs: _Ints) -> _Ints:
     """Number of the connected component of each of `n` nodes, in order of first appearance.
 
-    Every node points to a smaller node of its component or to itself. A round lets the two ends of
-    every pair agree on the smaller one, then shortens all paths (Shiloach and Vishkin 1982). SciPy
-    does the same, but importing it takes longer than this.
+    Args:
+        n: number of nodes.
+        pairs: int64 (m, 2), nodes that belong together.
     """
     root = np.arange(n)
-    left, right = pairs[:, 0], pairs[:, 1]
-    while True:
-        left, right = root[left], root[right]
-        apart = left != right
-        if not apart.any():
-            return np.unique(root, return_inverse=True)[1]
-        left, right = left[apart], right[apart]
-        np.minimum.at(root, np.maximum(left, right), np.minimum(left, right))
-        while not np.array_equal(shorter := root[root], root):
-            root = shorter
+    _join(root, pairs[:, 0], pairs[:, 1])
+    _flatten(root)
+    return np.unique(root, return_inverse=True)[1]
 
 
 def has_near_duplicate(
-    hashes: NDArray[np.uint8],
-    reference: NDArray[np.uint8],
-    reference_mirrored: NDArray[np.uint8],
+    hashes: Hashes,
+    reference: Hashes,
+    reference_mirrored: Hashes,
     *,
     max_distance: int = MAX_DISTANCE,
 ) -> NDArray[np.bool_]:
     """Whether each image has a near-duplicate, plain or mirrored, among the reference images."""
     seen = np.zeros(len(hashes), dtype=bool)
-    for other in (reference, reference_mirrored):
-        seen[near_pairs(hashes, other, max_distance=max_distance)[:, 0]] = True
+    if len(hashes) and len(reference):
+        for other in (reference, reference_mirrored):
+            for found in _near(hashes, other, max_distance):
+                seen[found[0]] = True
     return seen
 
 
-def _keys(hashes: NDArray[np.uint8], piece: NDArray[np.int64]) -> NDArray[np.uint64]:
-    bits = np.unpackbits(hashes, axis=1)[:, piece].astype(np.uint64)
-    places = np.left_shift(np.uint64(1), np.arange(len(piece), dtype=np.uint64))
-    return bits @ places
+def _near(left: Hashes, right: Hashes, max_distance: int) -> Iterator[tuple[_Ints, _Ints]]:
+    """Pairs (i, j) within `max_distance`, some at a time; a pair may come again."""
+    left_words, right_words = _words(left), _words(right)
+    for key in _keys(np.concatenate([left, right]), max_distance):
+        # Sorted on both sides: searching then walks through memory instead of jumping about.
+        left_order, wanted = _by_key(key[: len(left)])
+        right_order, ordered = _by_key(key[len(left) :])
+        start = np.searchsorted(ordered, wanted, side="left")
+        end = np.searchsorted(ordered, wanted, side="right")
+        for row, place in _spread(start, end):
+            i, j = left_order[row], right_order[place]
+            close = _is_near(left_words, right_words, i, j, max_distance)
+            yield i[close], j[close]
 
 
-def _equal_key_pairs(left: NDArray[np.uint64], right: NDArray[np.uint64]) -> NDArray[np.int64]:
-    """All (i, j) with left[i] == right[j], by sorting."""
-    order = np.argsort(right)
-    ordered = right[order]
-    start = np.searchsorted(ordered, left, side="left")
-    count = np.searchsorted(ordered, left, side="right") - start
-    i = np.repeat(np.arange(len(left)), count)
-    within = np.arange(len(i)) - np.repeat(np.cumsum(count) - count, count)
-    return np.column_stack([i, order[np.repeat(start, count) + within]])
+def _join_near(
+    root: _Ints,
+    left: _Words,
+    right: _Words,
+    left_keys: tuple[_Ints, _Words],
+    right_keys: tuple[_Ints, _Words],
+    max_distance: int,
+) -> None:
+    """Join the components of near hashes whose keys agree; hashes of one component are not compared.
+
+    Args:
+        root: (n,), component of each image, changed in place.
+        left, right: (4, n), two hashes of each image, or twice the same.
+        left_keys, right_keys: of `_by_key`.
+    """
+    same = right is left
+    i, left_key = left_keys
+    j, right_key = right_keys
+    start = np.searchsorted(right_key, left_key)
+    # A hash has its own key where both sides are the same; another one must have it too.
+    shared = right_key[np.minimum(start + same, len(right_key) - 1)] == left_key
+    i, left_key, start = i[shared], left_key[shared], start[shared]
+    if not len(i):
+        return
+    # First compare with one hash of each key. Groups of many copies become one component, and then
+    # need no comparing of each with each.
+    one = j[start]
+    apart = root[i] != root[one]
+    some, one = i[apart], one[apart]
+    close = _is_near(left, right, some, one, max_distance)
+    _join(root, some[close], one[close])
+    _flatten(root)
+
+    # Within a key the hashes lie by component, so that those of one's own can be passed over.
+    if same:
+        i, wanted = _by_component(root, i, left_key)
+        j, ordered = i, wanted
+    else:
+        place = np.minimum(np.searchsorted(left_key, right_key), len(left_key) - 1)
+        shared = left_key[place] == right_key
+        i, wanted = _by_component(root, i, left_key)
+        j, ordered = _by_component(root, j[shared], right_key[shared])
+    after = np.searchsorted(ordered, wanted, side="right")
+    ranges = [(after, np.searchsorted(ordered, wanted | _LOW, side="right"))]
+    if not same:
+        before = np.searchsorted(ordered, wanted, side="left")
+        ranges.append((np.searchsorted(ordered, wanted & ~_LOW, side="left"), before))
+    for start, end in ranges:
+        for row, place in _spread(start, end):
+            some, other = i[row], j[place]
+            close = _is_near(left, right, some, other, max_distance)
+            _join(root, some[close], other[close])
+    _flatten(root)
 
 
-def _distances(
-    left: NDArray[np.uint8], right: NDArray[np.uint8], pairs: NDArray[np.int64]
-) -> NDArray[np.int64]:
-    different = left.view(np.uint64)[pairs[:, 0]] ^ right.view(np.uint64)[pairs[:, 1]]
-    return np.bitwise_count(different).sum(axis=1, dtype=np.int64)
+def _by_key(key: _Words) -> tuple[_Ints, _Words]:
+    """The order that sorts keys below 2^32, and the sorted keys; several times faster than argsort."""
+    packed = key << _HALF
+    packed |= np.arange(len(key), dtype=np.uint64)
+    packed.sort()
+    return (packed & _LOW).view(np.int64), packed >> _HALF
 
 
-def _expand(
-    unique: NDArray[np.int64], left_of: NDArray[np.int64], right_of: NDArray[np.int64]
-) -> NDArray[np.int64]:
-    """Pairs of unique hashes to pairs of images that carry them."""
-    by_left = _equal_key_pairs(unique[:, 0].astype(np.uint64), left_of.astype(np.uint64))
+def _by_component(root: _Ints, nodes: _Ints, key: _Words) -> tuple[_Ints, _Words]:
+    """`nodes` sorted by key and component, and both of these as one number each."""
+    both = key << _HALF | root[nodes].view(np.uint64)
+    order = np.argsort(both)
+    return nodes[order], both[order]
+
+
+def _join(root: _Ints, left: _Ints, right: _Ints) -> None:
+    """Let `left[k]` and `right[k]` be of one component, for every k, in place.
+
+    Every node points to a smaller node of its component, the smallest to itself. The two ends of every
+    pair agree on the smaller one until none is apart (Shiloach and Vishkin 1982). SciPy does the same,
+    but importing it takes longer than this.
+    """
+    while True:
+        left, right = _root_of(root, left), _root_of(root, right)
+        apart = left != right
+        if not apart.any():
+            return
+        left, right = left[apart], right[apart]
+        np.minimum.at(root, np.maximum(left, right), np.minimum(left, right))
+
+
+def _root_of(root: _Ints, nodes: _Ints) -> _Ints:
+    while not np.array_equal(above := root[nodes], nodes):
+        nodes = above
+    return nodes
+
+
+def _flatten(root: _Ints) -> None:
+    """Let every node point to the smallest of its component, in place."""
+    while not np.array_equal(shorter := root[root], root):
+        root[:] = shorter
+
+
+def _distinct(rows: Hashes) -> tuple[_Ints, _Ints]:
+    """Where each distinct row of (n, 8 k) appears first, ascending, and which of them each row is.
+
+    Sorts one number mixed from each row. Should different rows mix alike, a row may be listed twice,
+    which costs its users a comparison and changes no result.
+    """
+    words = _words(rows)
+    factors = np.random.default_rng(0).integers(1 << 63, size=(len(words), 1), dtype=np.uint64)
+    order = np.argsort(((words >> _HALF ^ words) * (2 * factors + 1)).sum(axis=0), kind="stable")
+    ordered = words[:, order]
+    new = np.concatenate([[True], (ordered[:, 1:] != ordered[:, :-1]).any(axis=0)])
+    leader = np.empty(len(rows), dtype=np.int64)
+    leader[order] = order[new][np.cumsum(new) - 1]
+    return np.unique(leader, return_inverse=True)
+
+
+def _words(rows: Hashes) -> _Words:
+    """(n, 8 k) bytes as (k, n) numbers of 64 bits."""
+    return np.ascontiguousarray(np.ascontiguousarray(rows).view(np.uint64).T)
+
+
+def _keys(hashes: Hashes, max_distance: int) -> Iterator[_Words]:
+    """Keys below 2^32 of the hashes, (n,), several times: near ones have an equal key at least once."""
+    least = max(max_distance + 1, HASH_BITS // _PIECE_BITS)
+    pieces = _pieces(hashes, least)
+    if _comparisons(pieces) < _MANY_COMPARISONS * least * len(hashes):
+        yield from (piece.astype(np.uint64) for piece in pieces)
+        return
+    # Hashes much alike. They agree on two of one more piece as well, and fewer of them do.
+    pieces = _pieces(hashes, least + 1)
+    for one, other in combinations(pieces, 2):
+        both = one.astype(np.uint64) << _HALF | other
+        yield np.unique(both, return_inverse=True)[1].view(np.uint64)
+
+
+def _pieces(hashes: Hashes, count: int) -> NDArray[np.uint32]:
+    """Each hash in `count` pieces of at most 32 bits, (count, n).
+
+    A piece takes every `count`-th bit. Neighbouring frequencies depend on each other; in one piece
+    they would make many hashes agree.
+    """
+    pieces = np.empty((count, len(hashes)), dtype=np.uint32)
+    for start in range(0, len(hashes), 1 << 14):
+        bits = np.unpackbits(hashes[start : start + (1 << 14)], axis=1)
+        padded = np.zeros((len(bits), _PIECE_BITS * count), dtype=np.uint8)
+        padded[:, :HASH_BITS] = bits
+        by_piece = padded.reshape(len(bits), _PIECE_BITS, count).transpose(2, 0, 1)
+        packed = np.packbits(by_piece.reshape(-1)).view(np.uint32)
+        pieces[:, start : start + len(bits)] = packed.reshape(count, len(bits))
+    return pieces
+
+
+def _comparisons(pieces: NDArray[np.uint32]) -> int:
+    """How many pairs agree on each piece, summed; estimated from a part of a large set."""
+    step = max(1, pieces.shape[1] // _SAMPLE)
+    counts = (np.unique(piece, return_counts=True)[1] for piece in pieces[:, ::step])
+    return step**2 * sum(int((count**2).sum()) for count in counts)
+
+
+def _spread(start: _Ints, end: _Ints) -> Iterator[tuple[_Ints, _Ints]]:
+    """Every (row, place) with start[row] <= place < end[row], about `_AT_A_TIME` of them at a time."""
+    rows = np.flatnonzero(end > start)
+    count = (end - start)[rows]
+    ends = np.cumsum(count)
+    if not len(rows):
+        return
+    cuts = np.searchsorted(ends, np.arange(_AT_A_TIME, ends[-1], _AT_A_TIME)) + 1
+    for first, last in zip([0, *cuts], [*cuts, len(rows)], strict=True):
+        some, many = rows[first:last], count[first:last]
+        row = np.repeat(some, many)
+        skipped = np.repeat(np.cumsum(many) - many - start[some], many)
+        yield row, np.arange(len(row)) - skipped
+
+
+def _is_near(
+    left: _Words, right: _Words, i: _Ints, j: _Ints, max_distance: int
+) -> NDArray[np.bool_]:
+    """Whether left[:, i] and right[:, j] differ in at most `max_distance` bits."""
+    distance = np.bitwise_count(left[0, i] ^ right[0, j])
+    # Most differ too much in the first quarter already.
+    close = np.flatnonzero(distance <= max_distance)
+    total = distance[close].astype(np.uint16)
+    for a, b in zip(left[1:], right[1:], strict=True):
+        total += np.bitwise_count(a[i[close]] ^ b[j[close]])
+    near = np.zeros(len(i), dtype=bool)
+    near[close] = total <= max_distance
+    return near
+
+
+def _expand(unique: _Ints, left_of: _Ints, right_of: _Ints) -> _Ints:
+    """Pairs of distinct hashes to pairs of images that carry them."""
+    by_left = _each(unique[:, 0], left_of)
     halfway = np.column_stack([by_left[:, 1], unique[by_left[:, 0], 1]])
-    by_right = _equal_key_pairs(halfway[:, 1].astype(np.uint64), right_of.astype(np.uint64))
+    by_right = _each(halfway[:, 1], right_of)
     pairs = np.column_stack([halfway[by_right[:, 0], 0], by_right[:, 1]])
     return pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
+
+
+def _each(wanted: _Ints, values: _Ints) -> _Ints:
+    """All (i, j) with wanted[i] == values[j]."""
+    order = np.argsort(values, kind="stable")
+    ordered = values[order]
+    start = np.searchsorted(ordered, wanted, side="left")
+    count = np.searchsorted(ordered, wanted, side="right") - start
+    i = np.repeat(np.arange(len(wanted)), count)
+    within = np.arange(len(i)) - np.repeat(np.cumsum(count) - count, count)
+    return np.column_stack([i, order[np.repeat(start, count) + within]])

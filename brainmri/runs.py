@@ -50,7 +50,7 @@ class Run:
         architecture: what `train --model` was given.
         classes: in the order of the model's outputs.
         negative_class: the class that means "no tumour".
-        protocol: split protocol, "official" or a metadata column.
+        protocol: split protocol, as `splits.assign` takes it.
         index_sha256: of the image index it was trained with.
         seed: of every random choice.
         configuration: the training options.

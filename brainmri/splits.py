@@ -1,18 +1,33 @@
-"""Which images train, which choose the model, which test it."""
+"""Which images train, which choose the model, which test it; and whether copies lie across."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold
 
 from brainmri import runs
+from brainmri.duplicates import components
 from brainmri.errors import InputError
+from brainmri.files import write_atomically
 from brainmri.index import ImageIndex
+from brainmri.leakage import EXACT, MIRRORED, NEAR, Leakage
 
 OFFICIAL = runs.OFFICIAL
+AUTO = "auto"
+SHARES = {"train": 0.70, "val": 0.15, "test": 0.15}
+"""Of every class, as near as whole groups allow, in the automatic split."""
+
+PART = "part"
+"""Column of the table that `write` writes."""
+
 _NAMES = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val",
           "test": "test", "testing": "test"}  # fmt: skip
+_COPY = {EXACT: "copy", NEAR: "near-copy", MIRRORED: "mirrored copy"}
 _VALIDATION_FOLDS = 10
 """One fold in ten of the training rows becomes the validation part."""
 
@@ -22,34 +37,39 @@ def assign(index: ImageIndex, protocol: str, *, seed: int) -> pd.Series[str]:
 
     Args:
         index: the image index.
-        protocol: "official" (the Training and Testing folders) or the name of a metadata column
-            that holds train, val and test; any other value in it is "unused".
-        seed: draws the validation part where the protocol has none: a tenth of the training rows,
-            stratified by class, whole near-duplicate clusters at a time, so that no validation
-            image has a copy among the rows that train.
+        protocol: "official" (the Training and Testing folders); the name of a metadata column that
+            holds train, val and test, any other value in it being "unused"; or "auto" or
+            "auto:COLUMN,COLUMN": drawn anew, stratified by class, in `SHARES`, and no near-duplicate
+            cluster and no value of these columns (patient, scanner) lies in two parts.
+        seed: draws the automatic split. Where another protocol has no validation part, draws that:
+            a tenth of the training rows, stratified by class, whole near-duplicate clusters at a
+            time, so that no validation image has a copy among the rows that train.
 
     Returns:
         Series of str with the index of `index.rows`.
 
     Raises:
-        InputError: no such protocol, or a part or class without images.
+        InputError: no such protocol or column, a part or class without images, too few groups.
     """
     rows = index.rows
+    columns = grouped_by(protocol)
     if protocol == OFFICIAL:
         if rows["split"].isna().any():
             raise InputError(
                 "The data has no Training and Testing folders, so there is no official split; choose "
-                "a metadata column with --split."
+                "auto or a metadata column with --split."
             )
         part = rows["split"].astype(str)
+    elif columns is not None:
+        part = _drawn(index, columns, seed)
     elif protocol in rows.columns:
         part = rows[protocol].astype("string").str.lower().map(_NAMES).fillna("unused").astype(str)
     else:
         raise InputError(
-            f'There is no split "{protocol}"; use official, or a column of the metadata given to '
-            "`index --metadata`."
+            f'There is no split "{protocol}"; use official, auto, auto:COLUMN, or a column of the '
+            "metadata given to `index --metadata`."
         )
-    if not (part == "val").any() and (part == "train").any():
+    if columns is None and not (part == "val").any() and (part == "train").any():
         part = part.copy()
         part[_validation_rows(rows[part == "train"], seed)] = "val"
     for name in ("train", "val", "test"):
@@ -60,6 +80,110 @@ def assign(index: ImageIndex, protocol: str, *, seed: int) -> pd.Series[str]:
                 "needs some in each part."
             )
     return part
+
+
+def grouped_by(protocol: str) -> list[str] | None:
+    """The columns that an automatic split keeps whole, besides clusters; None for other protocols."""
+    name, colon, columns = protocol.partition(":")
+    if name != AUTO:
+        return None
+    return [column.strip() for column in columns.split(",")] if colon else []
+
+
+def groups(rows: pd.DataFrame, columns: Sequence[str]) -> NDArray[np.int64]:
+    """Group number of each row: rows that share a cluster or a value of a column, and chains of those.
+
+    An unknown value is shared with nobody.
+    """
+    pairs = [np.empty((0, 2), dtype=np.int64)]
+    for column in ("cluster", *columns):
+        codes = pd.factorize(rows[column])[0]
+        known = np.flatnonzero(codes >= 0)
+        _, first, of = np.unique(codes[known], return_index=True, return_inverse=True)
+        pairs.append(np.column_stack([known, known[first[of]]]))
+    return components(len(rows), np.concatenate(pairs))
+
+
+def counts(index: ImageIndex, part: pd.Series[str]) -> pd.DataFrame:
+    """Images of each class, and of all, in each part; "unused" only where there are some."""
+    table = pd.crosstab(index.rows["label"], part).reindex(index.classes, fill_value=0)
+    names = [*SHARES, *(["unused"] if "unused" in table else [])]
+    table = table.reindex(columns=names, fill_value=0)
+    table.loc["all"] = table.sum()
+    return table
+
+
+def write(path: Path, index: ImageIndex, part: pd.Series[str]) -> None:
+    """Write `path` and `PART` of every image as CSV, which is metadata for `index.build`.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    table = pd.DataFrame({"path": index.rows["path"], PART: part})
+    write_atomically(path, lambda to: table.to_csv(to, index=False))
+
+
+def leak_sentence(protocol: str, found: Leakage) -> str | None:
+    """How many evaluation images leak, of how many, and three of them; None where none does."""
+    if found.pairs.empty:
+        return None
+    shares = {name: found.share(name) for name in ("test", "val")}
+    counts = [f"{share.k:,} of {share.n:,} {name}" for name, share in shares.items() if share.k]
+    # Three different images with their closest copy, test images before validation images.
+    first = found.pairs.sort_values("part", kind="stable").drop_duplicates("path").head(3)
+    examples = [
+        f"{path} (a {_COPY[kind]} of {copied})"
+        for path, kind, copied in zip(
+            first["path"], first["kind"], first["training_path"], strict=True
+        )
+    ]
+    return (
+        f'The split "{protocol}" leaks: {" and ".join(counts)} images have a near-duplicate, mirrored '
+        f"ones counted, among the images that shape the model, such as {', '.join(examples)}"
+    )
+
+
+def _drawn(index: ImageIndex, columns: Sequence[str], seed: int) -> pd.Series[str]:
+    """The automatic split: group by group, the largest first, to the part that lacks its classes most."""
+    rows = index.rows
+    unknown = [column for column in columns if column not in rows.columns]
+    if unknown:
+        raise InputError(
+            f'There is no column "{unknown[0]}" to group by; the index has {", ".join(rows.columns)}.'
+        )
+    group = groups(rows, columns)
+    label = pd.Categorical(rows["label"], categories=index.classes).codes
+    counts = np.zeros((group.max() + 1, len(index.classes)), dtype=np.int64)
+    np.add.at(counts, (group, label), 1)
+    with_class = (counts > 0).sum(axis=0)
+    if with_class.min() < len(SHARES):
+        few = int(with_class.argmin())
+        by = " and ".join(["near-duplicate cluster", *columns])
+        raise InputError(
+            f"Grouped by {by}, the images of {index.classes[few]} fall into too few groups "
+            f"({with_class[few]}): train, val and test need one each; group by a column with more values "
+            "or add images."
+        )
+    order = np.random.default_rng(seed).permutation(len(counts))
+    order = order[np.argsort(-counts[order].sum(axis=1), kind="stable")]
+    names = np.array(list(SHARES), dtype=object)
+    wanted = np.array(list(SHARES.values()))[:, None] * counts.sum(axis=0)
+    placed = np.zeros_like(wanted)
+    left = with_class.copy()
+    chosen = np.empty(len(counts), dtype=np.int64)
+    for g in order:
+        size = counts[g]
+        # A class that has only as many groups left as there are parts without it must go to those.
+        absent = placed == 0
+        urgent = (size > 0) & (left <= absent.sum(axis=0))
+        helped = (absent & urgent).sum(axis=1)
+        # Growth of the sum of (placed - wanted)^2 / wanted over parts and classes.
+        growth = ((2 * (placed - wanted) + size) * size / wanted).sum(axis=1)
+        best = int(np.where(helped == helped.max(), growth, np.inf).argmin())
+        chosen[g] = best
+        placed[best] += size
+        left -= size > 0
+    return pd.Series(names[chosen[group]], index=rows.index)
 
 
 def _validation_rows(training: pd.DataFrame, seed: int) -> pd.Index[int]:

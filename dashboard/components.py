@@ -370,7 +370,7 @@ def no_runs() -> Component:
         html.P("Train a model and score the test images, then reload this page:"),
         command(
             "python -m brainmri index DATA\n"
-            "python -m brainmri train DATA --model cnn --run my-first-run\n"
+            "python -m brainmri train DATA --model cnn --run my-first-run --split auto\n"
             "python -m brainmri predict DATA --run my-first-run"
         ),
         html.P("Or try everything on synthetic images, in about three minutes:"),

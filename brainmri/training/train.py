@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import shutil
+import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -16,7 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 import brainmri
-from brainmri import index, runs, splits
+from brainmri import index, leakage, runs, splits
 from brainmri.errors import InputError
 from brainmri.files import sha256, write_atomically
 from brainmri.preprocessing import Preprocessing
@@ -50,7 +51,8 @@ def train(
     *,
     model: str,
     name: str,
-    protocol: str = runs.OFFICIAL,
+    protocol: str = splits.OFFICIAL,
+    allow_leaks: bool = False,
     epochs: int | None = None,
     size_px: int = 256,
     seed: int = 0,
@@ -67,6 +69,8 @@ def train(
         model: one of `MODELS`.
         name: of the run.
         protocol: see `splits.assign`.
+        allow_leaks: train although an evaluation image has a copy among those that shape the model;
+            a warning on stderr says how many.
         epochs: at most; the model's own default when not given.
         size_px: side of the network's square input.
         seed: of every random choice.
@@ -74,7 +78,7 @@ def train(
         quiet: no progress bar.
 
     Raises:
-        InputError: options or data that cannot be used.
+        InputError: options or data that cannot be used, or a split that leaks.
         OutputError: a result could not be written.
         Interrupted: Ctrl-C.
     """
@@ -94,6 +98,10 @@ def train(
     if not data.is_dir():
         raise InputError(f"There is no folder {data}; give the data folder that was indexed.")
     part = splits.assign(table, protocol, seed=seed)
+    if leak := splits.leak_sentence(protocol, leakage.leaks(table, part)):
+        if not allow_leaks:
+            raise InputError(f"{leak}; --allow-leaks trains on it all the same.")
+        print(f"warning: {leak}.", file=sys.stderr)
     preprocessing = Preprocessing(size_px=size_px)
     store = open_store(data, table, preprocessing, models / ".cache", quiet=quiet)
     y_true = pd.Categorical(table.rows["label"], categories=table.classes).codes.astype(np.int64)

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brainmri import index, splits
+from brainmri import index, leakage, phantom, splits
 from brainmri.errors import InputError
+from brainmri.features import perceptual_hashes
 from brainmri.index import ImageIndex
 
 
@@ -107,12 +108,14 @@ def test_assigning_changes_nothing_in_the_index() -> None:
 
 def test_without_split_folders_there_is_no_official_split() -> None:
     table = an_index([None, None], ["no", "yes"])
-    with pytest.raises(InputError, match="no Training and Testing folders"):
+    with pytest.raises(InputError, match=r"no Training and Testing folders.*choose auto or"):
         splits.assign(table, splits.OFFICIAL, seed=0)
 
 
 def test_a_protocol_that_does_not_exist_is_refused() -> None:
-    with pytest.raises(InputError, match='no split "grouped"; use official, or a column'):
+    with pytest.raises(
+        InputError, match='no split "grouped"; use official, auto, auto:COLUMN, or a'
+    ):
         splits.assign(balanced(40), "grouped", seed=0)
 
 
@@ -132,3 +135,178 @@ def test_a_class_whose_training_images_are_all_copies_is_refused() -> None:
     )
     with pytest.raises(InputError, match="at least two that are not copies of each other"):
         splits.assign(table, splits.OFFICIAL, seed=0)
+
+
+# --- the automatic split ---------------------------------------------------------------------
+
+
+def grouped(seed: int, n: int = 300) -> ImageIndex:
+    """Images of two classes with clusters within, and patients across, each other; some unknown."""
+    rng = np.random.default_rng(seed)
+    patient = [None if p < 4 else f"p{p}" for p in rng.integers(0, 90, n)]
+    scanner = [None if s < 30 else f"s{s}" for s in rng.integers(0, 2000, n)]
+    labels = rng.choice(["no", "yes"], n, p=[0.7, 0.3]).tolist()
+    cluster = rng.integers(0, 6 * n, n).tolist()
+    return an_index([None] * n, labels, cluster, patient=patient, scanner=scanner)
+
+
+def parts_of_each(table: ImageIndex, part: pd.Series[str], column: str) -> int:
+    """The most parts that one known value of a column lies in."""
+    return int(part.groupby(table.rows[column].dropna()).nunique().max())
+
+
+@given(st.integers(0, 1000))
+def test_no_cluster_and_no_group_straddles_two_parts(seed: int) -> None:
+    table = grouped(seed)
+    part = splits.assign(table, "auto:patient,scanner", seed=seed)
+    assert set(part) == {"train", "val", "test"}
+    for column in ("cluster", "patient", "scanner"):
+        assert parts_of_each(table, part, column) == 1
+
+
+@given(st.integers(0, 1000))
+def test_without_columns_only_clusters_are_kept_whole(seed: int) -> None:
+    table = grouped(seed)
+    part = splits.assign(table, splits.AUTO, seed=seed)
+    assert parts_of_each(table, part, "cluster") == 1
+    assert parts_of_each(table, part, "patient") > 1
+
+
+@given(st.integers(0, 1000))
+def test_the_automatic_split_is_stratified_in_the_shares_it_promises(seed: int) -> None:
+    table = grouped(seed)
+    part = splits.assign(table, "auto:patient", seed=seed)
+    label = table.rows["label"]
+    largest = label.groupby(splits.groups(table.rows, ["patient"])).value_counts().max()
+    for name, share in splits.SHARES.items():
+        off = (label[part == name].value_counts() - share * label.value_counts()).abs()
+        assert off.max() <= largest / 2
+
+
+def test_images_without_copies_are_split_exactly() -> None:
+    table = an_index([None] * 400, ["no"] * 300 + ["yes"] * 100)
+    counts = splits.counts(table, splits.assign(table, splits.AUTO, seed=0))
+    assert counts.to_dict("index") == {
+        "no": {"train": 210, "val": 45, "test": 45},
+        "yes": {"train": 70, "val": 15, "test": 15},
+        "all": {"train": 280, "val": 60, "test": 60},
+    }
+
+
+def test_groups_are_chains_over_clusters_and_columns_and_unknown_values_join_nothing() -> None:
+    rows = pd.DataFrame(
+        {
+            "cluster": [0, 0, 1, 2, 3, 4, 5],
+            "patient": ["a", "b", "b", None, None, "c", "d"],
+            "scanner": pd.array([1, 2, 3, 4, 5, pd.NA, pd.NA], dtype="Int64"),
+        }
+    )
+    assert splits.groups(rows, []).tolist() == [0, 0, 1, 2, 3, 4, 5]
+    assert splits.groups(rows, ["patient"]).tolist() == [0, 0, 0, 1, 2, 3, 4]
+    rows["scanner"] = pd.array([1, 2, 3, 4, 4, 1, pd.NA], dtype="Int64")
+    assert splits.groups(rows, ["patient", "scanner"]).tolist() == [0, 0, 0, 1, 1, 0, 2]
+
+
+def test_the_seed_decides_the_automatic_split() -> None:
+    table = grouped(0)
+    first = splits.assign(table, "auto:patient", seed=0)
+    assert first.equals(splits.assign(table, "auto: patient", seed=0))
+    assert not first.equals(splits.assign(table, "auto:patient", seed=1))
+
+
+@given(st.integers(0, 1000))
+def test_three_groups_of_a_class_are_enough_however_unequal(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    sizes = rng.integers(1, 40, 6)
+    labels = ["no"] * int(sizes[:3].sum()) + ["yes"] * int(sizes[3:].sum())
+    patient = np.repeat(list("abcdef"), sizes).tolist()
+    table = an_index([None] * len(labels), labels, patient=patient)
+    part = splits.assign(table, "auto:patient", seed=seed)
+    assert parts_of_each(table, part, "patient") == 1
+    assert (splits.counts(table, part) > 0).all(axis=None)
+
+
+@pytest.mark.parametrize(
+    ("patient", "says"),
+    [
+        (["a", "b"] * 10, r"cluster and patient, the images of no fall into too few groups \(1\)"),
+        (["a", "b", "c", "b"] * 5, r"the images of yes fall into too few groups \(1\)"),
+    ],
+)
+def test_too_few_groups_are_refused_with_a_sentence(patient: list[str], says: str) -> None:
+    table = an_index([None] * 20, ["no", "yes"] * 10, patient=patient)
+    with pytest.raises(InputError, match=says):
+        splits.assign(table, "auto:patient", seed=0)
+
+
+@pytest.mark.parametrize("protocol", ["auto:site", "auto:", "auto:patient,,"])
+def test_a_column_to_group_by_that_does_not_exist_is_refused(protocol: str) -> None:
+    with pytest.raises(InputError, match="There is no column"):
+        splits.assign(grouped(0), protocol, seed=0)
+
+
+# --- leaks -----------------------------------------------------------------------------------
+
+
+def slices_and_copies() -> ImageIndex:
+    """Forty phantom slices with a copy each, every second mirrored; slices train, copies test."""
+    rows = []
+    for i in range(40):
+        pixels = phantom.draw(phantom.CLASSES[i % 4], i)
+        copy = pixels[:, ::-1] if i % 2 else pixels
+        for name, split, image in (("a", "train", pixels), ("b", "test", copy)):
+            phash, phash_mirrored = perceptual_hashes(np.ascontiguousarray(image))
+            rows.append(
+                {
+                    "path": f"{i}{name}.png",
+                    "split": split,
+                    "cluster": i,
+                    "label": phantom.CLASSES[i % 4],
+                    "phash": phash,
+                    "phash_mirrored": phash_mirrored,
+                    "pixel_sha256": f"{i}{name if i % 2 else ''}",
+                }
+            )
+    return ImageIndex(pd.DataFrame(rows), list(phantom.CLASSES), "notumor")
+
+
+def test_a_leaking_split_says_how_many_images_leak_and_shows_three() -> None:
+    table = slices_and_copies()
+    part = splits.assign(table, splits.OFFICIAL, seed=0)
+    says = splits.leak_sentence(splits.OFFICIAL, leakage.leaks(table, part))
+    assert says is not None
+    assert 'The split "official" leaks: 40 of 40 test images have a near-duplicate' in says
+    assert says.count(" (a copy of ") + says.count(" (a mirrored copy of ") == 3
+    assert "such as 0b.png (a copy of 0a.png)" in says
+    assert "\n" not in says
+
+
+def test_the_automatic_split_of_the_same_images_leaks_nothing() -> None:
+    table = slices_and_copies()
+    part = splits.assign(table, splits.AUTO, seed=0)
+    found = leakage.leaks(table, part)
+    assert splits.leak_sentence(splits.AUTO, found) is None
+    assert found.share("test").k == 0
+
+
+# --- the table -------------------------------------------------------------------------------
+
+
+def test_unused_rows_are_counted_where_there_are_some() -> None:
+    table = an_index([None] * 8, ["no", "yes"] * 4, fold=["train", "train", "val", "val", "test",
+                     "test", "guard", None])  # fmt: skip
+    counts = splits.counts(table, splits.assign(table, "fold", seed=0))
+    assert counts.columns.tolist() == ["train", "val", "test", "unused"]
+    assert counts.to_dict("index")["all"] == {"train": 2, "val": 2, "test": 2, "unused": 2}
+
+
+def test_a_written_split_is_metadata_that_gives_the_same_parts(
+    phantom_data: Path, indexed_models: Path, tmp_path: Path
+) -> None:
+    table = index.read(indexed_models / "dataset" / "index.parquet")
+    part = splits.assign(table, splits.AUTO, seed=4)
+    splits.write(tmp_path / "new" / "split.csv", table, part)
+    again = index.build(
+        phantom_data, tmp_path / "models", metadata=tmp_path / "new" / "split.csv", quiet=True
+    ).index
+    assert splits.assign(again, splits.PART, seed=0).tolist() == part.tolist()
