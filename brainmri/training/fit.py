@@ -126,6 +126,7 @@ def fit(
                 network, store, train, options, seed + epoch, augment, optimiser, schedule, bar
             )
             judged = evaluate(network, store, val, options.precision)
+            _return_freed_memory()  # What is kept over many epochs falls to pieces and grows.
             entry = {
                 "epoch": epoch + 1,
                 "train_loss": fitted[0],
@@ -234,15 +235,17 @@ def _keep_freed_memory() -> None:
     Every batch allocates the same large activations. Handing their pages back and forth took as long
     as the arithmetic: a step of 32 images went from 1.0 to 0.55 s.
     """
-    m_trim_threshold, m_mmap_threshold = -1, -3
+    m_trim_threshold, m_mmap_threshold, m_arena_max = -1, -3, -8
     with contextlib.suppress(OSError, AttributeError):  # Not glibc: nothing to set.
         libc = ctypes.CDLL("libc.so.6")
         libc.mallopt(m_mmap_threshold, 2**30)
         libc.mallopt(m_trim_threshold, 2**31 - 1)
+        # The thread of the backward pass would keep buffers of its own.
+        libc.mallopt(m_arena_max, 1)
 
 
 def _return_freed_memory() -> None:
-    """Give back what training has kept; the exporter needs memory of its own."""
+    """Give back what has been kept for reuse."""
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL("libc.so.6").malloc_trim(0)
 
