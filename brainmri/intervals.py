@@ -26,7 +26,7 @@ def wilson(p: float, n: float) -> tuple[float, float]:
     )
 
 
-def design_effect(hits: Ints, sizes: Ints) -> float:
+def design_effect(hits: Ints, sizes: Ints, *, bucketed: bool = False) -> float:
     """How many times fewer images would say as much if they were independent; at least 1.
 
     Near-duplicates are right or wrong together, so an interval over single images is too short: in
@@ -38,11 +38,15 @@ def design_effect(hits: Ints, sizes: Ints) -> float:
     Args:
         hits: images counted per group (g,).
         sizes: images per group (g,).
+        bucketed: a group is a bucket of many clusters, which are not alike. Then it is the variance of
+            the buckets' sizes that tells what Kish's value is for the clusters in them.
     """
     n, k = int(sizes.sum()), int(hits.sum())
     if int(sizes.max(initial=0)) <= 1:
         return 1.0
     alike = float((sizes**2).sum()) / n
+    if bucketed:
+        alike = max(1.0, float(np.var(sizes)) * len(sizes) / n)
     informative = int(np.count_nonzero(hits if 2 * k <= n else sizes - hits))
     present = int(np.count_nonzero(sizes))
     if informative == 0 or present == 1:

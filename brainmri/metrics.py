@@ -20,6 +20,8 @@ Floats = NDArray[np.float64]
 RESAMPLES = 1000
 ROUNDING = 1e-4
 """Intervals of areas take in the error of rounded scores where it may be larger than this."""
+_BUCKET = 32
+"""Images per group, on average, from which groups are not clusters but buckets of many (tally.py)."""
 _BLOCK = 50
 """Resamples that are worked on together: few enough to stay in the processor's cache."""
 
@@ -181,7 +183,10 @@ def _share(
 ) -> Estimate:
     """The proportion that `count` reads, hits and images, off a matrix or a stack of them."""
     k, n = (int(number) for number in count(matrix))
-    effect = 1.0 if per_group is None or n == 0 else intervals.design_effect(*count(per_group))
+    if per_group is None or n == 0:
+        return proportion(k, n, nothing=nothing)
+    bucketed = int(per_group.sum()) >= _BUCKET * len(per_group)
+    effect = intervals.design_effect(*count(per_group), bucketed=bucketed)
     return proportion(k, n, nothing=nothing, design_effect=effect)
 
 

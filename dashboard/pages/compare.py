@@ -118,6 +118,12 @@ def _one_run(view: data.RunView) -> Component:
 def _content(view: data.RunView, beside: data.RunView, split: str, now: str) -> Component:
     if view.name == beside.name:
         return empty("This is one run twice", "Choose another run above.")
+    large = [one.name for one in (view, beside) if not one.in_memory]
+    if large:
+        return empty(
+            f"{' and '.join(large)} cannot be compared",
+            f"Runs are compared up to {data.MOST_IN_MEMORY:,} images.",
+        )
     try:
         found = data.compare(view, beside, split)
     except InputError as error:

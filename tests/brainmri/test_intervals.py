@@ -40,6 +40,28 @@ def test_without_a_mistake_copies_count_as_one_image_with_the_weight_of_kish(
     assert intervals.design_effect(np.array(hits), sizes) == pytest.approx(14 / 6)
 
 
+@pytest.mark.parametrize("share", [0.5, 0.02, 0.0])
+def test_buckets_of_many_clusters_have_the_design_effect_of_those_clusters(share: float) -> None:
+    rng = np.random.default_rng(3)
+    for copies in (1, 4):
+        # 20,000 clusters of as many copies, each right or wrong as a whole, in 500 buckets.
+        bucket = np.repeat(rng.integers(0, 500, 20_000), copies)
+        wrong = np.repeat(rng.random(20_000) < share, copies)
+        hits, sizes = (np.bincount(bucket[rows], minlength=500) for rows in (wrong, slice(None)))
+        found = intervals.design_effect(hits, sizes, bucketed=True)
+        assert found == pytest.approx(copies, rel=0.2)
+
+
+def test_lone_images_in_buckets_keep_about_the_plain_interval() -> None:
+    rng = np.random.default_rng(4)
+    y_true = rng.integers(0, 2, 30_000)
+    y_pred = np.where(rng.random(30_000) < 0.999, y_true, 1 - y_true)
+    matrix = metrics.confusion_matrix(y_true, y_pred, 2)
+    per_group = metrics.group_matrices(y_true, y_pred, 2, rng.integers(0, 128, 30_000), 128)
+    for metric in (metrics.accuracy, lambda m, g=None: metrics.sensitivity(m, 0, g)):
+        assert width(metric(matrix, per_group)) == pytest.approx(width(metric(matrix)), rel=0.15)
+
+
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(1, 5)), min_size=1, max_size=40))
 def test_a_design_effect_is_never_below_one(groups: list[tuple[int, int]]) -> None:
     sizes = np.array([size for _, size in groups])

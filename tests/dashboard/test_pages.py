@@ -1132,3 +1132,13 @@ def test_images_of_one_run_alone_are_counted(visitor: Visitor, own: Path) -> Non
     change_table(own / HASTY, lambda rows: rows.slice(3))
     page = visitor.open("/compare")
     assert "left out are 3 that only careful answered." in visible(page)
+
+
+@pytest.mark.usefixtures("shown")
+def test_runs_of_very_many_images_are_not_compared(
+    visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(data, "MOST_IN_MEMORY", 10)
+    page = words(visitor.open("/compare"))
+    assert "careful and hasty cannot be compared" in page
+    assert "Runs are compared up to 10 images." in page
