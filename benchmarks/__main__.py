@@ -5,9 +5,13 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-from benchmarks import index, predictor
+from benchmarks import duplicates, index, predictor
 
-BENCHMARKS: dict[str, Callable[[int], None]] = {"index": index.run, "predictor": predictor.run}
+BENCHMARKS: dict[str, Callable[[int], None]] = {
+    "index": index.run,
+    "duplicates": duplicates.run,
+    "predictor": predictor.run,
+}
 
 
 def main() -> None:

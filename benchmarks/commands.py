@@ -49,6 +49,11 @@ def peak_memory_mb(command: Sequence[str]) -> float | None:
     return peak / 1e6
 
 
+def verdict(what: str, measured: str, met: bool, wanted: str) -> None:
+    """Print a measured figure and whether it keeps to its limit."""
+    print(f"  {what:24} {measured:>9}  {'meets' if met else 'misses'} at most {wanted}")
+
+
 def _family(pid: int) -> list[int]:
     """A process, its children and theirs."""
     found = [pid]

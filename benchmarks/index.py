@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.commands import ROOT, Cost, peak_memory_mb, timed
+from benchmarks.commands import ROOT, Cost, peak_memory_mb, timed, verdict
 from brainmri import phantom
 
 MOST_RATIO, MOST_MEMORY_MB = 2.0, 500.0
@@ -64,13 +64,9 @@ def _compare(data: Path, folder: Path, repeats: int) -> None:
     pairs = list(zip(costs["index"], costs["decode only"], strict=True))
     ratio = statistics.median(a.wall_seconds / b.wall_seconds for a, b in pairs)
     cpu_ratio = statistics.median(a.cpu_seconds / b.cpu_seconds for a, b in pairs)
-    _verdict("index / decode only", f"{ratio:.2f} x", ratio <= MOST_RATIO, f"{MOST_RATIO:.1f} x")
+    verdict("index / decode only", f"{ratio:.2f} x", ratio <= MOST_RATIO, f"{MOST_RATIO:.1f} x")
     print(f"  {'the same, processor time':24} {cpu_ratio:.2f} x")
     memory = peak_memory_mb(new_index())
     if memory is not None:
         wanted = f"{MOST_MEMORY_MB:.0f} MB"
-        _verdict("peak memory of index", f"{memory:.0f} MB", memory < MOST_MEMORY_MB, wanted)
-
-
-def _verdict(what: str, measured: str, met: bool, wanted: str) -> None:
-    print(f"  {what:24} {measured:>9}  {'meets' if met else 'misses'} at most {wanted}")
+        verdict("peak memory of index", f"{memory:.0f} MB", memory < MOST_MEMORY_MB, wanted)

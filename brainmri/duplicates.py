@@ -20,6 +20,9 @@ MAX_DISTANCE = 8
 
 _PIECE_BITS = 32
 _HALF, _LOW = np.uint64(32), np.uint64((1 << 32) - 1)
+_ODD = np.uint64(0x9E3779B97F4A7C15)
+"""2^64 over the golden ratio: a product with it mixes bits well (Knuth, vol. 3, section 6.4)."""
+
 _AT_A_TIME = 1 << 18
 """Pairs that are compared in one go: their arrays stay in the processor's cache."""
 _MANY_COMPARISONS = 200
@@ -82,7 +85,8 @@ def clusters(hashes: Hashes, mirrored: Hashes, *, max_distance: int = MAX_DISTAN
         plain_keys, flipped_keys = _by_key(key[: len(first)]), _by_key(key[len(first) :])
         _join_near(root, plain, plain, plain_keys, plain_keys, max_distance)
         _join_near(root, plain, flipped, plain_keys, flipped_keys, max_distance)
-    return np.unique(root[of], return_inverse=True)[1]
+        _flatten(root)
+    return _numbered(root)[of]
 
 
 def components(n: int, pairs: _Ints) -> _Ints:
@@ -95,7 +99,7 @@ def components(n: int, pairs: _Ints) -> _Ints:
     root = np.arange(n)
     _join(root, pairs[:, 0], pairs[:, 1])
     _flatten(root)
-    return np.unique(root, return_inverse=True)[1]
+    return _numbered(root)
 
 
 def has_near_duplicate(
@@ -140,7 +144,8 @@ def _join_near(
     """Join the components of near hashes whose keys agree; hashes of one component are not compared.
 
     Args:
-        root: (n,), component of each image, changed in place.
+        root: (n,), of `_join`, changed in place. What points to one node is of one component; what
+            points to different nodes need not be of different ones, and is compared in vain.
         left, right: (4, n), two hashes of each image, or twice the same.
         left_keys, right_keys: of `_by_key`.
     """
@@ -157,20 +162,23 @@ def _join_near(
     # need no comparing of each with each.
     one = j[start]
     apart = root[i] != root[one]
-    some, one = i[apart], one[apart]
-    close = _is_near(left, right, some, one, max_distance)
-    _join(root, some[close], one[close])
+    close = _is_near(left, right, i[apart], one[apart], max_distance)
+    _join(root, i[apart][close], one[apart][close])
     _flatten(root)
 
-    # Within a key the hashes lie by component, so that those of one's own can be passed over.
-    if same:
-        i, wanted = _by_component(root, i, left_key)
-        j, ordered = i, wanted
-    else:
+    # Keys whose hashes are all of one component are done with.
+    mixed = np.zeros(len(right_key), dtype=bool)
+    mixed[start[root[i] != root[one]]] = True
+    if not same:
         place = np.minimum(np.searchsorted(left_key, right_key), len(left_key) - 1)
         shared = left_key[place] == right_key
-        i, wanted = _by_component(root, i, left_key)
-        j, ordered = _by_component(root, j[shared], right_key[shared])
+        j, right_key, place = j[shared], right_key[shared], start[place[shared]]
+        mixed[place[root[j] != root[right_keys[0][place]]]] = True
+        j, ordered = _by_component(root, j[mixed[place]], right_key[mixed[place]])
+    # Within a key the others lie by component, so that those of one's own can be passed over.
+    i, wanted = _by_component(root, i[mixed[start]], left_key[mixed[start]])
+    if same:
+        j, ordered = i, wanted
     after = np.searchsorted(ordered, wanted, side="right")
     ranges = [(after, np.searchsorted(ordered, wanted | _LOW, side="right"))]
     if not same:
@@ -181,7 +189,6 @@ def _join_near(
             some, other = i[row], j[place]
             close = _is_near(left, right, some, other, max_distance)
             _join(root, some[close], other[close])
-    _flatten(root)
 
 
 def _by_key(key: _Words) -> tuple[_Ints, _Words]:
@@ -234,13 +241,22 @@ def _distinct(rows: Hashes) -> tuple[_Ints, _Ints]:
     which costs its users a comparison and changes no result.
     """
     words = _words(rows)
-    factors = np.random.default_rng(0).integers(1 << 63, size=(len(words), 1), dtype=np.uint64)
-    order = np.argsort(((words >> _HALF ^ words) * (2 * factors + 1)).sum(axis=0), kind="stable")
-    ordered = words[:, order]
-    new = np.concatenate([[True], (ordered[:, 1:] != ordered[:, :-1]).any(axis=0)])
+    mixed = np.zeros(len(rows), dtype=np.uint64)
+    for word in words:
+        mixed = (mixed ^ word ^ word >> _HALF) * _ODD
+    order, _ = _by_key(mixed >> _HALF)
+    same = np.concatenate([[False], np.ones(len(rows) - 1, dtype=bool)])
+    for word in words:
+        ordered = word[order]
+        same[1:] &= ordered[1:] == ordered[:-1]
     leader = np.empty(len(rows), dtype=np.int64)
-    leader[order] = order[new][np.cumsum(new) - 1]
-    return np.unique(leader, return_inverse=True)
+    leader[order] = order[np.maximum.accumulate(np.where(same, 0, np.arange(len(rows))))]
+    return np.flatnonzero(leader == np.arange(len(rows))), _numbered(leader)
+
+
+def _numbered(leader: _Ints) -> _Ints:
+    """Number of each node's group, in order of first appearance; `leader` is the smallest of it."""
+    return (np.cumsum(leader == np.arange(len(leader))) - 1)[leader]
 
 
 def _words(rows: Hashes) -> _Words:

@@ -146,8 +146,28 @@ def perceptual_hashes(pixels: NDArray[np.uint8]) -> tuple[bytes, bytes]:
     DCT-II, and compare each with their median (Zauner 2010, "Implementation and Benchmarking of
     Perceptual Image Hash Functions"; the construction of imagehash.phash with hash_size=16).
     """
-    thumbnail = np.asarray(_thumbnail(Image.fromarray(pixels)))
-    return _hashes(thumbnail[np.newaxis])[0]
+    return _hashes(thumbnail(pixels)[np.newaxis])[0]
+
+
+def thumbnail(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A (h, w) image stretched to (THUMBNAIL_PX, THUMBNAIL_PX)."""
+    return np.asarray(_thumbnail(Image.fromarray(pixels)))
+
+
+def low_frequencies(thumbnails: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """The frequencies that are hashed, float32 (n, 16, 16), of (n, THUMBNAIL_PX, THUMBNAIL_PX)."""
+    narrow = _shrink_rows(thumbnails.astype(np.float64))
+    small = _shrink_rows(narrow.swapaxes(1, 2)).swapaxes(1, 2).astype(np.float32, order="C")
+    return np.asarray(_DCT @ small @ _DCT.T, dtype=np.float32)
+
+
+def hashes_of(frequencies: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Plain and mirrored hash, uint8 (n, 2, 32), of frequencies (n, 16, 16)."""
+    both = np.stack([frequencies, frequencies * _MIRROR_SIGNS], axis=1).reshape(-1, 2, HASH_BITS)
+    ordered = np.sort(both, axis=2)
+    middle = HASH_BITS // 2
+    medians = (ordered[..., middle - 1] + ordered[..., middle]) / 2
+    return np.packbits(both > medians[..., np.newaxis], axis=2)
 
 
 def _measure(data: bytes, file_sha256: str) -> tuple[Row, Image.Image] | str:
@@ -185,15 +205,8 @@ def _thumbnail(grey: Image.Image) -> Image.Image:
 
 def _hashes(thumbnails: NDArray[np.uint8]) -> list[tuple[bytes, bytes]]:
     """Plain and mirrored hash of each thumbnail (n, THUMBNAIL_PX, THUMBNAIL_PX)."""
-    narrow = _shrink_rows(thumbnails.astype(np.float64))
-    small = _shrink_rows(narrow.swapaxes(1, 2)).swapaxes(1, 2).astype(np.float32, order="C")
-    frequencies = _DCT @ small @ _DCT.T
-    both = np.stack([frequencies, frequencies * _MIRROR_SIGNS], axis=1).reshape(-1, 2, HASH_BITS)
-    ordered = np.sort(both, axis=2)
-    middle = HASH_BITS // 2
-    medians = (ordered[..., middle - 1] + ordered[..., middle]) / 2
-    bits = np.packbits(both > medians[..., np.newaxis], axis=2)
-    return [(plain.tobytes(), mirrored.tobytes()) for plain, mirrored in bits]
+    both = hashes_of(low_frequencies(thumbnails))
+    return [(plain.tobytes(), mirrored.tobytes()) for plain, mirrored in both]
 
 
 def _shrink_rows(images: NDArray[np.float64]) -> NDArray[np.float64]:

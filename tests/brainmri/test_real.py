@@ -138,6 +138,32 @@ def test_the_official_split_holds_out_validation_clusters(table: ImageIndex) -> 
     assert not by_part["val"] & by_part["train"]
 
 
+@pytest.mark.parametrize(
+    ("protocol", "leaking"),
+    [
+        ("official", {"val": 0, "test": 980}),
+        ("grouped_split", {"val": 1, "test": 2}),
+        ("auto", {"val": 0, "test": 0}),
+        ("auto:figshare_index", {"val": 0, "test": 0}),
+    ],
+)
+def test_how_many_images_of_each_split_leak(
+    protocol: str, leaking: dict[str, int], table: ImageIndex
+) -> None:
+    part = splits.assign(table, protocol, seed=0)
+    found = leakage.leaks(table, part)
+    assert {name: found.share(name).k for name in ("val", "test")} == leaking
+    assert (splits.leak_sentence(protocol, found) is None) == (not any(leaking.values()))
+
+
+def test_clustering_the_shipped_hashes_gives_the_shipped_clusters(table: ImageIndex) -> None:
+    found = duplicates.clusters(
+        duplicates.stack(table.rows["phash"].tolist()),
+        duplicates.stack(table.rows["phash_mirrored"].tolist()),
+    )
+    assert found.tolist() == table.rows["cluster"].tolist()
+
+
 def test_no_image_of_the_set_is_in_the_project(table: ImageIndex) -> None:
     known = set(table.rows["file_sha256"])
     sizes = set(table.rows["bytes"])
