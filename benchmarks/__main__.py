@@ -5,21 +5,28 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-from benchmarks import index, predictor
+from benchmarks import index, metrics, predictor
 
-BENCHMARKS: dict[str, Callable[[int], None]] = {"index": index.run, "predictor": predictor.run}
+BENCHMARKS: dict[str, Callable[[argparse.Namespace], None]] = {
+    "index": lambda options: index.run(options.repeats),
+    "predictor": lambda options: predictor.run(options.repeats),
+    "metrics": lambda options: metrics.run(options.repeats, quick=options.quick),
+}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)}")
     parser.add_argument("--repeats", type=int, default=5, metavar="N", help="runs of each (5)")
+    parser.add_argument(
+        "--quick", action="store_true", help="metrics: let scikit-learn do a tenth of the work"
+    )
     options = parser.parse_args()
     unknown = set(options.names) - set(BENCHMARKS)
     if unknown:
         parser.error(f"no benchmark {', '.join(sorted(unknown))}; there is {', '.join(BENCHMARKS)}")
     for name in options.names or BENCHMARKS:
-        BENCHMARKS[name](options.repeats)
+        BENCHMARKS[name](options)
 
 
 if __name__ == "__main__":

@@ -21,8 +21,8 @@ _Z = 1.959963984540054
 RESAMPLES = 1000
 ROUNDING = 1e-4
 """Intervals of areas take in the error of rounded scores where it may be larger than this."""
-_BLOCK = 50
-"""Resamples that are worked on together: few enough to stay in the processor's cache."""
+_CACHED = 1 << 16
+"""Numbers that are worked on together: few enough to stay in the processor's cache."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,7 @@ class Ranking:
         thresholds: (m,) distinct scores, highest first.
         tp, fp: (m,) images of the class, and of the rest, with at least that score.
         groups: number of groups that can be drawn again.
+        block: samples that are best drawn at once.
         resampled: from how often each group counts (groups, b) to tp and fp (m', b) of the samples;
             m' may be less than m where intervals get by with coarser scores.
         area_error, precision_error: at most so far from the exact areas, because scores were
@@ -71,6 +72,7 @@ class Ranking:
     tp: Floats
     fp: Floats
     groups: int
+    block: int
     resampled: Callable[[Floats], tuple[Floats, Floats]]
     area_error: float = 0.0
     precision_error: float = 0.0
@@ -225,11 +227,12 @@ def ranking(positive: NDArray[np.bool_], score: NDArray[np.floating], group: Int
 
     tp = found.astype(np.float64)
     return Ranking(
-        ranked[last].astype(np.float64),
-        tp,
-        last + 1 - tp,
-        int(group.max(initial=-1)) + 1,
-        resampled,
+        thresholds=ranked[last].astype(np.float64),
+        tp=tp,
+        fp=last + 1 - tp,
+        groups=int(group.max(initial=-1)) + 1,
+        block=max(_CACHED // max(len(score), 1), 16),
+        resampled=resampled,
     )
 
 
@@ -292,8 +295,8 @@ def ranked_areas(ranked: Ranking, counts: Floats) -> tuple[Estimate, Estimate]:
     alike = drawn_areas(*ranked.resampled(np.ones((ranked.groups, 1))))[0]
     drawn = np.concatenate(
         [
-            drawn_areas(*ranked.resampled(np.ascontiguousarray(counts[i : i + _BLOCK].T)))
-            for i in range(0, len(counts), _BLOCK)
+            drawn_areas(*ranked.resampled(np.ascontiguousarray(counts[i : i + ranked.block].T)))
+            for i in range(0, len(counts), ranked.block)
         ]
     )
     # Where intervals are made from coarser scores, only the spread around their own value counts.
@@ -325,8 +328,9 @@ def drawn_counts(g: int, seed: int = 0, resamples: int = RESAMPLES) -> Floats:
     """How often each of `g` groups is drawn in each resample (resamples, g), multinomial."""
     generator = np.random.default_rng(seed)
     counts = np.empty((resamples, g))
-    for i in range(0, resamples if g else 0, _BLOCK):
-        block = counts[i : i + _BLOCK]
+    step = max(_CACHED // max(g, 1), 1)
+    for i in range(0, resamples if g else 0, step):
+        block = counts[i : i + step]
         # Five times as fast as generator.multinomial, which draws a binomial number per group.
         drawn = generator.integers(0, g, block.shape)
         drawn += g * np.arange(len(block))[:, None]

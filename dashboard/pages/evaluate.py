@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
@@ -90,6 +91,8 @@ def show_run(run: str, split: str, show: str, cell: str | None) -> tuple[Any, An
     view = data.find_run(run)
     if view is None:
         return no_runs(), html.Div(), html.Div()
+    if ctx.triggered_id == state_id(PAGE, "show"):  # The rest stays as it is.
+        return _content(view, split, show), no_update, no_update
     return _content(view, split, show), _below(view, split), _images(view, split, cell)
 
 
@@ -164,6 +167,7 @@ def _content(view: data.RunView, split: str, show: str) -> Component:
     )
 
 
+@lru_cache(maxsize=8)  # Figures take longer to build than all else.
 def _below(view: data.RunView, split: str) -> Component:
     report = data.report(view, split)
     if not report.n:

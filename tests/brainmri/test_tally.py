@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from brainmri import batches, evaluation, metrics, tally
+from brainmri import batches, evaluation, metrics, surest, tally
 from brainmri.batches import Batch
 from brainmri.errors import InputError
 from brainmri.metrics import Estimate
@@ -81,8 +81,8 @@ def assert_same(one: Tally, other: Tally) -> None:
         np.testing.assert_array_equal(a.thresholds, b.thresholds)
         np.testing.assert_array_equal(a.tp, b.tp)
         np.testing.assert_array_equal(a.fp, b.fp)
-    for a, b in zip(evaluation.curves_of(one), evaluation.curves_of(other), strict=True):
-        assert (a.area, a.average_precision) == (b.area, b.average_precision)
+    for c, d in zip(evaluation.curves_of(one), evaluation.curves_of(other), strict=True):
+        assert (c.area, c.average_precision) == (d.area, d.average_precision)
     report_a, report_b = (
         evaluation.report_of(each, negative="healthy", run="r") for each in (one, other)
     )
@@ -165,7 +165,7 @@ def test_the_surest_images_of_a_cell_are_those_that_sorting_finds(
         for j in range(3):
             here = (table.splits == "test") & (table.y_true == i) & (table.y_pred == j)
             rows = np.flatnonzero(here)
-            expected = rows[np.argsort(-table.y_prob[rows, j], kind="stable")][: tally.SUREST]
+            expected = rows[np.argsort(-table.y_prob[rows, j], kind="stable")][: surest.MOST]
             images = found.get((i, j), [])
             assert [image.row for image in images] == expected.tolist()
             assert [image.path for image in images] == table.paths[expected].tolist()
@@ -191,7 +191,10 @@ def test_bins_are_as_narrow_near_one_as_near_zero() -> None:
     number = np.arange(tally.BINS)
     edges = tally.lowest_score(number)
     assert (np.diff(edges) >= 0).all()
-    assert (edges[0], tally.bins(np.float32([0, 1])).tolist()) == (0.0, [0, tally.BINS - 1])
+    assert (edges[0], tally.bins(np.array([0, 1], dtype=np.float32)).tolist()) == (
+        0.0,
+        [0, tally.BINS - 1],
+    )
     wide = np.diff(edges)[tally.bins(score[1:-1])]
     assert (wide <= np.minimum(score[1:-1], 1 - score[1:-1]) / 1024).all()
 
