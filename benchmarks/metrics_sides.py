@@ -1,6 +1,7 @@
 """The sides of the benchmark `metrics`, each in a process of its own; prints what it took as JSON.
 
-`python -m benchmarks.metrics_sides SIDE MODELS ROWS`: SIDE is generate, pyarrow, ours or scikit-learn.
+`python -m benchmarks.metrics_sides SIDE MODELS ROWS`: SIDE is generate, bare, pyarrow, ours or scikit-learn;
+"bare" copies MODELS's table without paths to the folder "bare" beside it.
 Imports and starting Python are not counted.
 """
 
@@ -27,7 +28,8 @@ from benchmarks.commands import ROOT
 RUN = "large"
 CLASSES = ["glioma", "meningioma", "notumor", "pituitary"]
 NEGATIVE = "notumor"
-COLUMNS = ["path", "split", "label", *(f"prob_{c}" for c in CLASSES), "seen"]
+METRIC_COLUMNS = ["split", "label", *(f"prob_{c}" for c in CLASSES)]
+COLUMNS = ["path", *METRIC_COLUMNS, "seen"]
 """What the page needs; of paths, those of the images behind each cell of the matrix."""
 
 _ROWS_AT_ONCE = 500_000
@@ -65,9 +67,22 @@ def generate(models: Path, rows: int) -> None:
         writer.close()
 
 
+def write_bare(models: Path) -> None:
+    """The same table as another tool may leave it: no more than the metrics need."""
+    path = _table(models.parent / "bare")
+    path.parent.mkdir(parents=True)
+    with pq.ParquetFile(_table(models)) as opened:
+        schema = pa.schema([field for field in opened.schema_arrow if field.name in METRIC_COLUMNS])
+        with pq.ParquetWriter(path, schema) as writer:
+            for i in range(opened.num_row_groups):
+                writer.write_table(opened.read_row_group(i, columns=METRIC_COLUMNS))
+
+
 def read_with_pyarrow(models: Path) -> dict[str, Any]:
     """Read the same columns and nothing else."""
-    return _timed(lambda: pq.read_table(_table(models), columns=COLUMNS))
+    path = _table(models)
+    there = pq.read_schema(path).names
+    return _timed(lambda: pq.read_table(path, columns=[c for c in COLUMNS if c in there]))
 
 
 def all_of_ours(models: Path) -> dict[str, Any]:
@@ -117,7 +132,7 @@ def all_of_scikit_learn(models: Path) -> dict[str, Any]:
     """The same figures without intervals, from arrays that are in memory already."""
     from sklearn import metrics as sk
 
-    table = pq.read_table(_table(models), columns=["split", "label", *COLUMNS[3:7]])
+    table = pq.read_table(_table(models), columns=METRIC_COLUMNS)
     table = table.filter(pc.equal(table["split"], "test"))
     y_true = pc.index_in(table["label"], pa.array(CLASSES)).to_numpy()
     y_prob = np.stack([table[f"prob_{c}"].to_numpy() for c in CLASSES], axis=1)
@@ -159,6 +174,9 @@ def main() -> None:
     side, models, rows = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
     if side == "generate":
         generate(models, rows)
+        return
+    if side == "bare":
+        write_bare(models)
         return
     sides = {
         "pyarrow": read_with_pyarrow,

@@ -95,6 +95,10 @@ def count(table: Table, groups_of: GroupsOf, *, splits: tuple[str, ...]) -> Tall
     """
     k = len(table.classes)
     exact = table.rows <= EXACT_ROWS
+    if not exact:
+        # The C library of Linux hands freed arrays back to the system at once, to ask for the same
+        # memory again in the next batch, until it has seen a large one freed.
+        np.empty(30 << 20, dtype=np.uint8)
 
     named: set[str] = set()
 
