@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-from benchmarks import duplicates, index, predictor
+from benchmarks import duplicates, index, metrics, predictor
 
-BENCHMARKS: dict[str, Callable[[int], None]] = {
-    "index": index.run,
-    "duplicates": duplicates.run,
-    "predictor": predictor.run,
+BENCHMARKS: dict[str, Callable[[argparse.Namespace], None]] = {
+    "index": lambda options: index.run(options.repeats),
+    "duplicates": lambda options: duplicates.run(options.repeats),
+    "predictor": lambda options: predictor.run(options.repeats),
+    "metrics": lambda options: metrics.run(options.repeats, quick=options.quick),
 }
 
 
@@ -18,12 +19,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)}")
     parser.add_argument("--repeats", type=int, default=5, metavar="N", help="runs of each (5)")
+    parser.add_argument(
+        "--quick", action="store_true", help="metrics: let scikit-learn do a tenth of the work"
+    )
     options = parser.parse_args()
     unknown = set(options.names) - set(BENCHMARKS)
     if unknown:
         parser.error(f"no benchmark {', '.join(sorted(unknown))}; there is {', '.join(BENCHMARKS)}")
     for name in options.names or BENCHMARKS:
-        BENCHMARKS[name](options.repeats)
+        BENCHMARKS[name](options)
 
 
 if __name__ == "__main__":

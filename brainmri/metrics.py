@@ -22,8 +22,8 @@ ROUNDING = 1e-4
 """Intervals of areas take in the error of rounded scores where it may be larger than this."""
 _BUCKET = 32
 """Images per group, on average, from which groups are not clusters but buckets of many (tally.py)."""
-_BLOCK = 50
-"""Resamples that are worked on together: few enough to stay in the processor's cache."""
+_CACHED = 1 << 16
+"""Numbers that are worked on together: few enough to stay in the processor's cache."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,7 @@ class Ranking:
         thresholds: (m,) distinct scores, highest first.
         tp, fp: (m,) images of the class, and of the rest, with at least that score.
         groups: number of groups that can be drawn again.
+        block: samples that are best drawn at once.
         resampled: from how often each group counts (groups, b) to tp and fp (m', b) of the samples;
             m' may be less than m where intervals get by with coarser scores.
         area_error, precision_error: at most so far from the exact areas, because scores were
@@ -72,6 +73,7 @@ class Ranking:
     tp: Floats
     fp: Floats
     groups: int
+    block: int
     resampled: Callable[[Floats], tuple[Floats, Floats]]
     area_error: float = 0.0
     precision_error: float = 0.0
@@ -284,11 +286,12 @@ def ranking(positive: NDArray[np.bool_], score: NDArray[np.floating], group: Int
 
     tp = found.astype(np.float64)
     return Ranking(
-        ranked[last].astype(np.float64),
-        tp,
-        last + 1 - tp,
-        int(group.max(initial=-1)) + 1,
-        resampled,
+        thresholds=ranked[last].astype(np.float64),
+        tp=tp,
+        fp=last + 1 - tp,
+        groups=int(group.max(initial=-1)) + 1,
+        block=max(_CACHED // max(len(score), 1), 16),
+        resampled=resampled,
     )
 
 
@@ -380,8 +383,8 @@ def resampled_areas(
 def _drawn(ranked: Ranking, counts: Floats) -> tuple[Floats, Floats]:
     """Areas (r, 2) of r bootstrap samples, and the images of the class and of the rest in each (2, r)."""
     areas, images = [], []
-    for i in range(0, len(counts), _BLOCK):
-        tp, fp = ranked.resampled(np.ascontiguousarray(counts[i : i + _BLOCK].T))
+    for i in range(0, len(counts), ranked.block):
+        tp, fp = ranked.resampled(np.ascontiguousarray(counts[i : i + ranked.block].T))
         areas.append(drawn_areas(tp, fp))
         images.append(np.stack([tp[-1], fp[-1]]))
     return np.concatenate(areas), np.concatenate(images, axis=1)
@@ -407,8 +410,9 @@ def drawn_counts(g: int, seed: int = 0, resamples: int = RESAMPLES) -> Floats:
     """How often each of `g` groups is drawn in each resample (resamples, g), multinomial."""
     generator = np.random.default_rng(seed)
     counts = np.empty((resamples, g))
-    for i in range(0, resamples if g else 0, _BLOCK):
-        block = counts[i : i + _BLOCK]
+    step = max(_CACHED // max(g, 1), 1)
+    for i in range(0, resamples if g else 0, step):
+        block = counts[i : i + step]
         # Five times as fast as generator.multinomial, which draws a binomial number per group.
         drawn = generator.integers(0, g, block.shape)
         drawn += g * np.arange(len(block))[:, None]

@@ -18,21 +18,17 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import partial
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from brainmri import metrics
 from brainmri.batches import Batch, Table, reading
 from brainmri.metrics import Floats, Ints, Ranking
+from brainmri.surest import Sure, Surest
 
 EXACT_ROWS = 20_000
-BUCKETS = 128
-SUREST = 24
-"""Images of each cell of the matrix whose names are kept."""
-
+BUCKETS = 128  # A power of two.
 GroupsOf = Callable[[Batch], Ints]
 """Near-duplicate cluster (n,) of the rows of a batch."""
 
@@ -46,22 +42,12 @@ def _leading_bits(p: float) -> int:
 
 _BASE = _leading_bits(2.0**-64) - 1
 _HALF = _leading_bits(0.5) - _BASE
-_GAP = _leading_bits(2.0**-24) - _BASE - 1
-"""Bins that are not needed near 1: 2**-24 is the least distance from 1 that a float32 can have."""
-BINS = 2 * _HALF + 1 - _GAP
+BINS = 2 * _HALF + 1
 _COARSE_BITS = 8
 _COARSE = (BINS >> _COARSE_BITS) + 1
+_POSITIVE = _COARSE << _COARSE_BITS
+"""Where the bins of the images of the class begin, behind those of the rest."""
 _WORKERS = 4
-
-
-@dataclass(frozen=True)
-class Sure:
-    """One image of a cell of the matrix: the row, its probabilities, its path."""
-
-    row: int
-    path: str
-    y_prob: tuple[float, ...]
-    seen: bool | None
 
 
 @dataclass(frozen=True)
@@ -77,7 +63,7 @@ class Tally:
         unlabelled: images without a label, counted nowhere else.
         seen: labelled images with a near-duplicate in training; None when not recorded.
         rankings: one class against the rest, per class; labelled images.
-        surest: per (truth, answer) the `SUREST` images with the most probable answer.
+        surest: per (truth, answer) the `surest.MOST` images with the most probable answer.
     """
 
     split: str
@@ -112,59 +98,72 @@ def count(table: Table, groups_of: GroupsOf, *, splits: tuple[str, ...]) -> Tall
     """
     k = len(table.classes)
     exact = table.rows <= EXACT_ROWS
-
-    def counted(piece: Callable[[], Iterator[Batch]]) -> dict[str, _Counts]:
-        found = {split: _Counts(k, exact) for split in splits}
-        for batch in piece():
-            named.update(batch.split_names)
-            if table.faults:  # Only the checks go on, to say how many rows are affected.
-                continue
-            groups = groups_of(batch)
-            for split in splits:
-                if split in batch.split_names:
-                    found[split].add(batch, batch.split_names.index(split), groups)
-        return found
+    if not exact:
+        # The C library of Linux hands freed arrays back to the system at once, to ask for the same
+        # memory again in the next batch, until it has seen a large one freed.
+        np.empty(30 << 20, dtype=np.uint8)
 
     named: set[str] = set()
-    total = {split: _Counts(k, exact) for split in splits}
+
+    def counted(pieces: list[Callable[[], Iterator[Batch]]]) -> dict[str, _Counts]:
+        found = {split: _Counts(k, exact) for split in splits}
+        for piece in pieces:
+            for batch in piece():
+                named.update(batch.split_names)
+                if table.faults:  # Only the checks go on, to say how many rows are affected.
+                    continue
+                groups = groups_of(batch)
+                for split in splits:
+                    if split in batch.split_names:
+                        found[split].add(batch, batch.split_names.index(split), groups)
+        return found
+
     workers = min(_WORKERS, os.cpu_count() or 1, len(table.pieces))
     with reading(table.name), ThreadPoolExecutor(workers) as pool:
-        for part in pool.map(counted, table.pieces):
+        shares = [table.pieces[i::workers] for i in range(workers)]
+        total, *others = pool.map(counted, shares)
+        for other in others:
             for split in splits:
-                total[split].merge(part[split])
+                total[split].merge(other[split])
         table.finish()
         return Tallies({s: total[s].tally(s, table.classes) for s in splits}, named)
 
 
-def bins(score: NDArray[np.float32]) -> Ints:
+def bins(score: NDArray[np.float32]) -> NDArray[np.int32]:
     """Number of the bin, 0 to BINS - 1, that each score between 0 and 1 is counted in.
 
     The distance to 0 or 1, whichever is nearer, sets the width of a bin: 1/2,048 of it at most. So
     the grid is as fine near 1, where sure answers crowd, as near 0. Scores below 2**-64 count as 0.
     """
-    score = np.asarray(score, dtype=np.float32)
-    rest = np.float32(1) - score  # Exact above one half, where it is used (Sterbenz).
-    number = np.minimum(score, rest).view(np.int32) >> _DROPPED_BITS
+    distance = np.float32(1) - score  # Exact above one half, where it is used (Sterbenz).
+    near_one = score > distance
+    np.minimum(score, distance, out=distance)
+    number = distance.view(np.int32)
+    number >>= _DROPPED_BITS
     number -= _BASE
     np.maximum(number, 0, out=number)
-    near_one = BINS - 1 - np.maximum(number - _GAP, 0)
-    return np.where(score > rest, near_one, number).astype(np.int64)
+    # BINS - 1 - number near one, as all bits turned over: many times as fast as np.where.
+    turned = -near_one.astype(np.int32)
+    number ^= turned
+    turned &= BINS
+    number += turned
+    return number
 
 
-def lowest_score(number: Ints) -> Floats:
+def lowest_score(number: NDArray[np.integer]) -> Floats:
     """The lowest score of each bin (above one half, the score that its own lie just above)."""
     near_one = number > _HALF
-    leading = np.where(near_one, BINS + _GAP - number, number) + _BASE
+    leading = np.where(near_one, BINS - number, number) + _BASE
     edge = (leading.astype(np.int32) << _DROPPED_BITS).view(np.float32).astype(np.float64)
     edge[number == 0] = 0.0
     return np.where(near_one, 1 - edge, edge)
 
 
-def binned(fine: Ints, coarse: Ints) -> Ranking:
+def binned(fine: NDArray[np.int32], coarse: NDArray[np.int32]) -> Ranking:
     """A ranking from counts per bin.
 
     Args:
-        fine: (2, BINS), images of the rest and of the class.
+        fine: (2, m'), images of the rest and of the class.
         coarse: (2, m, g), the same on a coarser grid for every group, for intervals.
     """
     there = np.flatnonzero(fine.sum(axis=0))[::-1]
@@ -191,11 +190,18 @@ def binned(fine: Ints, coarse: Ints) -> Ranking:
         )
         precision_error = float(positive @ (best - np.minimum(worst, best)) / tp[-1])
     return Ranking(
-        lowest_score(there), tp, fp, coarse.shape[2], resampled, area_error, precision_error
+        thresholds=lowest_score(there),
+        tp=tp,
+        fp=fp,
+        groups=coarse.shape[2],
+        block=metrics.RESAMPLES,  # A matrix product with each class: threads start for it just twice.
+        resampled=resampled,
+        area_error=area_error,
+        precision_error=precision_error,
     )
 
 
-def bucket(groups: Ints) -> Ints:
+def bucket(groups: Ints) -> NDArray[np.int32]:
     """Bucket 0 to BUCKETS - 1 of each group number, as if drawn (the finalizer of MurmurHash3)."""
     h = groups.astype(np.uint32)
     h ^= h >> np.uint32(16)
@@ -203,16 +209,19 @@ def bucket(groups: Ints) -> Ints:
     h ^= h >> np.uint32(13)
     h *= np.uint32(0xC2B2AE35)
     h ^= h >> np.uint32(16)
-    return (h % np.uint32(BUCKETS)).astype(np.int64)
+    return (h & np.uint32(BUCKETS - 1)).astype(np.int32)
 
 
 def answers(y_prob: list[NDArray[np.float32]]) -> tuple[Ints, NDArray[np.float32]]:
     """The most probable class (n,), the first of equals, and its probability."""
-    best, y_pred = y_prob[0].copy(), np.zeros(len(y_prob[0]), dtype=np.int64)
+    best, y_pred = y_prob[0].copy(), np.zeros(len(y_prob[0]), dtype=np.int16)
     for c, column in enumerate(y_prob[1:], start=1):
-        np.putmask(y_pred, column > best, c)
+        # A later class is a higher number: the highest of those that were better is the answer.
+        better = (column > best).astype(np.int16)
+        better *= c
+        np.maximum(y_pred, better, out=y_pred)
         np.maximum(best, column, out=best)
-    return y_pred, best
+    return y_pred.astype(np.int64), best
 
 
 @dataclass
@@ -233,13 +242,13 @@ class _Counts:
         self.k = k
         self.unlabelled = self.seen = 0
         self.seen_known = False
-        self.surest = _Surest(k)
+        self.surest = Surest(k)
         self.kept = _Kept() if exact else None
         if not exact:
             self.matrices = np.zeros(BUCKETS * k * k, dtype=np.int64)
             self.unseen = np.zeros(BUCKETS * k * k, dtype=np.int64)
-            self.fine = np.zeros((k, 2 * BINS), dtype=np.int64)
-            self.coarse = np.zeros((k, 2 * _COARSE * BUCKETS), dtype=np.int64)
+            self.fine = np.zeros((k, 2 * _POSITIVE), dtype=np.int32)
+            self.coarse = np.zeros((k, 2 * _COARSE * BUCKETS), dtype=np.int32)
 
     def add(self, batch: Batch, split: int, groups: Ints) -> None:
         """Count the rows of `batch` whose split has the number `split`."""
@@ -268,32 +277,33 @@ class _Counts:
         self.matrices += np.bincount(place, minlength=BUCKETS * k2)
         if batch.seen is not None:
             self.unseen += np.bincount(place[~seen], minlength=BUCKETS * k2)
+        # add.at is as fast as bincount, which makes and adds an array of all bins for each batch.
         for c, column in enumerate(y_prob):
-            number, positive = bins(column), y_true == c
-            self.coarse[c] += np.bincount(
-                ((number >> _COARSE_BITS) + _COARSE * positive) * BUCKETS + drawn,
-                minlength=2 * _COARSE * BUCKETS,
-            )
-            number += BINS * positive
-            self.fine[c] += np.bincount(number, minlength=2 * BINS)
+            number = bins(column.astype(np.float32, copy=False))
+            number += (y_true == c).astype(np.int32) * np.int32(_POSITIVE)
+            np.add.at(self.fine[c], number, np.int32(1))
+            number >>= _COARSE_BITS
+            number *= BUCKETS
+            number += drawn
+            np.add.at(self.coarse[c], number, np.int32(1))
 
-    def merge(self, later: _Counts) -> None:
-        """Take in the counts of rows that come later in the table."""
-        self.unlabelled += later.unlabelled
-        self.seen += later.seen
-        self.seen_known |= later.seen_known
-        self.surest.merge(later.surest)
-        if self.kept is not None and later.kept is not None:
-            self.kept.y_true += later.kept.y_true
-            self.kept.y_pred += later.kept.y_pred
-            self.kept.y_prob += later.kept.y_prob
-            self.kept.groups += later.kept.groups
-            self.kept.seen += later.kept.seen
+    def merge(self, other: _Counts) -> None:
+        """Take in the counts of other rows."""
+        self.unlabelled += other.unlabelled
+        self.seen += other.seen
+        self.seen_known |= other.seen_known
+        self.surest.merge(other.surest)
+        if self.kept is not None and other.kept is not None:
+            self.kept.y_true += other.kept.y_true
+            self.kept.y_pred += other.kept.y_pred
+            self.kept.y_prob += other.kept.y_prob
+            self.kept.groups += other.kept.groups
+            self.kept.seen += other.kept.seen
         else:
-            self.matrices += later.matrices
-            self.unseen += later.unseen
-            self.fine += later.fine
-            self.coarse += later.coarse
+            self.matrices += other.matrices
+            self.unseen += other.unseen
+            self.fine += other.fine
+            self.coarse += other.coarse
 
     def tally(self, split: str, classes: list[str]) -> Tally:
         per_group, unseen, rankings = self._counted()
@@ -314,7 +324,9 @@ class _Counts:
         if self.kept is None:
             every = self.matrices.reshape(BUCKETS, k, k), self.unseen.reshape(BUCKETS, k, k)
             return *every, [
-                binned(self.fine[c].reshape(2, BINS), self.coarse[c].reshape(2, _COARSE, BUCKETS))
+                binned(
+                    self.fine[c].reshape(2, _POSITIVE), self.coarse[c].reshape(2, _COARSE, BUCKETS)
+                )
                 for c in range(k)
             ]
         empty = np.zeros(0, dtype=np.int64)
@@ -328,80 +340,3 @@ class _Counts:
             metrics.group_matrices(y_true[new], y_pred[new], k, group[new], len(names)),
         )
         return *every, [metrics.ranking(y_true == c, y_prob[c], group) for c in range(k)]
-
-
-class _Surest:
-    """The rows of each cell with the most probable answer; the earlier of equals."""
-
-    def __init__(self, k: int) -> None:
-        self.k = k
-        self.cell = np.zeros(0, dtype=np.int64)
-        self.best = np.zeros(0, dtype=np.float32)
-        self.images: list[Sure] = []
-        self.least = np.full(k * k, -1, dtype=np.float32)
-        """A row of the cell has to be above this to be kept."""
-
-    def add(self, batch: Batch, rows: Ints, cell: Ints, best: NDArray[np.float32]) -> None:
-        """`rows` (n,) of the batch, with their cell and the probability of their answer."""
-        # Few rows at first: they tell which of the many that follow need to be looked at.
-        start, stop = 0, 32 * SUREST
-        while start < len(rows):
-            new = start + np.flatnonzero(best[start:stop] > self.least[cell[start:stop]])
-            if len(new):
-                self._keep(
-                    np.append(self.cell, cell[new]),
-                    np.append(self.best, best[new]),
-                    partial(_described, batch, rows[new]),
-                )
-            start, stop = stop, 4 * stop
-
-    def merge(self, later: _Surest) -> None:
-        self._keep(
-            np.append(self.cell, later.cell),
-            np.append(self.best, later.best),
-            lambda chosen: [later.images[i] for i in chosen],
-        )
-
-    def by_cell(self) -> dict[tuple[int, int], list[Sure]]:
-        """Per (truth, answer) its images, the surest first."""
-        found: dict[tuple[int, int], list[Sure]] = {}
-        for cell, image in zip(self.cell.tolist(), self.images, strict=True):
-            found.setdefault(divmod(cell, self.k), []).append(image)
-        return found
-
-    def _keep(
-        self, cell: Ints, best: NDArray[np.float32], described: Callable[[Ints], list[Sure]]
-    ) -> None:
-        """Choose among the old rows and, behind them, new ones that `described` gives details of."""
-        order = np.lexsort((-best, cell))  # Stable, so earlier rows come first among equals.
-        ranked = cell[order]
-        first = np.searchsorted(ranked, ranked, side="left")
-        chosen = order[np.arange(len(order)) - first < SUREST]
-        old = len(self.images)
-        new = chosen[chosen >= old] - old
-        details = iter(described(new))
-        self.images = [self.images[i] if i < old else next(details) for i in chosen]
-        self.cell, self.best = cell[chosen], best[chosen]
-        ends = np.flatnonzero(np.diff(self.cell, append=-1))
-        full = ends[np.bincount(self.cell, minlength=self.k**2)[self.cell[ends]] == SUREST]
-        self.least[self.cell[full]] = self.best[full]
-
-
-def _described(batch: Batch, some: Ints, chosen: Ints) -> list[Sure]:
-    """Details of the `chosen` ones among `some` rows of a batch."""
-    rows = some[chosen]
-    y_prob = np.stack([column[rows] for column in batch.y_prob], axis=1).tolist()
-    paths = [""] * len(rows)
-    if isinstance(batch.paths, np.ndarray):
-        paths = batch.paths[rows].tolist()
-    elif batch.paths is not None:
-        paths = [path or "" for path in batch.paths.take(pa.array(rows)).to_pylist()]
-    return [
-        Sure(
-            batch.first_row + row,
-            path,
-            tuple(each),
-            None if batch.seen is None else bool(batch.seen[row]),
-        )
-        for row, path, each in zip(rows.tolist(), paths, y_prob, strict=True)
-    ]

@@ -48,9 +48,11 @@ _Stamp = tuple[tuple[str, int, int], ...]
 """(path, modification time, size) per file: changes whenever a file does."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class RunView:
     """A run that can be shown: what its predictions come to, and run.json where there is one.
+
+    There is one object for each state of the run's files, so pages may cache by it.
 
     Attributes:
         name: of the run.
@@ -219,7 +221,7 @@ def cell_images(
 ) -> tuple[int, list[Scored]]:
     """How many images of class `truth` were called `answer`, and the surest `limit` of them.
 
-    At most `tally.SUREST` of them are known.
+    At most `surest.MOST` of them are known.
     """
     counted = view.tallies.of[split]
     if truth not in view.classes or answer not in view.classes:

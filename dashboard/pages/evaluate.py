@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from dash import ALL, Input, Output, State, callback, ctx, dcc, html, no_update
@@ -108,6 +109,8 @@ def show_run(run: str, split: str, show: str, cell: str | None) -> tuple[Any, ..
     view = data.find_run(run)
     if view is None:
         return html.Div(), no_runs(), html.Div(), html.Div()
+    if ctx.triggered_id == state_id(PAGE, "show"):  # The rest stays as it is.
+        return no_update, _content(view, split, show), no_update, no_update
     truths = three_figures(data.three_figures(view))
     return truths, _content(view, split, show), _below(view, split), _images(view, split, cell)
 
@@ -194,6 +197,7 @@ def _content(view: data.RunView, split: str, show: str) -> Component:
     )
 
 
+@lru_cache(maxsize=8)  # Figures take longer to build than all else.
 def _below(view: data.RunView, split: str) -> Component:
     report = data.report(view, split)
     if not report.n:

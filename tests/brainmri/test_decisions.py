@@ -237,9 +237,7 @@ def test_the_area_interval_draws_whole_groups() -> None:
     found = decisions.risk_coverage(y_true, y_prob, groups, seed=4, resamples=30)
     names = np.unique(groups)
     areas = []
-    for times in np.random.default_rng(4).multinomial(
-        len(names), [1 / len(names)] * len(names), 30
-    ):
+    for times in metrics.drawn_counts(len(names), 4, 30).astype(np.int64):
         rows = np.concatenate(
             [np.tile(np.flatnonzero(groups == g), t) for g, t in zip(names, times, strict=True)]
         )

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from brainmri import batches, evaluation, metrics, tally
+from brainmri import batches, evaluation, metrics, surest, tally
 from brainmri.batches import Batch
 from brainmri.errors import InputError
 from brainmri.metrics import Estimate
@@ -166,7 +166,7 @@ def test_the_surest_images_of_a_cell_are_those_that_sorting_finds(
         for j in range(3):
             here = (table.splits == "test") & (table.y_true == i) & (table.y_pred == j)
             rows = np.flatnonzero(here)
-            expected = rows[np.argsort(-table.y_prob[rows, j], kind="stable")][: tally.SUREST]
+            expected = rows[np.argsort(-table.y_prob[rows, j], kind="stable")][: surest.MOST]
             images = found.get((i, j), [])
             assert [image.row for image in images] == expected.tolist()
             assert [image.path for image in images] == table.paths[expected].tolist()

@@ -747,6 +747,18 @@ def test_another_run_changes_everything_on_the_page(visitor: Visitor) -> None:
     assert headings(pictures["children"]) == ["3 images of glioma called notumor"]
 
 
+@pytest.mark.usefixtures("shown")
+def test_counts_or_shares_change_the_matrix_only(visitor: Visitor) -> None:
+    shown = visitor.fire(
+        "evaluate-truths",
+        inputs={"run": HASTY, "split": "test", "show": "share"},
+        state={"cell": "glioma~notumor"},
+        changed=['{"page":"evaluate","state":"show"}.value'],
+    )
+    assert matrix(shown["evaluate-content"]["children"])["glioma"][0] == "40.0 %"
+    assert list(shown) == ["evaluate-content"]
+
+
 def test_a_run_that_vanished_meanwhile_falls_back_to_another(visitor: Visitor, own: Path) -> None:
     shutil.rmtree(own / HASTY)
     shown = visitor.fire(

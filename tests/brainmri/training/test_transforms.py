@@ -31,16 +31,29 @@ def test_every_image_of_a_batch_is_drawn_anew_and_the_seed_repeats_it() -> None:
     assert len({image.numpy().tobytes() for image in first}) == 8
 
 
-def test_about_half_are_mirrored_and_nothing_else_moves() -> None:
+def centres(images: torch.Tensor) -> torch.Tensor:
+    """Centre of light (n, 2) of each image, row and column in pixels."""
+    light = images[:, 0].float()
+    total = light.sum(dim=(1, 2))
+    place = torch.arange(48.0)
+    return torch.stack(
+        [(light.sum(dim=2) * place).sum(1) / total, (light.sum(dim=1) * place).sum(1) / total],
+        dim=1,
+    )
+
+
+def test_about_half_are_mirrored_and_all_move_a_little() -> None:
     torch.manual_seed(0)
-    out = augmentation()(blobs(200))
-    lit = out > 60
-    plain = blobs(1) > 60
-    mirrored = plain.flip(-1)
-    flipped = (lit == mirrored).flatten(1).all(dim=1)
-    kept = (lit == plain).flatten(1).all(dim=1)
-    assert (flipped | kept).all()
-    assert 70 < int(flipped.sum()) < 130
+    moved = centres(augmentation()(blobs(200)))
+    row, column = centres(blobs(1))[0]
+    mirrored = moved[:, 1] > 24
+    assert 70 < int(mirrored.sum()) < 130
+    column_now = torch.where(mirrored, 47 - moved[:, 1], moved[:, 1])
+    # 3 % of 48 pixels, 5 degrees at some 12 pixels from the middle, 5 % of those 12 pixels
+    reach = 1.44 + 12.5 * 0.0873 + 0.6 + 0.6
+    for now, before in ((moved[:, 0], row), (column_now, column)):
+        assert (now - before).abs().max() < reach
+        assert (now - before).std() > 0.3
 
 
 def test_exposure_varies_by_a_tenth_or_two_and_no_more() -> None:
