@@ -270,9 +270,10 @@ def counted_cell(estimate: Estimate) -> Component:
     return html.Span(
         [
             f"{estimate.k:,}",
-            html.Small(f"{percent(estimate.value)} ({interval(estimate)})", className="interval"),
+            html.Small(percent(estimate.value), className="interval"),
+            html.Small(interval(estimate), className="interval"),
         ],
-        className="estimate",
+        className="estimate counted",
     )
 
 

@@ -186,8 +186,8 @@ def _drift(found: Findings, protocol: str) -> Component:
         ),
         downloads(drift="Everything compared (CSV)"),
         note="Distance: 0 is the same distribution, 1 shares nothing (Kolmogorov-Smirnov of numbers, "
-        "Jensen-Shannon of kinds), with 95 % interval and n = training + test images. Grey: within "
-        "what chance reaches when whole groups of near-copies are divided at random."
+        "Jensen-Shannon of kinds), with 95 % interval and n = training + test images. Bold: more "
+        "than chance reaches when whole groups of near-copies are divided at random."
         + (
             f" Left out, since they only number things: {', '.join(map(_words, hidden))}."
             if hidden
@@ -239,13 +239,19 @@ def _told_apart(drift: Drift) -> str:
 def _area(found: Difference | None) -> Component | str:
     if found is None:
         return "–"
+    return _cell(found, percent(found.estimate.value), interval(found.estimate))
+
+
+def _cell(found: Difference, value: str, ends: str) -> Component:
+    by_chance = html.Span("within chance", className="visually-hidden")
     return html.Span(
         [
-            percent(found.estimate.value),
-            html.Small(interval(found.estimate), className="interval"),
+            value,
+            html.Small(ends, className="interval"),
             html.Small(_n(found), className="interval"),
+            None if found.beyond_chance else by_chance,
         ],
-        className="estimate" if found.beyond_chance else "estimate by-chance",
+        className="estimate beyond-chance" if found.beyond_chance else "estimate by-chance",
     )
 
 
@@ -264,11 +270,4 @@ def _distance(found: Difference | None) -> Component | str:
         if estimate.low is None or estimate.high is None
         else f"{estimate.low:.2f}–{estimate.high:.2f}"
     )
-    return html.Span(
-        [
-            f"{estimate.value:.2f}",
-            html.Small(ends, className="interval"),
-            html.Small(_n(found), className="interval"),
-        ],
-        className="estimate" if found.beyond_chance else "estimate by-chance",
-    )
+    return _cell(found, f"{estimate.value:.2f}", ends)
