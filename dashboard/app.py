@@ -160,6 +160,19 @@ def image(path: str) -> Response:
     return Response(png, mimetype="image/png", headers={"Cache-Control": "private, max-age=3600"})
 
 
+@server.get("/download/<name>.csv")
+def download(name: str) -> Response:
+    """One list of the audit, as a file."""
+    text = data.audit_csv(name)
+    if text is None:
+        abort(404)
+    return Response(
+        text,
+        mimetype="text/csv",
+        headers={"Content-Disposition": f'attachment; filename="{name}.csv"'},
+    )
+
+
 @server.get("/example/<int:number>.png")
 def example(number: int) -> Response:
     """A synthetic slice of the Predict page."""

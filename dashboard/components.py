@@ -263,6 +263,20 @@ def estimate_cell(estimate: Estimate) -> Component:
     )
 
 
+def counted_cell(estimate: Estimate) -> Component:
+    """A count with its share and interval underneath."""
+    if estimate.value is None:
+        return estimate_cell(estimate)
+    return html.Span(
+        [
+            f"{estimate.k:,}",
+            html.Small(percent(estimate.value), className="interval"),
+            html.Small(interval(estimate), className="interval"),
+        ],
+        className="estimate counted",
+    )
+
+
 def probability_bars(probabilities: Mapping[str, float], colours: Mapping[str, str]) -> Component:
     """Class probabilities as labelled bars, most probable first."""
     ordered = sorted(probabilities.items(), key=lambda entry: -entry[1])
@@ -334,6 +348,56 @@ def _tile(
         ],
         className="tile",
     )
+
+
+def picture_tile(path: str, *lines: Children) -> Component:
+    """An indexed image with some lines underneath; without the images here, its path alone."""
+    picture = (
+        html.Img(src=f"/image/{quote(path)}", alt=path)
+        if data.images_folder() is not None
+        else html.Div("no picture here", className="no-picture")
+    )
+    caption: list[Component] = [html.Span(path, className="path")]
+    caption += [html.Div(line) for line in lines if line is not None]
+    return html.Figure([picture, html.Figcaption(caption)], className="tile")
+
+
+def pictures_missing() -> Component | None:
+    """How to see the pictures, where the images are not here."""
+    if data.images_folder() is not None:
+        return None
+    return html.P("Start the dashboard with --data FOLDER to see the pictures.", className="note")
+
+
+def downloads(**lists: str) -> Component:
+    """Links to lists of the audit as CSV files, by name (`leaked_pairs` is leaked-pairs.csv)."""
+    return html.P(
+        [
+            html.A(text, href=f"/download/{name.replace('_', '-')}.csv", className="download")
+            for name, text in lists.items()
+        ],
+        className="downloads",
+    )
+
+
+def page_turner(page_name: str, key: str, pages: int, value: int, label: str) -> Component:
+    """Numbers of the pages of a list, kept in the URL under `key`."""
+    return dmc.Pagination(
+        id=state_id(page_name, key),
+        total=pages,
+        value=value,
+        siblings=1,
+        size="sm",
+        className="pages",
+        withControls=False,  # Its arrows have no name that a screen reader could say.
+        **aria(label=label),
+    )
+
+
+def page_number(given: str | None, pages: int) -> int:
+    """The page that the URL asks for, or the nearest that there is."""
+    number = int(given) if given and given.isascii() and given.isdigit() else 1
+    return max(1, min(number, pages))
 
 
 def empty(title: str, *children: Children) -> Component:

@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from brainmri import (
+    audit_tables,
     averages,
     comparison,
     evaluation,
@@ -31,12 +32,15 @@ from brainmri.averages import Averages
 from brainmri.comparison import Change, Comparison
 from brainmri.errors import InputError
 from brainmri.evaluation import ClassCurves, Report
+from brainmri.files import sha256
 from brainmri.index import ImageIndex
 from brainmri.predictions import Predictions
 from brainmri.runs import BrokenRun, Run
 from brainmri.slices import Slice
 from brainmri.tally import Tallies
 from brainmri.trust import CalibrationReport
+from dashboard import findings
+from dashboard.findings import Findings, Told
 
 THUMBNAIL_PX = 160
 SPLITS = ("test", "val")
@@ -305,6 +309,63 @@ def average_images() -> Averages | None:
     """
     path = models_folder() / "dataset" / "averages.npz"
     return _averages(str(path), _stamp(path)) if path.is_file() else None
+
+
+def audit_findings() -> Findings | None:
+    """What the last audit found, or None when there is no audit or no index yet.
+
+    Raises:
+        InputError: a table is damaged, or the audit is about another index than the one here.
+    """
+    dataset = models_folder() / "dataset"
+    table = image_index()
+    if table is None or not (dataset / audit_tables.FOLDER).is_dir():
+        return None
+    return _findings(str(dataset), _audit_stamp(dataset))
+
+
+def usable_audit() -> Findings | None:
+    """As `audit_findings`, but None for an audit that cannot be shown."""
+    try:
+        return audit_findings()
+    except InputError:
+        return None
+
+
+def audit_csv(name: str) -> str | None:
+    """One list of the audit as CSV; None without a usable audit, or for an unknown name."""
+    found = usable_audit()
+    return None if found is None else findings.csv(found, name)
+
+
+def told_by_runs(protocol: str) -> list[Told]:
+    """How often each run of a protocol is right on its test images, best first."""
+    shown, _ = list_runs()
+    views = [
+        view
+        for view in shown
+        if view.run is not None and view.run.protocol == protocol and "test" in view.splits
+    ]
+    told = []
+    for view in sorted(views, key=_merit, reverse=True):
+        counted, negative = view.tallies.of["test"], view.classes.index(view.negative_class)
+        unseen = counted.unseen_per_group
+        told.append(
+            Told(
+                name=view.name,
+                model="" if view.run is None else view.run.architecture,
+                is_run=True,
+                classes=report(view, "test").accuracy,
+                tumour=findings.tumour_accuracy(counted.per_group, negative),
+                unseen_classes=None
+                if unseen is None
+                else report(view, "test", unseen=True).accuracy,
+                unseen_tumour=None
+                if unseen is None
+                else findings.tumour_accuracy(unseen, negative),
+            )
+        )
+    return told
 
 
 def unreadable_files() -> list[tuple[str, str]]:
@@ -606,6 +667,23 @@ def _groups(table: Predictions) -> NDArray[np.int64]:
 @lru_cache(maxsize=2)
 def _index(path: str, stamp: _Stamp) -> ImageIndex:
     return index.read(Path(path))
+
+
+def _audit_stamp(dataset: Path) -> _Stamp:
+    tables = [dataset / audit_tables.FOLDER / f"{name}.parquet" for name in audit_tables.TABLES]
+    return _stamp(dataset / "index.parquet", *tables)
+
+
+@lru_cache(maxsize=2)
+def _findings(dataset: str, stamp: _Stamp) -> Findings:
+    path = Path(dataset) / "index.parquet"
+    tables = audit_tables.read(Path(dataset))
+    if tables.index_sha256 != sha256(path):
+        raise InputError(
+            "The audit here is about another index than index.parquet (their SHA-256 differ); run "
+            "`python -m brainmri audit DATA` again."
+        )
+    return Findings(tables, _index(str(path), _stamp(path)))
 
 
 @lru_cache(maxsize=2)

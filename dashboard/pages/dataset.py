@@ -1,4 +1,4 @@
-"""Data: what the images are, and what they would give away without looking at the brain."""
+"""Data: what the images are, what gives their class away, and what is wrong with them."""
 
 from __future__ import annotations
 
@@ -29,16 +29,19 @@ from dashboard.components import (
     state_id,
     table,
 )
+from dashboard.findings import Findings
+from dashboard.pages import leakage, quality, shortcuts
 from dashboard.theme import COLOUR_SCALES, class_colours
 
 PAGE = "data"
 _LEAD = (
-    "What the images are: how many of each class, how large, how bright, and what they average to."
+    "What the images are, what would give their class away without looking at the brain, and what is "
+    "wrong with them."
 )
 _CONTRAST_RANGE = 0.3
 
 
-def layout(scale: str | None = None, split: str | None = None, **_query: str) -> Component:
+def layout(scale: str | None = None, split: str | None = None, **query: str) -> Component:
     """The page in the state that the URL gives."""
     try:
         index = data.image_index()
@@ -70,6 +73,7 @@ def layout(scale: str | None = None, split: str | None = None, **_query: str) ->
         _averages(index, averages, scale, split),
         _sizes(index, colours),
         _brightness(index, averages, colours),
+        *_audit(query),
         faults("The average images cannot be shown", damage),
         faults("These files could not be read and are left out", data.unreadable_files()),
     )
@@ -90,6 +94,38 @@ def show_averages(scale: str, split: str) -> Any:
     if index is None or averages is None:
         return empty("The image index is gone", "Run `python -m brainmri index DATA` again.")
     return _average_rows(index, averages, scale, split)
+
+
+def _audit(query: Mapping[str, str]) -> list[Component]:
+    """What the last audit found; how to make one where there is none."""
+    try:
+        found: Findings | None = data.audit_findings()
+    except InputError as error:
+        return [faults("The audit of these images cannot be shown", [("Fault", str(error))])]
+    if found is None:
+        return [
+            section(
+                "What is wrong with these images is not known yet",
+                empty(
+                    "There is no audit yet",
+                    "Look for copies between training and test images, contradicting labels, shortcuts, "
+                    "drift and images of poor quality, then reload this page:",
+                    command("python -m brainmri audit DATA"),
+                ),
+            )
+        ]
+    return [
+        leakage.part(PAGE, found, query.get("protocol"), query.get("kind"), query.get("pairs")),
+        leakage.conflicts(found),
+        shortcuts.part(found),
+        shortcuts.drift(PAGE, found, query.get("drift")),
+        quality.part(PAGE, found, query.get("flag"), query.get("flagged")),
+    ]
+
+
+leakage.register(PAGE)
+shortcuts.register(PAGE)
+quality.register(PAGE)
 
 
 def _balance(index: ImageIndex, colours: Mapping[str, str]) -> Component:

@@ -1,0 +1,458 @@
+"""The audit on the Data page: what it says of the shipped one, and where there is none or a wrong one."""
+
+from __future__ import annotations
+
+import csv
+import io
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from brainmri import audit_tables, index, leakage, metrics
+from dashboard import data, findings
+from tests.conftest import SHIPPED
+from tests.dashboard.visit import Node, Visitor, find, picked, table_rows, visible, walk, words
+
+CLASSES = ["glioma", "meningioma", "notumor", "pituitary"]
+PAIR_IN_URL = '{"page":"data","state":"pairs"}'
+FLAG_PAGE_IN_URL = '{"page":"data","state":"flagged"}'
+
+
+@pytest.fixture
+def shipped(monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The dashboard shows the shipped results, without pictures."""
+    monkeypatch.setenv("BRAINMRI_MODELS", str(SHIPPED))
+    monkeypatch.delenv("BRAINMRI_DATA", raising=False)
+    return SHIPPED
+
+
+@pytest.fixture
+def copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the shipped index and audit that the test may change."""
+    models = tmp_path / "models"
+    shutil.copytree(SHIPPED / "dataset", models / "dataset")
+    monkeypatch.setenv("BRAINMRI_MODELS", str(models))
+    monkeypatch.delenv("BRAINMRI_DATA", raising=False)
+    return models
+
+
+def found() -> findings.Findings:
+    shown = data.audit_findings()
+    assert shown is not None
+    return shown
+
+
+def headings(page: Node) -> list[str]:
+    return [visible(title) for title in find(page, "Title", order=2)]
+
+
+def table_named(page: Node, caption: str) -> dict[str, list[str]]:
+    (table,) = [t for t in find(page, "Table") if visible(find(t, "Caption")).startswith(caption)]
+    return {row[0]: row[1:] for row in table_rows(table)}
+
+
+def download(visitor: Visitor, name: str) -> list[dict[str, str]]:
+    response = visitor.client.get(f"/download/{name}.csv")
+    assert response.status_code == 200
+    return list(csv.DictReader(io.StringIO(response.data.decode("utf-8"), newline="")))
+
+
+# Leakage
+
+
+@pytest.mark.usefixtures("shipped")
+def test_the_heading_says_how_much_of_the_test_was_in_training(visitor: Visitor) -> None:
+    assert "980 of 1,311 official test images have a near-copy in training" in headings(
+        visitor.open("/data")
+    )
+    grouped = headings(visitor.open("/data?protocol=grouped_split"))
+    assert "2 of 780 grouped split test images have a near-copy in training" in grouped
+
+
+@pytest.mark.usefixtures("shipped")
+def test_copies_are_counted_by_class_and_kind_with_share_and_interval(visitor: Visitor) -> None:
+    rows = table_named(visitor.open("/data"), "Test images with a near-copy")
+    assert list(rows) == ["all classes", *CLASSES]
+    assert [cell.split()[0] for cell in rows["meningioma"]] == ["289", "106", "3", "180", "306"]
+    assert rows["glioma"][1] == "0 0.0 % 0.0–1.4 %"
+    assert [cell.split()[0] for cell in rows["all classes"]] == [
+        "980",
+        "216",
+        "259",
+        "505",
+        "1,311",
+    ]
+
+
+@pytest.mark.usefixtures("shipped")
+def test_the_counts_agree_with_those_of_the_audit() -> None:
+    shown = found()
+    table = shown.tables.leakage
+    for protocol in shown.protocols:
+        for row in shown.leaks(protocol)[1:]:
+            here = table[
+                (table["protocol"] == protocol)
+                & (table["part"] == "test")
+                & (table["label"] == row.label)
+            ].iloc[0]
+            assert row.images == here["images"]
+            assert [row.of[kind].k for kind in leakage.KINDS] == [
+                here[kind] for kind in leakage.KINDS
+            ]
+
+
+@pytest.mark.usefixtures("shipped")
+def test_without_the_images_pairs_are_paths_side_by_side(visitor: Visitor) -> None:
+    page = visitor.open("/data?pairs=2")
+    pairs = find(find(page, className="pairs"), className="pair")
+    assert len(pairs) == 12
+    assert "Pairs 13 to 24 of 980" in visible(page)
+    assert "Testing/glioma/" in visible(pairs[0])
+    assert "Training/glioma/" in visible(pairs[0])
+    assert "mirrored copy" in visible(pairs[0])
+    assert not find(pairs, "Img")
+    assert "Start the dashboard with --data FOLDER" in visible(page)
+
+
+def test_with_the_images_pairs_are_pictures(
+    visitor: Visitor, shipped: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert shipped
+    monkeypatch.setenv("BRAINMRI_DATA", str(tmp_path))
+    pairs = find(find(visitor.open("/data"), className="pairs"), className="pair")
+    sources = [picture["props"]["src"] for picture in find(pairs, "Img")]
+    assert len(sources) == 24
+    assert sources[0].startswith("/image/Testing/glioma/")
+    assert sources[1].startswith("/image/Training/glioma/")
+
+
+@pytest.mark.usefixtures("shipped")
+@pytest.mark.parametrize(
+    ("query", "kept"),
+    [
+        ("pairs=0", ("official", "any", 1)),
+        ("pairs=x&kind=blue&protocol=none", ("official", "any", 1)),
+        ("pairs=999999", ("official", "any", 82)),
+        ("protocol=grouped_split&pairs=3", ("grouped_split", "any", 1)),
+        ("kind=near&pairs=2", ("official", "near", 2)),
+    ],
+)
+def test_the_address_keeps_the_pairs_and_a_bad_one_falls_back(
+    visitor: Visitor, query: str, kept: tuple[str, str, int]
+) -> None:
+    page = visitor.open(f"/data?{query}")
+    assert tuple(picked(page, key) for key in ("protocol", "kind", "pairs")) == kept
+
+
+@pytest.mark.usefixtures("shipped")
+def test_turning_the_page_shows_the_next_pairs_and_a_new_kind_starts_at_the_first(
+    visitor: Visitor,
+) -> None:
+    chosen = {"protocol": "official", "kind": "exact", "pairs": 2}
+    turned = visitor.fire("leak-head", inputs=chosen, changed=[f"{PAIR_IN_URL}.value"])
+    assert "Pairs 13 to 24 of 216" in visible(turned["leak-pairs"]["children"])
+    assert turned[PAIR_IN_URL] == {"total": 18, "value": 2}
+    again = visitor.fire("leak-head", inputs=chosen)
+    assert "Pairs 1 to 12 of 216" in visible(again["leak-pairs"]["children"])
+    assert again[PAIR_IN_URL]["value"] == 1
+
+
+# Labels
+
+
+@pytest.mark.usefixtures("shipped")
+def test_contradicting_labels_are_shown_group_by_group(visitor: Visitor) -> None:
+    page = visitor.open("/data")
+    assert "4 groups of near-copies carry different labels" in headings(page)
+    groups = find(find(page, className="conflicts"), className="pair")
+    assert len(groups) == 4
+    for group in groups:
+        assert {visible(label) for label in find(group, "Strong")} == {"meningioma", "pituitary"}
+    assert visible(page).count("source_label says meningioma") == 4
+
+
+def test_where_no_labels_contradict_each_other_the_page_says_so(
+    visitor: Visitor, copied: Path
+) -> None:
+    change(copied, label_conflicts=lambda table: table.iloc[:0])
+    assert "No two labels contradict each other" in headings(visitor.open("/data"))
+
+
+# Shortcuts
+
+
+@pytest.mark.usefixtures("shipped")
+def test_the_size_alone_tells_a_tumour_and_it_is_in_the_heading(visitor: Visitor) -> None:
+    page = visitor.open("/data")
+    assert (
+        "Image size and mode alone tell tumour from no tumour for 97.9 % of the official test"
+        in headings(page)
+    )
+    rows = table_named(page, "Right answers on the official test")
+    size = next(cells for name, cells in rows.items() if name.startswith("size and mode"))
+    assert size[0] == "97.9 % 96.8–98.6 %"
+    assert size[-1] == "1,311 (331)"
+
+
+@pytest.mark.usefixtures("shipped")
+def test_runs_stand_beside_the_shortcuts_of_their_protocol(visitor: Visitor) -> None:
+    rows = table_named(visitor.open("/data"), "Right answers on the official test")
+    of_run = {name.split()[0]: cells for name, cells in rows.items() if " run, " in name}
+    assert of_run["cnn-official"][2].startswith("94.8 %")
+    for name, cells in of_run.items():
+        report = data.report(data.find_run(name), "test")  # type: ignore[arg-type]
+        wrong = (report.missed.k or 0) + (report.false_alarms.k or 0)
+        assert cells[0].startswith(f"{100 * (1 - wrong / report.n):.1f}")
+
+
+@pytest.mark.usefixtures("shipped")
+def test_shares_of_shortcuts_agree_with_the_counts_of_the_audit() -> None:
+    shown = found()
+    for protocol in shown.protocols:
+        told = {one.name: one for one in shown.shortcuts(protocol)}
+        table = shown.tables.shortcuts
+        for row in table[table["protocol"] == protocol].to_dict("records"):
+            one = told[row["features"]]
+            ours = {
+                ("class", "test"): one.classes,
+                ("tumour", "test"): one.tumour,
+                ("class", "unseen test"): one.unseen_classes,
+                ("tumour", "unseen test"): one.unseen_tumour,
+            }[row["task"], row["rows"]]
+            assert ours is not None
+            assert (ours.k, ours.n) == (row["k"], row["n"])
+
+
+@pytest.mark.usefixtures("shipped")
+def test_each_protocol_has_a_figure_with_both_kinds_of_answers(visitor: Visitor) -> None:
+    page = visitor.open("/data")
+    figures = [
+        graph["props"]["figure"]
+        for graph in find(page, "Graph")
+        if graph["props"]["figure"]["data"][0].get("name") == "right class"
+    ]
+    assert len(figures) == 2
+    right, tumour = figures[0]["data"]
+    assert tumour["x"][1] == pytest.approx(100 * 1283 / 1311)
+    assert right["x"][1] == pytest.approx(100 * 792 / 1311)
+    assert "tumour" in tumour["name"]
+
+
+# Drift
+
+
+@pytest.mark.usefixtures("shipped")
+def test_properties_are_listed_with_the_most_different_first(visitor: Visitor) -> None:
+    rows = table_named(visitor.open("/data"), "Distance of test from training")
+    largest = [
+        max(float(cell.split()[0]) for cell in cells if cell[0].isdigit())
+        for cells in rows.values()
+    ]
+    assert largest == sorted(largest, reverse=True)
+    assert rows["mirrored"][2].startswith("0.42 0.37–0.46 n = 1,339 + 306")
+    assert rows["border that is not dark"][0].endswith("within chance")
+
+
+@pytest.mark.usefixtures("shipped")
+def test_columns_that_number_things_are_left_out_and_named(visitor: Visitor) -> None:
+    page = visitor.open("/data")
+    rows = table_named(page, "Distance of test from training")
+    assert not {"dup cluster", "figshare index"} & set(rows)
+    assert "they only number things: figshare index, dup cluster" in visible(page)
+
+
+@pytest.mark.usefixtures("shipped")
+def test_how_well_test_is_told_from_training_is_said_in_words(visitor: Visitor) -> None:
+    page = visitor.open("/data?drift=grouped_split")
+    assert any("a classifier tells them apart in 79 % of pairs" in head for head in headings(page))
+    assert "94.4 % (92.9–95.8 %, n = 1,360) for pituitary, seeing 16 x 16 thumbnail" in visible(
+        page
+    )
+    again = visitor.fire("drift-found", inputs={"drift": "official"})
+    assert "66 % of pairs" in visible(again["drift-found"]["children"])
+
+
+# Quality
+
+
+@pytest.mark.usefixtures("shipped")
+def test_flags_are_counted_by_class_with_share_and_interval(visitor: Visitor) -> None:
+    page = visitor.open("/data")
+    rows = table_named(page, "Images with a quality flag")
+    firsts = [cell.split()[0] for cell in rows["all classes"]]
+    assert firsts == ["204", "11", "24", "45", "129", "30", "7,023"]
+    assert rows["meningioma"][3] == "32 1.9 % 1.2–3.1 %"
+    assert "mean grey level below 6.5 % of white" in visible(page)
+
+
+@pytest.mark.usefixtures("shipped")
+def test_the_images_with_a_flag_are_shown(visitor: Visitor) -> None:
+    page = visitor.open("/data?flag=dark")
+    assert "Images 1 to 11 of 11 with the flag dark" in visible(page)
+    chosen = {"flag": "odd_size", "flagged": 6}
+    turned = visitor.fire("flagged-images", inputs=chosen, changed=[f"{FLAG_PAGE_IN_URL}.value"])
+    assert "Images 121 to 129 of 129 with the flag odd size" in visible(
+        turned["flagged-images"]["children"]
+    )
+    first = visitor.fire("flagged-images", inputs=chosen)
+    assert first[FLAG_PAGE_IN_URL] == {"total": 6, "value": 1}
+
+
+# Without a usable audit
+
+
+@pytest.mark.usefixtures("shown")
+def test_without_an_audit_the_page_says_how_to_make_one(visitor: Visitor) -> None:
+    page = visitor.open("/data")
+    assert "There is no audit yet" in words(page)
+    assert "python -m brainmri audit DATA" in visible(page)
+    assert visitor.client.get("/download/drift.csv").status_code == 404
+
+
+def test_an_audit_of_another_index_is_not_shown(visitor: Visitor, copied: Path) -> None:
+    path = copied / "dataset" / "index.parquet"
+    index.write(path, index.read(path))
+    change(copied, of_index="ab" * 32)
+    page = visitor.open("/data")
+    assert "about another index than index.parquet" in visible(page)
+    assert "near-copy in training" not in visible(page)
+    assert table_named(page, "Images per split and class")
+    assert visitor.client.get("/download/drift.csv").status_code == 404
+
+
+@pytest.mark.parametrize("name", audit_tables.TABLES)
+@pytest.mark.parametrize("damage", ["missing", "cut"])
+def test_a_damaged_table_is_named_and_the_rest_of_the_page_is_there(
+    visitor: Visitor, copied: Path, name: str, damage: str
+) -> None:
+    path = copied / "dataset" / "audit" / f"{name}.parquet"
+    if damage == "missing":
+        path.unlink()
+    else:
+        path.write_bytes(path.read_bytes()[:-20])
+    page = visitor.open("/data")
+    assert f"{name}.parquet" in visible(page)
+    assert table_named(page, "Images per split and class")
+
+
+def test_an_audit_without_a_protocol_shows_labels_and_quality(
+    visitor: Visitor, copied: Path
+) -> None:
+    empty = ("shortcuts", "shortcut_answers", "drift", "leakage", "leaked_pairs")
+    change(copied, **{name: lambda _: pd.DataFrame({"protocol": []}) for name in empty})
+    page = visitor.open("/data")
+    assert "4 groups of near-copies carry different labels" in headings(page)
+    assert table_named(page, "Images with a quality flag")
+
+
+def test_an_audit_that_went_away_leaves_the_parts_empty(visitor: Visitor, copied: Path) -> None:
+    shutil.rmtree(copied / "dataset" / "audit")
+    chosen: dict[str, Any] = {"protocol": "official", "kind": "any", "pairs": 1}
+    assert not visible(visitor.fire("leak-head", inputs=chosen)["leak-head"]["children"])
+    drift = visitor.fire("drift-found", inputs={"drift": "official"})
+    assert not visible(drift["drift-found"]["children"])
+    flags = visitor.fire("flagged-images", inputs={"flag": "dark", "flagged": 1})
+    assert not visible(flags["flagged-images"]["children"])
+
+
+# Lists to download
+
+
+@pytest.mark.usefixtures("shipped")
+def test_every_link_to_a_list_leads_to_one(visitor: Visitor) -> None:
+    links = [
+        entry["props"]["href"]
+        for entry in walk(visitor.open("/data"))
+        if isinstance(entry, dict) and str(entry["props"].get("href", "")).startswith("/download/")
+    ]
+    assert len(links) == len(set(links)) == 13
+    for link in links:
+        response = visitor.client.get(link)
+        assert response.status_code == 200, link
+        assert response.mimetype == "text/csv"
+        assert "attachment" in response.headers["Content-Disposition"]
+        assert response.data.decode("utf-8").count("\r\n") > 1
+
+
+@pytest.mark.usefixtures("shipped")
+def test_a_list_holds_what_the_audit_holds(visitor: Visitor) -> None:
+    tables = found().tables
+    pairs = download(visitor, "leaked-pairs")
+    assert [row["path"] for row in pairs] == tables.leaked_pairs["path"].tolist()
+    assert {row["kind"] for row in pairs} == set(leakage.KINDS)
+    dark = download(visitor, "quality-dark")
+    assert len(dark) == 11
+    assert {row["dark"] for row in dark} == {"True"}
+    drift = download(visitor, "drift")
+    assert any(row["value"].startswith("-0.") for row in drift)  # Numbers keep their sign.
+
+
+@pytest.mark.usefixtures("shipped")
+@pytest.mark.parametrize(
+    "name", ["index", "runs", "quality-nothing", "leaked_pairs", "..", "%2e%2e%2findex", "x/y", ""]
+)
+def test_an_unknown_list_answers_404(visitor: Visitor, name: str) -> None:
+    assert visitor.client.get(f"/download/{name}.csv").status_code == 404
+
+
+def test_text_that_a_spreadsheet_would_run_is_defused(visitor: Visitor, copied: Path) -> None:
+    def planted(table: pd.DataFrame) -> pd.DataFrame:
+        table = table.astype({"says": object})
+        table["says"] = ["=1+1", "+1", "-1", "@x", "a=b", "\tx", 'quo"te', "ü", "", "x", "y", "z"]
+        return table
+
+    change(copied, label_conflicts=planted)
+    says = [row["says"] for row in download(visitor, "label-conflicts")]
+    assert says[:8] == ["'=1+1", "'+1", "'-1", "'@x", "a=b", "'\tx", 'quo"te', "ü"]
+
+
+# Figures
+
+
+def test_an_interval_of_single_images_is_that_of_wilson() -> None:
+    hit = np.array([True] * 3 + [False] * 7)
+    assert findings.share(hit, np.arange(10)) == metrics.proportion(3, 10)
+
+
+def test_an_interval_of_copies_is_wider() -> None:
+    hit = np.repeat([True, False, True, False], 5)
+    pairs, single = findings.share(hit, np.repeat(np.arange(4), 5)), metrics.proportion(10, 20)
+    assert (pairs.k, pairs.n) == (10, 20)
+    assert pairs.low is not None
+    assert single.low is not None
+    assert pairs.low < single.low
+
+
+def test_a_share_of_no_images_says_why_there_is_none() -> None:
+    assert findings.share(np.array([], dtype=bool), np.array([], dtype=np.int64)).reason
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.integers(0, 4)), min_size=1),
+    st.integers(0, 3),
+)
+def test_tumour_or_no_tumour_is_right_when_both_or_neither_is_negative(
+    rows: list[tuple[int, int, int]], negative: int
+) -> None:
+    per_group = np.zeros((5, 4, 4), dtype=np.int64)
+    for truth, answer, group in rows:
+        per_group[group, truth, answer] += 1
+    right = sum((truth == negative) == (answer == negative) for truth, answer, _ in rows)
+    estimate = findings.tumour_accuracy(per_group, negative)
+    assert (estimate.k, estimate.n) == (right, len(rows))
+
+
+def change(models: Path, *, of_index: str | None = None, **changed: Any) -> None:
+    """Write the audit again with some tables changed, or as if of another index."""
+    tables = audit_tables.read(models / "dataset")
+    new = {name: getattr(tables, name) for name in audit_tables.TABLES}
+    new |= {name: edit(new[name]) for name, edit in changed.items()}
+    audit_tables.write(
+        models / "dataset", audit_tables.AuditTables(of_index or tables.index_sha256, **new)
+    )
