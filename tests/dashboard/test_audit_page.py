@@ -345,7 +345,8 @@ def test_an_audit_without_a_protocol_shows_labels_and_quality(
     visitor: Visitor, copied: Path
 ) -> None:
     empty = ("shortcuts", "shortcut_answers", "drift", "leakage", "leaked_pairs")
-    change(copied, **{name: lambda _: pd.DataFrame({"protocol": []}) for name in empty})
+    for name in empty:
+        change(copied, of_index=None, **{name: lambda _: pd.DataFrame({"protocol": []})})
     page = visitor.open("/data")
     assert "4 groups of near-copies carry different labels" in headings(page)
     assert table_named(page, "Images with a quality flag")
