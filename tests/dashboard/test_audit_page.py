@@ -353,9 +353,9 @@ def test_a_damaged_table_is_named_and_the_rest_of_the_page_is_there(
 def test_an_audit_without_a_protocol_shows_labels_and_quality(
     visitor: Visitor, copied: Path
 ) -> None:
-    names = ("shortcuts", "shortcut_answers", "drift", "leakage", "leaked_pairs")
-    emptied: dict[str, Any] = {name: lambda _: pd.DataFrame({"protocol": []}) for name in names}
-    change(copied, **emptied)
+    empty = ("shortcuts", "shortcut_answers", "drift", "leakage", "leaked_pairs")
+    for name in empty:
+        change(copied, of_index=None, **{name: lambda _: pd.DataFrame({"protocol": []})})
     page = visitor.open("/data")
     assert "4 groups of near-copies carry different labels" in headings(page)
     assert table_named(page, "Images with a quality flag")
