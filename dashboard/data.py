@@ -39,7 +39,7 @@ from brainmri.runs import BrokenRun, Run
 from brainmri.slices import Slice
 from brainmri.tally import Tallies
 from brainmri.trust import CalibrationReport
-from dashboard import findings
+from dashboard import audit_lists, findings
 from dashboard.findings import Findings, Told
 
 THUMBNAIL_PX = 160
@@ -335,7 +335,7 @@ def usable_audit() -> Findings | None:
 def audit_csv(name: str) -> str | None:
     """One list of the audit as CSV; None without a usable audit, or for an unknown name."""
     found = usable_audit()
-    return None if found is None else findings.csv(found, name)
+    return None if found is None else audit_lists.csv(found.tables, name)
 
 
 def told_by_runs(protocol: str) -> list[Told]:

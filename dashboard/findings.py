@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -192,6 +192,13 @@ class Findings:
 
     def shortcuts(self, protocol: str) -> list[Told]:
         """What each kind of feature gives away, on the test images of a protocol."""
+        return self._shortcuts.get(protocol, [])
+
+    @cached_property
+    def _shortcuts(self) -> dict[str, list[Told]]:
+        return {protocol: self._shortcuts_of(protocol) for protocol in self.protocols}
+
+    def _shortcuts_of(self, protocol: str) -> list[Told]:
         answers = self.tables.shortcut_answers
         answers = answers[answers["protocol"] == protocol]
         about = self.tables.shortcuts
@@ -345,44 +352,6 @@ def tumour_accuracy(per_group: Ints, negative: int) -> Estimate:
     two[:, 0, 0], two[:, 1, 1] = both, tumours_called
     two[:, 0, 1] = per_group.sum(axis=(1, 2)) - both - tumours_called
     return metrics.accuracy(two.sum(axis=0), two)
-
-
-_LISTS: dict[str, Callable[[AuditTables], pd.DataFrame]] = {
-    "leakage": lambda tables: tables.leakage,
-    "leaked-pairs": lambda tables: tables.leaked_pairs,
-    "label-conflicts": lambda tables: tables.label_conflicts,
-    "shortcuts": lambda tables: tables.shortcuts,
-    "shortcut-answers": lambda tables: tables.shortcut_answers,
-    "drift": lambda tables: tables.drift,
-    "quality": lambda tables: tables.quality,
-    "quality-thresholds": lambda tables: tables.quality_thresholds,
-}
-
-
-def csv(found: Findings, name: str) -> str | None:
-    """One list of the audit as CSV, or None for an unknown name; `quality-dark` and so on have only
-    the images with that flag.
-
-    Text that a spreadsheet would take for a formula gets an apostrophe in front (OWASP, CSV injection).
-    """
-    flag = name.removeprefix("quality-").replace("-", "_")
-    if name.startswith("quality-") and flag in FLAGS:
-        quality_table = found.tables.quality
-        table = quality_table[quality_table[flag]]
-    elif name in _LISTS:
-        table = _LISTS[name](found.tables)
-    else:
-        return None
-    safe = table.copy()
-    for column in safe.columns:
-        if not pd.api.types.is_numeric_dtype(safe[column]):
-            safe[column] = safe[column].map(_not_a_formula, na_action="ignore")
-    return str(safe.to_csv(index=False, lineterminator="\r\n"))
-
-
-def _not_a_formula(value: object) -> str:
-    text = str(value)
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
 def _only_numbers(values: pd.Series[Any]) -> bool:

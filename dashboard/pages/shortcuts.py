@@ -186,8 +186,8 @@ def _drift(found: Findings, protocol: str) -> Component:
         ),
         downloads(drift="Everything compared (CSV)"),
         note="Distance: 0 is the same distribution, 1 shares nothing (Kolmogorov-Smirnov of numbers, "
-        "Jensen-Shannon of kinds), with 95 % interval and n = training + test images. Bold: more "
-        "than chance reaches when whole groups of near-copies are divided at random."
+        "Jensen-Shannon of kinds), with 95 % interval and n = training + test images. Bold: the "
+        "whole interval lies above what chance reaches when groups of near-copies are divided at random."
         + (
             f" Left out, since they only number things: {', '.join(map(_words, hidden))}."
             if hidden
@@ -243,7 +243,7 @@ def _area(found: Difference | None) -> Component | str:
 
 
 def _cell(found: Difference, value: str, ends: str) -> Component:
-    by_chance = html.Span("within chance", className="visually-hidden")
+    by_chance = html.Span("not clearly beyond chance", className="visually-hidden")
     return html.Span(
         [
             value,

@@ -63,6 +63,15 @@ def download(visitor: Visitor, name: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(response.data.decode("utf-8"), newline="")))
 
 
+@pytest.mark.usefixtures("shipped")
+def test_every_figure_and_picture_has_text_for_screen_readers(visitor: Visitor) -> None:
+    page = visitor.open("/data")
+    assert len(find(page, "Graph")) == len(find(page, role="img")) == 7
+    assert all(frame["props"]["aria-label"] for frame in find(page, role="img"))
+    assert all("alt" in picture["props"] for picture in find(page, "Img"))
+    assert not find(page, "Alert")
+
+
 # Leakage
 
 
@@ -256,7 +265,7 @@ def test_properties_are_listed_with_the_most_different_first(visitor: Visitor) -
     ]
     assert largest == sorted(largest, reverse=True)
     assert rows["mirrored"][2].startswith("0.42 0.37–0.46 n = 1,339 + 306")
-    assert rows["border that is not dark"][0].endswith("within chance")
+    assert rows["border that is not dark"][0].endswith("not clearly beyond chance")
 
 
 @pytest.mark.usefixtures("shipped")
