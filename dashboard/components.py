@@ -151,10 +151,10 @@ def three_figures(figures: data.ThreeFigures) -> Component:
             "Which images were seen in training is not recorded for this model.",
         ),
         (
-            "Grouped split, nothing alike in training",
+            "Grouped split",
             figures.grouped,
-            "No run of this model on a grouped split yet: "
-            "`python -m brainmri train DATA --split auto`.",
+            "No run of this model on a split that keeps copies together yet; train one with "
+            "--split auto.",
         ),
     )
     return html.Div(
@@ -200,9 +200,17 @@ def why_they_differ(figures: data.ThreeFigures) -> str:
     elif official is not None and official.seen is None:
         sentences.append("this table does not say which of its images were seen in training")
     if grouped is not None and grouped.n:
-        sentences.append(
-            f"the grouped split ({grouped.run}) also keeps neighbouring slices of one patient together"
+        kept = (
+            "near-copies together"
+            if str(figures.protocol).startswith("auto")
+            else "together what its column names as one group"
         )
+        left = (
+            ""
+            if not grouped.seen
+            else f", yet {grouped.seen:,} of its {grouped.n:,} test images have a near-copy too"
+        )
+        sentences.append(f"the grouped split ({figures.protocol}) keeps {kept}{left}")
     if not sentences:
         return "No near-copy of a test image shaped the model."
     text = "; ".join(sentences)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -45,7 +45,7 @@ from dashboard.findings import Findings, Told
 THUMBNAIL_PX = 160
 SPLITS = ("test", "val")
 MOST_IN_MEMORY = 500_000
-"""Labelled images of a run up to which its rows are held for slices and calibration."""
+"""Rows of a predictions table up to which they are held, for slices, calibration and comparison."""
 EXAMPLES = tuple((label, 3) for label in phantom.CLASSES)
 
 _Stamp = tuple[tuple[str, int, int], ...]
@@ -75,6 +75,7 @@ class RunView:
     negative_class: str
     has_model: bool
     table_path: Path
+    rows: int
 
     @property
     def splits(self) -> list[str]:
@@ -84,7 +85,7 @@ class RunView:
     @property
     def in_memory(self) -> bool:
         """Whether the table is small enough to be held as rows."""
-        return sum(int(t.matrix.sum()) for t in self.tallies.of.values()) <= MOST_IN_MEMORY
+        return self.rows <= MOST_IN_MEMORY
 
     @property
     def predictions(self) -> Predictions:
@@ -100,13 +101,15 @@ class ThreeFigures:
         architecture: the model's; the run's name for a table of another tool.
         official: official test, as everyone reports it.
         unseen: the official test images without a near-copy among those that shaped the model.
-        grouped: test images of a split that keeps neighbouring slices and copies together.
+        grouped: test images of another split, which keeps copies together or nearly so.
+        protocol: name of that split.
     """
 
     architecture: str
     official: Report | None
     unseen: Report | None
     grouped: Report | None
+    protocol: str | None = None
 
 
 @dataclass(frozen=True)
@@ -176,8 +179,12 @@ def find_run(name: str | None) -> RunView | None:
 
 
 def best_run(shown: list[RunView]) -> RunView | None:
-    """The run with the highest accuracy on its validation images (on test images without any)."""
-    return max(shown, key=_merit, default=None)
+    """The run with the highest accuracy on its validation images (on test images without any).
+
+    Validation images of different splits cannot be compared, so official runs are chosen from where
+    there are any.
+    """
+    return max([v for v in shown if _is_official(v)] or shown, key=_merit, default=None)
 
 
 def report(view: RunView, split: str, *, unseen: bool = False) -> Report:
@@ -199,6 +206,7 @@ def three_figures(view: RunView) -> ThreeFigures:
         official=None if tested is None else report(tested, "test"),
         unseen=report(tested, "test", unseen=True) if tested is not None and records else None,
         grouped=None if grouped is None else report(grouped, "test"),
+        protocol=None if grouped is None or grouped.run is None else grouped.run.protocol,
         architecture=view.name if view.run is None else view.run.architecture,
     )
 
@@ -262,7 +270,12 @@ def compare(view: RunView, other: RunView, split: str) -> Comparison:
 
 def changed_images(view: RunView, changes: list[Change], limit: int) -> list[Scored]:
     """The first `limit` of the images that a run (B of a comparison) answered differently."""
-    return [_scored(view.predictions, change.row_b) for change in changes[:limit]]
+    table = view.predictions
+    return [
+        # The class as the comparison knows it: this table need not have labels of its own.
+        replace(_scored(table, change.row_b), label=table.classes[change.truth])
+        for change in changes[:limit]
+    ]
 
 
 def slice_choices(view: RunView, split: str) -> tuple[list[str], list[str]]:
@@ -568,7 +581,16 @@ def _run(models: str, name: str, stamp: _Stamp) -> RunView:
             "val."
         )
     negative = found.negative_class
-    return RunView(name, found.run, found.table.classes, tallies, negative, has_model, found.path)
+    return RunView(
+        name,
+        found.run,
+        found.table.classes,
+        tallies,
+        negative,
+        has_model,
+        found.path,
+        found.table.rows,
+    )
 
 
 @lru_cache(maxsize=8)

@@ -9,6 +9,7 @@ from dash.development.base_component import Component
 
 from brainmri.comparison import Change, Comparison, McNemar, verdict
 from brainmri.errors import InputError
+from brainmri.runs import OFFICIAL
 from dashboard import data, figures
 from dashboard.components import (
     SPLIT_WORDS,
@@ -105,11 +106,15 @@ def show_comparison(run: str, other: str, split: str, now: str) -> Any:
 
 
 def _one_run(view: data.RunView) -> Component:
+    split = "--allow-leaks"
+    if view.run is not None and view.run.protocol != OFFICIAL:
+        split = f"--split {view.run.protocol} --seed {view.run.seed} --allow-leaks"
     return empty(
         f"There is only one run, {view.name}",
         html.P("Train and score a second one, then reload this page:"),
         command(
-            "python -m brainmri train DATA --model cnn-regularised --run my-second-run\n"
+            "python -m brainmri train DATA --model cnn-regularised --run my-second-run "
+            f"{split}\n"
             "python -m brainmri predict DATA --run my-second-run"
         ),
     )

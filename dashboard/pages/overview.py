@@ -171,7 +171,7 @@ def _every_model(views: list[data.RunView]) -> Component:
                 "Model",
                 "Official test, as everyone reports it",
                 "Official test, unseen images only",
-                "Grouped split, nothing alike in training",
+                "Grouped split",
             ],
             [
                 [each.architecture, cell(each.official), cell(each.unseen), cell(each.grouped)]

@@ -189,7 +189,7 @@ def test_the_keyboard_reaches_navigation_pickers_and_cells_in_that_order(
     reached = tab_through(page)
     kinds = [entry["kind"] for entry in reached]
     assert kinds[0] == "skip"
-    assert kinds.count("nav") == 4
+    assert kinds.count("nav") == 5
     assert kinds.count("picker") == 3
     assert kinds.count("cell") == 7  # those that hold an image
     assert kinds.index("nav") < kinds.index("picker") < kinds.index("cell")

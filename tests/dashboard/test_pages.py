@@ -398,7 +398,7 @@ def test_the_flattering_figure_stands_beside_the_true_ones(visitor: Visitor, add
     assert "Missed tumours: 1 of 15 (1.2–29.8 %)" in official
     assert "n = 16" in unseen  # four of the twenty have a near-copy in training
     assert "87.5 %" in unseen
-    assert "No run of this model on a grouped split yet" in grouped
+    assert "No run of this model on a split that keeps copies together yet" in grouped
 
 
 def test_a_grouped_run_of_the_same_model_stands_beside_the_official_one(
@@ -412,7 +412,7 @@ def test_a_grouped_run_of_the_same_model_stands_beside_the_official_one(
         assert "90.0 %" in official
         assert "70.0 %" in grouped
     said = visible(find(visitor.open("/"), className="caution")[0])
-    assert "the grouped split (careful-grouped) also keeps neighbouring slices" in said
+    assert "the grouped split (grouped_split) keeps together what its column names" in said
 
 
 @pytest.mark.usefixtures("shown")
