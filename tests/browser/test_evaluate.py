@@ -190,7 +190,7 @@ def test_the_keyboard_reaches_navigation_pickers_and_cells_in_that_order(
     kinds = [entry["kind"] for entry in reached]
     assert kinds[0] == "skip"
     assert kinds.count("nav") == 5
-    assert kinds.count("picker") == 3
+    assert kinds.count("picker") == 5  # three above the matrix, two of the weak spots
     assert kinds.count("cell") == 7  # those that hold an image
     assert kinds.index("nav") < kinds.index("picker") < kinds.index("cell")
     assert any("Switch between light and dark" in entry["text"] for entry in reached)
