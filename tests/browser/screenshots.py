@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, FloatRect, expect, sync_playwright
 
 from tests.browser.driving import (
     DESKTOP,
@@ -71,7 +71,9 @@ def _shot(browser: Browser, address: str, size: tuple[int, int], *, dark: bool =
         settle(page)
     page.evaluate("document.fonts.ready.then(() => null)")
     page.mouse.move(0, 0)
-    picture = page.screenshot(full_page=True, animations="disabled")
+    width, height = page.evaluate("[document.body.scrollWidth, document.body.scrollHeight]")
+    part: FloatRect = {"x": 0, "y": 0, "width": width, "height": min(height, 3 * width, 3000)}
+    picture = page.screenshot(full_page=True, clip=part, animations="disabled")
     context.close()
     return picture
 
