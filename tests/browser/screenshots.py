@@ -35,6 +35,9 @@ PAGES = {
 }
 COLOURS = 256
 
+_HIGHEST_PX = 3000
+"""What a reader of the README still scrolls through."""
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Write every picture; returns the exit code."""
@@ -71,8 +74,8 @@ def _shot(browser: Browser, address: str, size: tuple[int, int], *, dark: bool =
         settle(page)
     page.evaluate("document.fonts.ready.then(() => null)")
     page.mouse.move(0, 0)
-    width, height = page.evaluate("[document.body.scrollWidth, document.body.scrollHeight]")
-    part: FloatRect = {"x": 0, "y": 0, "width": width, "height": min(height, 3 * width, 3000)}
+    width, height = page.evaluate("[window.innerWidth, document.body.scrollHeight]")
+    part: FloatRect = {"x": 0, "y": 0, "width": width, "height": min(height, _HIGHEST_PX)}
     picture = page.screenshot(full_page=True, clip=part, animations="disabled")
     context.close()
     return picture
