@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from brainmri import audit_tables, drift, index, leakage, quality, reading, shortcuts, splits
-from brainmri.audit_tables import AuditTables
+from brainmri.audit_tables import NEAR_DUPLICATES, AuditTables
 from brainmri.errors import InputError
 from brainmri.features import THUMBNAIL_PX
 from brainmri.files import sha256
@@ -21,7 +21,6 @@ from brainmri.index import ImageIndex
 SEED = 0
 """Of every random choice; the official split gets the validation part that runs of seed 0 have."""
 
-NEAR_DUPLICATES = "near-duplicates"
 ALL_PROPERTIES = "all image properties"
 
 
@@ -46,7 +45,7 @@ def run(
         OutputError: a table could not be written.
     """
     dataset = models / "dataset"
-    path = dataset / "index.parquet"
+    path = index.path(models)
     table = index.read(path)
     thumbnails = _look(data, dataset, table, processes=processes, quiet=quiet)
     rows = table.rows
@@ -183,7 +182,7 @@ def _indexed_files(data: Path, table: ImageIndex) -> list[reading.ImageFile]:
 def _varies(values: pd.Series[Any]) -> bool:
     """Whether a metadata column is a property: it has values, and does not name every image."""
     return values.nunique() > 1 and (
-        drift.is_number(values) or values.nunique() <= drift.MAX_LEVELS
+        drift.is_number(values) or values.nunique() <= index.MAX_LEVELS
     )
 
 
@@ -216,7 +215,7 @@ def _drift(
                 {
                     "label": name,
                     "property": seen,
-                    "statistic": drift.AUC,
+                    "statistic": audit_tables.AUC,
                     "value": area.value,
                     "low": area.low,
                     "high": area.high,

@@ -17,6 +17,12 @@ SCHEMA_VERSION = 1
 FOLDER = "audit"
 """Inside `models/dataset/`; one Parquet file per table."""
 
+NEAR_DUPLICATES = "near-duplicates"
+"""Kind of a label conflict inside a cluster of copies."""
+KS, SMD, JS, AUC = "ks", "smd", "js", "auc"
+"""Statistics of drift: Kolmogorov-Smirnov distance, standardised mean difference, Jensen-Shannon
+distance, and how well a classifier tells the parts apart."""
+
 
 @dataclass(frozen=True)
 class AuditTables:
@@ -26,12 +32,12 @@ class AuditTables:
         index_sha256: of the index.parquet that was audited; with another one, audit again.
         shortcuts: accuracies as k of n, columns as in `shortcuts.accuracy_table`.
         shortcut_answers: every answer on test images, as in `shortcuts.answer_table`.
-        drift: `protocol`, then as in `drift.table`; statistic "auc" for the classifier's.
+        drift: `protocol`, then as in `drift.table`; statistic `AUC` for the classifier's.
         quality: `path`, measurements and flags of every image, as in `quality.flagged`.
         quality_thresholds: where the flags begin, as in `quality.flagged`.
         leakage: `protocol`, then as in `leakage.Leakage.counts`.
         leaked_pairs: `protocol`, then as in `leakage.Leakage.pairs`.
-        label_conflicts: `kind` ("near-duplicates" or the metadata column), `cluster`, `path`,
+        label_conflicts: `kind` (`NEAR_DUPLICATES` or the metadata column), `cluster`, `path`,
             `split`, `label`, `says` (the other label).
     """
 

@@ -112,7 +112,7 @@ def _split(options: argparse.Namespace) -> int:
     protocol = options.split or (splits.OFFICIAL if options.by is None else splits.AUTO)
     if options.by is not None:
         protocol = f"{splits.AUTO}:{options.by}"
-    table = index.read(options.models / "dataset" / "index.parquet")
+    table = index.read(index.path(options.models))
     part = splits.assign(table, protocol, seed=options.seed)
     leak = splits.leak_sentence(protocol, leakage.leaks(table, part))
     if leak and options.out is not None and not options.allow_leaks:

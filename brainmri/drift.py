@@ -17,6 +17,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import StratifiedGroupKFold
 
 from brainmri import metrics
+from brainmri.audit_tables import JS, KS, SMD
 from brainmri.metrics import Estimate
 
 Floats = NDArray[np.float64]
@@ -24,14 +25,8 @@ Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 Row = dict[str, Any]
 
-KS, SMD, JS, AUC = "ks", "smd", "js", "auc"
-"""Kolmogorov-Smirnov distance, standardised mean difference, Jensen-Shannon distance, and how well a
-classifier tells the parts apart."""
-
 RESAMPLES, PERMUTATIONS = 500, 200
 _TREES = 50
-MAX_LEVELS = 100
-"""A text column with more values than this names things; it is no property."""
 _FEW_LEVELS = 10
 _CELLS_AT_ONCE = 4_000_000
 _FOLDS = 5

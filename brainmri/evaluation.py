@@ -166,6 +166,21 @@ def report_of(counted: Tally, *, negative: str, run: str, unseen: bool = False) 
     )
 
 
+def tumour_accuracy(per_group: NDArray[np.int64], negative: int) -> Estimate:
+    """Share of images rightly called tumour or no tumour.
+
+    Args:
+        per_group: (g, k, k) confusion matrix of each near-duplicate cluster.
+        negative: number of the class that means "no tumour".
+    """
+    both = per_group[:, negative, negative]
+    tumours_called = np.delete(np.delete(per_group, negative, 1), negative, 2).sum(axis=(1, 2))
+    two = np.zeros((len(per_group), 2, 2), dtype=np.int64)
+    two[:, 0, 0], two[:, 1, 1] = both, tumours_called
+    two[:, 0, 1] = per_group.sum(axis=(1, 2)) - both - tumours_called
+    return metrics.accuracy(two.sum(axis=0), two)
+
+
 def curves(predictions: Predictions, *, split: str, groups: NDArray[np.int64]) -> list[ClassCurves]:
     """One-vs-rest ROC and precision-recall curves of every class on the labelled rows of a split."""
     return curves_of(_counted(predictions, split, groups))

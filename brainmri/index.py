@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from brainmri import reading
 from brainmri.classes import negative_class
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from brainmri import averages
 
 SCHEMA_VERSION = 1
+MAX_LEVELS = 100
+"""A metadata column with more values than this names or numbers things; it is no property."""
 SPLIT_FOLDERS = {"training": "train", "train": "train", "testing": "test", "test": "test"}
 _COLUMNS = {
     "path": "string",
@@ -109,7 +111,7 @@ def build(
     if metadata is not None and not metadata.is_file():
         raise InputError(f"There is no metadata file {metadata}.")
 
-    folder = models / "dataset"
+    folder = path(models).parent
     with reading.started(data, found, folder / ".cache", processes=processes) as images:
         # The processes are busy from here on: time for what is slow to import.
         import pandas as pd
@@ -151,13 +153,18 @@ def build(
         extra = table.to_pandas(types_mapper=_nullable_type)
         frame = frame.merge(extra, on="path", how="left", validate="one_to_one")
     index = ImageIndex(frame, classes, negative_name)
-    write(folder / "index.parquet", index)
+    write(path(models), index)
     averages.write(folder / "averages.npz", stream.result())
     report = pd.DataFrame(left_out, columns=["path", "reason"])
     write_atomically(folder / "unreadable.csv", lambda to: report.to_csv(to, index=False))
     return IndexReport(
         index, len(rows) - images.unchanged, images.unchanged, left_out, ignored, without
     )
+
+
+def path(models: Path) -> Path:
+    """Where the index of a folder of results is."""
+    return models / "dataset" / "index.parquet"
 
 
 def find_images(data: Path) -> tuple[list[ImageFile], list[str]]:
@@ -212,7 +219,7 @@ def _leads_back(folder: str, name: str) -> bool:
     return Path(folder).resolve().is_relative_to(Path(path).resolve())
 
 
-def write(path: Path, index: ImageIndex) -> None:
+def write(to: Path, index: ImageIndex) -> None:
     """Write the index as Parquet; classes and negative class go into its file metadata."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -229,12 +236,12 @@ def write(path: Path, index: ImageIndex) -> None:
         }
     )
     write_atomically(
-        path,
-        lambda to: pq.write_table(table, to, compression="zstd", write_page_checksum=True),
+        to,
+        lambda file: pq.write_table(table, file, compression="zstd", write_page_checksum=True),
     )
 
 
-def read(path: Path) -> ImageIndex:
+def read(source: Path) -> ImageIndex:
     """Read what `write` wrote.
 
     Raises:
@@ -244,24 +251,24 @@ def read(path: Path) -> ImageIndex:
     import pyarrow.parquet as pq
 
     again = "run `python -m brainmri index DATA` first"
-    if not path.is_file():
-        raise InputError(f"There is no image index {path}; {again}.")
+    if not source.is_file():
+        raise InputError(f"There is no image index {source}; {again}.")
     try:
-        table = pq.read_table(path, page_checksum_verification=True)
+        table = pq.read_table(source, page_checksum_verification=True)
         metadata = table.schema.metadata or {}
         about = {key.decode(): value.decode() for key, value in metadata.items()}
         names = set(table.column_names)
     except (OSError, UnicodeDecodeError, pa.ArrowException) as error:
-        raise InputError(f"{path} is damaged ({error}); {again}.") from None
+        raise InputError(f"{source} is damaged ({error}); {again}.") from None
     version = about.get("brainmri.index_schema")
     if version != str(SCHEMA_VERSION):
         raise InputError(
-            f"{path} is not an index of this version (schema {version}, expected {SCHEMA_VERSION}); "
+            f"{source} is not an index of this version (schema {version}, expected {SCHEMA_VERSION}); "
             f"{again}."
         )
     missing = sorted({*_COLUMNS, "brainmri.classes", "brainmri.negative_class"} - {*names, *about})
     if missing:
-        raise InputError(f"{path} lacks {', '.join(missing)}; {again}.")
+        raise InputError(f"{source} lacks {', '.join(missing)}; {again}.")
     rows = table.to_pandas(types_mapper=_nullable_type)
     classes = about["brainmri.classes"].split("\n")
     return ImageIndex(rows, classes, about["brainmri.negative_class"])
@@ -270,6 +277,20 @@ def read(path: Path) -> ImageIndex:
 def metadata_columns(index: ImageIndex) -> list[str]:
     """The columns that came with the metadata."""
     return [name for name in index.rows.columns if name not in _COLUMNS]
+
+
+def identifiers(index: ImageIndex) -> list[str]:
+    """Metadata columns that only number things, such as patients or clusters: whole numbers of many."""
+    import pandas as pd
+
+    def is_identifier(values: pd.Series[Any]) -> bool:
+        present = values.dropna()
+        if not pd.api.types.is_numeric_dtype(present) or pd.api.types.is_bool_dtype(present):
+            return False
+        numbers = present.to_numpy("float64")
+        return bool((numbers == numbers.round()).all()) and present.nunique() > MAX_LEVELS
+
+    return [name for name in metadata_columns(index) if is_identifier(index.rows[name])]
 
 
 def _arrow_type(name: str) -> pa.DataType:

@@ -85,7 +85,7 @@ def known_images(models: Path) -> ImageIndex | None:
     Raises:
         InputError: there is one and it is damaged.
     """
-    path = models / "dataset" / "index.parquet"
+    path = index.path(models)
     return index.read(path) if path.is_file() else None
 
 

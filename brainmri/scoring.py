@@ -153,7 +153,7 @@ def calibrate(
 
 def _training_index(models: Path, run: runs.Run) -> index.ImageIndex | None:
     """The index that the run was trained with, when it is still the one in `models`."""
-    path = models / "dataset" / "index.parquet"
+    path = index.path(models)
     if not path.is_file() or sha256(path) != run.index_sha256:
         return None
     return index.read(path)

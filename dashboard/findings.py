@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from brainmri import index, intervals, leakage, metrics, quality
+from brainmri import audit_tables, index, intervals, leakage, metrics, quality
 from brainmri.audit_tables import AuditTables
 from brainmri.index import ImageIndex
 from brainmri.metrics import Estimate
@@ -20,15 +19,11 @@ Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 EVERY_CLASS = "all classes"
-NEAR_DUPLICATES = "near-duplicates"
-"""Kind of a label conflict inside a cluster of copies, as `brainmri.audit` names it."""
 ANY_KIND, ANY_FLAG = "any", "any"
 KINDS = leakage.KINDS
 FLAGS = quality.FLAGS
-_TELLS_PARTS = "auc"
-_DISTANCES = ("ks", "js")
-_MOST_LEVELS = 100
-"""A metadata column of whole numbers with more values than this numbers things."""
+NEAR_DUPLICATES = audit_tables.NEAR_DUPLICATES
+_DISTANCES = (audit_tables.KS, audit_tables.JS)
 
 
 @dataclass(frozen=True)
@@ -237,8 +232,7 @@ class Findings:
     @cached_property
     def identifiers(self) -> list[str]:
         """Metadata columns that only number things, such as clusters or acquisitions."""
-        rows = self.index.rows
-        return [name for name in index.metadata_columns(self.index) if _only_numbers(rows[name])]
+        return index.identifiers(self.index)
 
     def drift(self, protocol: str) -> Drift:
         """Test against training, identifiers left out."""
@@ -252,7 +246,7 @@ class Findings:
             labels=[EVERY_CLASS, *self.index.classes],
             properties=sorted(largest, key=lambda name: -largest[name]),
             distances=distances,
-            told_apart=_differences(rows[rows["statistic"] == _TELLS_PARTS]),
+            told_apart=_differences(rows[rows["statistic"] == audit_tables.AUC]),
         )
 
     @cached_property
@@ -337,29 +331,6 @@ def share(hit: Bools, cluster: Ints) -> Estimate:
     hits = np.bincount(group, weights=hit).astype(np.int64)
     effect = intervals.design_effect(hits, sizes) if len(hit) else 1.0
     return metrics.proportion(int(hit.sum()), len(hit), design_effect=effect)
-
-
-def tumour_accuracy(per_group: Ints, negative: int) -> Estimate:
-    """Share of images rightly called tumour or no tumour.
-
-    Args:
-        per_group: (g, k, k) confusion matrix of each near-duplicate cluster.
-        negative: number of the class that means "no tumour".
-    """
-    both = per_group[:, negative, negative]
-    tumours_called = np.delete(np.delete(per_group, negative, 1), negative, 2).sum(axis=(1, 2))
-    two = np.zeros((len(per_group), 2, 2), dtype=np.int64)
-    two[:, 0, 0], two[:, 1, 1] = both, tumours_called
-    two[:, 0, 1] = per_group.sum(axis=(1, 2)) - both - tumours_called
-    return metrics.accuracy(two.sum(axis=0), two)
-
-
-def _only_numbers(values: pd.Series[Any]) -> bool:
-    present = values.dropna()
-    if not pd.api.types.is_numeric_dtype(present) or pd.api.types.is_bool_dtype(present):
-        return False
-    numbers = present.to_numpy(np.float64)
-    return bool((numbers == np.round(numbers)).all()) and present.nunique() > _MOST_LEVELS
 
 
 def _number(value: float) -> float | None:

@@ -93,7 +93,7 @@ def train(
         )
     if resume and model == MEAN_BRIGHTNESS:
         raise InputError("mean-brightness trains in seconds; there is nothing to resume.")
-    index_path = models / "dataset" / "index.parquet"
+    index_path = index.path(models)
     table = index.read(index_path)
     if not data.is_dir():
         raise InputError(f"There is no folder {data}; give the data folder that was indexed.")

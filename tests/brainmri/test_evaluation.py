@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from brainmri import evaluation, metrics
 from brainmri.predictions import Predictions
@@ -88,3 +90,18 @@ def test_curves_are_one_versus_rest_and_none_where_a_class_is_absent() -> None:
     assert val[2].roc is None
     assert val[2].precision_recall is None
     assert val[2].area.reason == "no images of this class"
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.integers(0, 4)), min_size=1),
+    st.integers(0, 3),
+)
+def test_tumour_or_no_tumour_is_right_when_both_or_neither_is_negative(
+    rows: list[tuple[int, int, int]], negative: int
+) -> None:
+    per_group = np.zeros((5, 4, 4), dtype=np.int64)
+    for truth, answer, group in rows:
+        per_group[group, truth, answer] += 1
+    right = sum((truth == negative) == (answer == negative) for truth, answer, _ in rows)
+    estimate = evaluation.tumour_accuracy(per_group, negative)
+    assert (estimate.k, estimate.n) == (right, len(rows))

@@ -11,8 +11,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from brainmri import audit_tables, index, leakage, metrics
 from dashboard import data, findings
@@ -441,21 +439,6 @@ def test_an_interval_of_copies_is_wider() -> None:
 
 def test_a_share_of_no_images_says_why_there_is_none() -> None:
     assert findings.share(np.array([], dtype=bool), np.array([], dtype=np.int64)).reason
-
-
-@given(
-    st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.integers(0, 4)), min_size=1),
-    st.integers(0, 3),
-)
-def test_tumour_or_no_tumour_is_right_when_both_or_neither_is_negative(
-    rows: list[tuple[int, int, int]], negative: int
-) -> None:
-    per_group = np.zeros((5, 4, 4), dtype=np.int64)
-    for truth, answer, group in rows:
-        per_group[group, truth, answer] += 1
-    right = sum((truth == negative) == (answer == negative) for truth, answer, _ in rows)
-    estimate = findings.tumour_accuracy(per_group, negative)
-    assert (estimate.k, estimate.n) == (right, len(rows))
 
 
 def change(models: Path, *, of_index: str | None = None, **changed: Any) -> None:

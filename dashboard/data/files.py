@@ -1,0 +1,68 @@
+"""Where results and images are, and what says that a file has changed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import ParamSpec, TypeVar, cast
+
+from brainmri import index, runs
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+Stamp = tuple[tuple[str, int, int, int], ...]
+"""(path, modification time, change time, size) per file: changes whenever a file does."""
+
+
+def cached(most: int) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """`lru_cache` for the last `most` calls, with argument types that mypy still sees.
+
+    A function that reads a file takes its `Stamp` as an argument, only to be asked anew when the file
+    has changed. What is computed from a `RunView` needs none, since there is one for each state of
+    its files.
+    """
+
+    def keep(function: Callable[P, T]) -> Callable[P, T]:
+        return cast("Callable[P, T]", lru_cache(maxsize=most)(function))
+
+    return keep
+
+
+def models_folder() -> Path:
+    """Folder with the results: the environment variable BRAINMRI_MODELS, or `models`."""
+    return Path(os.environ.get("BRAINMRI_MODELS", "models"))
+
+
+def images_folder() -> Path | None:
+    """The indexed images, when they are here: the environment variable BRAINMRI_DATA."""
+    given = os.environ.get("BRAINMRI_DATA")
+    return Path(given) if given and Path(given).is_dir() else None
+
+
+def stamp(*paths: Path) -> Stamp:
+    """The state of files; of a folder, that of every part file in it."""
+    found: list[tuple[str, int, int, int]] = []
+    for path in paths:
+        try:
+            status = path.stat()
+        except OSError:
+            found.append((str(path), 0, 0, -1))
+            continue
+        found.append((str(path), status.st_mtime_ns, status.st_ctime_ns, status.st_size))
+        if path.is_dir():
+            found += stamp(*sorted(path.glob("*.parquet")))
+    return tuple(found)
+
+
+def run_stamp(models: Path, name: str) -> Stamp:
+    """The state of all files that the figures of a run come from."""
+    folder = models / name
+    return stamp(
+        folder / runs.RUN_FILE,
+        folder / runs.PREDICTIONS_FILE,
+        folder / runs.MODEL_FILE,
+        index.path(models),
+    )

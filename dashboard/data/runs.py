@@ -1,0 +1,258 @@
+"""Runs, and every figure of theirs that can be counted in one pass over the predictions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from brainmri import evaluation, predictions, results, runs, tally
+from brainmri.errors import InputError
+from brainmri.evaluation import ClassCurves, Report
+from brainmri.predictions import Predictions
+from brainmri.runs import BrokenRun, Run
+from brainmri.tally import Tallies
+from dashboard.data.dataset import usable_index
+from dashboard.data.files import Stamp, cached, models_folder, run_stamp, stamp
+
+SPLITS = ("test", "val")
+MOST_IN_MEMORY = 500_000
+"""Rows of a predictions table up to which they are held, for slices, calibration and comparison."""
+
+
+@dataclass(frozen=True, eq=False)
+class RunView:
+    """A run that can be shown: what its predictions come to, and run.json where there is one.
+
+    There is one object for each state of the run's files, so whatever comes from it may be cached by
+    it.
+
+    Attributes:
+        name: of the run.
+        run: what run.json says; None for a table of another tool.
+        classes: class names.
+        tallies: counts of its checked predictions, per split.
+        negative_class: the class that means "no tumour".
+        has_model: its model file is here, so it can answer for a new image.
+        table_path: where its predictions are.
+        rows: how many predictions there are.
+    """
+
+    name: str
+    run: Run | None
+    classes: list[str]
+    tallies: Tallies
+    negative_class: str
+    has_model: bool
+    table_path: Path
+    rows: int
+
+    @property
+    def splits(self) -> list[str]:
+        """Splits that it has predictions for, test first."""
+        return [split for split in SPLITS if split in self.tallies.named]
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether the table is small enough to be held as rows."""
+        return self.rows <= MOST_IN_MEMORY
+
+    @property
+    def predictions(self) -> Predictions:
+        """All rows in memory; only for what cannot be counted, since a table may be very large."""
+        return _predictions(str(self.table_path), tuple(self.classes), stamp(self.table_path))
+
+    @property
+    def architecture(self) -> str:
+        """Kind of model; the name of the run for a table of another tool."""
+        return self.name if self.run is None else self.run.architecture
+
+    @property
+    def is_official(self) -> bool:
+        """Whether its test images are the official ones.
+
+        A table of another tool says nothing of its split; people report the official one.
+        """
+        return self.run is None or self.run.protocol == runs.OFFICIAL
+
+
+@dataclass(frozen=True)
+class ThreeFigures:
+    """The flattering figure of a model and the true ones beside it; None where it was not measured.
+
+    Attributes:
+        architecture: the model's; the run's name for a table of another tool.
+        official: official test, as everyone reports it.
+        unseen: the official test images without a near-copy among those that shaped the model.
+        grouped: test images of another split, which keeps copies together or nearly so.
+        protocol: name of that split.
+    """
+
+    architecture: str
+    official: Report | None
+    unseen: Report | None
+    grouped: Report | None
+    protocol: str | None = None
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One image of a run: what it is, what the model said, and how sure it was."""
+
+    path: str
+    label: str
+    answer: str
+    probabilities: dict[str, float]
+    seen: bool | None
+
+
+def list_runs() -> tuple[list[RunView], list[BrokenRun]]:
+    """Every run that can be shown, and every run folder that cannot, with its fault."""
+    folder = models_folder()
+    found = [
+        _run(str(folder), path.name, run_stamp(folder, path.name)) for path in runs.folders(folder)
+    ]
+    return (
+        [run for run in found if isinstance(run, RunView)],
+        [run for run in found if isinstance(run, BrokenRun)],
+    )
+
+
+def find_run(name: str | None) -> RunView | None:
+    """The run of that name; the best one when `name` is None or unknown; None without any."""
+    shown, _ = list_runs()
+    for view in shown:
+        if view.name == name:
+            return view
+    return best_run(shown)
+
+
+def best_run(shown: list[RunView]) -> RunView | None:
+    """The run with the highest accuracy on its validation images (on test images without any).
+
+    Validation images of different splits cannot be compared, so official runs are chosen from where
+    there are any.
+    """
+    return max([v for v in shown if v.is_official] or shown, key=merit, default=None)
+
+
+def best_by_architecture() -> list[RunView]:
+    """The best run of each architecture, best first; official runs stand for those with both."""
+    shown, _ = list_runs()
+    ranked = sorted(shown, key=merit, reverse=True)
+    ranked.sort(key=lambda view: not view.is_official)
+    found = {view.architecture: view for view in ranked[::-1]}
+    return sorted(found.values(), key=merit, reverse=True)
+
+
+def merit(view: RunView) -> tuple[float, str]:
+    """What runs are ranked by: accuracy on validation images, then the name."""
+    split = "val" if "val" in view.splits else "test"
+    return (report(view, split).accuracy.value or 0.0, view.name)
+
+
+@cached(256)
+def report(view: RunView, split: str, *, unseen: bool = False) -> Report:
+    """Figures of a run on one split, or on its images that the model has seen no near-copy of."""
+    return evaluation.report_of(
+        view.tallies.of[split], negative=view.negative_class, run=view.name, unseen=unseen
+    )
+
+
+@cached(64)
+def curves(view: RunView, split: str) -> list[ClassCurves]:
+    """One-vs-rest curves of a run on one split."""
+    return evaluation.curves_of(view.tallies.of[split])
+
+
+def three_figures(view: RunView) -> ThreeFigures:
+    """What a run's model reaches on the official test, on its unseen images, and on a grouped split.
+
+    The other protocol's figures come from the best run of the same architecture.
+    """
+    official = _counterpart(view, official=True)
+    grouped = _counterpart(view, official=False)
+    tested = official if official is not None and "test" in official.splits else None
+    records = tested is not None and report(tested, "test").seen is not None
+    return ThreeFigures(
+        official=None if tested is None else report(tested, "test"),
+        unseen=report(tested, "test", unseen=True) if tested is not None and records else None,
+        grouped=None if grouped is None else report(grouped, "test"),
+        protocol=None if grouped is None or grouped.run is None else grouped.run.protocol,
+        architecture=view.architecture,
+    )
+
+
+def cell_images(
+    view: RunView, split: str, truth: str, answer: str, limit: int
+) -> tuple[int, list[Scored]]:
+    """How many images of class `truth` were called `answer`, and the surest `limit` of them.
+
+    At most `surest.MOST` of them are known.
+    """
+    counted = view.tallies.of[split]
+    if truth not in view.classes or answer not in view.classes:
+        return 0, []
+    cell = view.classes.index(truth), view.classes.index(answer)
+    return int(counted.matrix[cell]), [
+        Scored(
+            path=image.path,
+            label=truth,
+            answer=answer,
+            probabilities=dict(zip(view.classes, image.y_prob, strict=True)),
+            seen=image.seen,
+        )
+        for image in counted.surest.get(cell, [])[:limit]
+    ]
+
+
+def _counterpart(view: RunView, *, official: bool) -> RunView | None:
+    """The run itself if it has that kind of protocol, else the best of its architecture that has."""
+    if view.is_official == official:
+        return view
+    if view.run is None:
+        return None
+    shown, _ = list_runs()
+    others = [
+        other
+        for other in shown
+        if other.run is not None
+        and other.architecture == view.architecture
+        and other.is_official == official
+        and "test" in other.splits
+    ]
+    return max(others, key=merit, default=None)
+
+
+@cached(256)
+def _run(models: str, name: str, stamp: Stamp) -> RunView | BrokenRun:
+    """A run, or its fault: a broken table is not read again either until it changes."""
+    try:
+        return _view(Path(models), name)
+    except InputError as error:
+        return BrokenRun(name, str(error))
+
+
+def _view(models: Path, name: str) -> RunView:
+    found = results.opened(models, name)
+    tallies = tally.count(found.table, results.groups_of(usable_index()), splits=SPLITS)
+    if not tallies.named.intersection(SPLITS):
+        named = ", ".join(sorted(tallies.named)[:3])
+        raise InputError(
+            f'The predictions of "{name}" name no split that can be shown ({named}); use test or '
+            "val."
+        )
+    return RunView(
+        name=name,
+        run=found.run,
+        classes=found.table.classes,
+        tallies=tallies,
+        negative_class=found.negative_class,
+        has_model=found.run is not None and (models / name / runs.MODEL_FILE).is_file(),
+        table_path=found.path,
+        rows=found.table.rows,
+    )
+
+
+@cached(8)
+def _predictions(path: str, classes: tuple[str, ...], stamp: Stamp) -> Predictions:
+    return predictions.read(Path(path), classes=list(classes))
