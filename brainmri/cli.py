@@ -1,22 +1,21 @@
-"""The command line: `python -m brainmri COMMAND`. Parses, calls, prints; no logic of its own."""
+"""The command line: `python -m brainmri COMMAND`. Parses; what a command then does is in `commands`."""
 
 from __future__ import annotations
 
 import argparse
-import shlex
 import sys
 from pathlib import Path
 
+from brainmri import commands as run
 from brainmri.errors import InputError, Interrupted
 
-DONE, FAILED, REFUSED, SKIPPED_SOME, INTERRUPTED = 0, 1, 2, 3, 130
+REFUSED, INTERRUPTED = 2, 130
 _EXIT_CODES = """exit codes:
   0    done
   1    a requirement of `check` does not hold
   2    refused: the message says what is wrong
   3    done, but some files were skipped; they are listed
   130  interrupted with Ctrl-C"""
-_SHOWN = 20
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -36,206 +35,6 @@ def main(arguments: list[str] | None = None) -> int:
     return code
 
 
-def _index(options: argparse.Namespace) -> int:
-    from brainmri import index
-
-    report = index.build(
-        options.data,
-        options.models,
-        metadata=options.metadata,
-        negative=options.negative,
-        processes=options.processes,
-        quiet=options.quiet,
-    )
-    rows = report.index.rows
-    print(
-        f"Indexed {len(rows):,} images in {len(report.index.classes)} classes: {report.read_again:,} "
-        f"read, {report.unchanged:,} unchanged."
-    )
-    counts = rows.groupby(["split", "label"], dropna=False).size().reset_index(name="count")
-    for split, label, count in counts.itertuples(index=False, name=None):
-        print(f"  {split if isinstance(split, str) else 'no split':8} {label:14} {count:7,}")
-    clusters = rows["cluster"].nunique()
-    print(f"  {clusters:,} clusters of near-duplicates (mirrored copies counted as copies)")
-    if report.without_metadata:
-        print(f"{report.without_metadata:,} images have no row in {options.metadata}.")
-    if report.ignored:
-        print(f"Passed over {len(report.ignored):,} files that are not images in a class folder:")
-        _list(report.ignored)
-    if report.unreadable:
-        print(f"Could not read {len(report.unreadable):,} images; they are left out:")
-        _list([f"{path}: {reason}" for path, reason in report.unreadable])
-        return SKIPPED_SOME
-    return DONE
-
-
-def _audit(options: argparse.Namespace) -> int:
-    from brainmri import audit, metrics, quality
-
-    tables = audit.run(
-        options.data, options.models, processes=options.processes, quiet=options.quiet
-    )
-    for protocol, found in tables.shortcuts.groupby("protocol", sort=False):
-        print(f"Without looking at the brain, right on test images of the {protocol} split:")
-        of_test = found[found["rows"] == "test"].set_index(["features", "task"])
-        for name in found["features"].unique():
-            right = []
-            for task, what in (("class", "class"), ("tumour", "tumour or none")):
-                one = of_test.loc[(name, task)]
-                share = metrics.proportion(int(one["k"]), int(one["n"]))
-                right.append(f"{what} {share.value:6.1%} ({share.low:.1%}-{share.high:.1%})")
-            print(f"  {name:26} {', '.join(right)}")
-    for protocol, counts in tables.leakage.groupby("protocol", sort=False):
-        of_test = counts[counts["part"] == "test"]
-        copies = int(of_test[["exact", "near", "mirrored"]].sum().sum())
-        print(
-            f"Split {protocol}: {copies:,} of {of_test['images'].sum():,} test images have a "
-            "near-duplicate among the images that shape a model."
-        )
-    flags = {flag: int(tables.quality[flag].sum()) for flag in quality.FLAGS}
-    said = ", ".join(f"{count:,} {flag.replace('_', ' ')}" for flag, count in flags.items())
-    print(f"Far from the rest of {len(tables.quality):,} images: {said}")
-    conflicts = tables.label_conflicts
-    print(
-        f"A near-duplicate or a metadata column contradicts {conflicts['path'].nunique():,} labels."
-    )
-    rows = conflicts[["path", "kind", "says"]].itertuples(index=False)
-    _list([f"{path} ({kind}: {says})" for path, kind, says in rows])
-    return DONE
-
-
-def _split(options: argparse.Namespace) -> int:
-    from brainmri import index, leakage, splits
-
-    if options.by is not None and options.split not in (None, splits.AUTO):
-        raise InputError("--by belongs to the automatic split; leave --split out, or --by.")
-    protocol = options.split or (splits.OFFICIAL if options.by is None else splits.AUTO)
-    if options.by is not None:
-        protocol = f"{splits.AUTO}:{options.by}"
-    table = index.read(index.path(options.models))
-    part = splits.assign(table, protocol, seed=options.seed)
-    leak = splits.leak_sentence(protocol, leakage.leaks(table, part))
-    if leak and options.out is not None and not options.allow_leaks:
-        raise InputError(f"{leak}; --allow-leaks writes it all the same.")
-    counts = splits.counts(table, part)
-    print(f'Split "{protocol}", seed {options.seed}: {len(part):,} images.')
-    print(f"  {'':14}" + "".join(f"{name:>8}" for name in counts.columns))
-    for label, *numbers in counts.itertuples(name=None):
-        print(f"  {label:14}" + "".join(f"{number:8,}" for number in numbers))
-    for column in splits.grouped_by(protocol) or []:
-        if unknown := int(table.rows[column].isna().sum()):
-            print(f"{unknown:,} images have no {column}; only their cluster is kept whole.")
-    if leak:
-        print(f"{leak}.")
-    else:
-        print("No copies: no validation or test image has a near-duplicate, mirrored ones counted, among "
-              "the images that shape the model.")  # fmt: skip
-    if options.out is not None:
-        splits.write(options.out, table, part)
-        print(f"Wrote {options.out}, a metadata table whose column {splits.PART} is this split.")
-    if options.data is not None:
-        again = f"--split {shlex.quote(protocol)} --seed {options.seed}"
-        again += " --allow-leaks" if leak else ""
-        print(f"Next: python -m brainmri train {options.data} --model cnn --run NAME {again}"
-              f"{_models(options)}")  # fmt: skip
-    return DONE
-
-
-def _train(options: argparse.Namespace) -> int:
-    from brainmri.training import train
-
-    run = train.train(
-        options.data,
-        options.models,
-        model=options.model,
-        name=options.run,
-        protocol=options.split,
-        allow_leaks=options.allow_leaks,
-        epochs=options.epochs,
-        size_px=options.size_px,
-        seed=options.seed,
-        resume=options.resume,
-        quiet=options.quiet,
-    )
-    if run.history:
-        best = min(run.history, key=lambda entry: entry["val_loss"])
-        print(
-            f"Trained {run.name}: epoch {best['epoch']:.0f} of {len(run.history)} was best, with "
-            f"{best['val_accuracy']:.1%} of {run.images['val']:,} validation images right."
-        )
-    else:
-        print(f"Trained {run.name} on {run.images['train']:,} images.")
-    print(f"Next: python -m brainmri predict {options.data} --run {run.name}{_models(options)}")
-    return DONE
-
-
-def _predict(options: argparse.Namespace) -> int:
-    from brainmri import scoring, trust
-
-    scored = scoring.score(
-        options.images, options.models, options.run, out=options.out, quiet=options.quiet
-    )
-    table = scored.predictions
-    if len(table.paths) <= _SHOWN:
-        for path, row in zip(table.paths, scored.y_prob, strict=True):
-            print(path)
-            for name, probability in sorted(
-                zip(table.classes, row, strict=True), key=lambda x: -x[1]
-            ):
-                print(f"  {name:14} {probability:7.2%}")
-    if scored.out is not None:
-        print(f"Scored {len(table.paths):,} images into {scored.out}.")
-    if scored.own:
-        print(trust.describe(scored.fit))
-    print("This assists; it does not diagnose.")
-    if scored.unreadable:
-        print(f"Could not read {len(scored.unreadable):,} images; they are left out:")
-        _list([f"{path}: {reason}" for path, reason in scored.unreadable])
-        return SKIPPED_SOME
-    return DONE
-
-
-def _check(options: argparse.Namespace) -> int:
-    from brainmri import gate, results
-
-    found = results.load(options.models, options.run)
-    table = found.predictions
-    requirements = [gate.parse(text, table.classes) for text in options.require]
-    groups = results.groups(table, results.known_images(options.models))
-    if options.unseen:
-        table, groups = gate.unseen(table, groups)
-    judged = gate.judge(
-        requirements, table, split=options.split, negative=found.negative_class, groups=groups
-    )
-    unseen = " without a near-copy in training" if options.unseen else ""
-    print(f"{options.run} on its {options.split} images{unseen}:")
-    for one in judged:
-        print(f"  {gate.in_words(one)}")
-    failed = sum(not one.holds for one in judged)
-    print(f"{failed:,} of {len(judged):,} requirements fail." if failed else "All hold.")
-    return FAILED if failed else DONE
-
-
-def _demo(options: argparse.Namespace) -> int:
-    from brainmri import demo
-
-    demo.run(options.folder, quiet=options.quiet)
-    print(f"Open it with: python -m dashboard --models {options.folder / 'models'} "
-          f"--data {options.folder / 'data'}")  # fmt: skip
-    return DONE
-
-
-def _list(lines: list[str]) -> None:
-    for line in lines[:_SHOWN]:
-        print(f"  {line}")
-    if len(lines) > _SHOWN:
-        print(f"  and {len(lines) - _SHOWN:,} more")
-
-
-def _models(options: argparse.Namespace) -> str:
-    return "" if options.models == Path("models") else f" --models {options.models}"
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m brainmri",
@@ -249,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     command = _command(
         commands,
         "index",
-        _index,
+        run.index,
         "index a folder of images",
         """examples:
   python -m brainmri index data/brain-tumor-mri
@@ -276,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     command = _command(
         commands,
         "audit",
-        _audit,
+        run.audit,
         "look for shortcuts, drift, bad images, leaks and contradicting labels",
         """example:
   python -m brainmri audit data/brain-tumor-mri""",
@@ -289,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     command = _command(
         commands,
         "split",
-        _split,
+        run.split,
         "show which images train, choose and test, and what leaks",
         """examples:
   python -m brainmri split
@@ -316,7 +115,7 @@ def _parser() -> argparse.ArgumentParser:
     command = _command(
         commands,
         "train",
-        _train,
+        run.train,
         "train a model",
         """examples:
   python -m brainmri train data/brain-tumor-mri --model cnn --run cnn-auto --split auto
@@ -348,7 +147,7 @@ def _parser() -> argparse.ArgumentParser:
     command = _command(
         commands,
         "predict",
-        _predict,
+        run.predict,
         "score images with a trained model",
         """examples:
   python -m brainmri predict data/brain-tumor-mri --run cnn-official
@@ -364,7 +163,7 @@ def _parser() -> argparse.ArgumentParser:
     command = _command(
         commands,
         "check",
-        _check,
+        run.check,
         "fail when a run is not good enough (for pipelines)",
         """examples:
   python -m brainmri check --run cnn-official --require "tumour_sensitivity.low>=0.97"
@@ -397,7 +196,7 @@ parts: .value (when none is named), .low and .high (ends of the 95 % interval), 
     command = _command(
         commands,
         "demo",
-        _demo,
+        run.demo,
         "make synthetic data and go through every step",
         """example:
   python -m brainmri demo --folder demo""",

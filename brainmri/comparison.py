@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from brainmri import metrics
+from brainmri import evaluation, metrics
 from brainmri.errors import InputError
 from brainmri.metrics import Estimate, Floats, Ints
 from brainmri.predictions import Predictions
@@ -321,9 +321,9 @@ def _differences(pairs: Pairs, groups: Ints, resamples: int) -> list[Difference]
     a, b = (metrics.weighted(m, d)["f1"] for m, d in zip(matrices, drawn, strict=True))
     f1 = metrics.weighted_averages(drawn[1])[:, 2] - metrics.weighted_averages(drawn[0])[:, 2]
     found.append(Difference("f1", a, b, _percentiles(a, b, f1)))
-    tumour = y_true != c
-    # Falling probability of "no tumour": exact where the tumour probability rounds to 1.
-    scores = (-pairs.prob_a[:, c], -pairs.prob_b[:, c])
+    tumour, score_a = evaluation.tumour_scores(y_true, pairs.prob_a, c)
+    _, score_b = evaluation.tumour_scores(y_true, pairs.prob_b, c)
+    scores = (score_a, score_b)
     a, b = (metrics.areas(tumour, score, groups, resamples=resamples)[0] for score in scores)
     area = np.zeros(0)
     if a.value is not None:

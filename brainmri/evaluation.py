@@ -181,6 +181,16 @@ def tumour_accuracy(per_group: NDArray[np.int64], negative: int) -> Estimate:
     return metrics.accuracy(two.sum(axis=0), two)
 
 
+def tumour_scores(
+    y_true: NDArray[np.int64], y_prob: NDArray[np.floating], negative: int
+) -> tuple[NDArray[np.bool_], NDArray[np.floating]]:
+    """Which images have a tumour (n,), and what ranks them by it: for `metrics.areas`.
+
+    The score is the falling probability of "no tumour": exact where that of a tumour rounds to 1.
+    """
+    return y_true != negative, -y_prob[:, negative]
+
+
 def curves(predictions: Predictions, *, split: str, groups: NDArray[np.int64]) -> list[ClassCurves]:
     """One-vs-rest ROC and precision-recall curves of every class on the labelled rows of a split."""
     return curves_of(_counted(predictions, split, groups))

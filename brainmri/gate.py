@@ -7,9 +7,6 @@ import operator
 import re
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from brainmri import evaluation, metrics
 from brainmri.errors import InputError
 from brainmri.evaluation import Report
@@ -124,6 +121,7 @@ def judge(
     split: str,
     negative: str,
     groups: Ints,
+    unseen: bool = False,
 ) -> list[Judged]:
     """Whether each requirement holds on the labelled images of a split.
 
@@ -135,10 +133,22 @@ def judge(
         split: "val" or "test".
         negative: the class that means "no tumour".
         groups: (n,) near-duplicate cluster of every row of `predictions`.
+        unseen: only images without a near-duplicate among those that shaped the model.
+
+    Raises:
+        InputError: `unseen` of a table that does not record it.
     """
-    report = evaluation.report(predictions, split=split, negative=negative, groups=groups, run="")
     rows = (predictions.splits == split) & (predictions.y_true >= 0)
-    return [_judged(r, _estimate(r, report, predictions, rows, groups)) for r in requirements]
+    if unseen:
+        if predictions.seen is None:
+            raise InputError(
+                "These predictions do not record which images have a near-copy in training (the column "
+                "seen); score the images with `python -m brainmri predict`, or leave out --unseen."
+            )
+        rows &= ~predictions.seen
+    judged, groups = predictions.where(rows), groups[rows]
+    report = evaluation.report(judged, split=split, negative=negative, groups=groups, run="")
+    return [_judged(r, _estimate(r, report, judged, groups)) for r in requirements]
 
 
 def in_words(judged: Judged) -> str:
@@ -155,34 +165,6 @@ def in_words(judged: Judged) -> str:
     return f"{verdict}  {text}: {estimate.value:.4f} ({counted}{interval}, n = {estimate.n:,})"
 
 
-def unseen(predictions: Predictions, groups: Ints) -> tuple[Predictions, Ints]:
-    """The rows without a near-duplicate among those that shaped the model, and their groups.
-
-    Raises:
-        InputError: that is not recorded.
-    """
-    if predictions.seen is None:
-        raise InputError(
-            "These predictions do not record which images have a near-copy in training (the column "
-            "seen); score the images with `python -m brainmri predict`, or leave out --unseen."
-        )
-    rows = ~predictions.seen
-    ood = predictions.ood_score
-    kept = Predictions(
-        paths=predictions.paths[rows],
-        splits=predictions.splits[rows],
-        y_true=predictions.y_true[rows],
-        y_prob=predictions.y_prob[rows],
-        classes=predictions.classes,
-        seen=predictions.seen[rows],
-        negative_class=predictions.negative_class,
-        model_sha256=predictions.model_sha256,
-        run=predictions.run,
-        ood_score=None if ood is None else ood[rows],
-    )
-    return kept, groups[rows]
-
-
 def _judged(requirement: Requirement, estimate: Estimate) -> Judged:
     if estimate.value is None:
         return Judged(requirement, estimate, False, estimate.reason or "it has no value")
@@ -194,17 +176,11 @@ def _judged(requirement: Requirement, estimate: Estimate) -> Judged:
 
 
 def _estimate(
-    requirement: Requirement,
-    report: Report,
-    predictions: Predictions,
-    rows: NDArray[np.bool_],
-    groups: Ints,
+    requirement: Requirement, report: Report, judged: Predictions, groups: Ints
 ) -> Estimate:
-    y_true, y_prob = predictions.y_true[rows], predictions.y_prob[rows]
     if requirement.metric == "auroc_tumour":
-        # Falling probability of "no tumour": exact where the tumour probability rounds to 1.
-        score = -y_prob[:, report.negative]
-        return metrics.areas(y_true != report.negative, score, groups[rows])[0]
+        tumour, score = evaluation.tumour_scores(judged.y_true, judged.y_prob, report.negative)
+        return metrics.areas(tumour, score, groups)[0]
     if requirement.of is None:
         names = {
             "tumour_sensitivity": "sensitivity",
@@ -213,8 +189,8 @@ def _estimate(
         }
         estimate: Estimate = getattr(report, names.get(requirement.metric, requirement.metric))
         return estimate
-    i = predictions.classes.index(requirement.of)
+    i = judged.classes.index(requirement.of)
     if requirement.metric == "auroc":
-        return metrics.areas(y_true == i, y_prob[:, i], groups[rows])[0]
+        return metrics.areas(judged.y_true == i, judged.y_prob[:, i], groups)[0]
     of_class: Estimate = getattr(report.per_class[i], requirement.metric)
     return of_class

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +58,18 @@ class Predictions:
     def y_pred(self) -> NDArray[np.int64]:
         """Most probable class per row; int64 (n,)."""
         return np.argmax(self.y_prob, axis=1).astype(np.int64)
+
+    def where(self, rows: NDArray[np.bool_]) -> Predictions:
+        """Some of the rows; `rows` is (n,)."""
+        return replace(
+            self,
+            paths=self.paths[rows],
+            splits=self.splits[rows],
+            y_true=self.y_true[rows],
+            y_prob=self.y_prob[rows],
+            seen=None if self.seen is None else self.seen[rows],
+            ood_score=None if self.ood_score is None else self.ood_score[rows],
+        )
 
     def as_table(self) -> Table:
         """The same rows as a table of one batch, not checked again."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,6 +86,11 @@ class Run:
     operating_point: OperatingPoint | None = None
     conformal: Conformal | None = None
 
+    @property
+    def best_epoch(self) -> dict[str, float] | None:
+        """The entry of `history` that the model is from; None for a model without epochs."""
+        return self.history[best_epoch(self.history)] if self.history else None
+
 
 @dataclass(frozen=True)
 class BrokenRun:
@@ -92,6 +98,12 @@ class BrokenRun:
 
     name: str
     fault: str
+
+
+def best_epoch(history: list[dict[str, float]]) -> int:
+    """Place of the epoch that is kept: the first with the lowest validation loss; nan is none."""
+    losses = [entry["val_loss"] for entry in history]
+    return min(range(len(losses)), key=lambda i: math.inf if math.isnan(losses[i]) else losses[i])
 
 
 def check_name(name: str) -> str:

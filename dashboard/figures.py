@@ -215,10 +215,9 @@ def precision_recall(curves: Sequence[ClassCurves], colours: Mapping[str, str]) 
     return _curves(named, colours, "found (recall)", "right when said (precision)")
 
 
-def history(epochs: Sequence[Mapping[str, float]]) -> go.Figure:
-    """Training and validation loss by epoch; the kept epoch is marked."""
+def history(epochs: Sequence[Mapping[str, float]], best: Mapping[str, float]) -> go.Figure:
+    """Training and validation loss by epoch; `best`, the one that was kept, is marked."""
     x = [entry["epoch"] for entry in epochs]
-    best = min(epochs, key=lambda entry: entry["val_loss"])
     figure = go.Figure()
     for key, colour, name in (
         ("train_loss", MUTED, "training"),

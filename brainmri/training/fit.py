@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from brainmri.errors import InputError, Interrupted
 from brainmri.files import write_atomically
-from brainmri.runs import BEST_FILE
+from brainmri.runs import BEST_FILE, best_epoch
 from brainmri.training.pixels import PixelStore
 
 MICRO_BATCH = 4
@@ -136,7 +136,7 @@ def fit(
                 "seconds": round(time.perf_counter() - start, 1),
             }
             bar.set_postfix(loss=f"{judged[0]:.3f}", accuracy=f"{judged[1]:.1%}")
-            if _best_epoch([*history, entry]) == epoch:
+            if best_epoch([*history, entry]) == epoch:
                 _save(best, network.state_dict())
             state = {
                 "identity": identity,
@@ -275,13 +275,8 @@ def _optimiser(network: nn.Module, options: FitOptions) -> torch.optim.Optimizer
     return torch.optim.Adam(groups, lr=options.learning_rate, fused=True)
 
 
-def _best_epoch(history: list[dict[str, float]]) -> int:
-    losses = np.array([entry["val_loss"] for entry in history])
-    return int(np.argmin(np.where(np.isnan(losses), np.inf, losses)))
-
-
 def _out_of_patience(history: list[dict[str, float]], patience: int) -> bool:
-    return bool(history) and len(history) - 1 - _best_epoch(history) >= patience
+    return bool(history) and len(history) - 1 - best_epoch(history) >= patience
 
 
 def _restore(

@@ -12,9 +12,11 @@ from dashboard.data.dataset import (
     average_images,
     brightness,
     class_balance,
+    commonest_size,
     image_index,
     image_modes,
     image_sizes,
+    medians,
     thumbnail,
     unreadable_files,
 )

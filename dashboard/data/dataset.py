@@ -28,6 +28,20 @@ class ClassBalance:
     total: int
 
 
+@dataclass(frozen=True)
+class CommonSize:
+    """The most frequent size, and what share of tumour images and of the others has it."""
+
+    size: str
+    of_tumours: float
+    of_negatives: float
+
+    @property
+    def gives_away(self) -> bool:
+        """Whether the size alone says much about the class."""
+        return abs(self.of_tumours - self.of_negatives) > 0.3
+
+
 def image_index() -> ImageIndex | None:
     """The image index, or None when there is none yet.
 
@@ -92,6 +106,17 @@ def image_sizes(table: ImageIndex, most: int = 8) -> list[tuple[str, dict[str, i
     return _by_class(table, kept, [*common, "other sizes"])
 
 
+def commonest_size(table: ImageIndex) -> CommonSize:
+    """The most frequent size; shares of an empty class count as 0, as if all were alike."""
+    size, of = image_sizes(table)[0]
+    negatives = int((table.rows["label"] == table.negative_class).sum())
+    tumours = len(table.rows) - negatives
+    negative = of[table.negative_class]
+    if not negatives or not tumours:
+        return CommonSize(size, 0.0, 0.0)
+    return CommonSize(size, (sum(of.values()) - negative) / tumours, negative / negatives)
+
+
 def image_modes(table: ImageIndex) -> list[tuple[str, dict[str, int]]]:
     """Stored pixel formats with their images per class, most frequent first."""
     mode = table.rows["mode"].astype(str)
@@ -102,6 +127,11 @@ def brightness(table: ImageIndex) -> dict[str, NDArray[np.float64]]:
     """Mean grey level (0-1) of every image, by class."""
     value, label = table.rows["mean_intensity"], table.rows["label"]
     return {name: value[label == name].to_numpy() for name in table.classes}
+
+
+def medians(values: dict[str, NDArray[np.float64]]) -> dict[str, float]:
+    """The median of each class."""
+    return {name: float(np.median(of)) for name, of in values.items()}
 
 
 def thumbnail(path: str) -> bytes | None:

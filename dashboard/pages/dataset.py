@@ -270,18 +270,12 @@ def _scale_bar(scale: str, low: str, high: str) -> Component:
 
 def _sizes(index: ImageIndex, colours: Mapping[str, str]) -> Component:
     sizes, modes = data.image_sizes(index), data.image_modes(index)
-    name, of = sizes[0]
-    negative = of.get(index.negative_class, 0)
-    tumours = sum(of.values()) - negative
-    all_negative = int((index.rows["label"] == index.negative_class).sum())
-    all_tumours = len(index.rows) - all_negative
+    common = data.commonest_size(index)
     title = (
-        f"Size gives the class away: {percent(tumours / all_tumours, 0)} of tumour images are {name}, "
-        f"{percent(negative / all_negative, 0)} of {index.negative_class} ones"
-        if all_negative
-        and all_tumours
-        and abs(tumours / all_tumours - negative / all_negative) > 0.3
-        else f"Most images are {name}"
+        f"Size gives the class away: {percent(common.of_tumours, 0)} of tumour images are "
+        f"{common.size}, {percent(common.of_negatives, 0)} of {index.negative_class} ones"
+        if common.gives_away
+        else f"Most images are {common.size}"
     )
     return section(
         title,
@@ -315,7 +309,7 @@ def _brightness(
     index: ImageIndex, averages: Averages | None, colours: Mapping[str, str]
 ) -> Component:
     values = {name: v for name, v in data.brightness(index).items() if len(v)}
-    middle = {name: float(np.median(v)) for name, v in values.items()}
+    middle = data.medians(values)
     darkest, brightest = min(middle, key=middle.__getitem__), max(middle, key=middle.__getitem__)
     cards = [
         card(
@@ -328,10 +322,12 @@ def _brightness(
         )
     ]
     if averages is not None:
+        of_class = {name: averages.density(name) for name in index.classes}
+        densities = {name: density for name, density in of_class.items() if density is not None}
         cards.append(
             card(
                 graph(
-                    figures.densities(_class_densities(index, averages), colours),
+                    figures.densities(densities, colours),
                     says="Share of pixels at each grey level per class",
                 ),
                 title="Pixel density: share of pixels at each grey level",
@@ -344,15 +340,3 @@ def _brightness(
         html.Div(cards, className="columns"),
         note=f"n = {len(index.rows):,} images, training and test together.",
     )
-
-
-def _class_densities(index: ImageIndex, averages: Averages) -> dict[str, Any]:
-    """Pixel densities per class, its splits weighted by their images."""
-    result = {}
-    for name in index.classes:
-        rows = [i for i, (_, label) in enumerate(averages.groups) if label == name]
-        if rows:
-            result[name] = np.average(
-                averages.densities[rows], axis=0, weights=averages.counts[rows]
-            )
-    return result

@@ -266,16 +266,16 @@ def _history(view: data.RunView) -> Component:
         f"{run.images.get('train', 0):,} training and {run.images.get('val', 0):,} validation images, "
         f"made {run.created.replace('T', ' ')[:16]} UTC, model {run.model_sha256[:12]}."
     )
-    if not run.history:
+    best = run.best_epoch
+    if best is None:
         return section(
             "Training", html.P("This model has no epochs: it is fitted in one step."), note=facts
         )
-    best = min(run.history, key=lambda entry: entry["val_loss"])
     return section(
         f"Epoch {best['epoch']:.0f} of {len(run.history)} was kept: it has the lowest validation loss",
         card(
             graph(
-                figures.history(run.history),
+                figures.history(run.history, best),
                 says="Loss by epoch: "
                 + "; ".join(
                     f"epoch {e['epoch']:.0f} training {e['train_loss']:.3f}, validation {e['val_loss']:.3f}"

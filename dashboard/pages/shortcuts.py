@@ -23,21 +23,9 @@ from dashboard.components import (
     table,
 )
 from dashboard.findings import EVERY_CLASS, Difference, Drift, Findings, Told
+from dashboard.words import property_words
 
 NOTHING, SIZE = "nothing", "size and mode"
-
-_PROPERTIES = {
-    "width_px": "width (pixels)",
-    "height_px": "height (pixels)",
-    "mode": "pixel format",
-    "bytes": "file length (bytes)",
-    "brightness": "brightness (0–1)",
-    "contrast": "contrast (0–1)",
-    "fineness": "fineness of detail",
-    "entropy_bits": "information (bits)",
-    "border_share": "border that is not dark",
-    "label": "mix of classes",
-}
 
 
 def part(found: Findings) -> Component:
@@ -173,7 +161,7 @@ def _drift(found: Findings, protocol: str) -> Component:
                     ["Property", *drift.labels],
                     [
                         [
-                            _words(name),
+                            property_words(name),
                             *(_distance(drift.distances.get((name, la))) for la in drift.labels),
                         ]
                         for name in drift.properties
@@ -189,15 +177,11 @@ def _drift(found: Findings, protocol: str) -> Component:
         "Jensen-Shannon of kinds), with 95 % interval and n = training + test images. Bold: the "
         "whole interval lies above what chance reaches when groups of near-copies are divided at random."
         + (
-            f" Left out, since they only number things: {', '.join(map(_words, hidden))}."
+            f" Left out, since they only number things: {', '.join(map(property_words, hidden))}."
             if hidden
             else ""
         ),
     )
-
-
-def _words(name: str) -> str:
-    return _PROPERTIES.get(name, name.replace("_", " "))
 
 
 def _drift_title(drift: Drift) -> str:

@@ -22,18 +22,7 @@ from dashboard.components import (
     state_id,
     table,
 )
-
-_PROPERTIES = {
-    "seen": "seen in training or not",
-    "size": "image size",
-    "mean_intensity": "brightness",
-    "std_intensity": "contrast",
-    "bytes": "file size (bytes)",
-    "mode": "pixel format",
-    "width_px": "width (pixels)",
-    "height_px": "height (pixels)",
-}
-"""Words for the columns that every index has; columns of the metadata keep their names."""
+from dashboard.words import property_words
 
 _MOST_IMAGES = 24
 
@@ -57,7 +46,7 @@ def part(
         [
             html.Div(_found(view, split, by, rank), id="weak-head"),
             controls(
-                _picker(page, "by", "By", {name: _words(name) for name in properties}, by),
+                _picker(page, "by", "By", {name: property_words(name) for name in properties}, by),
                 _picker(page, "rank", "Figure", {name: name for name in metrics}, rank),
             ),
             dcc.Store(id={"page": page, "kept": "slice"}, data=value),
@@ -111,10 +100,6 @@ def register(page: str) -> None:
         return _mistakes(view, split, by, value), value
 
 
-def _words(name: str) -> str:
-    return _PROPERTIES.get(name, name.replace("_", " "))
-
-
 def _first(properties: list[str]) -> str:
     """The source of the images where the metadata names it, since it gives classes away."""
     return next(
@@ -138,12 +123,12 @@ def _picker(page: str, key: str, label: str, options: dict[str, str], value: str
 def _found(view: data.RunView, split: str, by: str, rank: str) -> Component:
     ranked = [s for s in data.weak_spots(view, split, by, rank) if s.estimate.value is not None]
     if len(ranked) < 2:
-        title = f"Where it is weak: {rank} by {_words(by)}"
+        title = f"Where it is weak: {rank} by {property_words(by)}"
     else:
         worst, best = ranked[0], ranked[-1]
         apart = _apart(worst, best)
         title = (
-            f"{rank.capitalize()} is lowest for {_words(by)} “{worst.value}”: "
+            f"{rank.capitalize()} is lowest for {property_words(by)} “{worst.value}”: "
             f"{percent(worst.estimate.value)} of {worst.estimate.n:,}"
             + ("" if apart else ", but no slice stands clearly apart")
         )
@@ -185,9 +170,9 @@ def _table(view: data.RunView, split: str, by: str, rank: str) -> Component:
             ]
         )
     return table(
-        [_words(by).capitalize(), rank.capitalize(), "n", "Wrong answers"],
+        [property_words(by).capitalize(), rank.capitalize(), "n", "Wrong answers"],
         rows,
-        caption=f"{rank} by {_words(by)}, worst first",
+        caption=f"{rank} by {property_words(by)}, worst first",
     )
 
 
@@ -200,7 +185,7 @@ def _mistakes(view: data.RunView, split: str, by: str, value: str | None) -> Com
     return html.Div(
         [
             dmc.Title(
-                f"{count:,} wrong {'answer' if count == 1 else 'answers'} for {_words(by)} “{value}”"
+                f"{count:,} wrong {'answer' if count == 1 else 'answers'} for {property_words(by)} “{value}”"
                 + (f"; the {len(shown)} surest" if count > len(shown) else ""),
                 order=3,
             ),

@@ -37,10 +37,13 @@ def table(rows: list[tuple[int, int, bool]] = ROWS) -> Predictions:
 def judged(text: str, of: Predictions | None = None, *, unseen: bool = False) -> gate.Judged:
     of = of or table()
     groups = np.arange(len(of.paths))
-    if unseen:
-        of, groups = gate.unseen(of, groups)
     (one,) = gate.judge(
-        [gate.parse(text, CLASSES)], of, split="test", negative="healthy", groups=groups
+        [gate.parse(text, CLASSES)],
+        of,
+        split="test",
+        negative="healthy",
+        groups=groups,
+        unseen=unseen,
     )
     return one
 
@@ -146,7 +149,7 @@ def test_only_unseen_images_count_when_asked() -> None:
 def test_without_a_record_of_what_was_seen_unseen_is_refused() -> None:
     foreign = Predictions(**{**vars(table()), "seen": None})
     with pytest.raises(InputError, match="do not record which images"):
-        gate.unseen(foreign, np.arange(len(ROWS)))
+        judged("accuracy>=0", foreign, unseen=True)
 
 
 @pytest.mark.parametrize(

@@ -155,7 +155,7 @@ def test_history_shows_both_losses_and_rings_the_kept_epoch() -> None:
         {"epoch": 2, "train_loss": 0.5, "val_loss": 0.7},
         {"epoch": 3, "train_loss": 0.2, "val_loss": 0.9},
     ]
-    figure = figures.history(epochs)
+    figure = figures.history(epochs, epochs[1])
     training, validation, kept = checked(figure)
     assert (list(training.x), list(training.y)) == ([1, 2, 3], [1.5, 0.5, 0.2])
     assert list(validation.y) == [1.0, 0.7, 0.9]
