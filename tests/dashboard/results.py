@@ -15,6 +15,7 @@ from brainmri import baselines, index, phantom, predictions, runs
 from brainmri.index import ImageIndex
 from brainmri.predictions import Predictions
 from brainmri.runs import Run
+from dashboard import data
 
 CLASSES = list(phantom.CLASSES)
 NEGATIVE = phantom.NEGATIVE_CLASS
@@ -149,3 +150,11 @@ def write_table(models: Path, name: str, columns: Mapping[str, Any]) -> Path:
     path.parent.mkdir(parents=True)
     pq.write_table(pa.table(dict(columns)), path)
     return path
+
+
+def view_of(name: str) -> data.RunView:
+    """The run of that name, as the dashboard shows it."""
+    found = data.find_run(name)
+    assert found is not None
+    assert found.name == name
+    return found
