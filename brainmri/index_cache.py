@@ -122,9 +122,14 @@ def read_thumbnails(path: Path, places: list[int]) -> NDArray[np.uint8]:
 
     thumbnails = np.empty((len(places), THUMBNAIL_PX, THUMBNAIL_PX), dtype=np.uint8)
     with path.open("rb", buffering=0) as file:
-        for place, thumbnail in zip(places, thumbnails, strict=True):
-            file.seek(_offset(place))
-            file.readinto(thumbnail.data)
+        start = 0
+        while start < len(places):  # Neighbours, as they nearly always are, in one go.
+            end = start + 1
+            while end < len(places) and places[end] == places[end - 1] + 1:
+                end += 1
+            file.seek(_offset(places[start]))
+            file.readinto(thumbnails[start:end].reshape(-1).data)
+            start = end
     return thumbnails
 
 
