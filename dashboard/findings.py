@@ -151,10 +151,21 @@ class Findings:
         )
 
     def validation_leaks(self, protocol: str) -> Estimate:
-        """The same of validation images; each counts as independent, since the audit names none."""
+        """The same of validation images.
+
+        The audit does not name those without a near-copy, so for the interval clusters are taken to
+        be as large as among all images that are not test, and all alike.
+        """
         rows = self.tables.leakage
         rows = rows[(rows["protocol"] == protocol) & (rows["part"] == "val")]
-        return metrics.proportion(int(rows[list(KINDS)].sum().sum()), int(rows["images"].sum()))
+        known = self.index.rows
+        drawn_from = known.loc[~known["path"].isin(self._test_paths(protocol)), "cluster"]
+        sizes: Ints = drawn_from.value_counts().to_numpy(np.int64).astype(np.int64)
+        return metrics.proportion(
+            int(rows[list(KINDS)].sum().sum()),
+            int(rows["images"].sum()),
+            design_effect=intervals.design_effect(np.zeros_like(sizes), sizes) if len(sizes) else 1,
+        )
 
     def pairs(self, protocol: str, kind: str, start: int, most: int) -> tuple[int, list[Pair]]:
         """How many test images have a closest near-copy of a kind, and some of them."""
@@ -332,11 +343,7 @@ def share(hit: Bools, cluster: Ints) -> Estimate:
         hit: bool (n,).
         cluster: (n,) near-duplicate cluster.
     """
-    _, group = np.unique(cluster, return_inverse=True)
-    sizes = np.bincount(group).astype(np.int64)
-    hits = np.bincount(group, weights=hit).astype(np.int64)
-    effect = intervals.design_effect(hits, sizes) if len(hit) else 1.0
-    return metrics.proportion(int(hit.sum()), len(hit), design_effect=effect)
+    return metrics.share(hit, cluster)
 
 
 def tumour_accuracy(per_group: Ints, negative: int) -> Estimate:

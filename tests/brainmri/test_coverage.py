@@ -33,15 +33,18 @@ METRICS = ["accuracy", "sensitivity", "specificity", "recall of class 0", "preci
            "area of tumour"]  # fmt: skip
 
 
+def sizes(label: Ints, rng: np.random.Generator) -> Ints:
+    """Images in each cluster (g,), by its class."""
+    of_negative = rng.choice([1, 2, 3, 4, 6, 9], len(label), p=[0.55, 0.22, 0.10, 0.06, 0.05, 0.02])
+    return np.where(
+        label == NEGATIVE, of_negative, rng.choice([1, 2, 3], len(label), p=[0.88, 0.10, 0.02])
+    )
+
+
 def draw(clusters: int, rng: np.random.Generator) -> tuple[Ints, Ints, Floats]:
     """Cluster, class and scores (n, 4) of every image of one test set."""
     label = rng.choice(CLASSES, clusters, p=[0.24, 0.24, 0.29, 0.23])
-    size = np.where(
-        label == NEGATIVE,
-        rng.choice([1, 2, 3, 4, 6, 9], clusters, p=[0.55, 0.22, 0.10, 0.06, 0.05, 0.02]),
-        rng.choice([1, 2, 3], clusters, p=[0.88, 0.10, 0.02]),
-    )
-    group = np.repeat(np.arange(clusters), size)
+    group = np.repeat(np.arange(clusters), sizes(label, rng))
     y_true = label[group]
     # A signal for the own class; classes 0 and 1 are easily mistaken for each other.
     signal = 2.7 * np.eye(CLASSES)
@@ -129,8 +132,8 @@ def test_an_interval_over_single_images_would_be_too_short() -> None:
 
 
 def test_the_simulated_sets_are_like_the_real_one() -> None:
-    sizes = [len(draw(CLUSTERS, np.random.default_rng(seed))[0]) for seed in range(20)]
-    assert min(sizes) >= 300
-    assert max(sizes) <= 600
+    images = [len(draw(CLUSTERS, np.random.default_rng(seed))[0]) for seed in range(20)]
+    assert min(images) >= 300
+    assert max(images) <= 600
     for name, expected in {"accuracy": 0.90, "sensitivity": 0.98, "area of tumour": 0.994}.items():
         assert truth()[name] == pytest.approx(expected, abs=0.01), truth()
