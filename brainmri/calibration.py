@@ -116,20 +116,19 @@ def apply_temperature(
     return _softmax(_logits(y_prob) / temperature).astype(np.float32)
 
 
-def reliability(y_true: Ints, y_prob: NDArray[np.floating]) -> list[ReliabilityBin]:
+def reliability(y_true: Ints, y_prob: NDArray[np.floating], groups: Ints) -> list[ReliabilityBin]:
     """Accuracy by confidence in BINS bins of equal width; empty bins are there, with a reason."""
     confidence, right, number = _binned(y_true, y_prob)
     counts = np.bincount(number, minlength=BINS)
     sums = np.bincount(number, confidence, minlength=BINS)
-    hits = np.bincount(number, right, minlength=BINS)
     return [
         ReliabilityBin(
             low=b / BINS,
             high=(b + 1) / BINS,
             n=int(counts[b]),
             confidence=float(sums[b] / counts[b]) if counts[b] else None,
-            accuracy=metrics.proportion(
-                int(hits[b]), int(counts[b]), nothing="no answers this sure"
+            accuracy=metrics.share(
+                right[number == b], groups[number == b], nothing="no answers this sure"
             ),
         )
         for b in range(BINS)

@@ -49,19 +49,19 @@ def index(options: argparse.Namespace) -> int:
 
 def audit(options: argparse.Namespace) -> int:
     """`python -m brainmri audit`."""
-    from brainmri import audit, metrics, quality
+    from brainmri import audit, index, quality, shortcuts
 
     tables = audit.run(
         options.data, options.models, processes=options.processes, quiet=options.quiet
     )
+    rows = index.read(index.path(options.models)).rows
+    shares = shortcuts.shares_right(tables.shortcut_answers, rows)
     for protocol, found in tables.shortcuts.groupby("protocol", sort=False):
         print(f"Without looking at the brain, right on test images of the {protocol} split:")
-        of_test = found[found["rows"] == "test"].set_index(["features", "task"])
         for name in found["features"].unique():
             right = []
             for task, what in (("class", "class"), ("tumour", "tumour or none")):
-                one = of_test.loc[(name, task)]
-                share = metrics.proportion(int(one["k"]), int(one["n"]))
+                share = shares[str(protocol), name, task]
                 right.append(f"{what} {share.value:6.1%} ({share.low:.1%}-{share.high:.1%})")
             print(f"  {name:26} {', '.join(right)}")
     for protocol, counts in tables.leakage.groupby("protocol", sort=False):
@@ -78,8 +78,8 @@ def audit(options: argparse.Namespace) -> int:
     print(
         f"A near-duplicate or a metadata column contradicts {conflicts['path'].nunique():,} labels."
     )
-    rows = conflicts[["path", "kind", "says"]].itertuples(index=False)
-    _list([f"{path} ({kind}: {says})" for path, kind, says in rows])
+    said_of = conflicts[["path", "kind", "says"]].itertuples(index=False)
+    _list([f"{path} ({kind}: {says})" for path, kind, says in said_of])
     return DONE
 
 

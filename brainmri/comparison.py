@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from brainmri import evaluation, metrics
+from brainmri import evaluation, intervals, metrics
 from brainmri.errors import InputError
 from brainmri.metrics import Estimate, Floats, Ints
 from brainmri.predictions import Predictions
@@ -300,98 +300,88 @@ def _differences(pairs: Pairs, groups: Ints, resamples: int) -> list[Difference]
         per_group.append(metrics.group_matrices(y_true, y_pred, k, group, int(group.max()) + 1))
         # The same seed and groups: the same clusters in every draw of both.
         drawn.append(metrics.resampled_matrices(y_true, y_pred, k, groups, resamples=resamples))
+    shares = (
+        ("accuracy", metrics.accuracy, _accuracies),
+        ("sensitivity", lambda m, g: metrics.sensitivity(m, c, g), lambda m: _called(m, c, True)),
+        ("specificity", lambda m, g: metrics.specificity(m, c, g), lambda m: _called(m, c, False)),
+    )
     found = []
-    for name, metric, counted in (
-        ("accuracy", metrics.accuracy, _counted_right),
-        (
-            "sensitivity",
-            lambda m, g: metrics.sensitivity(m, c, g),
-            lambda m: _counted_called(m, c, True),
-        ),
-        (
-            "specificity",
-            lambda m, g: metrics.specificity(m, c, g),
-            lambda m: _counted_called(m, c, False),
-        ),
-    ):
+    for name, metric, of_drawn in shares:
         a, b = (metric(m, g) for m, g in zip(matrices, per_group, strict=True))
-        found.append(
-            Difference(name, a, b, _of_proportions(a, b, counted(drawn[0]), counted(drawn[1])))
-        )
+        found.append(_difference(name, a, b, of_drawn(drawn[0]), of_drawn(drawn[1])))
     a, b = (metrics.weighted(m, d)["f1"] for m, d in zip(matrices, drawn, strict=True))
-    f1 = metrics.weighted_averages(drawn[1])[:, 2] - metrics.weighted_averages(drawn[0])[:, 2]
-    found.append(Difference("f1", a, b, _percentiles(a, b, f1)))
+    f1_a, f1_b = (metrics.weighted_averages(d)[:, 2] for d in drawn)
+    found.append(_difference("f1", a, b, f1_a, f1_b))
     tumour, score_a = evaluation.tumour_scores(y_true, pairs.prob_a, c)
     _, score_b = evaluation.tumour_scores(y_true, pairs.prob_b, c)
     scores = (score_a, score_b)
     a, b = (metrics.areas(tumour, score, groups, resamples=resamples)[0] for score in scores)
-    area = np.zeros(0)
+    of_a = of_b = np.zeros(0)
     if a.value is not None:
-        area_a, area_b = (
+        of_a, of_b = (
             metrics.resampled_areas(tumour, s, groups, resamples=resamples)[:, 0] for s in scores
         )
-        area = area_b - area_a
-    found.append(Difference("auroc", a, b, _percentiles(a, b, area)))
-    return found
+    return [*found, _difference("auroc", a, b, of_a, of_b)]
 
 
-def _counted_right(matrices: Floats) -> tuple[Floats, Floats]:
-    """Right answers and images (resamples,) of resampled matrices."""
-    return np.trace(matrices, axis1=1, axis2=2), matrices.sum(axis=(1, 2))
+def _accuracies(matrices: Floats) -> Floats:
+    """Share of right answers (resamples,) of resampled matrices."""
+    return _shares(np.trace(matrices, axis1=1, axis2=2), matrices.sum(axis=(1, 2)))
 
 
-def _counted_called(matrices: Floats, c: int, tumour: bool) -> tuple[Floats, Floats]:
-    """Images of one kind that were called so, and images of that kind; (resamples,)."""
+def _called(matrices: Floats, c: int, tumour: bool) -> Floats:
+    """Share of the images of one kind that were called so; (resamples,)."""
     rows = np.delete(matrices, c, axis=1) if tumour else matrices[:, c : c + 1]
     n, called = rows.sum(axis=(1, 2)), rows[:, :, c].sum(axis=1)
-    return (n - called if tumour else called), n
+    return _shares(n - called if tumour else called, n)
 
 
-def _of_proportions(
-    a: Estimate, b: Estimate, drawn_a: tuple[Floats, Floats], drawn_b: tuple[Floats, Floats]
-) -> Estimate:
-    """Difference of paired proportions with a cluster-bootstrap interval.
+def _shares(k: Floats, n: Floats) -> Floats:
+    return np.divide(k, n, out=np.full(len(n), np.nan), where=n > 0)
 
-    One image won and one lost are added to what is drawn, as Bonett and Price (2012, Journal of
-    Educational and Behavioral Statistics 37:479) add them to the counts: without them a difference of
-    four images out of any number would already look certain, and none at all certain to be none.
+
+def _difference(
+    name: str, a: Estimate, b: Estimate, drawn_a: Floats, drawn_b: Floats
+) -> Difference:
+    """B minus A with the interval that their own intervals and their correlation make.
+
+    The same clusters are drawn for both, so that the correlation is that of paired runs. It counts as
+    no more than one discordant image leaves of it: that two runs agree on every image of this set does
+    not make them equal.
+
+    Args:
+        name: of the metric.
+        a, b: the metric of either run, with its interval.
+        drawn_a, drawn_b: the metric of either run in the same bootstrap samples (r,).
     """
-    if a.value is None or b.value is None or a.k is None or b.k is None:
-        return Estimate(None, None, None, a.n, reason=a.reason)
-    (k_a, n), (k_b, _) = drawn_a, drawn_b
-    generator = np.random.default_rng(1)
-    won, lost = generator.poisson(1, size=(2, len(n)))
-    # Signed, so that exchanging the runs mirrors the interval to the last digit.
-    added = (won - lost) * (1 if b.k >= a.k else -1)
-    drawn = np.where(n > 0, (k_b - k_a + added) / (n + 2), np.nan)
-    return _interval((b.k - a.k) / a.n, drawn, a.n)
-
-
-def _percentiles(a: Estimate, b: Estimate, drawn: Floats) -> Estimate:
     if a.value is None or b.value is None:
-        return Estimate(None, None, None, a.n, reason=a.reason or b.reason)
-    return _interval(b.value - a.value, drawn, a.n)
-
-
-def _interval(value: float, drawn: Floats, n: int) -> Estimate:
-    """Percentile interval, stretched where needed to hold the value itself."""
-    usable = drawn[np.isfinite(drawn)]
-    if not len(usable):
-        return Estimate(value, None, None, n, reason="too few images for an interval")
-    low, high = np.quantile(usable, [0.025, 0.975])
-    return Estimate(value, min(float(low), value), max(float(high), value), n)
+        none = Estimate(None, None, None, a.n, reason=a.reason or b.reason)
+        return Difference(name, a, b, none)
+    value = b.value - a.value if a.k is None or b.k is None else (b.k - a.k) / a.n
+    if a.low is None or a.high is None or b.low is None or b.high is None:
+        none = Estimate(value, None, None, a.n, reason=a.reason or b.reason)
+        return Difference(name, a, b, none)
+    # Variance of a metric that changes on one image of n, 1 / n², over that of the two metrics.
+    mistakes = a.n * np.sqrt(a.value * (1 - a.value) * b.value * (1 - b.value))
+    most = 1 - 1 / (2 * max(mistakes, 0.5))
+    low, high = intervals.of_difference(
+        (a.value, a.low, a.high),
+        (b.value, b.low, b.high),
+        min(intervals.correlation(drawn_a, drawn_b), most),
+    )
+    return Difference(name, a, b, Estimate(value, min(low, value), max(high, value), a.n))
 
 
 def _changes(pairs: Pairs, mask: NDArray[np.bool_]) -> list[Change]:
-    rows, answer = np.flatnonzero(mask), pairs.pred_b
-    sure = pairs.prob_b[rows, answer[rows]]
+    rows, answer_a, answer_b = np.flatnonzero(mask), pairs.pred_a, pairs.pred_b
+    sure = pairs.prob_b[rows, answer_b[rows]]
     return [
         Change(
             int(pairs.rows_a[row]),
             int(pairs.rows_b[row]),
             int(pairs.y_true[row]),
-            int(pairs.pred_a[row]),
-            int(answer[row]),
+            int(answer_a[row]),
+            int(answer_b[row]),
         )
         for row in rows[np.argsort(-sure, kind="stable")]
     ]

@@ -19,7 +19,6 @@ from brainmri import metrics
 from brainmri.metrics import RESAMPLES, Estimate, Floats, Ints
 
 Bools = NDArray[np.bool_]
-RESPLITS = 200
 
 
 @dataclass(frozen=True)
@@ -72,30 +71,6 @@ class Coverage:
     mean_size: Estimate
     empty: Estimate
     single: Estimate
-
-
-@dataclass(frozen=True)
-class Resplits:
-    """Coverage when validation and test images are mixed and parted anew many times.
-
-    Attributes:
-        nominal: 1 - alpha.
-        coverage: share of held-out images whose set held their class, per re-split, (r,).
-        per_class: the same by class, (r, k); nan where none was held out.
-        n: images that were mixed.
-        always: numbers of the classes with too few images in some re-split; they were in every set.
-    """
-
-    nominal: float
-    coverage: Floats
-    per_class: Floats
-    n: int
-    always: list[int]
-
-    @property
-    def mean(self) -> float:
-        """Mean coverage over all re-splits."""
-        return float(self.coverage.mean())
 
 
 def images_needed(alpha: float) -> int:
@@ -157,10 +132,8 @@ def coverage(
     per_class = [
         ClassCoverage(
             name,
-            metrics.proportion(
-                int(covered[y_true == c].sum()),
-                int((y_true == c).sum()),
-                nothing="no images of this class",
+            metrics.share(
+                covered[y_true == c], groups[y_true == c], nothing="no images of this class"
             ),
             conformal.thresholds[name],
             conformal.images[name],
@@ -170,74 +143,16 @@ def coverage(
     ]
     measured = [c for c in per_class if c.coverage.value is not None]
     lowest = min(measured, key=lambda c: c.coverage.value or 0.0, default=None)
-    sizes, n = sets.sum(axis=1), len(y_true)
+    sizes = sets.sum(axis=1)
     return Coverage(
         alpha=conformal.alpha,
         per_class=per_class,
-        overall=metrics.proportion(int(covered.sum()), n),
+        overall=metrics.share(covered, groups),
         lowest=None if lowest is None else lowest.name,
         mean_size=_mean(sizes.astype(np.float64), groups, seed, resamples),
-        empty=metrics.proportion(int((sizes == 0).sum()), n),
-        single=metrics.proportion(int((sizes == 1).sum()), n),
+        empty=metrics.share(sizes == 0, groups),
+        single=metrics.share(sizes == 1, groups),
     )
-
-
-def resplit_coverage(
-    y_true: Ints,
-    y_prob: NDArray[np.floating],
-    groups: Ints,
-    *,
-    alpha: float,
-    share: float,
-    resplits: int = RESPLITS,
-    seed: int = 0,
-) -> Resplits:
-    """Coverage over random partings of the same images into those that set thresholds and the rest.
-
-    Whole clusters go to one side; a cluster counts as the class of most of its images, and of each
-    class about `share` of the images set the thresholds. Where the promise fails here, the method is
-    at fault; where it fails only for test images, they are unlike the validation ones.
-
-    Args:
-        y_true: (n,).
-        y_prob: (n, k).
-        groups: (n,).
-        alpha: 1 - alpha is promised.
-        share: of the images that set thresholds, between 0 and 1.
-        resplits: how many.
-        seed: draws them.
-
-    Raises:
-        ValueError: fewer than two clusters, or a share that leaves one side empty.
-    """
-    n, k = y_prob.shape
-    _, cluster = np.unique(groups, return_inverse=True)
-    sizes = np.bincount(cluster)
-    votes = np.zeros((len(sizes), k), dtype=np.int64)
-    np.add.at(votes, (cluster, y_true), 1)
-    kind = votes.argmax(axis=1)
-    generator = np.random.default_rng(seed)
-    total, per_class = np.empty(resplits), np.full((resplits, k), np.nan)
-    always: set[int] = set()
-    for r in range(resplits):
-        sets_thresholds = np.zeros(len(sizes), dtype=bool)
-        for c in range(k):
-            order = generator.permutation(np.flatnonzero(kind == c))
-            until = np.cumsum(sizes[order])
-            # A cluster goes where more than half of it would lie.
-            sets_thresholds[order] = until - sizes[order] / 2 <= share * sizes[order].sum()
-        fitting = sets_thresholds[cluster]
-        if fitting.all() or not fitting.any():
-            raise ValueError(f"a share of {share} leaves one side of the re-split empty")
-        thresholds, images = fit_conformal(y_true[fitting], y_prob[fitting], alpha)
-        always |= set(np.flatnonzero(images < images_needed(alpha)).tolist())
-        truth = y_true[~fitting]
-        covered = _true_scores(truth, y_prob[~fitting]) <= thresholds[truth]
-        total[r] = covered.mean()
-        held_out = np.bincount(truth, minlength=k)
-        hits = np.bincount(truth, covered, minlength=k)
-        np.divide(hits, held_out, out=per_class[r], where=held_out > 0)
-    return Resplits(1 - alpha, total, per_class, n, sorted(always))
 
 
 def _true_scores(y_true: Ints, y_prob: NDArray[np.floating]) -> Floats:

@@ -152,17 +152,28 @@ def outcomes(tumour_probability: Floats, is_tumour: Bools, thresholds: ArrayLike
     )
 
 
-def at_threshold(
-    tumour_probability: Floats, is_tumour: Bools, threshold: float
-) -> tuple[Estimate, Estimate]:
-    """Missed tumours (of all tumours) and false alarms (of all other images), Wilson intervals."""
-    found = outcomes(tumour_probability, is_tumour, [threshold])
-    return (
-        metrics.proportion(int(found.missed[0]), found.tumours, nothing="no tumour images"),
-        metrics.proportion(
-            int(found.false_alarms[0]), found.others, nothing="no images without a tumour"
-        ),
-    )
+def at_thresholds(
+    tumour_probability: Floats, is_tumour: Bools, thresholds: ArrayLike, groups: Ints
+) -> list[tuple[Estimate, Estimate]]:
+    """Missed tumours (of all tumours) and false alarms (of all other images) at every threshold.
+
+    Args:
+        tumour_probability: (n,).
+        is_tumour: (n,).
+        thresholds: (m,).
+        groups: (n,) near-duplicate clusters, which make the intervals wider; where every image has
+            one of its own, as in a table without known clusters, they are plain Wilson intervals.
+    """
+    called = [tumour_probability >= t for t in np.asarray(thresholds, dtype=np.float64)]
+    return [
+        (
+            metrics.share(~one[is_tumour], groups[is_tumour], nothing="no tumour images"),
+            metrics.share(
+                one[~is_tumour], groups[~is_tumour], nothing="no images without a tumour"
+            ),
+        )
+        for one in called
+    ]
 
 
 def decision_curve(

@@ -125,7 +125,10 @@ def _compare(
     drawn = _apply(statistics, _resampled(is_test, cluster, seed))
     random = _apply(statistics, _permuted(is_test, cluster, seed))
     for i, (_, name, statistic, about) in enumerate(statistics):
-        estimate = _estimate(float(statistic(*plain)[0]), drawn[i], len(is_test))
+        value = float(statistic(*plain)[0])
+        estimate = Estimate(None, None, None, len(is_test), reason="all images have the same value")
+        if np.isfinite(value):
+            estimate = metrics.bootstrap_estimate(value, drawn[i], len(is_test))
         by_chance = np.abs(random[i][np.isfinite(random[i])])
         yield {
             **about,
@@ -247,11 +250,8 @@ def _js(codes: Floats) -> _Statistic:
 
 def _resampled(is_test: Bools, cluster: Ints, seed: int) -> Iterator[tuple[Floats, Floats]]:
     """Weights of bootstrap samples that draw whole clusters, some samples at a time."""
-    _, group = np.unique(cluster, return_inverse=True)
-    g = int(group.max()) + 1
-    generator = np.random.default_rng(seed)
-    for some in _pieces(RESAMPLES, len(group)):
-        counts = generator.multinomial(g, np.full(g, 1 / g), size=some).astype(np.float64)
+    for i, some in enumerate(_pieces(RESAMPLES, len(cluster))):
+        counts, group = metrics.resampled_counts(cluster, (seed, i), some)
         drawn = counts[:, group]
         yield drawn * ~is_test, drawn * is_test
 
@@ -270,14 +270,3 @@ def _pieces(draws: int, n: int) -> Iterator[int]:
     together = max(1, _CELLS_AT_ONCE // n)
     for start in range(0, draws, together):
         yield min(together, draws - start)
-
-
-def _estimate(value: float, drawn: Floats, n: int) -> Estimate:
-    """Percentile interval, stretched where needed to hold the value itself."""
-    if not np.isfinite(value):
-        return Estimate(None, None, None, n, reason="all images have the same value")
-    usable = drawn[np.isfinite(drawn)]
-    if not len(usable):
-        return Estimate(value, None, None, n, reason="too few images for an interval")
-    low, high = np.quantile(usable, [0.025, 0.975])
-    return Estimate(value, min(float(low), value), max(float(high), value), n)

@@ -33,17 +33,12 @@ class Leakage:
             `distance_bits` (Hamming, of 256).
         counts: one row per evaluation part and class: `part`, `label`, `images`, and the number of
             them whose closest near-duplicate is of each kind, one column per kind.
+        shares: share of each evaluation part with a near-duplicate, by name of the part.
     """
 
     pairs: pd.DataFrame
     counts: pd.DataFrame
-
-    def share(self, part: str = "test", *, label: str | None = None) -> Estimate:
-        """Share of an evaluation part (or of one class of it) with a near-duplicate, as k of n."""
-        rows = self.counts[self.counts["part"] == part]
-        if label is not None:
-            rows = rows[rows["label"] == label]
-        return metrics.proportion(int(rows[list(KINDS)].sum().sum()), int(rows["images"].sum()))
+    shares: dict[str, Estimate]
 
 
 def leaks(index: ImageIndex, part: pd.Series[str]) -> Leakage:
@@ -59,14 +54,18 @@ def leaks(index: ImageIndex, part: pd.Series[str]) -> Leakage:
     found = [_pairs(index.rows, part, name) for name in SHAPING]
     pairs = pd.concat(found, ignore_index=True)
     closest = pairs.drop_duplicates("path").groupby(["part", "label", "kind"]).size()
-    counts = []
-    for name in SHAPING:
-        images = index.rows.loc[part == name, "label"].value_counts()
+    counts, shares = [], {}
+    for name, of_part in zip(SHAPING, found, strict=True):
+        rows = index.rows[part == name]
+        shares[name] = metrics.share(
+            rows["path"].isin(of_part["path"]).to_numpy(bool), rows["cluster"].to_numpy(np.int64)
+        )
+        images = rows["label"].value_counts()
         for label in index.classes:
             kinds = {kind: int(closest.get((name, label, kind), 0)) for kind in KINDS}
             total = int(images.get(label, 0))
             counts.append({"part": name, "label": label, "images": total, **kinds})
-    return Leakage(pairs, pd.DataFrame(counts))
+    return Leakage(pairs, pd.DataFrame(counts), shares)
 
 
 def cluster_conflicts(index: ImageIndex) -> pd.DataFrame:

@@ -96,27 +96,50 @@ def proportion(
     return Estimate(k / n, *intervals.wilson(k / n, n / design_effect), n, k)
 
 
+def share(hit: NDArray[np.bool_], groups: Ints, *, nothing: str = "no images") -> Estimate:
+    """Share of images (n,) that count, with the interval that all proportions of images have.
+
+    Where `groups` (n,) puts every image on its own, as it does for a table without known clusters,
+    that is the plain Wilson interval.
+    """
+    _, group = np.unique(groups, return_inverse=True)
+    return clustered(np.bincount(group[hit], minlength=int(group.max(initial=-1)) + 1),
+                     np.bincount(group), nothing=nothing)  # fmt: skip
+
+
+def clustered(
+    hits: Ints, sizes: Ints, *, nothing: str = "no images", bucketed: bool = False
+) -> Estimate:
+    """As `share`, from images that count (g,) and images (g,) of each cluster of near-duplicates.
+
+    `bucketed` as in `intervals.design_effect`.
+    """
+    k, n = int(hits.sum()), int(sizes.sum())
+    effect = intervals.design_effect(hits, sizes, bucketed=bucketed) if n else 1.0
+    return proportion(k, n, nothing=nothing, design_effect=effect)
+
+
 def accuracy(matrix: Ints, per_group: Ints | None = None) -> Estimate:
     """Share of images on the diagonal.
 
     Here and below, `per_group` are the confusion matrices (g, k, k) of the clusters of near-duplicates
     that sum to `matrix`; without them every image counts as independent.
     """
-    return _share(
+    return _of_matrix(
         lambda m: (np.trace(m, axis1=-2, axis2=-1), m.sum(axis=(-2, -1))), matrix, per_group
     )
 
 
 def precision(matrix: Ints, c: int, per_group: Ints | None = None) -> Estimate:
     """Of the images called class `c`, the share that are."""
-    return _share(
+    return _of_matrix(
         lambda m: (m[..., c, c], m[..., :, c].sum(axis=-1)), matrix, per_group, "never predicted"
     )
 
 
 def recall(matrix: Ints, c: int, per_group: Ints | None = None) -> Estimate:
     """Of the images of class `c`, the share that was called so (sensitivity)."""
-    return _share(
+    return _of_matrix(
         lambda m: (m[..., c, c], m[..., c, :].sum(axis=-1)),
         matrix,
         per_group,
@@ -126,7 +149,7 @@ def recall(matrix: Ints, c: int, per_group: Ints | None = None) -> Estimate:
 
 def sensitivity(matrix: Ints, negative: int, per_group: Ints | None = None) -> Estimate:
     """Of the images with a tumour, the share called any tumour class."""
-    return _share(
+    return _of_matrix(
         lambda m: (_tumours(m, negative) - _missed(m, negative), _tumours(m, negative)),
         matrix,
         per_group,
@@ -136,7 +159,7 @@ def sensitivity(matrix: Ints, negative: int, per_group: Ints | None = None) -> E
 
 def specificity(matrix: Ints, negative: int, per_group: Ints | None = None) -> Estimate:
     """Of the images without a tumour, the share called so."""
-    return _share(
+    return _of_matrix(
         lambda m: (m[..., negative, negative], m[..., negative, :].sum(axis=-1)),
         matrix,
         per_group,
@@ -146,7 +169,7 @@ def specificity(matrix: Ints, negative: int, per_group: Ints | None = None) -> E
 
 def missed_tumours(matrix: Ints, negative: int, per_group: Ints | None = None) -> Estimate:
     """Of the images with a tumour, the share called negative (false negative rate)."""
-    return _share(
+    return _of_matrix(
         lambda m: (_missed(m, negative), _tumours(m, negative)),
         matrix,
         per_group,
@@ -156,7 +179,7 @@ def missed_tumours(matrix: Ints, negative: int, per_group: Ints | None = None) -
 
 def false_alarms(matrix: Ints, negative: int, per_group: Ints | None = None) -> Estimate:
     """Of the images without a tumour, the share called a tumour class (false positive rate)."""
-    return _share(
+    return _of_matrix(
         lambda m: (
             m[..., negative, :].sum(axis=-1) - m[..., negative, negative],
             m[..., negative, :].sum(axis=-1),
@@ -177,19 +200,18 @@ def _missed(matrices: Ints, negative: int) -> Ints:
     return missed
 
 
-def _share(
+def _of_matrix(
     count: Callable[[Ints], tuple[Ints, Ints]],
     matrix: Ints,
     per_group: Ints | None,
     nothing: str = "no images",
 ) -> Estimate:
     """The proportion that `count` reads, hits and images, off a matrix or a stack of them."""
-    k, n = (int(number) for number in count(matrix))
-    if per_group is None or n == 0:
+    if per_group is None:
+        k, n = (int(number) for number in count(matrix))
         return proportion(k, n, nothing=nothing)
     bucketed = int(per_group.sum()) >= _BUCKET * len(per_group)
-    effect = intervals.design_effect(*count(per_group), bucketed=bucketed)
-    return proportion(k, n, nothing=nothing, design_effect=effect)
+    return clustered(*count(per_group), nothing=nothing, bucketed=bucketed)
 
 
 def f1_scores(matrices: NDArray[np.generic]) -> Floats:
@@ -400,13 +422,15 @@ def drawn_areas(tp: Floats, fp: Floats) -> Floats:
     )
 
 
-def resampled_counts(groups: Ints, seed: int, resamples: int) -> tuple[Floats, Ints]:
+def resampled_counts(
+    groups: Ints, seed: int | tuple[int, ...], resamples: int
+) -> tuple[Floats, Ints]:
     """How often each group is drawn in each resample (resamples, g), and the group of each row."""
     _, group = np.unique(groups, return_inverse=True)
     return drawn_counts(int(group.max(initial=-1)) + 1, seed, resamples), group
 
 
-def drawn_counts(g: int, seed: int = 0, resamples: int = RESAMPLES) -> Floats:
+def drawn_counts(g: int, seed: int | tuple[int, ...] = 0, resamples: int = RESAMPLES) -> Floats:
     """How often each of `g` groups is drawn in each resample (resamples, g), multinomial."""
     generator = np.random.default_rng(seed)
     counts = np.empty((resamples, g))

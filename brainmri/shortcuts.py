@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.tree import DecisionTreeClassifier
 
+from brainmri import metrics
 from brainmri.features import THUMBNAIL_PX
+from brainmri.metrics import Estimate
 
 CLASS, TUMOUR = "class", "tumour"
 TASKS = (CLASS, TUMOUR)
@@ -187,6 +189,22 @@ def answer_table(
         for one in found
     ]
     return pd.concat(tables, ignore_index=True)
+
+
+def shares_right(answers: pd.DataFrame, rows: pd.DataFrame) -> dict[tuple[str, str, str], Estimate]:
+    """Share of right answers by protocol, features and task; intervals know the clusters.
+
+    Args:
+        answers: of `answer_table`.
+        rows: of the index, which say the near-duplicate cluster of each path.
+    """
+    cluster = rows.set_index("path")["cluster"]
+    found = {}
+    for (protocol, name, task), some in answers.groupby(["protocol", "features", "task"]):
+        of_answers = cluster.loc[some["path"]].to_numpy(np.int64)
+        right = metrics.share(some["right"].to_numpy(bool), of_answers)
+        found[str(protocol), str(name), str(task)] = right
+    return found
 
 
 def _fit(

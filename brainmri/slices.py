@@ -9,10 +9,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from brainmri import metrics
-from brainmri.metrics import Estimate
+from brainmri.metrics import Estimate, Ints
 
 FEWEST = 10
 """Images that a figure of a slice divides by; with fewer it is not ranked."""
@@ -22,7 +21,7 @@ _MOST_NAMES = 12
 """Different values of a column that get a slice each; the rest share one, or numbers are binned."""
 _BINS = 5
 
-Metric = Callable[[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]], Estimate]
+Metric = Callable[[Ints, Ints, Ints], Estimate]
 """(y_true, y_pred, groups) of the rows of a slice to one figure."""
 
 
@@ -38,7 +37,7 @@ class Slice:
     """
 
     value: str
-    rows: NDArray[np.int64]
+    rows: Ints
     n: int
     estimate: Estimate
 
@@ -69,27 +68,28 @@ def metrics_of(classes: list[str], negative: int) -> dict[str, Metric]:
     """The metrics that slices can be ranked by, by name; higher is better for all of them."""
     k = len(classes)
 
-    def of_matrix(
-        figure: Callable[[NDArray[np.int64]], Estimate],
-        y_true: NDArray[np.int64],
-        y_pred: NDArray[np.int64],
-        _groups: NDArray[np.int64],
-    ) -> Estimate:
-        return figure(metrics.confusion_matrix(y_true, y_pred, k))
+    def right(y_true: Ints, y_pred: Ints, groups: Ints) -> Estimate:
+        return metrics.share(y_true == y_pred, groups)
 
-    def f1(
-        y_true: NDArray[np.int64], y_pred: NDArray[np.int64], groups: NDArray[np.int64]
-    ) -> Estimate:
+    def sensitivity(y_true: Ints, y_pred: Ints, groups: Ints) -> Estimate:
+        rows = y_true != negative
+        return metrics.share(y_pred[rows] != negative, groups[rows], nothing="no tumour images")
+
+    def recall(y_true: Ints, y_pred: Ints, groups: Ints, *, c: int, nothing: str) -> Estimate:
+        rows = y_true == c
+        return metrics.share(y_pred[rows] == c, groups[rows], nothing=nothing)
+
+    def f1(y_true: Ints, y_pred: Ints, groups: Ints) -> Estimate:
         matrix = metrics.confusion_matrix(y_true, y_pred, k)
         return metrics.weighted(matrix, metrics.resampled_matrices(y_true, y_pred, k, groups))["f1"]
 
     return {
-        "accuracy": partial(of_matrix, metrics.accuracy),
-        "tumours found": partial(of_matrix, lambda m: metrics.sensitivity(m, negative)),
-        "no tumour recognised": partial(of_matrix, lambda m: metrics.specificity(m, negative)),
+        "accuracy": right,
+        "tumours found": sensitivity,
+        "no tumour recognised": partial(recall, c=negative, nothing="no images without a tumour"),
         "weighted F1": f1,
         **{
-            f"{name} found": partial(of_matrix, lambda m, c=c: metrics.recall(m, c))  # type: ignore[misc]
+            f"{name} found": partial(recall, c=c, nothing="no images of this class")
             for c, name in enumerate(classes)
             if c != negative
         },
@@ -100,9 +100,9 @@ def slices(
     value: pd.Series[str],
     metric: Metric,
     *,
-    y_true: NDArray[np.int64],
-    y_pred: NDArray[np.int64],
-    groups: NDArray[np.int64],
+    y_true: Ints,
+    y_pred: Ints,
+    groups: Ints,
 ) -> list[Slice]:
     """A metric on the images of each value of a property, worst first, too small ones last.
 

@@ -127,8 +127,8 @@ def leak_sentence(protocol: str, found: Leakage) -> str | None:
     """How many evaluation images leak, of how many, and three of them; None where none does."""
     if found.pairs.empty:
         return None
-    shares = {name: found.share(name) for name in ("test", "val")}
-    counts = [f"{share.k:,} of {share.n:,} {name}" for name, share in shares.items() if share.k]
+    shares = [(name, found.shares[name]) for name in ("test", "val")]
+    counts = [f"{share.k:,} of {share.n:,} {name}" for name, share in shares if share.k]
     # Three different images with their closest copy, test images before validation images.
     first = found.pairs.sort_values("part", kind="stable").drop_duplicates("path").head(3)
     examples = [

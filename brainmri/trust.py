@@ -10,7 +10,7 @@ from brainmri import calibration, conformal, decisions
 from brainmri.calibration import CalibrationError, ReliabilityBin
 from brainmri.conformal import Conformal, Coverage
 from brainmri.decisions import DecisionCurve, OperatingPoint, Outcomes, RiskCoverage
-from brainmri.metrics import Estimate, Floats, Ints, proportion
+from brainmri.metrics import Estimate, Floats, Ints
 from brainmri.predictions import Predictions
 from brainmri.runs import Run
 
@@ -43,6 +43,8 @@ class Slider:
         rule: "sensitivity" or "cost".
         targets: target sensitivities, or the false alarms that a missed tumour is worth, (m,).
         outcomes: thresholds, missed tumours and false alarms, (m,) each.
+        intervals: missed tumours and false alarms at each position, as `decisions.at_thresholds`
+            gives them; made once, so that moving the slider is a look-up.
         n: validation images that set the thresholds.
         tumours: those of them with a tumour.
     """
@@ -50,6 +52,7 @@ class Slider:
     rule: str
     targets: Floats
     outcomes: Outcomes
+    intervals: list[tuple[Estimate, Estimate]]
     n: int
     tumours: int
 
@@ -60,13 +63,7 @@ class Slider:
 
     def estimates(self, position: int) -> tuple[Estimate, Estimate]:
         """Missed tumours and false alarms at one position."""
-        at = self.outcomes
-        return (
-            proportion(int(at.missed[position]), at.tumours, nothing="no tumour images"),
-            proportion(
-                int(at.false_alarms[position]), at.others, nothing="no images without a tumour"
-            ),
-        )
+        return self.intervals[position]
 
 
 @dataclass(frozen=True)
@@ -89,7 +86,6 @@ class CalibrationReport:
             temperature, except what is called `before`.
         before, after: reliability bins; `after` is None without a temperature.
         error_before, error_after: expected calibration error.
-        outcomes: missed tumours and false alarms at every threshold where one of them changes.
         by_sensitivity, by_cost: the sliders; None without validation images enough.
         operating_point: None where none is stored.
         decision, risk_coverage: None below `decisions.MIN_IMAGES` images.
@@ -107,7 +103,6 @@ class CalibrationReport:
     after: list[ReliabilityBin] | None
     error_before: CalibrationError
     error_after: CalibrationError | None
-    outcomes: Outcomes
     by_sensitivity: Slider | None
     by_cost: Slider | None
     operating_point: AtOperatingPoint | None
@@ -210,7 +205,7 @@ def calibration_report(
     y_prob = calibration.apply_temperature(raw, temperature)
     probability, is_tumour = decisions.tumour_probability(y_prob, c), y_true != c
     enough = n >= decisions.MIN_IMAGES
-    sliders = _sliders(predictions, temperature, c, probability, is_tumour)
+    sliders = _sliders(predictions, temperature, c, probability, is_tumour, group)
     again = fit(predictions, negative=negative)
     reasons = list(again.reasons) if again else ["No validation images, so nothing is calibrated."]
     if again and fitted is None:
@@ -229,21 +224,16 @@ def calibration_report(
         n=n,
         tumours=int(is_tumour.sum()),
         fit=fitted,
-        before=calibration.reliability(y_true, raw),
-        after=calibration.reliability(y_true, y_prob) if after else None,
+        before=calibration.reliability(y_true, raw, group),
+        after=calibration.reliability(y_true, y_prob, group) if after else None,
         error_before=calibration.ece(y_true, raw, group),
         error_after=calibration.ece(y_true, y_prob, group) if after else None,
-        outcomes=decisions.outcomes(
-            probability,
-            is_tumour,
-            np.unique(np.concatenate([[0.0], probability, [decisions.NEVER]])),
-        ),
         by_sensitivity=sliders and sliders[0],
         by_cost=sliders and sliders[1],
         operating_point=None
         if point is None
         else AtOperatingPoint(
-            point, *decisions.at_threshold(probability, is_tumour, point.threshold)
+            point, *decisions.at_thresholds(probability, is_tumour, [point.threshold], group)[0]
         ),
         decision=decisions.decision_curve(probability, is_tumour) if enough else None,
         risk_coverage=decisions.risk_coverage(y_true, y_prob, group) if enough else None,
@@ -260,6 +250,7 @@ def _sliders(
     negative: int,
     probability: Floats,
     is_tumour: decisions.Bools,
+    group: Ints,
 ) -> tuple[Slider, Slider] | None:
     rows = (predictions.splits == "val") & (predictions.y_true >= 0)
     tumour = predictions.y_true[rows] != negative
@@ -269,21 +260,20 @@ def _sliders(
     setting = decisions.tumour_probability(
         calibration.apply_temperature(predictions.y_prob[rows], temperature), negative
     )
-    by_sensitivity = [decisions.for_sensitivity(setting, tumour, s) for s in SENSITIVITIES]
-    by_cost = decisions.for_cost(setting, tumour, MISSED_COSTS)
-    return (
+    by_target = [decisions.for_sensitivity(setting, tumour, s) for s in SENSITIVITIES]
+    by_price = decisions.for_cost(setting, tumour, MISSED_COSTS)
+    by_sensitivity, by_cost = (
         Slider(
-            "sensitivity",
-            SENSITIVITIES,
-            decisions.outcomes(probability, is_tumour, by_sensitivity),
+            rule,
+            targets,
+            decisions.outcomes(probability, is_tumour, thresholds),
+            decisions.at_thresholds(probability, is_tumour, thresholds, group),
             n,
             tumours,
-        ),
-        Slider(
-            "cost",
-            MISSED_COSTS,
-            decisions.outcomes(probability, is_tumour, by_cost),
-            n,
-            tumours,
-        ),
+        )
+        for rule, targets, thresholds in (
+            ("sensitivity", SENSITIVITIES, by_target),
+            ("cost", MISSED_COSTS, by_price),
+        )
     )
+    return by_sensitivity, by_cost

@@ -146,10 +146,21 @@ class Findings:
         )
 
     def validation_leaks(self, protocol: str) -> Estimate:
-        """The same of validation images; each counts as independent, since the audit names none."""
+        """The same of validation images.
+
+        The audit does not name those without a near-copy, so for the interval clusters are taken to
+        be as large as among all images that are not test, and all alike.
+        """
         rows = self.tables.leakage
         rows = rows[(rows["protocol"] == protocol) & (rows["part"] == "val")]
-        return metrics.proportion(int(rows[list(KINDS)].sum().sum()), int(rows["images"].sum()))
+        known = self.index.rows
+        drawn_from = known.loc[~known["path"].isin(self._test_paths(protocol)), "cluster"]
+        sizes: Ints = drawn_from.value_counts().to_numpy(np.int64).astype(np.int64)
+        return metrics.proportion(
+            int(rows[list(KINDS)].sum().sum()),
+            int(rows["images"].sum()),
+            design_effect=intervals.design_effect(np.zeros_like(sizes), sizes) if len(sizes) else 1,
+        )
 
     def pairs(self, protocol: str, kind: str, start: int, most: int) -> tuple[int, list[Pair]]:
         """How many test images have a closest near-copy of a kind, and some of them."""
@@ -207,8 +218,8 @@ class Findings:
                 right = some["right"].to_numpy(bool)
                 cluster = self._clusters(some["path"])
                 unseen = ~some["path"].isin(seen).to_numpy()
-                of[task, False] = share(right, cluster)
-                of[task, True] = share(right[unseen], cluster[unseen])
+                of[task, False] = metrics.share(right, cluster)
+                of[task, True] = metrics.share(right[unseen], cluster[unseen])
             models = about[(about["features"] == features)].drop_duplicates("task")["model"]
             found.append(
                 Told(
@@ -313,24 +324,10 @@ class Findings:
             Shares(
                 name,
                 int(rows.sum()),
-                {kind: share(hit[rows], cluster[rows]) for kind, hit in kinds.items()},
+                {kind: metrics.share(hit[rows], cluster[rows]) for kind, hit in kinds.items()},
             )
             for name, rows in groups
         ]
-
-
-def share(hit: Bools, cluster: Ints) -> Estimate:
-    """Share of images with a mark; its interval knows that near-copies go together.
-
-    Args:
-        hit: bool (n,).
-        cluster: (n,) near-duplicate cluster.
-    """
-    _, group = np.unique(cluster, return_inverse=True)
-    sizes = np.bincount(group).astype(np.int64)
-    hits = np.bincount(group, weights=hit).astype(np.int64)
-    effect = intervals.design_effect(hits, sizes) if len(hit) else 1.0
-    return metrics.proportion(int(hit.sum()), len(hit), design_effect=effect)
 
 
 def _number(value: float) -> float | None:

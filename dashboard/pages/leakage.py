@@ -188,8 +188,7 @@ def _head(found: Findings, protocol: str) -> Component:
                         "anything. By the closest copy of each test image among training and "
                         "validation images: equal pixels, else nearly equal, else nearly equal "
                         f"after mirroring. Intervals: 95 %. Of the validation images "
-                        f"{counted(found.validation_leaks(protocol))} have one in training (each "
-                        "image counted as independent).",
+                        f"{counted(found.validation_leaks(protocol))} have one in training.",
                         className="note",
                     ),
                 ],

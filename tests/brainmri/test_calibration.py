@@ -138,7 +138,7 @@ def test_without_a_temperature_probabilities_stay_as_they_are() -> None:
 def test_reliability_by_hand() -> None:
     # Confidences 0.5 (bin 8: above 7/15, up to 8/15), 0.6 (9/15) and 1; edges belong to the left.
     y_prob = np.array([[0.5, 0.5], [0.6, 0.4], [0.4, 0.6], [1.0, 0.0]])
-    bins = reliability(np.array([0, 0, 0, 0]), y_prob)
+    bins = reliability(np.array([0, 0, 0, 0]), y_prob, np.arange(4))
     assert len(bins) == calibration.BINS
     assert [b.n for b in bins] == [0] * 7 + [1, 2] + [0] * 5 + [1]
     middle = bins[8]
@@ -150,6 +150,20 @@ def test_reliability_by_hand() -> None:
     assert bins[0].accuracy.reason == "no answers this sure"
     assert bins[-1].high == 1
     assert bins[-1].accuracy.value == 1
+
+
+def test_a_bin_of_copies_is_no_surer_than_one_image_of_each() -> None:
+    y_true, y_prob = answers(60)
+    once = reliability(y_true, y_prob, np.arange(60))
+    copied = reliability(
+        np.repeat(y_true, 5), np.repeat(y_prob, 5, axis=0), np.repeat(np.arange(60), 5)
+    )
+    for one, five in zip(once, copied, strict=True):
+        assert five.n == 5 * one.n
+        assert five.confidence == pytest.approx(one.confidence)
+        if one.accuracy.low is not None and one.accuracy.high is not None:
+            assert (five.accuracy.low or 0) <= one.accuracy.low + 1e-9
+            assert (five.accuracy.high or 0) >= one.accuracy.high - 1e-9
 
 
 def test_the_calibration_error_by_hand() -> None:
@@ -168,7 +182,7 @@ def test_the_calibration_error_is_the_weighted_gap_of_the_reliability_bins(
     y_true, y_prob = answers(n, 0.7, k=k, seed=seed)
     gaps = [
         b.n / n * abs(b.accuracy.value - b.confidence)
-        for b in reliability(y_true, y_prob)
+        for b in reliability(y_true, y_prob, np.arange(n))
         if b.accuracy.value is not None and b.confidence is not None
     ]
     found = ece(y_true, y_prob, np.arange(n), resamples=50).ece
@@ -221,4 +235,4 @@ def test_too_few_images_have_no_calibration_error() -> None:
     found = ece(*answers(49), np.arange(49))
     assert found.by_chance is None
     assert (found.ece.value, found.ece.n, found.ece.reason) == (None, 49, "fewer than 50 images")
-    assert sum(b.n for b in reliability(*answers(49))) == 49
+    assert sum(b.n for b in reliability(*answers(49), np.arange(49))) == 49

@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from brainmri import comparison, metrics
+from brainmri import comparison, intervals, metrics
 from brainmri.comparison import Comparison
 from brainmri.errors import InputError
+from brainmri.metrics import Estimate
 from brainmri.predictions import Predictions
 
 CLASSES = ["glioma", "healthy", "pituitary"]
@@ -178,23 +179,47 @@ def test_both_runs_are_drawn_together_in_whole_clusters() -> None:
     groups = np.random.default_rng(1).integers(0, 30, 80)
     names = np.unique(groups)
     draws = metrics.drawn_counts(len(names), 0, 50).astype(np.int64)
-    f1, area = [], []
+    f1: list[list[float]] = []
+    area: list[list[float]] = []
     tumour = a.y_true != H
     for times in draws:
         rows = np.repeat(np.arange(80), times[np.searchsorted(names, groups)])
-        one, two = (
+        f1.append([
             sk.f1_score(a.y_true[rows], p[rows], average="weighted", zero_division=0)
             for p in (a.y_pred, b.y_pred)
-        )
-        f1.append(two - one)
-        one, two = (sk.roc_auc_score(tumour[rows], -p.y_prob[rows, H]) for p in (a, b))
-        area.append(two - one)
+        ])  # fmt: skip
+        area.append([sk.roc_auc_score(tumour[rows], -p.y_prob[rows, H]) for p in (a, b)])
     found = compare(a, b, groups, resamples=50)
     for name, drawn in (("f1", f1), ("auroc", area)):
-        estimate = found.difference(name).difference
-        low, high = np.quantile(drawn, [0.025, 0.975])
-        assert estimate.low == pytest.approx(low, abs=1e-9)
-        assert estimate.high == pytest.approx(high, abs=1e-9)
+        one = found.difference(name)
+        # Rounded, since ranks tell apart what only the order of a sum makes different.
+        together = float(scipy.stats.spearmanr(*np.round(drawn, 12).T).statistic)
+        assert together > 0.3
+        low, high = intervals.of_difference(ends(one.a), ends(one.b), together)
+        assert one.difference.low == pytest.approx(low, abs=1e-3)
+        assert one.difference.high == pytest.approx(high, abs=1e-3)
+
+
+def ends(estimate: Estimate) -> tuple[float, float, float]:
+    assert estimate.value is not None
+    assert estimate.low is not None
+    assert estimate.high is not None
+    return estimate.value, estimate.low, estimate.high
+
+
+def test_two_runs_that_agree_on_every_image_are_not_certainly_equal() -> None:
+    a, _ = random_runs(400, 5, (0.8, 0.78))
+    found = compare(a, a)
+    for name in ("accuracy", "sensitivity", "specificity", "f1"):
+        one = found.difference(name).difference
+        assert one.value == 0
+        assert one.low is not None
+        assert one.high is not None
+        # At least two of the images may still come to differ, at most as many as of none of n.
+        most = metrics.proportion(0, one.n).high
+        assert most is not None
+        assert 1.5 / one.n < one.high < 1.6 * most
+        assert -1.6 * most < one.low < -1.5 / one.n
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from brainmri import conformal, metrics
 from brainmri.conformal import Conformal, conformal_sets, fit_conformal, images_needed
+from tests.brainmri.resplits import RESPLITS, resplit_coverage
 
 Ints = NDArray[np.int64]
 Probabilities = NDArray[np.float32]
@@ -101,6 +102,23 @@ def test_coverage_by_hand() -> None:
     assert (found.empty.k, found.single.k) == (0, 1)
 
 
+def test_every_share_of_sets_has_the_interval_of_as_many_clusters() -> None:
+    y_true, y_prob = images(120, k=3)
+    stored = Conformal(0.1, dict.fromkeys("abc", 0.7), dict.fromkeys("abc", 50))
+    once = conformal.coverage(y_true, y_prob, stored, list("abc"), np.arange(120))
+    copied = conformal.coverage(
+        np.repeat(y_true, 4), np.repeat(y_prob, 4, axis=0), stored, list("abc"),
+        np.repeat(np.arange(120), 4),
+    )  # fmt: skip
+    shares = [
+        [one.overall, one.empty, one.single, *(c.coverage for c in one.per_class)]
+        for one in (once, copied)
+    ]
+    for one, four in zip(*shares, strict=True):
+        assert four.n == 4 * one.n
+        assert (four.low, four.high) == pytest.approx((one.low, one.high), abs=0.02)
+
+
 def test_no_images_have_no_coverage() -> None:
     stored = Conformal(0.1, {"a": 0.4, "b": 0.5}, {"a": 20, "b": 9})
     nothing = np.zeros(0, dtype=np.int64)
@@ -136,8 +154,8 @@ def test_mean_coverage_over_200_re_splits_is_within_a_point_of_what_is_promised(
     alpha: float,
 ) -> None:
     y_true, y_prob = images(1800, seed=3)
-    found = conformal.resplit_coverage(y_true, y_prob, np.arange(1800), alpha=alpha, share=0.4)
-    assert len(found.coverage) == conformal.RESPLITS == 200
+    found = resplit_coverage(y_true, y_prob, np.arange(1800), alpha=alpha, share=0.4)
+    assert len(found.coverage) == RESPLITS == 200
     assert (found.nominal, found.n, found.always) == (1 - alpha, 1800, [])
     assert found.mean == pytest.approx(1 - alpha, abs=0.01)
     assert found.mean == pytest.approx(found.coverage.mean())
@@ -150,7 +168,7 @@ def test_mean_coverage_over_200_re_splits_is_within_a_point_of_what_is_promised(
 def test_the_promise_is_kept_with_clusters_of_copies() -> None:
     y_true, y_prob = images(900, seed=5)
     times = np.random.default_rng(0).integers(1, 5, 900)
-    found = conformal.resplit_coverage(
+    found = resplit_coverage(
         np.repeat(y_true, times),
         np.repeat(y_prob, times, axis=0),
         np.repeat(np.arange(900), times),
@@ -177,7 +195,7 @@ def test_no_cluster_lies_on_both_sides() -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(conformal, "fit_conformal", spy)
-        conformal.resplit_coverage(y_true, y_prob, groups, alpha=0.1, share=0.5, resplits=20)
+        resplit_coverage(y_true, y_prob, groups, alpha=0.1, share=0.5, resplits=20)
     assert len(seen) == 20
     assert all(left and right and not left & right for left, right in seen)
     assert len({frozenset(left) for left, _ in seen}) > 10
@@ -194,9 +212,7 @@ def test_each_class_gives_its_share_to_the_thresholds() -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(conformal, "fit_conformal", spy)
-        conformal.resplit_coverage(
-            y_true, y_prob, np.arange(400), alpha=0.1, share=0.25, resplits=5
-        )
+        resplit_coverage(y_true, y_prob, np.arange(400), alpha=0.1, share=0.25, resplits=5)
     for given_to in counts:
         np.testing.assert_allclose(given_to, np.bincount(y_true) / 4, atol=1)
 
@@ -204,7 +220,7 @@ def test_each_class_gives_its_share_to_the_thresholds() -> None:
 def test_a_class_with_too_few_images_is_named() -> None:
     y_true, y_prob = images(200)
     rare = (y_true == 3) & (np.cumsum(y_true == 3) > 6)
-    found = conformal.resplit_coverage(
+    found = resplit_coverage(
         y_true[~rare], y_prob[~rare], np.arange(200)[~rare], alpha=0.1, share=0.5, resplits=10
     )
     assert found.always == [3]
@@ -215,10 +231,9 @@ def test_re_splits_are_the_same_every_time_and_need_two_sides() -> None:
     y_true, y_prob = images(100)
     groups = np.arange(100)
     first, second = (
-        conformal.resplit_coverage(y_true, y_prob, groups, alpha=0.2, share=0.5, resplits=5)
-        for _ in range(2)
+        resplit_coverage(y_true, y_prob, groups, alpha=0.2, share=0.5, resplits=5) for _ in range(2)
     )
     np.testing.assert_array_equal(first.coverage, second.coverage)
     for share in (0.0, 1.0):
         with pytest.raises(ValueError, match="leaves one side"):
-            conformal.resplit_coverage(y_true, y_prob, groups, alpha=0.2, share=share)
+            resplit_coverage(y_true, y_prob, groups, alpha=0.2, share=share)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from brainmri import decisions, metrics
-from brainmri.decisions import NEVER, at_threshold, for_cost, for_sensitivity, outcomes
+from brainmri.decisions import NEVER, at_thresholds, for_cost, for_sensitivity, outcomes
 
 # Five tumours and four others, with a tie at 0.6.
 PROBABILITY = np.array([0.95, 0.9, 0.6, 0.6, 0.1, 0.8, 0.6, 0.3, 0.05])
@@ -141,14 +141,49 @@ def test_outcomes_are_what_counting_gives(n: int, seed: int) -> None:
     assert list(zip(found.missed, found.false_alarms, strict=True)) == expected
 
 
-def test_one_threshold_has_wilson_intervals() -> None:
-    missed, alarms = at_threshold(PROBABILITY, IS_TUMOUR, 0.6)
+@given(st.integers(1, 60), st.integers(0, 1000))
+def test_a_count_changes_at_every_probability_and_nowhere_else(n: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    p, is_tumour = rng.random(n).round(1), rng.random(n) < 0.5
+    here = np.unique(p)
+    at = outcomes(p, is_tumour, np.append(here, NEVER))
+    assert (at.missed[0], at.false_alarms[0]) == (0, at.others)
+    assert (at.missed[-1], at.false_alarms[-1]) == (at.tumours, 0)
+    # As many images stop being called as have exactly that probability.
+    stopped = np.diff(at.missed) - np.diff(at.false_alarms)
+    assert stopped.tolist() == [int((p == threshold).sum()) for threshold in here]
+    between = outcomes(p, is_tumour, (here[1:] + here[:-1]) / 2)
+    assert between.missed.tolist() == at.missed[1:-1].tolist()
+    assert between.false_alarms.tolist() == at.false_alarms[1:-1].tolist()
+
+
+def test_every_threshold_has_wilson_intervals_where_images_stand_alone() -> None:
+    alone = np.arange(9)
+    (missed, alarms), (none, every) = at_thresholds(PROBABILITY, IS_TUMOUR, [0.6, 0.0], alone)
     assert missed == metrics.proportion(1, 5)
     assert alarms == metrics.proportion(2, 4)
-    nobody, _ = at_threshold(PROBABILITY, np.zeros(9, dtype=bool), 0.6)
+    assert (none, every) == (metrics.proportion(0, 5), metrics.proportion(4, 4))
+    ((nobody, _),) = at_thresholds(PROBABILITY, np.zeros(9, dtype=bool), [0.6], alone)
     assert (nobody.value, nobody.reason) == (None, "no tumour images")
-    _, nothing = at_threshold(PROBABILITY, np.ones(9, dtype=bool), 0.6)
+    ((_, nothing),) = at_thresholds(PROBABILITY, np.ones(9, dtype=bool), [0.6], alone)
     assert (nothing.value, nothing.reason) == (None, "no images without a tumour")
+
+
+@given(st.integers(0, 1000))
+def test_copies_of_every_image_leave_the_intervals_of_a_threshold_as_they_were(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    p, is_tumour = rng.random(40).round(1), rng.random(40) < 0.5
+    is_tumour[:2] = True, False
+    once = at_thresholds(p, is_tumour, [0.3, 0.7], np.arange(40))
+    thrice = at_thresholds(
+        np.tile(p, 3), np.tile(is_tumour, 3), [0.3, 0.7], np.tile(np.arange(40), 3)
+    )
+    for position, copied in zip(once, thrice, strict=True):
+        for one, other in zip(position, copied, strict=True):
+            assert (other.k, other.n) == (3 * (one.k or 0), 3 * one.n)
+            # All copies go together, so the three say as much as the one; few groups say a little
+            # more about how much their number varies, hence the room.
+            assert (other.low, other.high) == pytest.approx((one.low, one.high), abs=0.02)
 
 
 # --- decision curve --------------------------------------------------------------------------

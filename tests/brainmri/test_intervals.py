@@ -158,3 +158,42 @@ def test_the_effective_size_of_drawn_clusters_is_that_of_kish() -> None:
     assert intervals.effective_size(drawn.astype(float)) == pytest.approx(kish, rel=0.15)
     assert intervals.effective_size(np.full(9, 30.0)) == 30
     assert intervals.effective_size(np.zeros(0)) == 1
+
+
+# --- of a difference -------------------------------------------------------------------------
+
+
+def test_the_interval_of_a_difference_agrees_with_a_published_one() -> None:
+    # Fagerland, Lydersen and Laake 2014, Statistics in Medicine 33:2850, airway hyper-responsiveness
+    # in 21 children before and after: 2 and 8 of them; -0.507 to -0.026 (Newcombe, correlation 0).
+    after, before = ((k / 21, *intervals.wilson(k / 21, 21)) for k in (8, 2))
+    found = intervals.of_difference(after, before, 0.0)
+    assert found == pytest.approx((-0.507, -0.026), abs=6e-4)
+
+
+@given(st.floats(0, 1), st.floats(0, 1), st.floats(-1, 1))
+def test_the_interval_of_a_difference_holds_it_and_stays_between_minus_one_and_one(
+    a: float, b: float, correlation: float
+) -> None:
+    one, other = ((p, *intervals.wilson(p, 30)) for p in (a, b))
+    low, high = intervals.of_difference(one, other, correlation)
+    assert -1 - 1e-9 <= low <= b - a <= high <= 1 + 1e-9
+    assert intervals.of_difference(other, one, correlation) == pytest.approx((-high, -low))
+
+
+def test_correlation_of_samples_is_that_of_their_ranks() -> None:
+    rng = np.random.default_rng(0)
+    a = rng.integers(0, 9, 200) / 8
+    b = (a + rng.normal(size=200).round(1)) ** 3
+    expected = scipy.stats.spearmanr(a, b).statistic
+    assert intervals.correlation(a, b) == pytest.approx(expected)
+    a[3], b[7] = np.nan, np.nan
+    kept = np.isfinite(a) & np.isfinite(b)
+    expected = scipy.stats.spearmanr(a[kept], b[kept]).statistic
+    assert intervals.correlation(a, b) == pytest.approx(expected)
+
+
+def test_what_does_not_vary_is_correlated_with_nothing() -> None:
+    assert intervals.correlation(np.ones(9), np.arange(9.0)) == 0
+    assert intervals.correlation(np.full(9, np.nan), np.arange(9.0)) == 0
+    assert intervals.correlation(np.zeros(0), np.zeros(0)) == 0

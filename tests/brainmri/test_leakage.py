@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from brainmri import leakage
+from brainmri import leakage, metrics
 from brainmri.index import ImageIndex
 
 
@@ -59,8 +59,9 @@ def test_an_exact_copy_a_near_one_and_a_mirrored_one_are_told_apart() -> None:
         ["4.png", "yes", "1.png", "no", "near", 8],
         ["5.png", "yes", "2.png", "no", "mirrored", 3],
     ]
-    assert (found.share().k, found.share().n) == (3, 4)
-    assert (found.share(label="yes").k, found.share(label="yes").n) == (2, 3)
+    assert found.shares["test"] == metrics.proportion(3, 4)
+    of_yes = found.counts.query("part == 'test' and label == 'yes'").iloc[0]
+    assert of_yes[["images", "exact", "near", "mirrored"]].tolist() == [3, 0, 1, 1]
 
 
 def test_every_near_duplicate_is_listed_and_an_image_counts_once_under_its_closest() -> None:
@@ -102,7 +103,7 @@ def test_a_validation_copy_leaks_into_the_test_part_but_not_the_other_way_round(
         )
     )
     assert found.pairs[["part", "training_part"]].to_numpy().tolist() == [["test", "val"]]
-    assert found.share("val").k == 0
+    assert found.shares["val"].k == 0
 
 
 def test_rows_of_no_part_leak_nowhere() -> None:
@@ -116,14 +117,27 @@ def test_rows_of_no_part_leak_nowhere() -> None:
         )
     )
     assert found.pairs.empty
-    assert found.share().k == 0
+    assert found.shares["test"].k == 0
 
 
 @pytest.mark.parametrize("parts", [["train", "train"], ["test", "test"]])
 def test_a_part_without_images_has_no_share_and_says_why(parts: list[str]) -> None:
     found = leakage.leaks(*an_index([{"part": part, "phash": a_hash(0)} for part in parts]))
-    assert found.share("val").reason == "no images"
+    assert found.shares["val"].reason == "no images"
     assert found.pairs.empty
+
+
+def test_near_duplicates_within_the_part_are_worth_one_image_to_the_interval_of_its_share() -> None:
+    def of(copies: int) -> metrics.Estimate:
+        images: list[dict[str, object]] = [{"part": "train", "phash": a_hash(0), "cluster": 0}]
+        for cluster in range(8):
+            alike: dict[str, object] = {"part": "test", "phash": a_hash(cluster % 2 and cluster)}
+            images += [{**alike, "cluster": cluster}] * copies
+        return leakage.leaks(*an_index(images)).shares["test"]
+
+    once, five = of(1), of(5)
+    assert (once.k, once.n, five.k, five.n) == (4, 8, 20, 40)
+    assert (five.low, five.high) == pytest.approx((once.low, once.high), abs=0.03)
 
 
 def test_copies_with_different_labels_are_a_conflict_and_all_members_are_listed() -> None:

@@ -10,7 +10,6 @@ import pytest
 from brainmri import (
     audit_tables,
     averages,
-    conformal,
     duplicates,
     index,
     inference,
@@ -28,6 +27,7 @@ from brainmri.files import sha256
 from brainmri.images import SUFFIXES, decode
 from brainmri.index import ImageIndex
 from brainmri.predictions import Predictions
+from tests.brainmri.resplits import resplit_coverage
 from tests.conftest import ROOT, SHIPPED
 
 pytestmark = [pytest.mark.real, pytest.mark.usefixtures("real_data")]
@@ -152,7 +152,7 @@ def test_how_many_images_of_each_split_leak(
 ) -> None:
     part = splits.assign(table, protocol, seed=0)
     found = leakage.leaks(table, part)
-    assert {name: found.share(name).k for name in ("val", "test")} == leaking
+    assert {name: found.shares[name].k for name in ("val", "test")} == leaking
     assert (splits.leak_sentence(protocol, found) is None) == (not any(leaking.values()))
 
 
@@ -261,7 +261,7 @@ class TestShippedRun:
     ) -> None:
         # Validation and test rows mixed: parted at random they are alike, as the promise supposes.
         cluster = table.rows.set_index("path")["cluster"].loc[scored.paths.tolist()]
-        found = conformal.resplit_coverage(
+        found = resplit_coverage(
             scored.y_true,
             apply_temperature(scored.y_prob, runs.load(SHIPPED, run_name).temperature),
             cluster.to_numpy(dtype=np.int64),
@@ -314,8 +314,8 @@ def test_three_quarters_of_the_official_test_images_have_a_copy_in_training(
     table: ImageIndex,
 ) -> None:
     found = leakage.leaks(table, splits.assign(table, splits.OFFICIAL, seed=0))
-    assert found.share("val").k == 0
-    assert found.share().k == pytest.approx(980, rel=0.03)
+    assert found.shares["val"].k == 0
+    assert found.shares["test"].k == pytest.approx(980, rel=0.03)
     kinds = found.counts.query("part == 'test'")[list(leakage.KINDS)].sum()
     assert kinds["exact"] == 216
     assert kinds["exact"] + kinds["near"] == pytest.approx(474, rel=0.03)

@@ -88,3 +88,15 @@ def test_every_metric_is_that_of_the_slice(name: str, expected: float) -> None:
     )
     assert only.estimate.value == pytest.approx(expected)
     assert only.estimate.low is not None
+
+
+@pytest.mark.parametrize("name", metrics_of(CLASSES, NEGATIVE))
+def test_a_slice_of_copies_is_no_surer_than_one_of_as_many_single_images(name: str) -> None:
+    y_true = np.array([0] * 20 + [1] * 20 + [2] * 20)
+    y_pred = np.where(np.arange(60) % 4 == 0, (y_true + 1) % 3, y_true)
+    metric = metrics_of(CLASSES, NEGATIVE)[name]
+    once = metric(y_true, y_pred, np.arange(60))
+    copied = metric(np.repeat(y_true, 6), np.repeat(y_pred, 6), np.repeat(np.arange(60), 6))
+    assert copied.value == pytest.approx(once.value)
+    assert copied.n == 6 * once.n
+    assert (copied.low, copied.high) == pytest.approx((once.low, once.high), abs=0.02)

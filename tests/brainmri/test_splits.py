@@ -286,7 +286,7 @@ def test_the_automatic_split_of_the_same_images_leaks_nothing() -> None:
     part = splits.assign(table, splits.AUTO, seed=0)
     found = leakage.leaks(table, part)
     assert splits.leak_sentence(splits.AUTO, found) is None
-    assert found.share("test").k == 0
+    assert found.shares["test"].k == 0
 
 
 # --- the table -------------------------------------------------------------------------------

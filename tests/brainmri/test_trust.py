@@ -151,8 +151,8 @@ def test_the_report_measures_the_other_rows_after_the_temperature() -> None:
     y_true, raw = whole.y_true[400:], whole.y_prob[400:]
     y_prob = calibration.apply_temperature(raw, found.temperature)
     assert (got.split, got.n, got.tumours) == ("test", 300, int((y_true != 1).sum()))
-    assert got.before == calibration.reliability(y_true, raw)
-    assert got.after == calibration.reliability(y_true, y_prob)
+    assert got.before == calibration.reliability(y_true, raw, np.arange(300))
+    assert got.after == calibration.reliability(y_true, y_prob, np.arange(300))
     assert got.error_after is not None
     assert got.error_before.ece.value is not None
     assert got.error_after.ece.value is not None
@@ -171,15 +171,6 @@ def test_the_report_measures_the_other_rows_after_the_temperature() -> None:
     assert got.decision is not None
     assert got.risk_coverage.n == got.decision.n == 300
     assert got.reasons == ()
-
-
-def test_the_outcomes_hold_every_threshold_at_which_a_count_changes() -> None:
-    got = report(table(), fit(table()))
-    at = got.outcomes
-    assert (at.missed[0], at.false_alarms[0]) == (0, at.others)
-    assert (at.missed[-1], at.false_alarms[-1]) == (at.tumours, 0)
-    assert (np.diff(at.missed) + -np.diff(at.false_alarms) >= 0).all()
-    assert at.tumours + at.others == got.n
 
 
 def test_sliders_are_set_on_validation_and_counted_on_the_split() -> None:
@@ -258,3 +249,40 @@ def test_intervals_draw_whole_groups_of_the_rows_of_the_split() -> None:
     assert alone.risk_coverage.area.low != together.risk_coverage.area.low
     assert alone.error_before.ece.value == together.error_before.ece.value
     assert alone.error_before.ece.high != together.error_before.ece.high
+
+
+def test_every_proportion_of_the_report_knows_which_images_are_copies() -> None:
+    whole = table()
+    n = len(whole.y_true)
+    copied = replace(
+        whole,
+        paths=np.repeat(whole.paths, 3),
+        splits=np.repeat(whole.splits, 3),
+        y_true=np.repeat(whole.y_true, 3),
+        y_prob=np.repeat(whole.y_prob, 3, axis=0),
+    )
+    fitted = fit(whole)
+    once, thrice = report(whole, fitted), report(copied, fitted, groups=np.repeat(np.arange(n), 3))
+    for one, three in zip(proportions(once), proportions(thrice), strict=True):
+        assert (three.k, three.n) == (3 * (one.k or 0), 3 * one.n)
+        if one.low is not None and one.high is not None:
+            assert (three.low or 0) <= one.low + 1e-9
+            assert (three.high or 0) >= one.high - 1e-9
+
+
+def proportions(of: trust.CalibrationReport) -> list[Estimate]:
+    """Everything in a report that counts images out of others."""
+    assert of.after is not None
+    assert of.by_sensitivity is not None
+    assert of.by_cost is not None
+    assert of.operating_point is not None
+    assert of.coverage is not None
+    sets = of.coverage
+    return [
+        *(b.accuracy for b in [*of.before, *of.after]),
+        *(one for slider in (of.by_sensitivity, of.by_cost)
+          for at in range(len(slider.targets)) for one in slider.estimates(at)),
+        of.operating_point.missed,
+        of.operating_point.false_alarms,
+        *(c.coverage for c in sets.per_class), sets.overall, sets.empty, sets.single,
+    ]  # fmt: skip

@@ -425,12 +425,12 @@ def test_text_that_a_spreadsheet_would_run_is_defused(visitor: Visitor, copied: 
 
 def test_an_interval_of_single_images_is_that_of_wilson() -> None:
     hit = np.array([True] * 3 + [False] * 7)
-    assert findings.share(hit, np.arange(10)) == metrics.proportion(3, 10)
+    assert metrics.share(hit, np.arange(10)) == metrics.proportion(3, 10)
 
 
 def test_an_interval_of_copies_is_wider() -> None:
     hit = np.repeat([True, False, True, False], 5)
-    pairs, single = findings.share(hit, np.repeat(np.arange(4), 5)), metrics.proportion(10, 20)
+    pairs, single = metrics.share(hit, np.repeat(np.arange(4), 5)), metrics.proportion(10, 20)
     assert (pairs.k, pairs.n) == (10, 20)
     assert pairs.low is not None
     assert single.low is not None
@@ -438,7 +438,7 @@ def test_an_interval_of_copies_is_wider() -> None:
 
 
 def test_a_share_of_no_images_says_why_there_is_none() -> None:
-    assert findings.share(np.array([], dtype=bool), np.array([], dtype=np.int64)).reason
+    assert metrics.share(np.array([], dtype=bool), np.array([], dtype=np.int64)).reason
 
 
 def change(models: Path, *, of_index: str | None = None, **changed: Any) -> None:
