@@ -26,7 +26,7 @@ from tests.dashboard.results import (
     write_run,
     write_table,
 )
-from tests.dashboard.visit import Node, Visitor, picked, visible, words
+from tests.dashboard.visit import Node, Visitor, find, picked, visible, words
 
 
 def comparison(page: Node) -> dict[str, list[str]]:
