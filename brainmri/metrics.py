@@ -139,8 +139,13 @@ def precision(matrix: Ints, c: int, per_group: Ints | None = None) -> Estimate:
 
 def recall(matrix: Ints, c: int, per_group: Ints | None = None) -> Estimate:
     """Of the images of class `c`, the share that was called so (sensitivity)."""
+    return called(matrix, c, c, per_group)
+
+
+def called(matrix: Ints, truth: int, answer: int, per_group: Ints | None = None) -> Estimate:
+    """Of the images of class `truth`, the share that was called `answer`: a cell of the matrix."""
     return _of_matrix(
-        lambda m: (m[..., c, c], m[..., c, :].sum(axis=-1)),
+        lambda m: (m[..., truth, answer], m[..., truth, :].sum(axis=-1)),
         matrix,
         per_group,
         "no images of this class",

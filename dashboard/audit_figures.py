@@ -47,7 +47,7 @@ def shortcuts(rows: Sequence[Told]) -> go.Figure:
                 for i, lo, h in zip(at, low, high, strict=True)
             ],
             hovertemplate=f"%{{customdata[0]}}, {kind}: %{{x:.1f}} % "
-            "(%{customdata[1]:.1f}–%{customdata[2]:.1f} %) of %{customdata[3]:,}<extra></extra>",
+            "(%{customdata[1]:.1f}–%{customdata[2]:.1f} %, n = %{customdata[3]:,})<extra></extra>",
         )
     lay_out(figure, x="right answers, %", height=110 + 38 * len(rows))
     figure.update_layout(

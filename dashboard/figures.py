@@ -110,7 +110,7 @@ def intervals(
     figure = go.Figure(
         go.Scatter(
             x=values,
-            y=[name for name, _ in shown],
+            y=[f"{name}<br>n = {e.n:,}" for name, e in shown],
             mode="markers+text",
             marker={"size": 11, "color": ACCENT},
             text=[f"{value:.1f} %" for value in values],
@@ -126,8 +126,8 @@ def intervals(
                 "width": 5,
             },
             customdata=[[100 * (e.low or 0), 100 * (e.high or 0), e.n] for _, e in shown],
-            hovertemplate="%{y}: %{x:.1f} % (%{customdata[0]:.1f}-%{customdata[1]:.1f} %) of "
-            "%{customdata[2]:,} images<extra></extra>",
+            hovertemplate="%{y}: %{x:.1f} % (%{customdata[0]:.1f}–%{customdata[1]:.1f} %, "
+            "n = %{customdata[2]:,})<extra></extra>",
         )
     )
     lay_out(figure, x="right answers, % (with 95 % interval)", height=130 + 48 * len(shown))
@@ -169,8 +169,8 @@ def differences(rows: Sequence[tuple[str, Estimate]], *, better: tuple[str, str]
                 "width": 5,
             },
             customdata=[[low[i], high[i], shown[i][1].n] for i in at],
-            hovertemplate="%{y}: %{x:+.1f} points (%{customdata[0]:+.1f} to %{customdata[1]:+.1f}) on "
-            "%{customdata[2]:,} images<extra></extra>",
+            hovertemplate="%{y}: %{x:+.1f} points (%{customdata[0]:+.1f} to %{customdata[1]:+.1f} points, "
+            "n = %{customdata[2]:,})<extra></extra>",
         )
     lay_out(figure, x="difference in percentage points", height=150 + 48 * len(shown))
     reach = 1.08 * max([abs(end) for end in (*low, *high)], default=1.0) or 1.0

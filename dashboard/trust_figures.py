@@ -46,9 +46,9 @@ def reliability(
                 "thickness": 1,
                 "width": 3,
             },
-            customdata=[[b.n] for b in full],
-            hovertemplate=name + ": %{y:.1%} of %{customdata[0]:,} answers right where it said "
-            "%{x:.1%}<extra></extra>",
+            customdata=[[b.n, b.accuracy.low or 0.0, b.accuracy.high or 1.0] for b in full],
+            hovertemplate=name + ": %{y:.1%} right (%{customdata[1]:.1%}–%{customdata[2]:.1%}, "
+            "n = %{customdata[0]:,})<extra></extra>",
         )
     lay_out(figure, x="probability of the answer", y="answers that are right", height=340)
     figure.update_layout(showlegend=after is not None, legend=_ABOVE)
@@ -73,13 +73,13 @@ def decision_curve(curve: DecisionCurve) -> go.Figure:
         figure.add_scatter(
             x=curve.thresholds[keep], y=100 * benefit[keep], mode="lines", name=name,
             line={"color": colour, "width": 2},
-            hovertemplate=f"{name}: %{{y:.1f}} per 100 images from a probability of "
+            hovertemplate=f"{name}: %{{y:.1f}} per hundred images from a probability of "
             "%{x:.0%}<extra></extra>",
         )  # fmt: skip
     lay_out(
         figure,
         x="tumour probability from which one acts",
-        y="net benefit per 100 images",
+        y="net benefit per hundred images",
         height=340,
     )
     top = 100 * curve.tumours / max(curve.n, 1)

@@ -23,6 +23,8 @@ from dashboard.components import (
     faults,
     graph,
     image_tiles,
+    name,
+    no_interval,
     no_runs,
     page,
     points,
@@ -35,6 +37,8 @@ from dashboard.components import (
 
 PAGE = "compare"
 MOST_IMAGES = 24
+_SEEN_APART = 0.05
+"""Shares of seen images that differ by more than this make one run's test the easier one."""
 _LEAD = "Two runs on the same images: what changed, and whether it is more than chance."
 _METRICS = {
     "sensitivity": "Tumours found (sensitivity)",
@@ -127,7 +131,15 @@ def _content(view: data.RunView, beside: data.RunView, split: str, now: str) -> 
     if large:
         return empty(
             f"{' and '.join(large)} cannot be compared",
-            f"Runs are compared up to {data.MOST_IN_MEMORY:,} images.",
+            html.Span(
+                f"Runs are compared up to {data.MOST_IN_MEMORY:,} images.", **name("setting")
+            ),
+        )
+    if view.negative_class != beside.negative_class:
+        return empty(
+            f"{view.name} and {beside.name} cannot be compared",
+            f"“No tumour” is {view.negative_class} in {view.name} and {beside.negative_class} in "
+            f"{beside.name}: what one run misses the other does not look for; choose another run above.",
         )
     try:
         found = data.compare(view, beside, split)
@@ -139,13 +151,14 @@ def _content(view: data.RunView, beside: data.RunView, split: str, now: str) -> 
             "Choose other images above, or let both score the same folder with "
             "`python -m brainmri predict`.",
         )
-    return html.Div([_figures(found), _changed(view, found, now)])
+    return html.Div([_figures(view, beside, found), _changed(view, found, now)])
 
 
-def _figures(found: Comparison) -> Component:
+def _figures(view: data.RunView, beside: data.RunView, found: Comparison) -> Component:
     rows = [(words, found.difference(name)) for name, words in _METRICS.items()]
     said = "; ".join(
-        f"{words} {points(d.difference.value)} ({points_interval(d.difference)})"
+        f"{words} {points(d.difference.value)} ({points_interval(d.difference)} points, "
+        f"n = {d.difference.n:,})"
         for words, d in rows
     )
     return html.Div(
@@ -163,6 +176,7 @@ def _figures(found: Comparison) -> Component:
                 ),
                 note=_common(found),
             ),
+            _seen(view, beside, found.split),
             section(
                 f"{found.run_b} beside {found.run_a}",
                 table(
@@ -199,19 +213,50 @@ def _figures(found: Comparison) -> Component:
                     ],
                     caption="Images that one run alone got right",
                 ),
+                why="Counts of images; p stands in the place of an interval.",
                 note="p is how often chance alone would split them so unevenly, if the images were "
-                "independent (McNemar's test, exact below 25 images, mid-p from there on).",
+                "independent (McNemar's test, exact for few images, mid-p for many).",
             ),
         ]
     )
 
 
-def _alone(test: McNemar) -> list[str]:
+def _seen(view: data.RunView, beside: data.RunView, split: str) -> Component:
+    """How much of the images each run was shaped by near-copies of, since that flatters it."""
+    told, shares = [], []
+    for one in (view, beside):
+        report = data.report(one, split)
+        if report.seen is None:
+            told.append(f"which of its images {one.name} has seen is not recorded")
+        else:
+            told.append(f"{one.name} has seen a near-copy of {report.seen:,} of its {report.n:,}")
+            shares.append(report.seen / report.n if report.n else 0.0)
+    apart = len(shares) == 2 and abs(shares[0] - shares[1]) > _SEEN_APART
+    unequal = " They did not sit the same test: seen images are easier." if apart else ""
+    said = f"{told[0]}, {told[1]}." if len(shares) == 2 else f"{'; '.join(told)}."
+    return html.P(
+        [
+            html.Strong("Seen in training: "),
+            html.Span(
+                said,
+                **no_interval("These very images are counted, nothing is estimated."),
+            ),
+            unequal,
+        ],
+        className="caution",
+        role="note",
+    )
+
+
+def _alone(test: McNemar) -> list[Component]:
     p = "below 0.001" if test.p_value < 0.001 else f"{test.p_value:.3f}"
-    return [f"{test.only_b:,}", f"{test.only_a:,}", p]
+    return [
+        html.Span(text, **no_interval("Counts of images; p stands in the place of an interval."))
+        for text in (f"{test.only_b:,}", f"{test.only_a:,}", p)
+    ]
 
 
-def _common(found: Comparison) -> str:
+def _common(found: Comparison) -> Any:
     text = (
         f"Judged on the {found.n:,} labelled {SPLIT_WORDS[found.split]} images that both answered"
     )
@@ -222,7 +267,10 @@ def _common(found: Comparison) -> str:
     ]
     if found.unlabelled:
         alone.append(f"{found.unlabelled:,} without a label")
-    return text + (f"; left out are {' and '.join(alone)}." if alone else ".")
+    if not alone:
+        return f"{text}."
+    left_out = no_interval("Images that were left out are counted, not estimated.")
+    return [f"{text}; ", html.Span(f"left out are {' and '.join(alone)}.", **left_out)]
 
 
 def _changed(view: data.RunView, found: Comparison, now: str) -> Component:
@@ -244,7 +292,8 @@ def _changed(view: data.RunView, found: Comparison, now: str) -> Component:
         f"{len(changes):,} {one}{'' if len(changes) == 1 else 's'} that {words}"
         + (f"; the {len(shown)} surest" if len(changes) > len(shown) else ""),
         image_tiles(view, shown, remarks),
-        note=f"The bars are those of {found.run_b}, its surest answers first.",
+        why="Counted here to be looked at; the difference and its interval are above.",
+        note=f"The probabilities are those of {found.run_b}, its surest answers first.",
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -18,11 +18,14 @@ from dashboard.components import (
     card,
     choice,
     command,
+    contents,
     controls,
     empty,
     faults,
     graph,
     legend,
+    name,
+    no_interval,
     page,
     percent,
     section,
@@ -39,6 +42,24 @@ _LEAD = (
     "wrong with them."
 )
 _CONTRAST_RANGE = 0.3
+_ALL_OF_THEM = (
+    "Every image of the set is counted, none is a sample of others, so there is no interval."
+)
+PARTS = {
+    "images": "The images",
+    "copies": "Copies",
+    "labels": "Labels",
+    "shortcuts": "Shortcuts",
+    "drift": "Training and test",
+    "quality": "Quality",
+}
+"""Parts of the page by the value of `part` in the address."""
+_CHOICES = {
+    "copies": {"protocol", "kind", "pairs"},
+    "drift": {"drift"},
+    "quality": {"flag", "flagged"},
+}
+"""Choices that only one part has, so that an address without `part` leads there."""
 
 
 def layout(scale: str | None = None, split: str | None = None, **query: str) -> Component:
@@ -65,18 +86,37 @@ def layout(scale: str | None = None, split: str | None = None, **query: str) -> 
                 command("python -m brainmri index DATA"),
             ),
         )
-    colours = class_colours(index.classes, index.negative_class)
+    chosen = _part(query)
+    if chosen == "images":
+        colours = class_colours(index.classes, index.negative_class)
+        shown = [
+            _balance(index, colours),
+            _averages(index, averages, scale, split),
+            _sizes(index, colours),
+            _brightness(index, averages, colours),
+        ]
+    else:
+        shown = _audit(chosen, query)
     return page(
         "Data",
         _LEAD,
-        _balance(index, colours),
-        _averages(index, averages, scale, split),
-        _sizes(index, colours),
-        _brightness(index, averages, colours),
-        *_audit(query),
+        contents({_address(part): words for part, words in PARTS.items()}, _address(chosen)),
+        *shown,
         faults("The average images cannot be shown", damage),
         faults("These files could not be read and are left out", data.unreadable_files()),
     )
+
+
+def _part(query: Mapping[str, str]) -> str:
+    """The part that an address names, or else the one that its other choices belong to."""
+    named = query.get("part")
+    if named in PARTS:
+        return str(named)
+    return next((part for part, keys in _CHOICES.items() if keys & query.keys()), "images")
+
+
+def _address(part: str) -> str:
+    return f"/data?part={part}"
 
 
 @callback(
@@ -96,7 +136,7 @@ def show_averages(scale: str, split: str) -> Any:
     return _average_rows(index, averages, scale, split)
 
 
-def _audit(query: Mapping[str, str]) -> list[Component]:
+def _audit(part: str, query: Mapping[str, str]) -> list[Component]:
     """What the last audit found; how to make one where there is none."""
     try:
         found: Findings | None = data.audit_findings()
@@ -114,13 +154,17 @@ def _audit(query: Mapping[str, str]) -> list[Component]:
                 ),
             )
         ]
-    return [
-        leakage.part(PAGE, found, query.get("protocol"), query.get("kind"), query.get("pairs")),
-        leakage.conflicts(found),
-        shortcuts.part(found),
-        shortcuts.drift(PAGE, found, query.get("drift")),
-        quality.part(PAGE, found, query.get("flag"), query.get("flagged")),
-    ]
+    chosen = query.get
+    build: dict[str, Callable[[], Component]] = {
+        "copies": lambda: leakage.part(
+            PAGE, found, chosen("protocol"), chosen("kind"), chosen("pairs")
+        ),
+        "labels": lambda: leakage.conflicts(found),
+        "shortcuts": lambda: shortcuts.part(found),
+        "drift": lambda: shortcuts.drift(PAGE, found, chosen("drift")),
+        "quality": lambda: quality.part(PAGE, found, chosen("flag"), chosen("flagged")),
+    }
+    return [build[part]()]
 
 
 leakage.register(PAGE)
@@ -131,7 +175,7 @@ quality.register(PAGE)
 def _balance(index: ImageIndex, colours: Mapping[str, str]) -> Component:
     balance = data.class_balance(index)
     words = "; ".join(
-        f"{SPLIT_WORDS.get(split, split)} 1 : {ratio:.2f}" for split, ratio in balance.ratio.items()
+        f"{SPLIT_WORDS.get(split, split)} {ratio:.2f} : 1" for split, ratio in balance.ratio.items()
     )
     worst = max(balance.ratio.values(), default=None)
     if worst is None:
@@ -157,25 +201,36 @@ def _balance(index: ImageIndex, colours: Mapping[str, str]) -> Component:
                 card(
                     graph(
                         figures.class_balance(balance.counts, colours),
-                        says=f"Bars of images per class: {balance.counts}",
+                        says="Bars of images per class: "
+                        + "; ".join(
+                            f"{SPLIT_WORDS.get(part, part)} "
+                            + ", ".join(f"{label} {count:,}" for label, count in of.items())
+                            for part, of in balance.counts.items()
+                        ),
+                        why=_ALL_OF_THEM,
                     )
                 ),
                 card(
-                    table(
-                        ["Split", *index.classes, "Images (n)", "Largest : smallest"],
-                        rows,
-                        caption="Images per split and class",
+                    html.Div(
+                        table(
+                            ["Split", *index.classes, "Images (n)", "Largest : smallest"],
+                            rows,
+                            caption="Images per split and class",
+                        ),
+                        **no_interval(_ALL_OF_THEM),
                     ),
                     html.P(
-                        "Counts of all images, not estimates, so they have no interval.",
+                        f"Solid bars: {SPLIT_WORDS.get(first, first)}; pale bars: the other split. "
+                        f"Largest : smallest: {words}.",
                         className="note",
+                        **no_interval(_ALL_OF_THEM),
                     ),
                 ),
             ],
             className="columns",
         ),
-        note=f"{balance.total:,} images. Imbalance (smallest : largest): {words}. Solid bars: "
-        f"{SPLIT_WORDS.get(first, first)}; pale bars: the other split.",
+        why=_ALL_OF_THEM,
+        note=f"n = {balance.total:,}.",
     )
 
 
@@ -207,34 +262,41 @@ def _averages(
             ),
         ),
         html.Div(_average_rows(index, averages, usable_scale, usable_split), id="average-images"),
-        note="Every image counts, shrunk to 128 × 128. Below, the average of each tumour class minus "
-        f"that of {index.negative_class}: brighter there, or darker.",
+        note=[
+            "Every image counts, shrunk to ",
+            html.Span("128 × 128", **name("size")),
+            f" pixels. Below, the average of each tumour class minus that of {index.negative_class}: "
+            f"brighter there, or darker. {_PICTURES}",
+        ],
     )
+
+
+_PICTURES = "A picture of all these images has no interval."
 
 
 def _average_rows(index: ImageIndex, averages: Averages, scale: str, split: str) -> Component:
     place = {group: i for i, group in enumerate(averages.groups)}
-    present = [name for name in index.classes if (split, name) in place]
-    top = max((float(averages.means[place[split, name]].max()) for name in present), default=1.0)
+    present = [label for label in index.classes if (split, label) in place]
+    top = max((float(averages.means[place[split, label]].max()) for label in present), default=1.0)
     means = [
         _picture(
-            figures.picture(averages.means[place[split, name]], scale, 0, top),
-            name,
-            f"average of {averages.counts[place[split, name]]:,} images",
+            figures.picture(averages.means[place[split, label]], scale, 0, top),
+            label,
+            f"average of {averages.counts[place[split, label]]:,} images",
         )
-        for name in present
+        for label in present
     ]
     contrasts: list[Component] = []
     if index.negative_class in present:
-        for name in present:
-            if name == index.negative_class:
+        for label in present:
+            if label == index.negative_class:
                 continue
-            difference = averages.contrast(split, name, index.negative_class)
+            difference = averages.contrast(split, label, index.negative_class)
             largest = np.unravel_index(np.abs(difference).argmax(), difference.shape)
             contrasts.append(
                 _picture(
                     figures.picture(difference, scale, -_CONTRAST_RANGE, _CONTRAST_RANGE),
-                    f"{name} − {index.negative_class}",
+                    f"{label} − {index.negative_class}",
                     f"largest difference {difference[largest]:+.2f}".replace("-", "−"),
                 )
             )
@@ -246,15 +308,16 @@ def _average_rows(index: ImageIndex, averages: Averages, scale: str, split: str)
             _scale_bar(scale, f"−{_CONTRAST_RANGE} darker", f"+{_CONTRAST_RANGE} brighter")
             if contrasts
             else html.Div(),
-        ]
+        ],
+        **no_interval(_PICTURES),
     )
 
 
-def _picture(uri: str, name: str, detail: str) -> Component:
+def _picture(uri: str, label: str, detail: str) -> Component:
     return html.Figure(
         [
-            html.Img(src=uri, alt=f"{name}: {detail}", width=256, height=256),
-            html.Figcaption([html.Strong(name), html.Small(detail)]),
+            html.Img(src=uri, alt=f"{label}: {detail}", width=256, height=256),
+            html.Figcaption([html.Strong(label), html.Small(detail)]),
         ],
         className="average",
     )
@@ -287,6 +350,7 @@ def _sizes(index: ImageIndex, colours: Mapping[str, str]) -> Component:
                         figures.stacked_shares(sizes, colours),
                         says="Images by size: "
                         + "; ".join(f"{n} {sum(c.values())}" for n, c in sizes),
+                        why=_ALL_OF_THEM,
                     ),
                     title="Width × height in pixels",
                 ),
@@ -295,20 +359,22 @@ def _sizes(index: ImageIndex, colours: Mapping[str, str]) -> Component:
                         figures.stacked_shares(modes, colours),
                         says="Images by mode: "
                         + "; ".join(f"{n} {sum(c.values())}" for n, c in modes),
+                        why=_ALL_OF_THEM,
                     ),
                     title="Pixel format (L is grey, RGB is colour)",
                 ),
             ],
             className="columns",
         ),
-        note=f"n = {len(index.rows):,} images. A model that learns such signs learns nothing about brains.",
+        why=_ALL_OF_THEM,
+        note=f"n = {len(index.rows):,}. A model that learns such signs learns nothing about brains.",
     )
 
 
 def _brightness(
     index: ImageIndex, averages: Averages | None, colours: Mapping[str, str]
 ) -> Component:
-    values = {name: v for name, v in data.brightness(index).items() if len(v)}
+    values = {label: v for label, v in data.brightness(index).items() if len(v)}
     middle = data.medians(values)
     darkest, brightest = min(middle, key=middle.__getitem__), max(middle, key=middle.__getitem__)
     cards = [
@@ -316,7 +382,8 @@ def _brightness(
             graph(
                 figures.histograms(values, colours, title="mean grey level of an image"),
                 says="Brightness per class, medians: "
-                + "; ".join(f"{name} {m:.2f}" for name, m in middle.items()),
+                + "; ".join(f"{label} {m:.2f}" for label, m in middle.items()),
+                why=_ALL_OF_THEM,
             ),
             title="Brightness of images",
         )
@@ -329,6 +396,7 @@ def _brightness(
                 graph(
                     figures.densities(densities, colours),
                     says="Share of pixels at each grey level per class",
+                    why=_ALL_OF_THEM,
                 ),
                 title="Pixel density: share of pixels at each grey level",
             )
@@ -338,5 +406,6 @@ def _brightness(
         f"{middle[brightest]:.2f} and {middle[darkest]:.2f}",
         legend(colours),
         html.Div(cards, className="columns"),
-        note=f"n = {len(index.rows):,} images, training and test together.",
+        why=_ALL_OF_THEM,
+        note=f"n = {len(index.rows):,}, training and test together.",
     )

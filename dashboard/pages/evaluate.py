@@ -9,7 +9,7 @@ from dash import ALL, Input, Output, State, callback, ctx, dcc, html, no_update
 from dash.development.base_component import Component
 
 from brainmri.evaluation import ClassCurves, Report
-from dashboard import data, figures
+from dashboard import confusions, data, figures
 from dashboard.components import (
     SPLIT_WORDS,
     aria,
@@ -25,6 +25,9 @@ from dashboard.components import (
     image_tiles,
     interval,
     legend,
+    measured,
+    name,
+    no_interval,
     no_runs,
     page,
     percent,
@@ -34,6 +37,7 @@ from dashboard.components import (
     table,
     three_figures,
 )
+from dashboard.confusions import Shares
 from dashboard.pages import trust, weak_spots
 
 PAGE = "evaluate"
@@ -41,6 +45,8 @@ trust.register(PAGE)
 weak_spots.register(PAGE)
 MOST_IMAGES = 24
 _SEPARATOR = "~"
+_CURVES = "A curve has no interval of its own; the areas under it have one, below it."
+_LOSSES = "A loss is one number per epoch of this one training, so it has no interval."
 
 
 def layout(
@@ -136,7 +142,7 @@ def _too_many() -> Component:
     return section(
         "Calibration and weak spots",
         empty(
-            f"This table has more than {data.MOST_IN_MEMORY:,} labelled images",
+            "This table has very many labelled images",
             "Its counts and curves are above and below; calibration, thresholds and slices need the "
             "single rows, so they are shown for smaller tables.",
         ),
@@ -155,16 +161,20 @@ def _content(view: data.RunView, split: str, show: str) -> Component:
             f"{view.name} has no labelled {SPLIT_WORDS[split]} images",
             "Choose other images above, or score labelled ones with `python -m brainmri predict`.",
         )
+    cells = confusions.shares(view.tallies.of[split].per_group)
     return html.Div(
         [
             section(
-                _confusion_title(report),
+                _confusion_title(report, cells),
                 html.Div(
-                    [card(_matrix(report, show)), card(_in_words(report), title="In words")],
+                    [
+                        card(_matrix(report, cells, show)),
+                        card(_in_words(report, cells), title="In words"),
+                    ],
                     className="columns matrix-columns",
                 ),
                 note="Rows are what the image shows, columns what the model said. Choose a cell to see "
-                "its images.",
+                "its images. In small print the 95 % interval of its share of the row.",
             ),
             section(
                 "Per class",
@@ -204,11 +214,7 @@ def _below(view: data.RunView, split: str) -> Component:
         return html.Div()
     curves = data.curves(view, split)
     colours = colours_of(view)
-    areas = "; ".join(
-        f"{c.name} {percent(c.area.value)} ({interval(c.area)})"
-        for c in curves
-        if c.area.value is not None
-    )
+    areas = "; ".join(f"{c.name} {measured(c.area)}" for c in curves if c.area.value is not None)
     return html.Div(
         [
             section(
@@ -217,13 +223,18 @@ def _below(view: data.RunView, split: str) -> Component:
                 html.Div(
                     [
                         card(
-                            graph(figures.roc(curves, colours), says=f"ROC curves. Areas: {areas}"),
+                            graph(
+                                figures.roc(curves, colours),
+                                says=f"ROC curves. Areas: {areas}",
+                                why=_CURVES,
+                            ),
                             title="ROC, one class against the rest",
                         ),
                         card(
                             graph(
                                 figures.precision_recall(curves, colours),
                                 says="Precision-recall curves, one class against the rest",
+                                why=_CURVES,
                             ),
                             title="Precision and recall, one class against the rest",
                         ),
@@ -243,6 +254,7 @@ def _below(view: data.RunView, split: str) -> Component:
                     ],
                     caption="Areas under the curves",
                 ),
+                note=_CURVES,
             ),
             _history(view),
         ]
@@ -254,17 +266,19 @@ def _curves_title(curves: list[ClassCurves]) -> str:
     if not areas:
         return "How well the probabilities separate each class from the rest"
     worst = min(areas, key=areas.__getitem__)
-    return f"{worst.capitalize()} is hardest to tell from the rest: area {percent(areas[worst])}"
+    area = next(c.area for c in curves if c.name == worst)
+    return f"{worst.capitalize()} is hardest to tell from the rest: area {measured(area)}"
 
 
 def _history(view: data.RunView) -> Component:
     if view.run is None:
         return section("Training", html.P("This run's predictions come from another tool."))
     run = view.run
-    facts = (
+    facts = html.Span(
         f"{run.architecture}, split {run.protocol}, seed {run.seed}, "
         f"{run.images.get('train', 0):,} training and {run.images.get('val', 0):,} validation images, "
-        f"made {run.created.replace('T', ' ')[:16]} UTC, model {run.model_sha256[:12]}."
+        f"made {run.created.replace('T', ' ')[:16]} UTC, model {run.model_sha256[:12]}.",
+        **name("version"),
     )
     best = run.best_epoch
     if best is None:
@@ -281,13 +295,15 @@ def _history(view: data.RunView) -> Component:
                     f"epoch {e['epoch']:.0f} training {e['train_loss']:.3f}, validation {e['val_loss']:.3f}"
                     for e in run.history
                 ),
+                why=_LOSSES,
             )
         ),
+        why=_LOSSES,
         note=facts,
     )
 
 
-def _matrix(report: Report, show: str) -> Component:
+def _matrix(report: Report, shares: Shares, show: str) -> Component:
     """The confusion matrix as a table of buttons, so that it works with keyboard and screen reader."""
     rows = []
     for i, truth in enumerate(report.classes):
@@ -298,15 +314,21 @@ def _matrix(report: Report, show: str) -> Component:
             share = count / total if total else 0.0
             kind = "right" if i == j else "missed" if j == report.negative else "wrong"
             text = f"{count:,}" if show == "counts" else percent(share) if total else "–"
+            estimate = shares[i][j]
             cells.append(
                 html.Td(
                     html.Button(
-                        text,
+                        [text, html.Small(interval(estimate), className="matrix-interval")]
+                        if total
+                        else text,
                         id={"cell": f"{truth}{_SEPARATOR}{said}"},
                         className=f"matrix-cell {kind}" + ("" if count else " none"),
                         style={"--share": f"{share:.3f}"},
                         disabled=count == 0,
-                        **aria(label=f"{count} images of {truth} called {said}; show them"),
+                        title=counted(estimate, f"images of {truth} called {said}"),
+                        **aria(
+                            label=f"{counted(estimate, f'images of {truth} called {said}')}; show them"
+                        ),
                     )
                 )
             )
@@ -323,14 +345,14 @@ def _matrix(report: Report, show: str) -> Component:
                             [
                                 html.Th("shows", className="corner"),
                                 html.Th("the model said", colSpan=len(report.classes)),
-                                html.Th("n", className="totals"),
+                                html.Th("", className="totals"),
                             ]
                         ),
                         html.Tr(
                             [
                                 html.Th(""),
                                 *(html.Th(c, scope="col") for c in report.classes),
-                                html.Th(""),
+                                html.Th("n", className="totals"),
                             ]
                         ),
                     ]
@@ -343,17 +365,15 @@ def _matrix(report: Report, show: str) -> Component:
     )
 
 
-def _confusion_title(report: Report) -> str:
+def _confusion_title(report: Report, shares: Shares) -> str:
     if not report.confusions:
-        return f"All {report.n:,} images were named right"
+        return f"All images were named right: {counted(report.accuracy)}"
     first = report.confusions[0]
-    return (
-        f"{first.truth.capitalize()} is most often mistaken for {first.answer}: "
-        f"{first.count:,} of {first.support:,}"
-    )
+    share = confusions.share_of(first, shares, report.classes)
+    return f"{first.truth.capitalize()} is most often mistaken for {first.answer}: {counted(share)}"
 
 
-def _in_words(report: Report) -> Component:
+def _in_words(report: Report, shares: Shares) -> Component:
     lines = [
         html.Li([html.Strong("Missed tumours: "), counted(report.missed)]),
         html.Li([html.Strong("False alarms: "), counted(report.false_alarms)]),
@@ -361,16 +381,24 @@ def _in_words(report: Report) -> Component:
     ]
     lines += [
         html.Li(
-            f"{c.truth} called {c.answer}: {c.count:,} of {c.support:,} ({percent(c.count / c.support)})"
+            f"{c.truth} called {c.answer}: {counted(confusions.share_of(c, shares, report.classes))}"
         )
         for c in report.confusions[:5]
     ]
     if report.seen is not None:
         lines.append(
-            html.Li(f"{report.seen:,} of {report.n:,} images have a near-copy in training.")
+            html.Li(
+                f"{report.seen:,} of {report.n:,} images have a near-copy in training.",
+                **no_interval("A count of these very images, not an estimate of others."),
+            )
         )
     if report.unlabelled:
-        lines.append(html.Li(f"{report.unlabelled:,} images without a label are left out."))
+        lines.append(
+            html.Li(
+                f"{report.unlabelled:,} images without a label are left out.",
+                **no_interval("A count of these very images, not an estimate of others."),
+            )
+        )
     return html.Ul(lines, className="plain-list")
 
 
@@ -389,5 +417,6 @@ def _images(view: data.RunView, split: str, cell: str | None) -> Component:
         f"{count:,} {'image' if count == 1 else 'images'} of {truth} called {said}"
         + (f"; the {len(shown)} surest" if count > len(shown) else ""),
         image_tiles(view, shown),
+        why="Counted here; their share and its interval are in the matrix.",
         note="The surest answers first." if count > 1 else None,
     )

@@ -17,12 +17,15 @@ from dashboard.components import (
     counted,
     counted_cell,
     downloads,
-    k_of_n,
+    measured,
+    name,
+    no_interval,
+    page_count,
     page_number,
     page_turner,
-    percent,
+    paths_or_tiles,
+    picker,
     picture_tile,
-    pictures_missing,
     section,
     state_id,
     table,
@@ -38,6 +41,9 @@ _KIND_WORDS = {
 _PAIRS_AT_ONCE = 12
 _MOST_CONFLICTS = 24
 _HASH_BITS = 256
+_CONTRADICTIONS = (
+    "What contradicts itself is counted, not estimated from a sample, so there is no interval."
+)
 
 
 def part(
@@ -49,24 +55,22 @@ def part(
     protocol = protocol if protocol in found.protocols else found.protocols[0]
     kind = kind if kind in _KIND_WORDS else ANY_KIND
     count, _ = found.pairs(protocol, kind, 0, 0)
-    number = page_number(at, _pages(count))
+    number = page_number(at, page_count(count, _PAIRS_AT_ONCE))
     return html.Section(
         [
             html.Div(_head(found, protocol), id="leak-head", **aria(live="polite")),
             controls(
                 choice(page, "protocol", "Split", _names(found.protocols), protocol),
-                dmc.Select(
-                    id=state_id(page, "kind"),
-                    label="Pairs to show",
-                    data=[{"value": v, "label": w.capitalize()} for v, w in _KIND_WORDS.items()],
-                    value=kind,
-                    allowDeselect=False,
-                    className="picker",
-                    comboboxProps={"shadow": "md"},
+                picker(
+                    page,
+                    "kind",
+                    "Pairs to show",
+                    {kind: words.capitalize() for kind, words in _KIND_WORDS.items()},
+                    kind,
                 ),
             ),
             html.Div(_pairs(found, protocol, kind, number), id="leak-pairs"),
-            page_turner(page, "pairs", _pages(count), number, "Pages of pairs"),
+            page_turner(page, "pairs", page_count(count, _PAIRS_AT_ONCE), number, "Pages of pairs"),
             downloads(leaked_pairs="All pairs (CSV)", leakage="Counts (CSV)"),
         ],
         className="section",
@@ -93,11 +97,12 @@ def register(page: str) -> None:
             return html.Div(), html.Div(), 1, 1
         turned = ctx.triggered_id == state_id(page, "pairs")
         count, _ = found.pairs(protocol, kind, 0, 0)
-        number = max(1, min(number or 1, _pages(count))) if turned else 1
+        pages = page_count(count, _PAIRS_AT_ONCE)
+        number = page_number(number, pages) if turned else 1
         return (
             _head(found, protocol),
             _pairs(found, protocol, kind, number),
-            _pages(count),
+            pages,
             number,
         )
 
@@ -124,28 +129,33 @@ def conflicts(found: Findings) -> Component:
     rest = max(len(clusters) - _MOST_CONFLICTS, 0) + max(rows - _MOST_CONFLICTS, 0)
     return section(
         title,
-        pictures_missing(),
-        html.Div([_cluster(one) for one in clusters[:_MOST_CONFLICTS]], className="conflicts"),
-        dmc.Title(
-            f"{rows:,} images have another label in {columns}",
-            order=3,
-            className="card-title below",
+        paths_or_tiles([_cluster(one) for one in clusters[:_MOST_CONFLICTS]], "conflicts")
+        if clusters
+        else None,
+        html.Div(
+            dmc.Title(
+                f"{rows:,} images have another label in {columns}",
+                order=3,
+                className="card-title below",
+            ),
+            **no_interval(_CONTRADICTIONS),
         )
         if others and clusters
         else None,
-        html.Div(
+        paths_or_tiles(
             [
                 picture_tile(path, _labelled(label, split), f"{column} says {says}")
                 for column, (path, split, label, says) in contradicted[:_MOST_CONFLICTS]
-            ],
-            className="tiles",
+            ]
         )
         if others
         else None,
-        html.P(f"{rest:,} more are in the list.", className="note") if rest else None,
+        html.P(f"{rest:,} more are in the list.", className="note", **no_interval(_CONTRADICTIONS))
+        if rest
+        else None,
         downloads(label_conflicts="All contradictions (CSV)"),
-        note=f"Of {len(found.index.rows):,} images. These are counts of what contradicts itself, not "
-        "estimates, so they have no interval; which label is right only a radiologist can say.",
+        why=_CONTRADICTIONS,
+        note=f"Of {len(found.index.rows):,} images. Which label is right only a radiologist can say.",
     )
 
 
@@ -154,9 +164,8 @@ def _plural(word: str, things: list[Conflict]) -> str:
 
 
 def _cluster(one: Conflict) -> Component:
-    return html.Div(
-        [picture_tile(path, _labelled(label, split)) for path, split, label, _ in one.images[:6]],
-        className="pair",
+    return _side_by_side(
+        [picture_tile(path, _labelled(label, split)) for path, split, label, _ in one.images[:6]]
     )
 
 
@@ -168,20 +177,17 @@ def _names(protocols: list[str]) -> dict[str, str]:
     return {name: name.replace("_", " ").capitalize() for name in protocols}
 
 
-def _pages(count: int) -> int:
-    return max(1, -(-count // _PAIRS_AT_ONCE))
-
-
 def _head(found: Findings, protocol: str) -> Component:
     rows = found.leaks(protocol)
     every = rows[0].of[ANY_KIND]
-    name = protocol.replace("_", " ")
+    words = protocol.replace("_", " ")
     return html.Div(
         [
             html.Div(
                 [
                     dmc.Title(
-                        f"{k_of_n(every)} {name} test images have a near-copy in training", order=2
+                        f"{counted(every, f'{words} test images')} have a near-copy in training",
+                        order=2,
                     ),
                     dmc.Text(
                         "A model that remembers those images answers them without having learnt "
@@ -215,37 +221,51 @@ def _pairs(found: Findings, protocol: str, kind: str, number: int) -> Component:
     count, pairs = found.pairs(protocol, kind, start, _PAIRS_AT_ONCE)
     if not pairs:
         return html.P("There is no such pair.", className="note")
-    shown = percent(count / found.leaks(protocol)[0].images)
+    shown = measured(found.leaks(protocol)[0].of[kind])
     return html.Div(
         [
-            dmc.Title(
-                f"Pairs {start + 1:,} to {start + len(pairs):,} of {count:,}: "
-                "test image left, its closest copy right",
-                order=3,
-                className="card-title",
+            html.Div(
+                dmc.Title(
+                    f"Pairs {start + 1:,} to {start + len(pairs):,} of {count:,}: "
+                    "test image first, then its closest copy",
+                    order=3,
+                    className="card-title",
+                ),
+                **name("place"),
             ),
             html.P(
-                f"These are {shown} of the test images. Distance: how many of the {_HASH_BITS} bits "
-                "of the images' hashes differ.",
+                [
+                    f"These are {shown} of the test images. Distance: how many of the ",
+                    html.Span(_HASH_BITS, **name("setting")),
+                    " bits of the images' hashes differ.",
+                ],
                 className="note",
             ),
-            pictures_missing(),
-            html.Div([_pair(pair) for pair in pairs], className="pairs"),
+            paths_or_tiles([_pair(pair) for pair in pairs], "pairs"),
         ]
     )
 
 
 def _pair(pair: Pair) -> Component:
     other = pair.copy_label != pair.label
-    return html.Div(
+    return _side_by_side(
         [
             picture_tile(pair.path, f"{pair.label}, test image"),
             picture_tile(
                 pair.copy_path,
                 f"{pair.copy_label}, {SPLIT_WORDS[pair.copy_part]} image",
                 html.Strong("Another label!") if other else None,
-                f"{_KIND_WORDS[pair.kind]}, {pair.distance_bits} of {_HASH_BITS} bits differ",
+                html.Span(
+                    f"{_KIND_WORDS[pair.kind]}, {pair.distance_bits} of {_HASH_BITS} bits differ",
+                    **no_interval("Read off this one pair of images, not estimated."),
+                ),
             ),
-        ],
-        className="pair",
+        ]
     )
+
+
+def _side_by_side(tiles: list[Component]) -> Component:
+    """Images that belong together; without the images here, an entry of a list."""
+    if data.images_folder() is None:
+        return html.Li(html.Ul(tiles, className="plain-list"), className="pair")
+    return html.Div(tiles, className="pair")

@@ -17,6 +17,7 @@ from dashboard.components import (
     graph,
     interval,
     k_of_n,
+    measured,
     no_runs,
     page,
     percent,
@@ -27,13 +28,13 @@ from dashboard.components import (
 )
 
 RADIOLOGISTS = 0.87
-RADIOLOGISTS_TEXT = "radiologists 87 % (N = 154, Munir et al. 2021)"
+RADIOLOGISTS_TEXT = "radiologists 87 % (N = 154, no interval published;<br>Munir et al. 2021)"
 
 _MEANINGS = {
     "Missed tumours": "Images with a tumour that the model called free of one. The costly mistake: "
-    "nobody looks again. (1 minus sensitivity.)",
+    "nobody looks again. (One minus sensitivity.)",
     "False alarms": "Images without a tumour that the model called a tumour. A radiologist looks once "
-    "more. (1 minus specificity.)",
+    "more. (One minus specificity.)",
     "“No tumour” answers that are right": "When the model says there is no tumour, how often that is "
     "so: the precision of the no-tumour class, the reference project's headline.",
     "Accuracy": "All answers that name the right class, of all images.",
@@ -42,8 +43,8 @@ _MEANINGS = {
     "precision (right when said) and recall (found when there).",
     "Tumour sensitivity": "Images with a tumour that were called any kind of tumour, of all with one.",
     "Specificity": "Images without a tumour that were called so, of all without one.",
-    "95 % interval": "If the test were repeated on new images of the same kind, about 95 of 100 such "
-    "intervals would hold the true value. Short intervals need many images. Near-copies are drawn "
+    "95 % interval": "If the test were repeated on new images of the same kind, about nineteen of twenty "
+    "such intervals would hold the true value. Short intervals need many images. Near-copies are drawn "
     "together, so they do not make an interval look shorter than it is.",
     "Seen in training": "Test images with a near-copy (mirrored ones included) among the images that "
     "shaped the model. Right answers on those show memory as much as skill.",
@@ -83,13 +84,13 @@ def layout(**_query: str) -> Component:
                     "Missed tumours",
                     k_of_n(report.missed),
                     report.missed,
-                    f"{percent(report.missed.value)} of the images with a tumour were called free of one.",
+                    f"{measured(report.missed)} of the images with a tumour were called free of one.",
                 ),
                 statistic(
                     "False alarms",
                     k_of_n(report.false_alarms),
                     report.false_alarms,
-                    f"{percent(report.false_alarms.value)} of the images without a tumour were called a "
+                    f"{measured(report.false_alarms)} of the images without a tumour were called a "
                     "tumour.",
                 ),
                 statistic(
@@ -117,14 +118,16 @@ def layout(**_query: str) -> Component:
                 ),
                 says="Accuracy of each run with its 95 % interval: "
                 + "; ".join(
-                    f"{r.run} {percent(r.accuracy.value)} ({interval(r.accuracy)})"
+                    f"{r.run} {measured(r.accuracy)}"
                     for r in _ranked(reports)
                 ),
             ),
+            why="Runs are counted here; each has its interval and n in the figure and below.",
             note="The line is the accuracy of radiologists in a published study of other images: "
             "something to compare with, not a match won or lost.",
         ),
-        section("All runs", _leaderboard(reports), note="Click a column's head to sort by it."),
+        section("All runs", _leaderboard(reports), note="Click a column's head to sort by it. "
+                "In brackets 95 % intervals; what was seen in training is counted, so it has none."),
         problems,
         section(
             "What each figure means",
@@ -245,6 +248,7 @@ def _leaderboard(reports: list[Report]) -> Component:
             "headerName": "Seen in training",
             "minWidth": 150,
             "type": "rightAligned",
+            "headerTooltip": "No interval: these very images are counted, nothing is estimated.",
         },
     ]
     return dag.AgGrid(

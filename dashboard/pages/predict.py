@@ -18,6 +18,8 @@ from dashboard.components import (
     card,
     counted,
     empty,
+    name,
+    no_interval,
     no_runs,
     page,
     percent,
@@ -28,6 +30,7 @@ from dashboard.components import (
 from dashboard.theme import class_colours
 
 PAGE = "predict"
+_ONE_IMAGE = "It is about one image, not a share of many, so it has no interval."
 MAX_BYTES = 20_000_000
 """Largest upload; the server's own limit leaves room for the base64 around it."""
 
@@ -71,7 +74,9 @@ def layout(run: str | None = None, **_query: str) -> Component:
                                 [
                                     html.Strong("Drop an image here"),
                                     html.Span("or click to choose one"),
-                                    html.Small("JPEG, PNG, BMP or TIFF, up to 20 MB"),
+                                    html.Small(
+                                        "JPEG, PNG, BMP or TIFF, up to 20 MB", **name("setting")
+                                    ),
                                 ],
                                 className="drop-text",
                             ),
@@ -205,7 +210,10 @@ def _answer(run: str, upload: bytes, what: str) -> Component:
                 ),
                 html.Div(
                     [
-                        dmc.Title(verdict, order=2, className="verdict"),
+                        html.Div(
+                            dmc.Title(verdict, order=2, className="verdict"),
+                            **no_interval(_ONE_IMAGE),
+                        ),
                         html.Div(
                             [
                                 html.Span("Tumour probability", className="statistic-title"),
@@ -214,23 +222,29 @@ def _answer(run: str, upload: bytes, what: str) -> Component:
                                 ),
                             ],
                             className="tumour-probability",
+                            **no_interval(_ONE_IMAGE),
                         ),
                         probability_bars(answer.probabilities, colours),
                         html.P(record, className="note") if record else None,
                         html.P(
-                            "A probability is the model's opinion, not a finding. A radiologist decides.",
+                            "A probability is the model's opinion, not a finding. A radiologist decides. "
+                            f"{_ONE_IMAGE}",
                             className="note",
                         ),
                         html.Dl(
                             [
                                 html.Dt("Image"),
-                                html.Dd(f"{what}, {width} × {height} pixels, {answer.mode}"),
+                                html.Dd(
+                                    f"{what}, {width} × {height} pixels, {answer.mode}",
+                                    **name("size"),
+                                ),
                                 html.Dt("Answered by"),
                                 html.Dd(f"{answer.run.name} ({answer.run.architecture})"),
                                 html.Dt("Model version"),
                                 html.Dd(
                                     f"{answer.run.model_sha256[:12]}, trained "
-                                    f"{answer.run.created[:10]}, split {answer.run.protocol}"
+                                    f"{answer.run.created[:10]}, split {answer.run.protocol}",
+                                    **name("version"),
                                 ),
                             ],
                             className="facts",

@@ -12,13 +12,18 @@ from dashboard import data
 from dashboard.components import (
     aria,
     controls,
+    counted,
     counted_cell,
     downloads,
+    name,
+    no_interval,
+    page_count,
     page_number,
     page_turner,
+    paths_or_tiles,
     percent,
+    picker,
     picture_tile,
-    pictures_missing,
     state_id,
     table,
 )
@@ -33,19 +38,22 @@ _FLAG_WORDS = {
     "low_information": "low information",
 }
 _IMAGES_AT_ONCE = 24
+_LIMITS = (
+    "The limits are set from all images of this set; they are rules, so they have no interval."
+)
 
 
 def part(page: str, found: Findings, flag: str | None, at: str | None) -> Component:
     """Counts per flag and class, what each flag means, and the images that have one of them."""
     flag = flag if flag in _FLAG_WORDS else ANY_FLAG
     count, _ = found.flagged(flag, 0, 0)
-    number = page_number(at, _pages(count))
+    number = page_number(at, page_count(count, _IMAGES_AT_ONCE))
     every = found.flags[0]
     top = max(FLAGS, key=lambda name: every.of[name].k or 0)
     words = (
-        f"No image among {every.images:,} is far from the rest"
+        f"No image is far from the rest: {counted(every.of[ANY_FLAG])}"
         if not every.of[ANY_FLAG].k
-        else f"{every.of[ANY_FLAG].k:,} of {every.images:,} images are far from the rest, most for "
+        else f"{counted(every.of[ANY_FLAG], 'images')} are far from the rest, most for "
         f"{_FLAG_WORDS[top] if top in ('odd_size', 'low_information') else 'being ' + _FLAG_WORDS[top]}"
     )
     return html.Section(
@@ -54,21 +62,21 @@ def part(page: str, found: Findings, flag: str | None, at: str | None) -> Compon
                 [
                     dmc.Title(words, order=2),
                     dmc.Text(
-                        "A flag is a reason to look, not a fault. An image can have several; the "
-                        "limits come from all images of this set.",
+                        "A flag is a reason to look, not a fault. An image can have several. Intervals: "
+                        f"95 %. {_LIMITS}",
                         className="note",
                     ),
                 ],
                 className="section-head",
             ),
             table(
-                ["Class", *(_FLAG_WORDS[name].capitalize() for name in (ANY_FLAG, *FLAGS)), "n"],
+                ["Class", *(_FLAG_WORDS[one].capitalize() for one in (ANY_FLAG, *FLAGS)), "n"],
                 [
                     [
                         row.label,
                         *(
-                            counted_cell(row.of[name])
-                            for name in (ANY_FLAG, *FLAGS)
+                            counted_cell(row.of[one])
+                            for one in (ANY_FLAG, *FLAGS)
                         ),
                         f"{row.images:,}",
                     ]
@@ -80,30 +88,37 @@ def part(page: str, found: Findings, flag: str | None, at: str | None) -> Compon
                 [
                     html.Li(
                         [
-                            html.Strong(f"{_FLAG_WORDS[name].capitalize()}: "),
-                            "; ".join(_limit(*limit) for limit in found.thresholds(name)),
+                            html.Strong(f"{_FLAG_WORDS[flag].capitalize()}: "),
+                            html.Span(
+                                "; ".join(_limit(*limit) for limit in found.thresholds(flag)),
+                                **no_interval(_LIMITS),
+                            ),
                             ". ",
-                            html.A("CSV", href=f"/download/quality-{name.replace('_', '-')}.csv",
-                                   **aria(label=f"Images with the flag {_FLAG_WORDS[name]} (CSV)")),
+                            html.A("CSV", href=f"/download/quality-{flag.replace('_', '-')}.csv",
+                                   **aria(label=f"Images with the flag {_FLAG_WORDS[flag]} (CSV)")),
                         ]
                     )
-                    for name in FLAGS
+                    for flag in FLAGS
                 ],
                 className="plain-list limits",
             ),
             controls(
-                dmc.Select(
-                    id=state_id(page, "flag"),
-                    label="Images to show",
-                    data=[{"value": v, "label": w.capitalize()} for v, w in _FLAG_WORDS.items()],
-                    value=flag,
-                    allowDeselect=False,
-                    className="picker",
-                    comboboxProps={"shadow": "md"},
+                picker(
+                    page,
+                    "flag",
+                    "Images to show",
+                    {flag: words.capitalize() for flag, words in _FLAG_WORDS.items()},
+                    flag,
                 )
             ),
             html.Div(_images(found, flag, number), id="flagged-images", **aria(live="polite")),
-            page_turner(page, "flagged", _pages(count), number, "Pages of flagged images"),
+            page_turner(
+                page,
+                "flagged",
+                page_count(count, _IMAGES_AT_ONCE),
+                number,
+                "Pages of flagged images",
+            ),
             downloads(
                 quality="Measurements and flags of every image (CSV)",
                 quality_thresholds="Limits (CSV)",
@@ -131,12 +146,9 @@ def register(page: str) -> None:
             return html.Div(), 1, 1
         count, _ = found.flagged(flag, 0, 0)
         turned = ctx.triggered_id == state_id(page, "flagged")
-        number = max(1, min(number or 1, _pages(count))) if turned else 1
-        return _images(found, flag, number), _pages(count), number
-
-
-def _pages(count: int) -> int:
-    return max(1, -(-count // _IMAGES_AT_ONCE))
+        pages = page_count(count, _IMAGES_AT_ONCE)
+        number = page_number(number, pages) if turned else 1
+        return _images(found, flag, number), pages, number
 
 
 def _limit(name: str, low: float | None, high: float | None) -> str:
@@ -166,19 +178,20 @@ def _images(found: Findings, flag: str, number: int) -> Component:
         return html.P("No image has this flag.", className="note")
     return html.Div(
         [
-            dmc.Title(
-                f"Images {start + 1:,} to {start + len(some):,} of {count:,} with "
-                f"{'a flag' if flag == ANY_FLAG else 'the flag ' + _FLAG_WORDS[flag]}",
-                order=3,
-                className="card-title",
-            ),
-            pictures_missing(),
             html.Div(
+                dmc.Title(
+                    f"Images {start + 1:,} to {start + len(some):,} of {count:,} with "
+                    f"{'a flag' if flag == ANY_FLAG else 'the flag ' + _FLAG_WORDS[flag]}",
+                    order=3,
+                    className="card-title",
+                ),
+                **name("place"),
+            ),
+            paths_or_tiles(
                 [
-                    picture_tile(path, label, ", ".join(_FLAG_WORDS[name] for name in flags))
+                    picture_tile(path, label, ", ".join(_FLAG_WORDS[one] for one in flags))
                     for path, label, flags in some
-                ],
-                className="tiles",
+                ]
             ),
         ]
     )

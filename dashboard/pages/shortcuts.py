@@ -17,6 +17,9 @@ from dashboard.components import (
     estimate_cell,
     graph,
     interval,
+    measured,
+    name,
+    no_interval,
     percent,
     section,
     state_id,
@@ -88,7 +91,7 @@ def _title(protocol: str, told: list[Told]) -> str:
         return "What can be predicted without looking at the brain"
     return (
         "Image size and mode alone tell tumour from no tumour for "
-        f"{percent(size.tumour.value)} of the {protocol.replace('_', ' ')} test"
+        f"{measured(size.tumour)} in the {protocol.replace('_', ' ')} test"
     )
 
 
@@ -101,7 +104,7 @@ def _protocol(found: Findings, name: str, rows: list[Told]) -> Component:
                 graph(
                     audit_figures.shortcuts(rows),
                     says=f"{words} test, right in tumour or no tumour: "
-                    + "; ".join(f"{r.name} {percent(r.tumour.value)}" for r in rows),
+                    + "; ".join(f"{r.name} {measured(r.tumour)}" for r in rows),
                 ),
                 table(
                     ["Sees only", "Tumour or not", "Unseen", "Right class", "Unseen", "n (unseen)"],
@@ -117,18 +120,20 @@ def _protocol(found: Findings, name: str, rows: list[Told]) -> Component:
             if negatives < 30
             else f"{negatives:,} of the {unseen:,} unseen images are {found.index.negative_class}.",
             className="note",
+            **no_interval("A count of these very images, not an estimate of others."),
         ),
         title=f"{words} test",
     )
 
 
 def _row(row: Told) -> list[Any]:
-    unseen = "?" if row.unseen_classes is None else f"{row.unseen_classes.n:,}"
+    unseen = "unknown" if row.unseen_classes is None else f"{row.unseen_classes.n:,}"
     absent = html.Small("not recorded", className="interval")
     return [
         html.Span(
             [row.name, html.Small(f"run, {row.model}" if row.is_run else row.model)],
             className="stacked",
+            **name("setting"),
         ),
         estimate_cell(row.tumour),
         absent if row.unseen_tumour is None else estimate_cell(row.unseen_tumour),
@@ -148,7 +153,10 @@ def _drift(found: Findings, protocol: str) -> Component:
             table(
                 ["A forest that sees", *drift.labels],
                 [
-                    [seen, *(_area(drift.told_apart.get((seen, label))) for label in drift.labels)]
+                    [
+                        html.Span(seen, **name("setting")),
+                        *(_area(drift.told_apart.get((seen, label))) for label in drift.labels),
+                    ]
                     for seen in dict.fromkeys(seen for seen, _ in drift.told_apart)
                 ],
                 caption="How well a classifier tells test from training images",
@@ -173,7 +181,7 @@ def _drift(found: Findings, protocol: str) -> Component:
             className="below",
         ),
         downloads(drift="Everything compared (CSV)"),
-        note="Distance: 0 is the same distribution, 1 shares nothing (Kolmogorov-Smirnov of numbers, "
+        note="Distance: zero is the same distribution, one shares nothing (Kolmogorov-Smirnov of numbers, "
         "Jensen-Shannon of kinds), with 95 % interval and n = training + test images. Bold: the "
         "whole interval lies above what chance reaches when groups of near-copies are divided at random."
         + (
@@ -203,21 +211,21 @@ def _drift_title(drift: Drift) -> str:
     if every.estimate.low is not None and every.estimate.low > 0.5:
         return (
             "Test images are not like training images: a classifier tells them apart in "
-            f"{percent(every.estimate.value, 0)} of pairs"
+            f"{measured(every.estimate)} of pairs"
         )
     return "A classifier cannot tell test from training images"
 
 
-def _told_apart(drift: Drift) -> str:
+def _told_apart(drift: Drift) -> Any:
     known = [(seen, label, d) for (seen, label), d in drift.told_apart.items() if d.estimate.value]
     if not known:
         return "There are too few different images to say."
     seen, label, best = max(known, key=lambda entry: entry[2].estimate.value or 0.0)
-    return (
-        "Shown one test and one training image, it should pick the test image in 50 % of pairs if they "
-        f"were alike. The largest: {percent(best.estimate.value)} ({interval(best.estimate)}, n = "
-        f"{best.estimate.n:,}) for {label}, seeing {seen}."
-    )
+    return [
+        "Shown one test and one training image, it should pick the test image in half of the pairs if "
+        f"they were alike. The largest: {measured(best.estimate)} for {label}, seeing ",
+        html.Span(f"{seen}.", **name("setting")),
+    ]
 
 
 def _area(found: Difference | None) -> Component | str:

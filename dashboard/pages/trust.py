@@ -18,7 +18,9 @@ from dashboard.components import (
     counted,
     estimate_cell,
     graph,
-    interval,
+    measured,
+    name,
+    no_interval,
     percent,
     section,
     state_id,
@@ -28,6 +30,9 @@ from dashboard.components import (
 
 _SLIDERS = {"find": "sensitivity", "worth": "cost"}
 """Key in the address to the rule that the slider sets."""
+_CURVES = (
+    "A curve has no interval of its own; what is read off it at one point has, above and below."
+)
 
 
 def part(
@@ -74,7 +79,13 @@ def _content(page: str, view: data.RunView, split: str, kept: dict[str, Any]) ->
             _operating_point(page, report, kept),
             _curves(report),
             _sets(report),
-            html.P(" ".join(report.reasons), className="note") if report.reasons else None,
+            html.P(
+                " ".join(report.reasons),
+                className="note",
+                **no_interval("Why figures are missing; nothing is measured here."),
+            )
+            if report.reasons
+            else None,
         ]
     )
 
@@ -85,7 +96,10 @@ def _calibration(report: CalibrationReport) -> Component:
     chance = (
         ""
         if now.by_chance is None
-        else f" A flawless model would show {percent(now.by_chance)} on {report.n:,} images by chance."
+        else html.Span(
+            f" A flawless model would show {percent(now.by_chance)} on as many images by chance.",
+            **no_interval("The mean of simulated answers, not an estimate from images."),
+        )
     )
     figures = [
         statistic(
@@ -101,10 +115,13 @@ def _calibration(report: CalibrationReport) -> Component:
         too = "too sure of itself" if t > 1 else "not sure enough of itself"
         figures.append(
             statistic(
-                f"After the temperature {t:.2f}",
+                html.Span(["After the temperature ", html.Span(f"{t:.2f}", **name("setting"))]),
                 percent(after.ece.value),
                 after.ece,
-                f"Fitted on {report.fit.n:,} validation images: the model was {too} there.{chance}",
+                [
+                    f"Fitted on {report.fit.n:,} validation images: the model was {too} there.",
+                    chance,
+                ],
             )
         )
     return section(
@@ -114,10 +131,9 @@ def _calibration(report: CalibrationReport) -> Component:
                 card(
                     graph(
                         trust_figures.reliability(report.before, report.after),
-                        says="Reliability diagram; calibration error "
-                        f"{percent(now.ece.value)} ({interval(now.ece)})",
+                        says=f"Reliability diagram; calibration error {measured(now.ece)}",
                     ),
-                    title="When it says 90 %, is it right nine times in ten?",
+                    title="When it says ninety percent, is it right nine times in ten?",
                 ),
                 html.Div(figures, className="stack"),
             ],
@@ -133,10 +149,10 @@ def _calibration_title(report: CalibrationReport) -> str:
     if before.value is None:
         return "How far its probabilities can be believed"
     if after is None or after.ece.value is None:
-        return f"Its probabilities are off by {percent(before.value)} on average"
+        return f"Its probabilities are off by {measured(before)} on average"
     return (
-        f"Its probabilities are off by {percent(after.ece.value)} on average, "
-        f"{percent(before.value)} before the temperature"
+        f"Its probabilities are off by {measured(after.ece)} on average; by "
+        f"{measured(before)} before the temperature"
     )
 
 
@@ -144,13 +160,19 @@ def _operating_point(page: str, report: CalibrationReport, kept: dict[str, Any])
     if report.by_sensitivity is None or report.by_cost is None:
         return html.Div()
     stored = report.operating_point
-    lead = (
-        ""
+    lead: list[Any] = (
+        []
         if stored is None
-        else f"Stored with this run: a tumour from a probability of "
-        f"{percent(stored.point.threshold)} ({_rule(stored.point)}). On these {SPLIT_WORDS[report.split]} "
-        f"images it misses {counted(stored.missed, 'tumours')} and raises "
-        f"{counted(stored.false_alarms, 'false alarms')}."
+        else [
+            html.Span(
+                f"Stored with this run: a tumour from a probability of "
+                f"{percent(stored.point.threshold)} ({_rule(stored.point)}).",
+                **no_interval("A threshold that was chosen, not a measurement."),
+            ),
+            f" On these {SPLIT_WORDS[report.split]} images it misses "
+            f"{counted(stored.missed, 'tumours')} and raises "
+            f"{counted(stored.false_alarms, 'false alarms')}.",
+        ]
     )
     return section(
         "From which tumour probability on should somebody look?",
@@ -180,8 +202,9 @@ def _operating_point(page: str, report: CalibrationReport, kept: dict[str, Any])
             ],
             className="columns",
         ),
-        note=f"Thresholds are set on {report.by_cost.n:,} validation images, {report.by_cost.tumours:,} "
-        f"with a tumour; the counts are those of the {report.n:,} {SPLIT_WORDS[report.split]} images.",
+        note=f"Thresholds are set on {report.by_cost.n:,} validation images (with a tumour: "
+        f"n = {report.by_cost.tumours:,}); the counts are those of the {report.n:,} "
+        f"{SPLIT_WORDS[report.split]} images.",
     )
 
 
@@ -231,15 +254,28 @@ def _slider(
 def _told(slider: Slider, names: list[str], at: int, n: int) -> list[Component]:
     """What one position of a slider would do, in words."""
     missed, alarms = slider.estimates(at)
-    words = [
-        ("Chosen", names[at]),
-        ("A tumour from a probability of", percent(float(slider.outcomes.thresholds[at]), 2)),
+    chosen = no_interval("A rule or threshold that was chosen, not a measurement.")
+    words: list[tuple[str, Any]] = [
+        ("Chosen", html.Span(names[at], **chosen)),
+        (
+            "A tumour from a probability of",
+            html.Span(percent(float(slider.outcomes.thresholds[at]), 2), **chosen),
+        ),
         ("Missed tumours", counted(missed)),
         ("False alarms", counted(alarms)),
     ]
     if slider.rule == "cost":
-        words.append(("Cost", f"{slider.costs[at]:,.0f} false alarms' worth on {n:,} images"))
-    return [html.P([html.Strong(f"{name}: "), text]) for name, text in words]
+        cost = html.Span(
+            f"{slider.costs[at]:,.0f} false alarms' worth",
+            **no_interval(
+                "The two counts above, added at the chosen price; each has its interval."
+            ),
+        )
+        words.append(("Cost", [cost, f" on {n:,} images"]))
+    return [
+        html.P([html.Strong(f"{what}: "), *(text if isinstance(text, list) else [text])])
+        for what, text in words
+    ]
 
 
 def _curves(report: CalibrationReport) -> Component:
@@ -254,11 +290,12 @@ def _curves(report: CalibrationReport) -> Component:
                     graph(
                         trust_figures.decision_curve(report.decision),
                         says=f"Decision curve on {report.decision.n:,} images",
+                        why=_CURVES,
                     ),
                     html.P(
-                        "Tumours found per 100 images, less the false alarms at the price that the "
-                        f"probability stands for; n = {report.decision.n:,}, "
-                        f"{report.decision.tumours:,} with a tumour. It holds for this share of tumours.",
+                        "Tumours found per hundred images, less the false alarms at the price that the "
+                        f"probability stands for; n = {report.decision.n:,}, with a tumour "
+                        f"n = {report.decision.tumours:,}. It holds for this share of tumours.",
                         className="note",
                     ),
                     title="Decision curve",
@@ -266,11 +303,11 @@ def _curves(report: CalibrationReport) -> Component:
                 card(
                     graph(
                         trust_figures.risk_coverage(report.risk_coverage),
-                        says=f"Risk-coverage curve; area {percent(area.value)} ({interval(area)})",
+                        says=f"Risk-coverage curve; area {measured(area)}",
+                        why=_CURVES,
                     ),
                     html.P(
-                        f"Mean share of wrong answers over all shares answered: {percent(area.value)} "
-                        f"({interval(area)}, n = {area.n:,}).",
+                        f"Mean share of wrong answers over all shares answered: {measured(area)}.",
                         className="note",
                     ),
                     title="When the least sure images are left to a person",
@@ -278,6 +315,7 @@ def _curves(report: CalibrationReport) -> Component:
             ],
             className="columns",
         ),
+        note=_CURVES,
     )
 
 
@@ -287,12 +325,14 @@ def _sets(report: CalibrationReport) -> Component:
         return html.Div()
     promised = percent(1 - coverage.alpha, 0)
     low = next((c for c in coverage.per_class if c.name == coverage.lowest), None)
-    title = f"Sets of classes that should hold the true one in {promised}"
+    promise = html.Span(promised, **no_interval("A promise that was chosen, not a measurement."))
+    title: list[Any] = ["Sets of classes that should hold the true one in ", promise]
     if low is not None:
-        title = (
-            f"Sets that promise {promised} hold the true class least often for {low.name}: "
-            f"{percent(low.coverage.value)} of {low.coverage.n:,}"
-        )
+        title = [
+            "Sets that promise ",
+            promise,
+            f" hold the true class least often for {low.name}: {measured(low.coverage)}",
+        ]
     size = coverage.mean_size
     size_words = (
         "no sets"
@@ -309,7 +349,12 @@ def _sets(report: CalibrationReport) -> Component:
                     c.name,
                     estimate_cell(c.coverage),
                     f"{c.coverage.n:,}",
-                    "always in the set" if c.always else percent(1 - c.threshold),
+                    "always in the set"
+                    if c.always
+                    else html.Span(
+                        percent(1 - c.threshold),
+                        **no_interval("A threshold that was set, not a measurement."),
+                    ),
                     f"{c.fitted_on:,}",
                 ]
                 for c in coverage.per_class

@@ -17,7 +17,10 @@ from dashboard.components import (
     empty,
     estimate_cell,
     image_tiles,
-    percent,
+    measured,
+    name,
+    no_interval,
+    picker,
     section,
     state_id,
     table,
@@ -46,8 +49,8 @@ def part(
         [
             html.Div(_found(view, split, by, rank), id="weak-head"),
             controls(
-                _picker(page, "by", "By", {name: property_words(name) for name in properties}, by),
-                _picker(page, "rank", "Figure", {name: name for name in metrics}, rank),
+                picker(page, "by", "By", {one: property_words(one) for one in properties}, by),
+                picker(page, "rank", "Figure", {one: one for one in metrics}, rank),
             ),
             dcc.Store(id={"page": page, "kept": "slice"}, data=value),
             html.Div(_table(view, split, by, rank), id="weak-table"),
@@ -107,37 +110,30 @@ def _first(properties: list[str]) -> str:
     )
 
 
-def _picker(page: str, key: str, label: str, options: dict[str, str], value: str) -> Component:
-    return dmc.Select(
-        id=state_id(page, key),
-        label=label,
-        data=[{"value": v, "label": text} for v, text in options.items()],
-        value=value,
-        allowDeselect=False,
-        searchable=len(options) > 8,
-        className="picker",
-        comboboxProps={"shadow": "md"},
-    )
-
-
 def _found(view: data.RunView, split: str, by: str, rank: str) -> Component:
     ranked = [s for s in data.weak_spots(view, split, by, rank) if s.estimate.value is not None]
     if len(ranked) < 2:
-        title = f"Where it is weak: {rank} by {property_words(by)}"
+        title: list[Any] = [f"Where it is weak: {rank} by {property_words(by)}"]
     else:
         worst, best = ranked[0], ranked[-1]
         apart = _apart(worst, best)
-        title = (
-            f"{rank.capitalize()} is lowest for {property_words(by)} “{worst.value}”: "
-            f"{percent(worst.estimate.value)} of {worst.estimate.n:,}"
-            + ("" if apart else ", but no slice stands clearly apart")
-        )
+        title = [
+            f"{rank.capitalize()} is lowest for {property_words(by)} “",
+            html.Span(worst.value, **name("slice")),
+            f"”: {measured(worst.estimate)}"
+            + ("" if apart else ", but no slice stands clearly apart"),
+        ]
     return html.Div(
         [
             dmc.Title(title, order=2),
             dmc.Text(
-                f"{rank.capitalize()} on the {SPLIT_WORDS[split]} images, by a property of the images, "
-                f"worst first, with 95 % intervals. A slice with fewer than {FEWEST} images is not ranked.",
+                [
+                    f"{rank.capitalize()} on the {SPLIT_WORDS[split]} images, by a property of the "
+                    "images, worst first, with 95 % intervals. Wrong answers are counted to be looked "
+                    "at, without an interval. A slice with fewer than ",
+                    html.Span(FEWEST, **name("setting")),
+                    " images is not ranked.",
+                ],
                 className="note",
             ),
         ],
@@ -157,11 +153,14 @@ def _table(view: data.RunView, split: str, by: str, rank: str) -> Component:
         wrong, _ = data.slice_mistakes(view, split, by, one.value, 0)
         rows.append(
             [
-                one.value,
+                html.Span(one.value, **name("slice")),
                 estimate_cell(one.estimate),
                 f"{one.estimate.n:,}",
                 html.Button(
                     f"{wrong:,} of {one.n:,}",
+                    **no_interval(
+                        "Wrong answers are counted to be looked at; the accuracy has an interval."
+                    ),
                     id={"slice": one.value},
                     className="link-button",
                     disabled=wrong == 0,
@@ -184,10 +183,14 @@ def _mistakes(view: data.RunView, split: str, by: str, value: str | None) -> Com
         return html.Div()
     return html.Div(
         [
-            dmc.Title(
-                f"{count:,} wrong {'answer' if count == 1 else 'answers'} for {property_words(by)} “{value}”"
-                + (f"; the {len(shown)} surest" if count > len(shown) else ""),
-                order=3,
+            html.Div(
+                dmc.Title(
+                    f"{count:,} wrong {'answer' if count == 1 else 'answers'} for "
+                    f"{property_words(by)} “{value}”"
+                    + (f"; the {len(shown)} surest" if count > len(shown) else ""),
+                    order=3,
+                ),
+                **no_interval("Wrong answers are counted to be looked at, not estimated."),
             ),
             image_tiles(view, shown),
         ]

@@ -25,7 +25,10 @@ def pick(page: Page, label: str) -> None:
 
 
 def matrix(page: Page) -> list[str]:
-    return page.locator(".matrix-cell").all_inner_texts()
+    return [
+        text.split()[0] + (" %" if text.split()[1:2] == ["%"] else "")
+        for text in page.locator(".matrix-cell").all_inner_texts()
+    ]
 
 
 def address_says(page: Page, **state: str) -> None:
@@ -34,7 +37,7 @@ def address_says(page: Page, **state: str) -> None:
 
 
 def first_cell(page: Page, text: str) -> None:
-    expect(page.locator(".matrix-cell").first).to_have_text(text)
+    expect(page.locator(".matrix-cell").first).to_contain_text(text)
 
 
 def test_the_address_follows_the_choices_and_opens_the_same_view(
@@ -144,7 +147,7 @@ def test_a_matrix_cell_lists_its_images_with_pictures_and_probabilities(
 
 def test_an_empty_cell_cannot_be_chosen(page: Page, site: Site) -> None:
     go(page, site.url + "evaluate?run=hasty")
-    cell = page.get_by_role("button", name="0 images of glioma called meningioma")
+    cell = page.get_by_role("button", name="0 of 5 images of glioma called meningioma")
     expect(cell).to_be_disabled()
 
 
@@ -154,7 +157,7 @@ def test_without_the_images_a_tile_says_how_to_get_them(
     go(page, site_without_images.url + "evaluate?run=hasty&cell=glioma~notumor")
     expect(page.get_by_text("Start the dashboard with --data FOLDER")).to_be_visible()
     expect(page.locator(".tile")).to_have_count(3)
-    expect(page.locator(".tile").first).to_contain_text("no picture here")
+    expect(page.locator(".tile").first).to_contain_text("Testing/glioma")
     expect(page.locator(".tile img")).to_have_count(0)
 
 

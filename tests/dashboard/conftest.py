@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from tests.dashboard.results import write_runs
+from brainmri import predictions, runs, trust
+from brainmri.predictions import Predictions
+from tests.conftest import SHIPPED
+from tests.dashboard.results import CAREFUL, CLASSES, HASTY, NEGATIVE, write_run, write_runs
 from tests.dashboard.visit import Visitor
 
 
@@ -60,3 +66,50 @@ def visitor() -> Visitor:
     from dashboard.app import server
 
     return Visitor(server.test_client())
+
+
+def shipped_runs() -> Iterator[str]:
+    for folder in runs.folders(SHIPPED):
+        if (folder / runs.RUN_FILE).is_file() and (folder / runs.PREDICTIONS_FILE).is_file():
+            yield folder.name
+
+
+@pytest.fixture(params=[CAREFUL, HASTY, *shipped_runs()])
+def judged_run(
+    request: pytest.FixtureRequest, made_models: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[str, Predictions]:
+    """Every run of the tests and every run that ships."""
+    name = str(request.param)
+    models = made_models if name in (CAREFUL, HASTY) else SHIPPED
+    monkeypatch.setenv("BRAINMRI_MODELS", str(models))
+    return name, predictions.read(models / name / runs.PREDICTIONS_FILE)
+
+
+@pytest.fixture
+def plenty(own: Path) -> Path:
+    """A run with validation images enough to set thresholds on: 40 of each class."""
+    rng = np.random.default_rng(0)
+    n = 160
+    y_true = np.arange(n) % 4
+    y_prob = rng.dirichlet(np.ones(4), size=n) * 0.4
+    y_prob[np.arange(n), np.where(rng.random(n) < 0.9, y_true, (y_true + 1) % 4)] += 0.6
+    half = np.array(["val", "test"], dtype=object)[np.arange(n) // 4 % 2]
+    table = Predictions(
+        paths=np.array([f"Testing/{i}.png" for i in range(n)], dtype=object),
+        splits=half,
+        y_true=y_true.astype(np.int64),
+        y_prob=y_prob.astype(np.float32),
+        classes=CLASSES,
+        negative_class=NEGATIVE,
+    )
+    write_run(own, "plenty", table)
+    fitted = trust.fit(table, negative=NEGATIVE)
+    assert fitted is not None
+    run = dataclasses.replace(
+        runs.load(own, "plenty"),
+        temperature=fitted.temperature,
+        operating_point=fitted.operating_point,
+        conformal=fitted.conformal,
+    )
+    runs.save(own, run)
+    return own

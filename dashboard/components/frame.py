@@ -1,0 +1,124 @@
+"""The frame of a page: title, sections, cards, what to do when there is nothing to show."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import dash_mantine_components as dmc
+from dash import dcc, html
+from dash.development.base_component import Component
+
+from dashboard import data
+from dashboard.components.words import SPLIT_WORDS, Children, aria, counted, no_interval
+
+
+def page(title: str, lead: Children, *children: Children) -> Component:
+    """The frame of every page: title, one leading sentence, content."""
+    return html.Div(
+        [
+            html.Header(
+                [dmc.Title(title, order=1), dmc.Text(lead, className="lead")], className="page-head"
+            ),
+            missed_line(),
+            *children,
+        ],
+        className="page",
+    )
+
+
+def missed_line() -> Component:
+    """What the best run misses, said on every page."""
+    shown, _ = data.list_runs()
+    best = data.best_run(shown)
+    if best is None or not best.splits:
+        return html.Div()
+    report = data.report(best, best.splits[0])
+    words = SPLIT_WORDS[report.split]
+    judged = (
+        f"The best run, {best.name}, has no {words} images with a tumour: what it misses is not known."
+        if report.missed.value is None
+        else f"The best run, {best.name}, misses {counted(report.missed, 'tumours')} among its "
+        f"{words} images."
+    )
+    return html.P(
+        [html.Strong("This assists; it does not diagnose. "), judged],
+        className="missed-line",
+        role="note",
+    )
+
+
+def section(
+    title: Children, *children: Children, note: Children = None, why: str | None = None
+) -> Component:
+    """A part of a page, with the finding as its heading and a note in small print.
+
+    `why` says, below the heading, why the numbers of the heading have no interval.
+    """
+    heading = dmc.Title(title, order=2)
+    head: list[Component] = [heading if why is None else html.Div(heading, **no_interval(why))]
+    if why is not None:
+        note = why if note is None else [why, " ", *(note if isinstance(note, list) else [note])]
+    if note is not None:
+        head.append(dmc.Text(note, className="note"))
+    return html.Section([html.Div(head, className="section-head"), *children], className="section")
+
+
+def contents(parts: Mapping[str, str], chosen: str) -> Component:
+    """The parts of a long page, by their address, in a list that stays in sight."""
+    return html.Nav(
+        [
+            dcc.Link(words, href=href, className="part chosen" if href == chosen else "part")
+            for href, words in parts.items()
+        ],
+        className="contents",
+        **aria(label="Parts of this page"),
+    )
+
+
+def card(*children: Children, title: str | None = None) -> Component:
+    """A bordered surface."""
+    head = [dmc.Title(title, order=3, className="card-title")] if title else []
+    return dmc.Paper([*head, *children], className="card", withBorder=True)
+
+
+def empty(title: str, *children: Children) -> Component:
+    """What to do when there is nothing to show yet."""
+    return dmc.Alert(list(children), title=title, color="gray", variant="light", className="empty")
+
+
+def command(text: str) -> Component:
+    """A command line to copy."""
+    return html.Pre(html.Code(text), className="command")
+
+
+def faults(title: str, found: Sequence[tuple[str, str]], most: int = 20) -> Component:
+    """Named faults, none hidden: what could not be shown and why."""
+    if not found:
+        return html.Div()
+    rest = len(found) - most
+    return dmc.Alert(
+        html.Ul(
+            [html.Li([html.Strong(name), ": ", fault]) for name, fault in found[:most]]
+            + ([html.Li(f"and {rest:,} more")] if rest > 0 else []),
+            **no_interval("A list of faults, in which nothing is estimated."),
+        ),
+        title=title,
+        color="orange",
+        variant="light",
+        className="faults",
+    )
+
+
+def no_runs() -> Component:
+    """The empty state of every page about runs."""
+    return empty(
+        "There is nothing to show yet",
+        html.P("Train a model and score the test images, then reload this page:"),
+        command(
+            "python -m brainmri index DATA\n"
+            "python -m brainmri train DATA --model cnn --run my-first-run --split auto\n"
+            "python -m brainmri predict DATA --run my-first-run"
+        ),
+        html.P("Or try everything on synthetic images, in about three minutes:"),
+        command("python -m brainmri demo"),
+    )

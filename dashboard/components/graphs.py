@@ -1,0 +1,74 @@
+"""Figures with their text for screen readers, legends, bars of probabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import plotly.graph_objects as go
+from dash import dcc, html
+from dash.development.base_component import Component
+
+from dashboard import data
+from dashboard.components.words import aria, no_interval, percent
+from dashboard.theme import GRAPH_CONFIG, class_colours
+
+ONE_IMAGE = "What the model says of one image, not a share of many, so it has no interval."
+
+
+def graph(figure: go.Figure, *, says: str, why: str | None = None) -> Component:
+    """A figure; `says` is its text for screen readers, `why` why its numbers have no interval."""
+    height = figure.layout.height
+    return html.Div(
+        dcc.Graph(figure=figure, config=GRAPH_CONFIG, style={"height": height}),
+        className="figure",
+        role="img",
+        **aria(label=says),
+        **({} if why is None else no_interval(why)),
+    )
+
+
+def legend(colours: Mapping[str, str]) -> Component:
+    """Class names beside their colours."""
+    return html.Ul(
+        [
+            html.Li([html.Span(className="swatch", style={"background": colour}), name])
+            for name, colour in colours.items()
+        ],
+        className="legend",
+        **aria(label="Colours of the classes"),
+    )
+
+
+def colours_of(view: data.RunView) -> dict[str, str]:
+    """Class colours of a run."""
+    return {
+        name: colour
+        for name, colour in class_colours(view.classes, view.negative_class).items()
+        if name in view.classes
+    }
+
+
+def probability_bars(probabilities: Mapping[str, float], colours: Mapping[str, str]) -> Component:
+    """Class probabilities as labelled bars, most probable first."""
+    ordered = sorted(probabilities.items(), key=lambda entry: -entry[1])
+    return html.Ul(
+        [
+            html.Li(
+                [
+                    html.Span(name, className="bar-name"),
+                    html.Span(
+                        html.Span(
+                            className="bar-fill",
+                            style={"width": f"{100 * p:.2f}%", "background": colours[name]},
+                        ),
+                        className="bar-track",
+                    ),
+                    html.Span(percent(p), className="bar-value"),
+                ]
+            )
+            for name, p in ordered
+        ],
+        className="bars",
+        **aria(label="Class probabilities"),
+        **no_interval(ONE_IMAGE),
+    )

@@ -1,0 +1,121 @@
+"""Headline figures, each with its interval, its number of images and its meaning."""
+
+from __future__ import annotations
+
+from dash import html
+from dash.development.base_component import Component
+
+from brainmri.evaluation import Report
+from brainmri.metrics import Estimate
+from dashboard import data
+from dashboard.components.frame import card
+from dashboard.components.words import Children, counted, interval, no_interval, percent
+
+
+def statistic(title: Children, big: str, estimate: Estimate, meaning: Children) -> Component:
+    """One headline figure with its interval, number of images, and meaning in plain words."""
+    if estimate.value is None:
+        detail = estimate.reason or ""
+    else:
+        detail = f"95 % interval {interval(estimate)}, n = {estimate.n:,}"
+    return card(
+        html.Div(title, className="statistic-title"),
+        html.Div(
+            [
+                html.Span(big, className="statistic-value"),
+                html.Span(detail, className="statistic-detail"),
+            ],
+            className="statistic-figure",
+        ),
+        html.P(meaning, className="statistic-meaning"),
+    )
+
+
+def three_figures(figures: data.ThreeFigures) -> Component:
+    """The flattering figure of a model, the two true ones beside it, and why they differ."""
+    kinds = (
+        (
+            "Official test, as everyone reports it",
+            figures.official,
+            "No run of this model on the official split yet.",
+        ),
+        (
+            "Official test, unseen images only",
+            figures.unseen,
+            "Which images were seen in training is not recorded for this model.",
+        ),
+        (
+            "Grouped split",
+            figures.grouped,
+            "No run of this model on a split that keeps copies together yet; train one with "
+            "--split auto.",
+        ),
+    )
+    return html.Div(
+        [
+            html.Div([_truth(title, report, absent) for title, report, absent in kinds],
+                     className="truths"),
+            html.P(
+                why_they_differ(figures),
+                className="caution",
+                role="note",
+                **no_interval("Counts of these very images, not estimates of others."),
+            ),
+        ]
+    )  # fmt: skip
+
+
+def _truth(title: str, report: Report | None, absent: str) -> Component:
+    if report is None or not report.n:
+        return card(html.Div(title, className="statistic-title"), html.P(absent, className="note"))
+    return card(
+        html.Div(title, className="statistic-title"),
+        html.Div(
+            [
+                html.Span(percent(report.accuracy.value), className="statistic-value"),
+                html.Span(
+                    f"right answers, 95 % interval {interval(report.accuracy)}, "
+                    f"n\u00a0=\u00a0{report.accuracy.n:,}",
+                    className="statistic-detail",
+                ),
+            ],
+            className="statistic-figure",
+        ),
+        html.Ul(
+            [
+                html.Li([html.Strong("Missed tumours: "), counted(report.missed)]),
+                html.Li([html.Strong("False alarms: "), counted(report.false_alarms)]),
+            ],
+            className="plain-list statistic-meaning",
+        ),
+    )
+
+
+def why_they_differ(figures: data.ThreeFigures) -> str:
+    """One sentence on what stands between the flattering figure and the true ones."""
+    sentences = []
+    official, grouped = figures.official, figures.grouped
+    if official is not None and official.seen:
+        sentences.append(
+            f"{official.seen:,} of the {official.n:,} official test images "
+            f"({percent(official.seen / official.n, 0)}) have a near-copy, mirrored ones included, among "
+            "the images that shaped the model, so the first figure rewards memory"
+        )
+    elif official is not None and official.seen is None:
+        sentences.append("this table does not say which of its images were seen in training")
+    if grouped is not None and grouped.n:
+        kept = (
+            "near-copies together"
+            if str(figures.protocol).startswith("auto")
+            else "together what its column names as one group"
+        )
+        left = (
+            ""
+            if not grouped.seen
+            else f", yet {grouped.seen:,} of its {grouped.n:,} test images have a near-copy too"
+        )
+        sentences.append(f"the grouped split ({figures.protocol}) keeps {kept}{left}")
+    if not sentences:
+        return "No near-copy of a test image shaped the model."
+    text = "; ".join(sentences)
+    return f"{text[0].upper()}{text[1:]}."

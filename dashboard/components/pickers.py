@@ -1,0 +1,89 @@
+"""Choices that are kept in the address."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import dash_mantine_components as dmc
+from dash import html
+from dash.development.base_component import Component
+
+from dashboard import data
+from dashboard.components.words import Children, aria, state_id
+
+
+def run_picker(
+    page_name: str,
+    shown: Sequence[data.RunView],
+    chosen: str,
+    *,
+    key: str = "run",
+    label: str = "Run",
+) -> Component:
+    """Choice of a run, kept in the URL under `key`."""
+    return picker(page_name, key, label, {view.name: view.name for view in shown}, chosen)
+
+
+def picker(
+    page_name: str, key: str, label: str, options: Mapping[str, str], value: str
+) -> Component:
+    """A choice between many options from a list that opens, kept in the URL under `key`."""
+    return dmc.Select(
+        id=state_id(page_name, key),
+        label=label,
+        data=[{"value": v, "label": text} for v, text in options.items()],
+        value=value,
+        allowDeselect=False,
+        searchable=len(options) > 8,
+        className="picker",
+        comboboxProps={"shadow": "md"},
+    )
+
+
+def choice(
+    page_name: str, key: str, label: str, options: Mapping[str, str], value: str
+) -> Component:
+    """A choice between a few options, kept in the URL under `key`."""
+    return html.Div(
+        [
+            html.Div(label, className="picker-label", id=f"{page_name}-{key}-label"),
+            dmc.SegmentedControl(
+                id=state_id(page_name, key),
+                data=[{"value": v, "label": text} for v, text in options.items()],
+                value=value if value in options else next(iter(options)),
+                **aria(label=label),
+            ),
+        ],
+        className="picker",
+    )
+
+
+def controls(*children: Children) -> Component:
+    """A row of pickers."""
+    return html.Div(list(children), className="controls")
+
+
+def page_count(entries: int, at_once: int) -> int:
+    """Pages of a list; an empty one has a page that says so."""
+    return max(1, -(-entries // at_once))
+
+
+def page_turner(page_name: str, key: str, pages: int, value: int, label: str) -> Component:
+    """Numbers of the pages of a list, kept in the URL under `key`."""
+    return dmc.Pagination(
+        id=state_id(page_name, key),
+        total=pages,
+        value=value,
+        siblings=1,
+        size="sm",
+        className="pages",
+        withControls=False,  # Its arrows have no name that a screen reader could say.
+        **aria(label=label),
+    )
+
+
+def page_number(given: str | int | None, pages: int) -> int:
+    """The page that the URL or a control asks for, or the nearest that there is."""
+    text = str(given)
+    number = int(text) if text.isascii() and text.isdigit() else 1
+    return max(1, min(number, pages))

@@ -1,0 +1,63 @@
+"""Images with some lines underneath, or their paths where the images are not here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import zip_longest
+from urllib.parse import quote
+
+from dash import html
+from dash.development.base_component import Component
+
+from dashboard import data
+from dashboard.components.graphs import ONE_IMAGE, colours_of, probability_bars
+from dashboard.components.words import Children, name, no_interval, percent
+
+
+def image_tiles(
+    view: data.RunView, shown: Sequence[data.Scored], remarks: Sequence[str] = ()
+) -> Component:
+    """Images of a run with what it said of each; without the images, how to get them.
+
+    `remarks` are a line for each, or none.
+    """
+    colours = colours_of(view)
+    here = data.images_folder() is not None
+    entries: list[Component] = []
+    for scored, remark in zip_longest(shown, remarks):
+        seen = html.Small("has a near-copy in training", className="seen") if scored.seen else None
+        said = (
+            probability_bars(scored.probabilities, colours)
+            if here
+            else html.Span(
+                f"{scored.answer} {percent(scored.probabilities[scored.answer])}",
+                **no_interval(ONE_IMAGE),
+            )
+        )
+        entries.append(picture_tile(scored.path, seen, remark, said, alt=f"{scored.label} image"))
+    return paths_or_tiles(entries)
+
+
+def picture_tile(path: str, *lines: Children, alt: str | None = None) -> Component:
+    """An indexed image with some lines underneath; without the images here, a line with its path."""
+    words: list[Component] = [html.Span(path or "unnamed", className="path", **name("path"))]
+    if data.images_folder() is None:
+        words += [html.Span(line) for line in lines if line is not None]
+        return html.Li(words, className="tile path-line")
+    words += [html.Div(line) for line in lines if line is not None]
+    picture = html.Img(src=f"/image/{quote(path)}", alt=alt or path)
+    return html.Figure([picture, html.Figcaption(words)], className="tile")
+
+
+def paths_or_tiles(entries: Sequence[Component], kind: str = "tiles") -> Component:
+    """Tiles side by side; without the images here, a compact list of their paths and how to see them."""
+    if data.images_folder() is not None:
+        return html.Div(list(entries), className=kind)
+    return html.Div([pictures_missing(), html.Ul(list(entries), className=f"{kind} path-list")])
+
+
+def pictures_missing() -> Component | None:
+    """How to see the pictures, where the images are not here."""
+    if data.images_folder() is not None:
+        return None
+    return html.P("Start the dashboard with --data FOLDER to see the pictures.", className="note")

@@ -1,0 +1,56 @@
+"""Two runs beside each other, chosen and read in a browser."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Tab
+from tests.browser.driving import SCREENS, go, settle
+from tests.dashboard.serving import Site
+
+
+def choose(page: Page, label: str, option: str) -> None:
+    page.get_by_role("combobox", name=label).click()
+    page.get_by_role("option", name=option).click()
+
+
+def test_both_runs_say_how_much_of_the_test_they_have_seen(page: Page, site: Site) -> None:
+    go(page, site.url + "compare")
+    expect(page.locator(".caution")).to_contain_text("careful has seen a near-copy of 4 of its 20")
+    expect(page.locator(".caution")).to_contain_text("hasty has seen a near-copy of 4 of its 20")
+
+
+def test_another_run_changes_the_comparison_and_the_address(page: Page, site: Site) -> None:
+    go(page, site.url + "compare?run=careful&other=hasty")
+    settle(page)
+    choose(page, "Beside", "careful")
+    expect(page.get_by_text("This is one run twice")).to_be_visible()
+    expect(page).to_have_url(f"{site.url}compare?run=careful&other=careful&split=test&now=missed")
+    choose(page, "Run", "hasty")
+    expect(page.get_by_role("heading", name="hasty beside careful")).to_be_visible()
+
+
+def test_the_images_that_changed_are_those_that_were_asked_for(page: Page, site: Site) -> None:
+    go(page, site.url + "compare?run=hasty&other=careful")
+    settle(page)
+    page.get_by_text("Wrong", exact=True).click()
+    expect(page.locator("h2").last).to_have_text(
+        "5 images that hasty names wrong and careful named right"
+    )
+    expect(page.locator(".tile img")).to_have_count(5)
+    page.get_by_text("Validation", exact=True).click()
+    expect(page.get_by_text("12 labelled validation images")).to_be_visible()
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_without_the_images_the_changed_ones_are_a_list_of_paths(
+    tab: Tab, site_without_images: Site, screen: str
+) -> None:
+    page = tab(screen)
+    go(page, site_without_images.url + "compare?run=hasty&other=careful&now=wrong")
+    lines = page.locator(".path-line")
+    expect(lines).to_have_count(5)
+    box = lines.first.bounding_box()
+    assert box is not None
+    assert box["height"] < 120

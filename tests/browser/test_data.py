@@ -1,0 +1,99 @@
+"""The Data page in a browser: its parts, the pairs of copies, the lists to download."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Tab
+from tests.browser.driving import SCREENS, go, settle
+from tests.dashboard.serving import Site
+
+PARTS = {
+    "The images": "classes are nearly balanced",
+    "Copies": "official test images",
+    "Labels": "groups of near-copies carry different labels",
+    "Shortcuts": "Image size and mode alone tell tumour from no tumour",
+    "Training and test": "a classifier tells them apart",
+    "Quality": "are far from the rest, most for odd size",
+}
+HIGHEST_PX = {"desktop": 4_000, "phone": 9_000}
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_every_part_opens_from_the_contents_and_is_of_a_bearable_length(
+    tab: Tab, shipped_site: Site, screen: str
+) -> None:
+    page = tab(screen)
+    go(page, shipped_site.url + "data")
+    contents = page.get_by_role("navigation", name="Parts of this page")
+    for part, heading in PARTS.items():
+        contents.get_by_role("link", name=part).click()
+        expect(page.locator("h2").first).to_contain_text(heading)
+        expect(page.locator(".part.chosen")).to_have_text(part)
+        settle(page)
+        assert page.evaluate("document.body.scrollHeight") < HIGHEST_PX[screen]
+
+
+def test_the_contents_stay_in_sight(page: Page, shipped_site: Site) -> None:
+    go(page, shipped_site.url + "data?part=drift")
+    settle(page)
+    page.evaluate("window.scrollTo(0, 1000)")
+    expect(page.get_by_role("link", name="Quality")).to_be_in_viewport()
+
+
+def test_the_pairs_of_copies_are_paths_and_pages_turn(page: Page, shipped_site: Site) -> None:
+    go(page, shipped_site.url + "data?part=copies")
+    settle(page)
+    expect(page.locator(".pairs > .pair")).to_have_count(12)
+    expect(page.get_by_text("Pairs 1 to 12 of 980")).to_be_visible()
+    page.get_by_role("button", name="2", exact=True).click()
+    expect(page.get_by_text("Pairs 13 to 24 of 980")).to_be_visible()
+    expect(page).to_have_url(
+        f"{shipped_site.url}data?part=copies&protocol=official&kind=any&pairs=2"
+    )
+    page.get_by_text("Grouped split", exact=True).click()
+    expect(page.locator("h2").first).to_contain_text("2 of 780 grouped split test images")
+
+
+@pytest.mark.parametrize(
+    ("part", "link", "first"),
+    [
+        ("copies", "All pairs (CSV)", "protocol"),
+        ("labels", "All contradictions (CSV)", "kind"),
+        ("shortcuts", "Shortcuts as counts (CSV)", "protocol"),
+        ("quality", "Images with the flag dark (CSV)", "path"),
+    ],
+)
+def test_a_list_is_downloaded_as_csv(
+    page: Page, shipped_site: Site, tmp_path: Path, part: str, link: str, first: str
+) -> None:
+    go(page, f"{shipped_site.url}data?part={part}")
+    with page.expect_download() as download:
+        page.get_by_role("link", name=link).click()
+    path = tmp_path / "list.csv"
+    download.value.save_as(path)
+    head, *rows = path.read_text().splitlines()
+    assert download.value.suggested_filename.endswith(".csv")
+    assert first in head.split(",")
+    assert rows
+
+
+def test_the_list_of_flagged_images_follows_the_flag(page: Page, shipped_site: Site) -> None:
+    go(page, shipped_site.url + "data?part=quality")
+    settle(page)
+    page.get_by_role("combobox", name="Images to show").click()
+    page.get_by_role("option", name="Dark").click()
+    expect(page.get_by_text("Images 1 to 11 of 11 with the flag dark")).to_be_visible()
+    expect(page.locator(".path-line")).to_have_count(11)
+
+
+def test_the_shortcuts_stand_beside_the_runs_with_intervals(page: Page, shipped_site: Site) -> None:
+    go(page, shipped_site.url + "data?part=shortcuts")
+    settle(page)
+    row = page.get_by_role("row", name="cnn-official").first
+    expect(row).to_contain_text("94.8 %")
+    expect(row.locator(".interval").first).to_be_visible()
+    expect(page.locator(".js-plotly-plot .main-svg:first-child")).to_have_count(2)

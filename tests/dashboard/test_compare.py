@@ -1,0 +1,171 @@
+"""The Compare page, opened in process."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from brainmri import index
+from brainmri.predictions import Predictions
+from tests.dashboard.faults import change_run, change_table
+from tests.dashboard.reading import (
+    TWO_ROWS,
+    alerts,
+    headings,
+    table_named,
+    tiles,
+)
+from tests.dashboard.results import (
+    CAREFUL,
+    HASTY,
+    answers,
+    write_run,
+    write_table,
+)
+from tests.dashboard.visit import Node, Visitor, find, picked, visible, words
+
+
+def comparison(page: Node) -> dict[str, list[str]]:
+    return table_named(page, f"{CAREFUL} and {HASTY}")
+
+
+@pytest.mark.usefixtures("shown")
+def test_the_best_run_is_compared_with_the_next_one_on_the_same_images(visitor: Visitor) -> None:
+    page = visitor.open("/compare")
+    assert (picked(page, "run"), picked(page, "other")) == (CAREFUL, HASTY)
+    assert "Judged on the 20 labelled test images that both answered." in visible(page)
+    rows = comparison(page)
+    assert [row[-1] for row in rows.values()] == ["15", "5", "20", "20", "20"]
+    found = rows["Tumours found (sensitivity)"]
+    assert [cell.split(" %")[0] for cell in found[:2]] == ["93.3", "80.0"]
+    assert found[2].startswith("+13.3 points ")
+    assert rows["Right answers (accuracy)"][2].startswith("+20.0 points ")
+    assert headings(page)[0] == "No difference that these 20 images can show."
+    # careful alone: glioma 1 and 2, notumor 0 and 1, pituitary 4; hasty alone: meningioma 1
+    alone = table_named(page, "Images that one run alone got right")
+    assert alone["The class"] == ["5", "1", "0.219"]
+    assert alone["Tumour or no tumour"] == ["4", "0", "0.125"]
+
+
+@pytest.mark.usefixtures("shown")
+@pytest.mark.parametrize(
+    ("now", "heading_", "paths"),
+    [
+        ("missed", f"2 tumours that {HASTY} misses and {CAREFUL} found",
+         ["glioma-0002", "glioma-0001"]),
+        ("found", f"There is no tumour that {HASTY} finds and {CAREFUL} missed", []),
+        ("wrong", f"5 images that {HASTY} names wrong and {CAREFUL} named right",
+         ["pituitary-0004", "glioma-0002", "glioma-0001", "notumor-0001", "notumor-0000"]),
+        ("right", f"1 image that {HASTY} names right and {CAREFUL} named wrong",
+         ["meningioma-0001"]),
+    ],
+)  # fmt: skip
+def test_the_images_that_changed_are_shown_the_surest_first(
+    visitor: Visitor, now: str, heading_: str, paths: list[str]
+) -> None:
+    page = visitor.open(f"/compare?run={HASTY}&other={CAREFUL}&now={now}")
+    assert headings(page)[-1] == heading_
+    shown = tiles(page)
+    assert len(shown) == len(paths)
+    assert sorted(p for p, tile in zip(paths, shown, strict=True) if p in tile) == sorted(paths)
+    if now == "missed":
+        assert f"glioma: {CAREFUL} said glioma, {HASTY} says notumor" in shown[0]
+
+
+@pytest.mark.usefixtures("shown")
+def test_other_choices_change_the_comparison(visitor: Visitor) -> None:
+    def fire(run: str, other: str, split: str) -> Node:
+        inputs = {"run": run, "other": other, "split": split, "now": "missed"}
+        return visitor.fire("compare-content", inputs=inputs)["compare-content"]["children"]
+
+    assert "12 labelled validation images" in visible(fire(CAREFUL, HASTY, "val"))
+    assert table_named(fire(HASTY, CAREFUL, "test"), f"{HASTY} and {CAREFUL}")[
+        "Right answers (accuracy)"
+    ][2].startswith("−20.0 points ")
+    assert "This is one run twice" in words(fire(HASTY, HASTY, "test"))
+
+
+@pytest.mark.usefixtures("shown")
+@pytest.mark.parametrize("query", ["run=nobody", "other=nobody", "run=nobody&other=noone"])
+def test_an_unknown_run_to_compare_falls_back_with_a_message(visitor: Visitor, query: str) -> None:
+    page = visitor.open(f"/compare?{query}")
+    assert "There is no run “nobody”" in words(page)
+    assert {picked(page, "run"), picked(page, "other")} == {CAREFUL, HASTY}
+
+
+def test_with_one_run_the_page_says_how_to_make_another(visitor: Visitor, own: Path) -> None:
+    shutil.rmtree(own / HASTY)
+    page = visitor.open("/compare")
+    assert "There is only one run, careful" in words(page)
+    assert "python -m brainmri train" in visible(page)
+
+
+def test_runs_that_cannot_be_compared_say_why(visitor: Visitor, own: Path) -> None:
+    write_table(own, "spreadsheet", TWO_ROWS)
+    page = visitor.open(f"/compare?run={CAREFUL}&other=spreadsheet")
+    assert f"{CAREFUL} and spreadsheet cannot be compared" in words(page)
+    table = index.read(own / "dataset" / "index.parquet")
+    made = answers(table, {})
+    renamed = np.array([f"else/{path}" for path in made.paths], dtype=object)
+    write_run(own, "elsewhere", Predictions(**{**vars(made), "paths": renamed}))
+    page = visitor.open(f"/compare?run={CAREFUL}&other=elsewhere")
+    assert f"{CAREFUL} and elsewhere have no labelled test image in common" in words(page)
+
+
+def test_images_of_one_run_alone_are_counted(visitor: Visitor, own: Path) -> None:
+    change_table(own / HASTY, lambda rows: rows.slice(3))
+    page = visitor.open("/compare")
+    assert "left out are 3 that only careful answered." in visible(page)
+
+
+@pytest.mark.usefixtures("shown")
+def test_runs_of_very_many_images_are_not_compared(
+    visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for room in ("dashboard.data", "dashboard.data.runs"):
+        monkeypatch.setattr(f"{room}.MOST_IN_MEMORY", 10)
+    page = words(visitor.open("/compare"))
+    assert "careful and hasty cannot be compared" in page
+    assert "Runs are compared up to 10 images." in page
+
+
+@pytest.mark.usefixtures("shown")
+def test_the_share_of_seen_images_stands_beside_each_run(visitor: Visitor) -> None:
+    (said,) = find(visitor.open("/compare"), className="caution")
+    assert visible(said) == (
+        "Seen in training: careful has seen a near-copy of 4 of its 20, hasty has seen a near-copy of 4 "
+        "of its 20."
+    )
+
+
+def test_a_run_that_saw_more_of_the_test_is_said_to_have_had_it_easier(
+    visitor: Visitor, own: Path
+) -> None:
+    table = index.read(own / "dataset" / "index.parquet")
+    made = answers(table, {})
+    blind = Predictions(**{**vars(made), "seen": np.zeros(len(made.paths), dtype=bool)})
+    write_run(own, "blind", blind)
+    (said,) = find(visitor.open("/compare?run=blind&other=careful"), className="caution")
+    assert "blind has seen a near-copy of 0 of its 20" in visible(said)
+    assert "They did not sit the same test" in visible(said)
+    write_run(own, "silent", Predictions(**{**vars(made), "seen": None}))
+    (said,) = find(visitor.open("/compare?run=silent&other=careful"), className="caution")
+    assert "which of its images silent has seen is not recorded" in visible(said)
+
+
+def test_runs_with_different_negative_classes_are_refused_in_one_sentence(
+    visitor: Visitor, own: Path
+) -> None:
+    table = index.read(own / "dataset" / "index.parquet")
+    write_run(
+        own, "other-way", Predictions(**{**vars(answers(table, {})), "negative_class": "glioma"})
+    )
+    change_run(own / "other-way", negative_class="glioma")
+    page = visitor.open("/compare?run=careful&other=other-way")
+    told = alerts(page)["careful and other-way cannot be compared"]
+    assert told.startswith("“No tumour” is notumor in careful and glioma in other-way")
+    assert told.count(".") == 1
+    assert not find(page, "Table")

@@ -1,0 +1,67 @@
+"""The Data page without its audit, opened in process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.dashboard.reading import (
+    table_named,
+)
+from tests.dashboard.results import (
+    CLASSES,
+)
+from tests.dashboard.visit import Visitor, find, picked, visible, words
+
+
+@pytest.mark.usefixtures("shown")
+def test_class_balance_is_shown_as_bars_and_as_a_table(visitor: Visitor) -> None:
+    page = visitor.open("/data")
+    rows = table_named(page, "Images per split and class")
+    assert rows["training"] == ["12 25.0 %"] * 4 + ["48", "1.00"]
+    assert rows["test"] == ["5 25.0 %"] * 4 + ["20", "1.00"]
+    bars = find(page, "Graph")[0]["props"]["figure"]["data"]
+    assert [(bar["name"], bar["x"], bar["y"]) for bar in bars] == [
+        ("train", CLASSES, [12] * 4),
+        ("test", CLASSES, [5] * 4),
+    ]
+
+
+@pytest.mark.usefixtures("shown")
+def test_there_is_an_average_per_class_and_a_contrast_per_tumour(visitor: Visitor) -> None:
+    page = visitor.open("/data?split=test&scale=magma")
+    captions = [visible(figure) for figure in find(page, className="average")]
+    assert captions[:4] == [f"{name} average of 5 images" for name in CLASSES]
+    assert [c.partition(" largest")[0] for c in captions[4:]] == [
+        f"{name} − notumor" for name in CLASSES if name != "notumor"
+    ]
+    assert (picked(page, "split"), picked(page, "scale")) == ("test", "magma")
+
+
+@pytest.mark.usefixtures("shown")
+@pytest.mark.parametrize("query", ["scale=rainbow", "scale=", "split=holdout", "split=%3Cb%3E"])
+def test_a_bad_value_on_the_data_page_falls_back(visitor: Visitor, query: str) -> None:
+    page = visitor.open(f"/data?{query}")
+    assert (picked(page, "split"), picked(page, "scale")) == ("train", "viridis")
+    assert len(find(page, className="average")) == 7
+
+
+@pytest.mark.usefixtures("shown")
+def test_another_scale_or_split_changes_the_pictures(visitor: Visitor) -> None:
+    def sources(scale: str, split: str) -> list[str]:
+        shown = visitor.fire("average-images", inputs={"scale": scale, "split": split})
+        node = shown["average-images"]["children"]
+        return [picture["props"]["src"] for picture in find(node, "Img")]
+
+    first = sources("viridis", "train")
+    assert len(first) == 9  # four averages, three contrasts, two colour bars
+    assert sources("viridis", "train") == first
+    assert not set(sources("magma", "train")) & set(first)
+    assert sources("viridis", "test")[:4] != first[:4]
+
+
+def test_averages_that_went_away_are_said_to_be_gone(visitor: Visitor, own: Path) -> None:
+    (own / "dataset" / "averages.npz").unlink()
+    shown = visitor.fire("average-images", inputs={"scale": "magma", "split": "train"})
+    assert "brainmri index DATA" in words(shown["average-images"]["children"])

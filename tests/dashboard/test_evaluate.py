@@ -1,0 +1,261 @@
+"""The Evaluate page, opened in process."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn import metrics as reference
+
+from brainmri import index, predictions, runs
+from brainmri.predictions import Predictions
+from dashboard import data
+from tests.dashboard.reading import (
+    TWO_ROWS,
+    alerts,
+    headings,
+    judged,
+    leaderboard,
+    matrix,
+    percent,
+    table_named,
+    tiles,
+)
+from tests.dashboard.results import (
+    CAREFUL,
+    HASTY,
+    answers,
+    write_run,
+    write_table,
+)
+from tests.dashboard.visit import Visitor, find, picked, visible
+
+
+def test_the_evaluate_page_agrees_with_scikit_learn(
+    visitor: Visitor, judged_run: tuple[str, Predictions]
+) -> None:
+    name, table = judged_run
+    for split in ("test", "val"):
+        y_true, y_pred, y_prob = judged(table, split)
+        page = visitor.open(f"/evaluate?run={name}&split={split}")
+        confusion = reference.confusion_matrix(y_true, y_pred, labels=range(len(table.classes)))
+        shown = matrix(page)
+        each = reference.precision_recall_fscore_support(
+            y_true, y_pred, labels=range(len(table.classes)), zero_division=0
+        )
+        figures = table_named(page, "Precision, recall and F1 per class")
+        areas = table_named(page, "Areas under the curves")
+        for i, label in enumerate(table.classes):
+            assert shown[label] == [f"{n:,}" for n in [*confusion[i], confusion[i].sum()]]
+            cells = figures[label]
+            expected = [percent(metric[i]) for metric in each[:3]]
+            # A class that is never predicted has no precision; scikit-learn is told to say 0.
+            shown_figures = [re.sub(r"^–.*", "0.0 %", cell) for cell in cells[:3]]
+            assert [cell.partition(" %")[0] + " %" for cell in shown_figures] == expected
+            assert cells[3] == f"{each[3][i]:,}"
+            area = reference.roc_auc_score(y_true == i, y_prob[:, i])
+            average = reference.average_precision_score(y_true == i, y_prob[:, i])
+            assert areas[label][0].startswith(percent(area))
+            assert areas[label][1].startswith(percent(average))
+
+
+def test_the_curves_are_those_of_scikit_learn(shown: Path) -> None:
+    table = predictions.read(shown / HASTY / runs.PREDICTIONS_FILE)
+    y_true, _, y_prob = judged(table)
+    view = data.find_run(HASTY)
+    assert view is not None
+    for curve in data.curves(view, "test"):
+        i = table.classes.index(curve.name)
+        x, y, _ = reference.roc_curve(y_true == i, y_prob[:, i], drop_intermediate=False)
+        assert curve.roc is not None
+        assert curve.roc.x.tolist() == pytest.approx(x.tolist())
+        assert curve.roc.y.tolist() == pytest.approx(y.tolist())
+
+
+@pytest.mark.usefixtures("shown")
+def test_an_address_opens_the_view_it_names(visitor: Visitor) -> None:
+    page = visitor.open("/evaluate?run=hasty&split=val&show=share&cell=glioma~meningioma")
+    assert [picked(page, key) for key in ("run", "split", "show")] == [HASTY, "val", "share"]
+    assert matrix(page)["glioma"] == ["66.7 %", "33.3 %", "0.0 %", "0.0 %", "3"]
+    assert "1 image of glioma called meningioma" in headings(page)
+
+
+@pytest.mark.usefixtures("shown")
+def test_the_matrix_shows_counts_and_the_largest_confusion_in_words(visitor: Visitor) -> None:
+    page = visitor.open("/evaluate?run=hasty")
+    assert list(matrix(page).values()) == [
+        ["2", "0", "3", "0", "5"],
+        ["0", "5", "0", "0", "5"],
+        ["0", "2", "3", "0", "5"],
+        ["1", "0", "0", "4", "5"],
+    ]
+    assert "Glioma is most often mistaken for notumor: 3 of 5 (23.1–88.2 %)" in headings(page)
+    told = [visible(item) for item in find(find(page, className="plain-list")[-1], "Li")]
+    assert told[:3] == [
+        "Missed tumours: 3 of 15 (7.0–45.2 %)",
+        "False alarms: 2 of 5 (11.8–76.9 %)",
+        "All right answers: 14 of 20 (48.1–85.5 %)",
+    ]
+    assert "glioma called notumor: 3 of 5 (23.1–88.2 %)" in told
+
+
+@pytest.mark.usefixtures("shown")
+def test_missed_tumours_stand_out_and_empty_cells_cannot_be_chosen(visitor: Visitor) -> None:
+    cells = {
+        button["props"]["id"]["cell"]: button["props"]
+        for button in find(find(visitor.open("/evaluate?run=hasty"), className="matrix"), "Button")
+    }
+    assert len(cells) == 16
+    assert "missed" in cells["glioma~notumor"]["className"]
+    assert "wrong" in cells["notumor~meningioma"]["className"]
+    assert "right" in cells["glioma~glioma"]["className"]
+    assert cells["glioma~meningioma"]["disabled"]
+    assert not cells["glioma~notumor"]["disabled"]
+    assert cells["glioma~notumor"]["aria-label"].startswith("3 of 5 images of glioma called")
+
+
+@pytest.mark.usefixtures("shown")
+def test_an_unknown_run_falls_back_with_a_message(visitor: Visitor) -> None:
+    page = visitor.open("/evaluate?run=nobody")
+    assert alerts(page)["There is no run “nobody”"] == "Showing careful instead."
+    assert picked(page, "run") == CAREFUL
+    assert matrix(page)["glioma"][0] == "4"
+
+
+@pytest.mark.usefixtures("shown")
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [("split=train", ("test", "counts")), ("split=", ("test", "counts")),
+     ("show=everything", ("test", "counts")), ("split=val&show=pie", ("val", "counts"))],
+)  # fmt: skip
+def test_a_bad_split_or_matrix_falls_back(
+    visitor: Visitor, query: str, expected: tuple[str, str]
+) -> None:
+    page = visitor.open(f"/evaluate?{query}")
+    assert (picked(page, "split"), picked(page, "show")) == expected
+
+
+@pytest.mark.usefixtures("shown")
+@pytest.mark.parametrize("cell", ["", "glioma", "glioma~cat", "cat~glioma", "~", "a~b~c"])
+def test_a_bad_cell_shows_no_images(visitor: Visitor, cell: str) -> None:
+    assert tiles(visitor.open(f"/evaluate?cell={cell}")) == []
+
+
+@pytest.mark.usefixtures("shown")
+def test_a_cell_that_is_empty_in_another_run_says_so(visitor: Visitor) -> None:
+    page = visitor.open("/evaluate?run=careful&cell=pituitary~glioma")
+    assert "No pituitary was called glioma" in headings(page)
+
+
+@pytest.mark.usefixtures("shown", "pictures")
+def test_a_chosen_cell_lists_its_images_the_surest_first(visitor: Visitor) -> None:
+    shown = visitor.fire(
+        "evaluate-images",
+        inputs={"cell": [("glioma~glioma", None), ("glioma~notumor", 1)]},
+        state={"run": HASTY, "split": "test"},
+        changed=['{"cell":"glioma~notumor"}.n_clicks'],
+    )
+    node = shown["evaluate-images"]["children"]
+    assert shown['{"kept":"cell","page":"evaluate"}']["data"] == "glioma~notumor"
+    assert headings(node) == ["3 images of glioma called notumor"]
+    assert tiles(node)[0].startswith(
+        "Testing/glioma/glioma-0002.png has a near-copy in training notumor 74.0 % glioma 8.7 %"
+    )
+    sources = [picture["props"]["src"] for picture in find(node, "Img")]
+    assert sources == [f"/image/Testing/glioma/glioma-000{i}.png" for i in (2, 1, 0)]
+    assert all(visitor.client.get(source).mimetype == "image/png" for source in sources)
+
+
+@pytest.mark.usefixtures("shown")
+def test_a_page_that_only_opens_does_not_choose_a_cell(visitor: Visitor) -> None:
+    shown = visitor.fire(
+        "evaluate-images",
+        inputs={"cell": [("glioma~glioma", None), ("glioma~notumor", None)]},
+        state={"run": HASTY, "split": "test"},
+        changed=['{"cell":"glioma~notumor"}.n_clicks'],
+    )
+    assert shown == {}
+
+
+def test_of_a_large_cell_the_surest_images_are_listed(visitor: Visitor, bare: Path) -> None:
+    n = 1030
+    write_table(
+        bare,
+        "many",
+        {"label": ["glioma"] * n, "prob_glioma": [0.1] * n, "prob_normal": [0.9] * n},
+    )
+    page = visitor.open("/evaluate?cell=glioma~normal")
+    assert "1,030 images of glioma called normal; the 24 surest" in headings(page)
+    assert len(tiles(page)) == 24
+    assert "unnamed" in tiles(page)[0]
+
+
+@pytest.mark.usefixtures("shown")
+def test_another_run_changes_everything_on_the_page(visitor: Visitor) -> None:
+    shown = visitor.fire(
+        "evaluate-truths",
+        inputs={"run": HASTY, "split": "test", "show": "counts"},
+        state={"cell": "glioma~notumor"},
+    )
+    assert matrix(shown["evaluate-content"]["children"])["glioma"] == ["2", "0", "3", "0", "5"]
+    assert "no epochs" in visible(shown["evaluate-below"]["children"])
+    (pictures,) = [value for key, value in shown.items() if key.startswith("evaluate-images")]
+    assert headings(pictures["children"]) == ["3 images of glioma called notumor"]
+
+
+@pytest.mark.usefixtures("shown")
+def test_counts_or_shares_change_the_matrix_only(visitor: Visitor) -> None:
+    shown = visitor.fire(
+        "evaluate-truths",
+        inputs={"run": HASTY, "split": "test", "show": "share"},
+        state={"cell": "glioma~notumor"},
+        changed=['{"page":"evaluate","state":"show"}.value'],
+    )
+    assert matrix(shown["evaluate-content"]["children"])["glioma"][0] == "40.0 %"
+    assert list(shown) == ["evaluate-content"]
+
+
+def test_a_run_that_vanished_meanwhile_falls_back_to_another(visitor: Visitor, own: Path) -> None:
+    shutil.rmtree(own / HASTY)
+    shown = visitor.fire(
+        "evaluate-truths", inputs={"run": HASTY, "split": "test", "show": "counts"}
+    )
+    assert matrix(shown["evaluate-content"]["children"])["glioma"][0] == "4"
+
+
+@pytest.mark.usefixtures("shown")
+def test_the_training_history_marks_the_epoch_that_was_kept(visitor: Visitor) -> None:
+    page = visitor.open("/evaluate?run=careful")
+    assert "Epoch 2 of 3 was kept: it has the lowest validation loss" in headings(page)
+    assert "seed 7, 36 training and 12 validation images" in visible(page)
+
+
+def test_a_table_of_another_tool_is_shown_as_a_run(visitor: Visitor, bare: Path) -> None:
+    write_table(bare, "spreadsheet", TWO_ROWS)
+    page = visitor.open("/evaluate?run=spreadsheet")
+    assert matrix(page) == {"glioma": ["1", "0", "1"], "normal": ["0", "1", "1"]}
+    assert "predictions come from another tool" in visible(page)
+    assert leaderboard(visitor.open("/"))[0]["seen"] == "not recorded"
+
+
+def test_classes_are_whatever_the_table_says(visitor: Visitor, bare: Path) -> None:
+    names = ["a", "b", "c", "d", "e", "f", "g", "healthy"]
+    write_table(
+        bare,
+        "eight",
+        {"label": names, **{f"prob_{k}": np.eye(8)[i].tolist() for i, k in enumerate(names)}},
+    )
+    page = visitor.open("/evaluate")
+    assert list(matrix(page)) == names
+    assert "All images were named right: 8 of 8 (67.6–100.0 %)" in headings(page)
+
+
+def test_new_predictions_show_at_the_next_visit(visitor: Visitor, own: Path) -> None:
+    assert matrix(visitor.open("/evaluate?run=hasty"))["glioma"][2] == "3"
+    table = index.read(own / "dataset" / "index.parquet")
+    shutil.rmtree(own / HASTY)
+    write_run(own, HASTY, answers(table, {}))
+    assert matrix(visitor.open("/evaluate?run=hasty"))["glioma"][2] == "0"

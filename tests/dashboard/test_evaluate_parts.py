@@ -1,0 +1,81 @@
+"""The parts of Evaluate: slices of the images, calibration, thresholds, sets."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.dashboard.reading import (
+    alerts,
+    headings,
+)
+from tests.dashboard.results import (
+    CAREFUL,
+    HASTY,
+)
+from tests.dashboard.visit import Visitor, find, visible
+
+
+@pytest.mark.usefixtures("shown")
+def test_a_run_is_ranked_by_any_property_of_the_images(visitor: Visitor) -> None:
+    shown = visitor.fire(
+        "weak-head",
+        inputs={"by": "seen", "rank": "accuracy", "run": HASTY, "split": "test"},
+        state={"slice": "unseen"},
+    )
+    rows = [visible(row) for row in find(shown["weak-table"]["children"], "Tr")[1:]]
+    assert rows[0].startswith("unseen")
+    assert "n" in visible(shown["weak-table"]["children"])
+    assert "5 of 16" in rows[0]
+    assert "too few images (4; a figure needs 10)" in rows[1]
+    assert visible(shown["weak-images"]["children"]).startswith(
+        "5 wrong answers for seen in training or not “unseen”"
+    )
+
+
+def test_without_an_index_slices_say_what_to_run(visitor: Visitor, own: Path) -> None:
+    shutil.rmtree(own / "dataset")
+    page = visitor.open(f"/evaluate?run={CAREFUL}")
+    assert "There is no image index here that knows these images" in alerts(page)
+
+
+@pytest.mark.usefixtures("plenty")
+def test_calibration_is_shown_before_and_after_the_temperature(visitor: Visitor) -> None:
+    page = visitor.open("/evaluate?run=plenty")
+    assert any("before the temperature" in heading for heading in headings(page))
+    titles = [visible(part) for part in find(page, className="statistic-title")]
+    assert "Calibration error as the model said" in titles
+    assert any(title.startswith("After the temperature") for title in titles)
+
+
+@pytest.mark.usefixtures("plenty")
+def test_every_position_of_a_slider_has_its_counts_with_intervals(visitor: Visitor) -> None:
+    page = visitor.open("/evaluate?run=plenty&find=0&worth=16")
+    stores = {
+        store["props"]["id"]: store["props"]["data"]
+        for store in find(page, "Store")
+        if str(store["props"]["id"]).startswith("tells-")
+    }
+    sliders = {s["props"]["id"]["state"]: s["props"] for s in find(page, "Slider")}
+    for key, chosen in (("find", 0), ("worth", 16)):
+        assert sliders[key]["value"] == chosen
+        assert len(stores[f"tells-{key}"]) == sliders[key]["max"] + 1
+        for said in stores[f"tells-{key}"]:
+            assert re.search(r"Missed tumours:  ?\d+ of 60 \(\d+\.\d–\d+\.\d %\)", visible(said))
+        (told,) = find(page, id=f"told-{key}")
+        assert visible(told) == visible(stores[f"tells-{key}"][chosen])
+
+
+@pytest.mark.usefixtures("plenty")
+def test_the_class_with_the_lowest_coverage_is_named(visitor: Visitor) -> None:
+    (heading,) = [h for h in headings(visitor.open("/evaluate?run=plenty")) if "promise" in h]
+    assert re.match(r"Sets that promise 90 % hold the true class least often for \w+: ", heading)
+
+
+@pytest.mark.usefixtures("shown")
+def test_too_few_validation_images_are_said_to_be_the_reason(visitor: Visitor) -> None:
+    page = visible(visitor.open("/evaluate?run=careful"))
+    assert "No sliders: fewer than 30 validation images with a tumour." in page

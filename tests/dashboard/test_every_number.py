@@ -1,0 +1,233 @@
+"""Every number on every page has n and an interval, or says why not: see tests/dashboard/every_number.py."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import plotly.graph_objects as go
+import pytest
+from dash import html
+
+from brainmri import images, phantom
+from brainmri.metrics import proportion
+from dashboard import components, data
+from dashboard.pages import evaluate
+from tests.conftest import SHIPPED
+from tests.dashboard.every_number import bare_numbers, judged_text
+from tests.dashboard.results import HASTY
+from tests.dashboard.visit import Node, Visitor, as_node, find
+
+VIEWS = [
+    "/",
+    *(f"/data?part={part}" for part in
+      ("images", "copies", "labels", "shortcuts", "drift", "quality")),
+    "/data?part=images&split=test&scale=magma",
+    "/data?part=copies&protocol=grouped_split&kind=mirrored",
+    "/data?part=drift&drift=grouped_split",
+    "/data?part=quality&flag=dark",
+    "/evaluate",
+    "/evaluate?split=val&show=share",
+    "/evaluate?by=size&rank=weighted F1&slice=512 × 512",
+    "/compare",
+    "/compare?now=wrong",
+    "/compare?split=val&now=right",
+    "/predict",
+    "/nowhere",
+]  # fmt: skip
+HIDDEN: Any = {"data-no-interval": "Counted, and never estimated."}
+ESTIMATE = proportion(11, 906)
+
+
+def names() -> list[str]:
+    """Runs and classes, whose digits measure nothing."""
+    shown, _ = data.list_runs()
+    return [name for view in shown for name in (view.name, *view.classes)]
+
+
+def walked(visitor: Visitor, address: str) -> list[str]:
+    return [str(bare) for bare in bare_numbers(visitor.open(address), names())]
+
+
+@pytest.mark.usefixtures("shown")
+@pytest.mark.parametrize("address", [*VIEWS, f"/evaluate?run={HASTY}&cell=glioma~notumor"])
+def test_every_number_of_made_runs_has_n_and_an_interval_or_a_reason(
+    visitor: Visitor, address: str
+) -> None:
+    assert walked(visitor, address) == []
+
+
+@pytest.mark.parametrize("pictured", [True, False])
+@pytest.mark.parametrize("address", VIEWS)
+def test_every_number_of_what_ships_has_n_and_an_interval_or_a_reason(
+    visitor: Visitor,
+    address: str,
+    pictured: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("BRAINMRI_MODELS", str(SHIPPED))
+    monkeypatch.delenv("BRAINMRI_DATA", raising=False)
+    if pictured:
+        monkeypatch.setenv("BRAINMRI_DATA", str(tmp_path))
+    assert walked(visitor, address) == []
+
+
+@pytest.mark.usefixtures("bare")
+@pytest.mark.parametrize("address", VIEWS)
+def test_without_results_there_is_no_bare_number_either(visitor: Visitor, address: str) -> None:
+    assert walked(visitor, address) == []
+
+
+@pytest.mark.usefixtures("shown")
+def test_every_number_of_an_answer_has_a_reason(visitor: Visitor) -> None:
+    png = base64.b64encode(images.encode_png(phantom.draw("glioma", 1))).decode()
+    answer = visitor.fire(
+        "predict-answer",
+        inputs={
+            "uploaded": {"contents": f"data:image/png;base64,{png}", "at": 1},
+            "refused": None,
+            "example": [(i, None) for i in range(4)],
+        },
+        state={"run": HASTY},
+        changed=["uploaded.data", "refused.data"],
+    )["predict-answer"]["children"]
+    assert "%" in str(answer)
+    assert [str(bare) for bare in bare_numbers(answer, names())] == []
+
+
+@pytest.mark.usefixtures("plenty")
+def test_every_position_of_a_slider_has_intervals_or_reasons(visitor: Visitor) -> None:
+    page = visitor.open("/evaluate?run=plenty")
+    assert [str(bare) for bare in bare_numbers(page, names())] == []
+    told = [store["props"]["data"] for store in _stores(page)]
+    assert len(told) == 2
+    for position in (node for each in told for node in each):
+        assert [str(bare) for bare in bare_numbers(position, names())] == []
+
+
+def _stores(page: Node) -> Iterator[Node]:
+    return (s for s in find(page, "Store") if str(s["props"]["id"]).startswith("tells-"))
+
+
+# The walk itself fails where it should
+
+
+@pytest.fixture
+def uncached() -> Iterator[None]:
+    """Parts of Evaluate are kept; none that was built wrong on purpose may stay."""
+    evaluate._below.cache_clear()
+    yield
+    evaluate._below.cache_clear()
+
+
+@pytest.mark.usefixtures("shown", "uncached")
+@pytest.mark.parametrize(
+    ("address", "place", "lost"),
+    [
+        ("/", "dashboard.components.headlines.interval", "90.0 %"),
+        ("/", "dashboard.components.frame.counted", "careful, misses"),
+        ("/", "dashboard.pages.overview.measured", "of the images with a tumour"),
+        ("/evaluate", "dashboard.components.tables.interval", "80.0 %"),
+        ("/evaluate", "dashboard.pages.evaluate.interval", "4"),
+        ("/compare", "dashboard.pages.compare.points_interval", "points"),
+        ("/compare", "dashboard.components.tables.interval", "93.3 %"),
+    ],
+)
+def test_a_page_that_loses_an_interval_is_caught(
+    visitor: Visitor, address: str, place: str, lost: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert walked(visitor, address) == []
+    monkeypatch.setattr(place, lambda estimate, what="": f"{estimate.k or 7} {what}".strip())
+    assert any(lost in bare for bare in walked(visitor, address))
+
+
+@pytest.mark.usefixtures("shown")
+@pytest.mark.parametrize(
+    "number", ["Accuracy: 93.1 %", "ECE 0.041", "12 missed tumours", "F1 is 0.9, n = 20"]
+)
+def test_a_number_that_somebody_adds_to_a_page_is_caught(
+    visitor: Visitor, number: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = components.missed_line
+
+    def more() -> Any:
+        return html.Div([before(), html.P(number)])
+
+    monkeypatch.setattr("dashboard.components.frame.missed_line", more)
+    for address in ("/", "/data", "/evaluate", "/compare", "/predict"):
+        assert any(number in bare for bare in walked(visitor, address))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "95.1 %", "AUC 0.98", "3 of 906 tumours", "95.1 % (n = 1,311)", "95.1 % (93.8–96.1 %)",
+        "+1.2 points", "11 missed tumours", "90.0 % of 20 test images",
+        "93.8–96.1 %, n = 1,311", "right: 95.1 % (93.8–96.1 %, n = 1,311) and 88 %",
+        "12 % (1–2 %, n = 9) of them, 3 more",
+    ],
+)  # fmt: skip
+def test_a_figure_without_all_of_its_parts_is_bare(text: str) -> None:
+    assert judged_text(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "95.1 % (93.8–96.1 %, n = 1,311)", "3 of 906 tumours (0.1–1.0 %)", "n = 1,311",
+        "90.0 % of 20 test images (69.9–97.2 %)", "512 × 512", "95 % intervals", "F1",
+        "1 of 15 95 % interval 1.2–29.8 %, n = 15", "Judged on the 1,311 labelled test images",
+        "+1.2 points (−0.4 to +2.1 points, n = 1,311)",
+        "hasty misses 31 fewer tumours of 906 than careful (17 to 46 fewer)",
+    ],
+)  # fmt: skip
+def test_a_whole_figure_a_size_or_n_itself_is_not(text: str) -> None:
+    assert judged_text(text) == []
+
+
+def test_n_may_stand_in_the_row_of_a_table_but_not_in_another() -> None:
+    head, cell = ["Class", "Recall", "Images (n)"], components.estimate_cell(ESTIMATE)
+    assert not bare_numbers(as_node(components.table(head, [["a", cell, "906"]], caption="Recall")))
+    rows = [["a", cell, "906"], ["b", cell, ""]]
+    assert len(bare_numbers(as_node(components.table(head, rows, caption="Recall")))) > 1
+    headless = components.table(["Class", "Recall", ""], [["a", cell, "906"]], caption="Recall")
+    assert bare_numbers(as_node(headless))
+
+
+def test_a_reason_that_nobody_can_see_is_refused() -> None:
+    hidden = html.P("12 tumours", **HIDDEN)
+    with pytest.raises(AssertionError, match="nobody sees"):
+        bare_numbers(as_node(hidden))
+
+
+def test_a_reason_of_a_word_or_for_a_whole_section_is_refused() -> None:
+    with pytest.raises(AssertionError, match="too few words"):
+        bare_numbers(as_node(html.P("12 tumours", **components.no_interval("None."))))
+    whole = html.Div(html.Section("12"), **components.no_interval("Counted, and never estimated."))
+    with pytest.raises(AssertionError, match="whole section"):
+        bare_numbers(as_node(whole))
+
+
+def test_no_percentage_passes_as_a_name() -> None:
+    with pytest.raises(AssertionError, match="no name"):
+        bare_numbers(as_node(html.Span("95 %", **components.name("setting"))))
+
+
+def test_labels_and_hover_texts_of_a_figure_are_read_too() -> None:
+    def judged(trace: Any, **layout: Any) -> list[str]:
+        figure = go.Figure(trace).update_layout(**layout)
+        return [str(b) for b in bare_numbers(as_node(components.graph(figure, says="A figure.")))]
+
+    good = "%{x}: %{y:.1f} % (%{customdata[0]:.1f}–%{customdata[1]:.1f} %, n = %{customdata[2]:,})"
+    point = {"x": ["a"], "y": [1.0], "customdata": [[0.5, 1.5, 20]]}
+    assert judged(go.Scatter(**point, hovertemplate=good)) == []
+    assert judged(go.Scatter(**point, hovertemplate="%{x}: %{y:.1f} %"))
+    assert judged(go.Scatter(**point))
+    assert judged(go.Scatter(**point, hovertemplate=good, text=["1.0 %"]))
+    assert not judged(
+        go.Scatter(**point, hovertemplate=good, text=["1.0 %"], error_y={"array": [1]})
+    )
+    assert judged(go.Scatter(**point, hovertemplate=good), title="AUC 0.93")

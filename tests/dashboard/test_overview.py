@@ -1,0 +1,159 @@
+"""The Overview page, opened in process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from sklearn import metrics as reference
+
+from brainmri import index
+from brainmri.predictions import Predictions
+from tests.dashboard.reading import (
+    TWO_ROWS,
+    judged,
+    leaderboard,
+    statistics,
+)
+from tests.dashboard.results import (
+    CAREFUL,
+    HASTY,
+    HASTY_MISTAKES,
+    NEGATIVE,
+    answers,
+    write_run,
+    write_table,
+)
+from tests.dashboard.visit import Visitor, find, visible
+
+
+@pytest.mark.usefixtures("shown")
+def test_the_overview_says_in_one_sentence_how_good_the_best_run_is(visitor: Visitor) -> None:
+    (lead,) = find(visitor.open("/"), className="lead")
+    assert visible(lead) == (
+        "The best run, chosen on validation images, is careful: it names the right class for "
+        "90.0 % of 20 test images (69.9–97.2 %)."
+    )
+
+
+def test_a_run_without_validation_images_was_not_chosen_on_them(
+    visitor: Visitor, bare: Path
+) -> None:
+    write_table(bare, "spreadsheet", TWO_ROWS)
+    (lead,) = find(visitor.open("/"), className="lead")
+    assert "spreadsheet" in visible(lead)
+    assert "chosen on validation images" not in visible(lead)
+
+
+def test_a_run_with_validation_images_only_is_described_in_good_english(
+    visitor: Visitor, bare: Path
+) -> None:
+    write_table(bare, "spreadsheet", {**TWO_ROWS, "split": ["val", "val"]})
+    (lead,) = find(visitor.open("/"), className="lead")
+    assert "2 validation images" in visible(lead)
+    assert "The best run, is" not in visible(lead)
+
+
+def test_no_tumour_is_said_to_be_missed_where_there_was_none(visitor: Visitor, bare: Path) -> None:
+    write_table(bare, "healthy-only", {**TWO_ROWS, "label": ["normal", "normal"]})
+    assert "misses no tumour images" not in visible(visitor.open("/"))
+
+
+@pytest.mark.usefixtures("shown")
+def test_the_headline_figures_are_counts_with_rates_and_intervals(visitor: Visitor) -> None:
+    shown = statistics(visitor.open("/"))
+    assert shown["Missed tumours"] == "1 of 15 | 95 % interval 1.2–29.8 %, n = 15"
+    assert shown["False alarms"] == "0 of 5 | 95 % interval 0.0–43.4 %, n = 5"
+    # 6 answers were "no tumour", 5 of them right
+    assert shown["“No tumour” answers that are right"].startswith("83.3 % |")
+    assert shown["Accuracy"] == "90.0 % | 95 % interval 69.9–97.2 %, n = 20"
+
+
+@pytest.mark.usefixtures("shown")
+def test_the_overview_warns_of_images_that_were_seen_in_training(visitor: Visitor) -> None:
+    (warning,) = find(visitor.open("/"), className="caution")
+    assert visible(warning).startswith("4 of the 20 official test images (20 %) have a near-copy")
+
+
+@pytest.mark.parametrize("address", ["/", "/evaluate?run=careful"])
+@pytest.mark.usefixtures("shown")
+def test_the_flattering_figure_stands_beside_the_true_ones(visitor: Visitor, address: str) -> None:
+    (truths,) = find(visitor.open(address), className="truths")
+    official, unseen, grouped = [visible(part) for part in find(truths, className="card")]
+    assert "90.0 %" in official
+    assert "n = 20" in official
+    assert "Missed tumours: 1 of 15 (1.2–29.8 %)" in official
+    assert "n = 16" in unseen  # four of the twenty have a near-copy in training
+    assert "87.5 %" in unseen
+    assert "No run of this model on a split that keeps copies together yet" in grouped
+
+
+def test_a_grouped_run_of_the_same_model_stands_beside_the_official_one(
+    visitor: Visitor, own: Path
+) -> None:
+    table = index.read(own / "dataset" / "index.parquet")
+    write_run(own, "careful-grouped", answers(table, HASTY_MISTAKES), protocol="grouped_split")
+    for run in (CAREFUL, "careful-grouped"):
+        (truths,) = find(visitor.open(f"/evaluate?run={run}"), className="truths")
+        official, _, grouped = [visible(part) for part in find(truths, className="card")]
+        assert "90.0 %" in official
+        assert "70.0 %" in grouped
+    said = visible(find(visitor.open("/"), className="caution")[0])
+    assert "the grouped split (grouped_split) keeps together what its column names" in said
+
+
+@pytest.mark.usefixtures("shown")
+def test_the_leaderboard_holds_every_run_the_most_accurate_first(visitor: Visitor) -> None:
+    careful, hasty = leaderboard(visitor.open("/"))
+    assert [careful["run"], hasty["run"]] == [CAREFUL, HASTY]
+    assert [careful["accuracy"], hasty["accuracy"]] == [0.9, 0.7]
+    assert [careful["missed"], hasty["missed"]] == [1, 3]
+    assert hasty["missed_text"].replace("\u00a0", " ") == "3 of 15 (7.0–45.2 %)"
+    assert [careful["images"], careful["seen"]] == ["20 test", "4 of 20"]
+    assert hasty["sensitivity"] == pytest.approx(12 / 15)
+    assert hasty["specificity"] == pytest.approx(3 / 5)
+
+
+@pytest.mark.usefixtures("shown")
+def test_the_published_accuracy_of_radiologists_is_the_line_to_compare_with(
+    visitor: Visitor,
+) -> None:
+    (graph,) = find(visitor.open("/"), "Graph")
+    layout = graph["props"]["figure"]["layout"]
+    assert layout["shapes"][0]["x0"] == 87.0
+    assert (
+        "87 % (N = 154, no interval published;<br>Munir et al. 2021)"
+        in layout["annotations"][-1]["text"]
+    )
+
+
+@pytest.mark.usefixtures("shown")
+def test_every_column_of_the_leaderboard_is_explained(visitor: Visitor) -> None:
+    page = visitor.open("/")
+    explained = [visible(term) for term in find(page, "Dt")]
+    for name in ("Missed tumours", "False alarms", "Accuracy", "Tumour sensitivity", "Specificity",
+                 "95 % interval", "Seen in training"):  # fmt: skip
+        assert name in explained
+
+
+def test_the_overview_agrees_with_scikit_learn(
+    visitor: Visitor, judged_run: tuple[str, Predictions]
+) -> None:
+    name, table = judged_run
+    y_true, y_pred, _ = judged(table)
+    (row,) = [row for row in leaderboard(visitor.open("/")) if row["run"] == name]
+    precision, recall, f1, _ = reference.precision_recall_fscore_support(
+        y_true, y_pred, average="weighted", zero_division=0
+    )
+    negative = table.classes.index(NEGATIVE)
+    tumour, called = y_true != negative, y_pred != negative
+    expected = {
+        "accuracy": reference.accuracy_score(y_true, y_pred),
+        "precision": precision,
+        "recall": recall,
+        "f1": f1,
+        "sensitivity": reference.recall_score(tumour, called),
+        "specificity": reference.recall_score(~tumour, ~called),
+    }
+    assert {key: row[key] for key in expected} == pytest.approx(expected, abs=1e-9)
+    assert row["missed"] == int((tumour & ~called).sum())

@@ -1,0 +1,198 @@
+"""The Predict page, opened in process."""
+
+from __future__ import annotations
+
+import base64
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from brainmri import images, phantom, runs
+from dashboard import data
+from tests.dashboard.reading import (
+    alerts,
+    percent,
+)
+from tests.dashboard.results import (
+    CAREFUL,
+    CLASSES,
+    HASTY,
+)
+from tests.dashboard.visit import Node, Visitor, find, picked, visible, words
+
+
+def ask(
+    visitor: Visitor,
+    *,
+    upload: bytes | None = None,
+    example: int | None = None,
+    refused: dict[str, Any] | None = None,
+    contents: str | None = None,
+    run: str = HASTY,
+) -> Node:
+    """What the page answers to an upload, an example, or a file that the browser refused."""
+    if upload is not None:
+        contents = "data:image/png;base64," + base64.b64encode(upload).decode()
+    # The browser writes to both stores at once, so both have changed.
+    changed = ["uploaded.data", "refused.data"]
+    if example is not None:
+        changed = [f'{{"example":{example}}}.n_clicks']
+    shown = visitor.fire(
+        "predict-answer",
+        inputs={
+            "uploaded": None if contents is None else {"contents": contents, "at": 1},
+            "refused": refused,
+            "n_clicks": None,
+            "example": [(i, 1 if i == example else None) for i in range(4)],
+        },
+        state={"run": run},
+        changed=changed,
+    )
+    return shown["predict-answer"]["children"]
+
+
+def png(label: str = "glioma", seed: int = 1) -> bytes:
+    return images.encode_png(phantom.draw(label, seed))
+
+
+@pytest.mark.usefixtures("shown")
+def test_only_runs_with_a_model_can_be_asked(visitor: Visitor) -> None:
+    page = visitor.open("/predict")
+    (picker,) = find(page, "Select")
+    assert [option["value"] for option in picker["props"]["data"]] == [HASTY]
+    assert "No image yet" in words(page)
+
+
+@pytest.mark.usefixtures("shown")
+@pytest.mark.parametrize("run", ["nobody", CAREFUL])
+def test_asking_a_run_that_cannot_answer_falls_back_with_a_message(
+    visitor: Visitor, run: str
+) -> None:
+    page = visitor.open(f"/predict?run={run}")
+    assert picked(page, "run") == HASTY
+    assert any(run in told for told in (*alerts(page), *alerts(page).values()))
+
+
+def test_an_upload_is_answered_with_probabilities_and_who_answered(
+    visitor: Visitor, shown: Path
+) -> None:
+    expected = data.answer(HASTY, png()).probabilities
+    node = ask(visitor, upload=png())
+    bars = [visible(item) for item in find(find(node, "Ul"), "Li")]
+    ordered = sorted(expected.items(), key=lambda entry: -entry[1])
+    assert bars == [f"{name} {percent(p)}" for name, p in ordered]
+    assert f"Tumour probability {percent(1 - expected['notumor'])}" in visible(node)
+    assert "hasty (mean-brightness)" in visible(node)
+    assert runs.load(shown, HASTY).model_sha256[:12] in visible(node)
+    assert "trained 2026-01-02, split official" in visible(node)
+    assert "missed 3 of 15 tumours" in visible(node)
+
+
+@pytest.mark.usefixtures("shown")
+def test_the_picture_shown_is_the_one_that_was_dropped(visitor: Visitor) -> None:
+    pixels = phantom.draw("pituitary", 2)
+    (picture,) = find(ask(visitor, upload=images.encode_png(pixels)), "Img")
+    sent = base64.b64decode(picture["props"]["src"].partition(",")[2])
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(sent))), pixels)
+    height, width = pixels.shape
+    assert f"{width} × {height} pixels, L" in visible(ask(visitor, upload=png("pituitary", 2)))
+
+
+@pytest.mark.usefixtures("shown")
+@pytest.mark.parametrize("number", range(4))
+def test_every_example_is_answered_with_one_click(visitor: Visitor, number: int) -> None:
+    node = ask(visitor, example=number)
+    assert "Tumour probability" in visible(node)
+    assert f"synthetic {CLASSES[number]} slice" in visible(node)
+
+
+def tiff(pixels: np.ndarray, **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, **options)
+    return buffer.getvalue()
+
+
+def animated_png() -> bytes:
+    frames = [
+        Image.fromarray(phantom.draw("glioma", 1)),
+        Image.fromarray(phantom.draw("glioma", 1)),
+    ]
+    buffer = io.BytesIO()
+    frames[0].save(buffer, "PNG", save_all=True, append_images=[frames[1].rotate(5)])
+    return buffer.getvalue()
+
+
+def truncated_jpeg() -> bytes:
+    whole = tiff(phantom.draw("glioma", 1), format="JPEG")
+    return whole[: len(whole) // 2]
+
+
+def claims_to_be_huge() -> bytes:
+    """A PNG whose header says 50,000 x 50,000."""
+    import zlib
+
+    header = b"IHDR" + (50_000).to_bytes(4, "big") * 2 + bytes([8, 0, 0, 0, 0])
+    chunk = (13).to_bytes(4, "big") + header + zlib.crc32(header).to_bytes(4, "big")
+    return png()[:8] + chunk + png()[33:]
+
+
+@pytest.mark.usefixtures("shown")
+@pytest.mark.parametrize(
+    ("upload", "sentence"),
+    [
+        (b"", "The file is empty (0 bytes)."),
+        (b"just text", "The file is not a JPEG, PNG, BMP or TIFF image, whatever its name says."),
+        (truncated_jpeg(), "The image is cut off or damaged"),
+        (animated_png(), "The file holds several frames"),
+        (claims_to_be_huge(), "The image is too large"),
+        (png()[:200], "The image is cut off or damaged"),
+    ],
+    ids=["empty", "text", "truncated", "animated", "huge", "cut png"],
+)
+def test_a_file_that_cannot_be_used_gets_one_clear_sentence(
+    visitor: Visitor, upload: bytes, sentence: str
+) -> None:
+    node = ask(visitor, upload=upload)
+    (told,) = alerts(node).values()
+    assert told.startswith(sentence)
+    assert not find(node, "Img")
+
+
+@pytest.mark.usefixtures("shown")
+def test_a_file_that_the_browser_found_too_large_gets_one_clear_sentence(visitor: Visitor) -> None:
+    (told,) = alerts(ask(visitor, refused={"megabytes": 25, "at": 1})).values()
+    assert told == "The file has 25 MB; at most 20 MB are read. Scale it down first."
+
+
+@pytest.mark.usefixtures("shown")
+@pytest.mark.parametrize("contents", ["", "no data uri", "data:image/png;base64,!!!", "data:,x"])
+def test_an_upload_that_arrives_damaged_gets_one_clear_sentence(
+    visitor: Visitor, contents: str
+) -> None:
+    assert len(alerts(ask(visitor, contents=contents))) == 1
+
+
+@pytest.mark.usefixtures("shown")
+@pytest.mark.parametrize("run", [CAREFUL, "nobody", "../.."])
+def test_a_run_without_a_model_answers_with_a_sentence(visitor: Visitor, run: str) -> None:
+    assert len(alerts(ask(visitor, upload=png(), run=run))) == 1
+
+
+def test_a_damaged_model_answers_with_a_sentence(visitor: Visitor, own: Path) -> None:
+    (own / HASTY / runs.MODEL_FILE).write_bytes(b"no model")
+    (told,) = alerts(ask(visitor, upload=png())).values()
+    assert "is not the file that run.json describes" in told
+
+
+def test_a_page_that_only_opens_asks_nothing(visitor: Visitor) -> None:
+    shown = visitor.fire(
+        "predict-answer",
+        inputs={"uploaded": None, "refused": None, "example": [(i, None) for i in range(4)]},
+        state={"run": HASTY},
+        changed=['{"example":0}.n_clicks'],
+    )
+    assert shown == {}
