@@ -3,47 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
-import numpy as np
-from dash import Input, Output, callback, html
 from dash.development.base_component import Component
 
 from brainmri.averages import Averages
 from brainmri.errors import InputError
-from brainmri.index import ImageIndex
-from dashboard import data, figures
+from dashboard import data
 from dashboard.components import (
-    SPLIT_WORDS,
-    card,
-    choice,
     command,
     contents,
-    controls,
     empty,
     faults,
-    graph,
-    legend,
-    name,
-    no_interval,
     page,
-    percent,
     section,
-    state_id,
-    table,
 )
 from dashboard.findings import Findings
-from dashboard.pages import leakage, quality, shortcuts
-from dashboard.theme import COLOUR_SCALES, class_colours
+from dashboard.pages import images, leakage, quality, shortcuts
 
 PAGE = "data"
 _LEAD = (
     "What the images are, what would give their class away without looking at the brain, and what is "
     "wrong with them."
-)
-_CONTRAST_RANGE = 0.3
-_ALL_OF_THEM = (
-    "Every image of the set is counted, none is a sample of others, so there is no interval."
 )
 PARTS = {
     "images": "The images",
@@ -87,16 +67,11 @@ def layout(scale: str | None = None, split: str | None = None, **query: str) -> 
             ),
         )
     chosen = _part(query)
-    if chosen == "images":
-        colours = class_colours(index.classes, index.negative_class)
-        shown = [
-            _balance(index, colours),
-            _averages(index, averages, scale, split),
-            _sizes(index, colours),
-            _brightness(index, averages, colours),
-        ]
-    else:
-        shown = _audit(chosen, query)
+    shown = (
+        images.part(PAGE, index, averages, scale, split)
+        if chosen == "images"
+        else _audit(chosen, query)
+    )
     return page(
         "Data",
         _LEAD,
@@ -117,23 +92,6 @@ def _part(query: Mapping[str, str]) -> str:
 
 def _address(part: str) -> str:
     return f"/data?part={part}"
-
-
-@callback(
-    Output("average-images", "children"),
-    Input(state_id(PAGE, "scale"), "value"),
-    Input(state_id(PAGE, "split"), "value"),
-    prevent_initial_call=True,
-)
-def show_averages(scale: str, split: str) -> Any:
-    """Another colour scale or split was chosen."""
-    try:
-        index, averages = data.image_index(), data.average_images()
-    except InputError as error:
-        return faults("The average images cannot be shown", [("Fault", str(error))])
-    if index is None or averages is None:
-        return empty("The image index is gone", "Run `python -m brainmri index DATA` again.")
-    return _average_rows(index, averages, scale, split)
 
 
 def _audit(part: str, query: Mapping[str, str]) -> list[Component]:
@@ -167,245 +125,7 @@ def _audit(part: str, query: Mapping[str, str]) -> list[Component]:
     return [build[part]()]
 
 
+images.register(PAGE)
 leakage.register(PAGE)
 shortcuts.register(PAGE)
 quality.register(PAGE)
-
-
-def _balance(index: ImageIndex, colours: Mapping[str, str]) -> Component:
-    balance = data.class_balance(index)
-    words = "; ".join(
-        f"{SPLIT_WORDS.get(split, split)} {ratio:.2f} : 1" for split, ratio in balance.ratio.items()
-    )
-    worst = max(balance.ratio.values(), default=None)
-    if worst is None:
-        title = "Some class has no images in a split"
-    elif worst < 1.5:
-        title = f"The classes are nearly balanced: the largest has {worst:.2f} times the smallest"
-    else:
-        title = f"The classes are unbalanced: the largest has {worst:.2f} times the smallest"
-    rows = [
-        [
-            SPLIT_WORDS.get(split, split),
-            *(_with_share(of[name], sum(of.values())) for name in index.classes),
-            f"{sum(of.values()):,}",
-            f"{balance.ratio[split]:.2f}" if split in balance.ratio else "–",
-        ]
-        for split, of in balance.counts.items()
-    ]
-    first = next(iter(balance.counts))
-    return section(
-        title,
-        html.Div(
-            [
-                card(
-                    graph(
-                        figures.class_balance(balance.counts, colours),
-                        says="Bars of images per class: "
-                        + "; ".join(
-                            f"{SPLIT_WORDS.get(part, part)} "
-                            + ", ".join(f"{label} {count:,}" for label, count in of.items())
-                            for part, of in balance.counts.items()
-                        ),
-                        why=_ALL_OF_THEM,
-                    )
-                ),
-                card(
-                    html.Div(
-                        table(
-                            ["Split", *index.classes, "Images (n)", "Largest : smallest"],
-                            rows,
-                            caption="Images per split and class",
-                        ),
-                        **no_interval(_ALL_OF_THEM),
-                    ),
-                    html.P(
-                        f"Solid bars: {SPLIT_WORDS.get(first, first)}; pale bars: the other split. "
-                        f"Largest : smallest: {words}.",
-                        className="note",
-                        **no_interval(_ALL_OF_THEM),
-                    ),
-                ),
-            ],
-            className="columns",
-        ),
-        why=_ALL_OF_THEM,
-        note=f"n = {balance.total:,}.",
-    )
-
-
-def _with_share(count: int, total: int) -> Component:
-    share = html.Small(percent(count / total) if total else "–", className="interval")
-    return html.Span([f"{count:,}", share], className="estimate")
-
-
-def _averages(
-    index: ImageIndex, averages: Averages | None, scale: str | None, split: str | None
-) -> Component:
-    if averages is None:
-        return section("Average images", empty("No averages yet", "Run the index command again."))
-    splits = sorted({s for s, _ in averages.groups}, key=["train", "test", "all"].index)
-    usable_scale = scale if scale in COLOUR_SCALES else COLOUR_SCALES[0]
-    usable_split = split if split in splits else splits[0]
-    return section(
-        "The average image of each class already differs",
-        controls(
-            choice(
-                PAGE,
-                "split",
-                "Images",
-                {s: SPLIT_WORDS[s].capitalize() for s in splits},
-                usable_split,
-            ),
-            choice(
-                PAGE, "scale", "Colours", {s: s.capitalize() for s in COLOUR_SCALES}, usable_scale
-            ),
-        ),
-        html.Div(_average_rows(index, averages, usable_scale, usable_split), id="average-images"),
-        note=[
-            "Every image counts, shrunk to ",
-            html.Span("128 × 128", **name("size")),
-            f" pixels. Below, the average of each tumour class minus that of {index.negative_class}: "
-            f"brighter there, or darker. {_PICTURES}",
-        ],
-    )
-
-
-_PICTURES = "A picture of all these images has no interval."
-
-
-def _average_rows(index: ImageIndex, averages: Averages, scale: str, split: str) -> Component:
-    place = {group: i for i, group in enumerate(averages.groups)}
-    present = [label for label in index.classes if (split, label) in place]
-    top = max((float(averages.means[place[split, label]].max()) for label in present), default=1.0)
-    means = [
-        _picture(
-            figures.picture(averages.means[place[split, label]], scale, 0, top),
-            label,
-            f"average of {averages.counts[place[split, label]]:,} images",
-        )
-        for label in present
-    ]
-    contrasts: list[Component] = []
-    if index.negative_class in present:
-        for label in present:
-            if label == index.negative_class:
-                continue
-            difference = averages.contrast(split, label, index.negative_class)
-            largest = np.unravel_index(np.abs(difference).argmax(), difference.shape)
-            contrasts.append(
-                _picture(
-                    figures.picture(difference, scale, -_CONTRAST_RANGE, _CONTRAST_RANGE),
-                    f"{label} − {index.negative_class}",
-                    f"largest difference {difference[largest]:+.2f}".replace("-", "−"),
-                )
-            )
-    return html.Div(
-        [
-            html.Div(means, className="pictures"),
-            _scale_bar(scale, "0 (black)", f"{top:.2f} (grey level)"),
-            html.Div(contrasts, className="pictures"),
-            _scale_bar(scale, f"−{_CONTRAST_RANGE} darker", f"+{_CONTRAST_RANGE} brighter")
-            if contrasts
-            else html.Div(),
-        ],
-        **no_interval(_PICTURES),
-    )
-
-
-def _picture(uri: str, label: str, detail: str) -> Component:
-    return html.Figure(
-        [
-            html.Img(src=uri, alt=f"{label}: {detail}", width=256, height=256),
-            html.Figcaption([html.Strong(label), html.Small(detail)]),
-        ],
-        className="average",
-    )
-
-
-def _scale_bar(scale: str, low: str, high: str) -> Component:
-    ramp = figures.picture(np.linspace(0, 1, 256)[None], scale, 0, 1)
-    return html.Div(
-        [html.Span(low), html.Img(src=ramp, alt="", className="ramp"), html.Span(high)],
-        className="scale-bar",
-    )
-
-
-def _sizes(index: ImageIndex, colours: Mapping[str, str]) -> Component:
-    sizes, modes = data.image_sizes(index), data.image_modes(index)
-    common = data.commonest_size(index)
-    title = (
-        f"Size gives the class away: {percent(common.of_tumours, 0)} of tumour images are "
-        f"{common.size}, {percent(common.of_negatives, 0)} of {index.negative_class} ones"
-        if common.gives_away
-        else f"Most images are {common.size}"
-    )
-    return section(
-        title,
-        legend(colours),
-        html.Div(
-            [
-                card(
-                    graph(
-                        figures.stacked_shares(sizes, colours),
-                        says="Images by size: "
-                        + "; ".join(f"{n} {sum(c.values())}" for n, c in sizes),
-                        why=_ALL_OF_THEM,
-                    ),
-                    title="Width × height in pixels",
-                ),
-                card(
-                    graph(
-                        figures.stacked_shares(modes, colours),
-                        says="Images by mode: "
-                        + "; ".join(f"{n} {sum(c.values())}" for n, c in modes),
-                        why=_ALL_OF_THEM,
-                    ),
-                    title="Pixel format (L is grey, RGB is colour)",
-                ),
-            ],
-            className="columns",
-        ),
-        why=_ALL_OF_THEM,
-        note=f"n = {len(index.rows):,}. A model that learns such signs learns nothing about brains.",
-    )
-
-
-def _brightness(
-    index: ImageIndex, averages: Averages | None, colours: Mapping[str, str]
-) -> Component:
-    values = {label: v for label, v in data.brightness(index).items() if len(v)}
-    middle = data.medians(values)
-    darkest, brightest = min(middle, key=middle.__getitem__), max(middle, key=middle.__getitem__)
-    cards = [
-        card(
-            graph(
-                figures.histograms(values, colours, title="mean grey level of an image"),
-                says="Brightness per class, medians: "
-                + "; ".join(f"{label} {m:.2f}" for label, m in middle.items()),
-                why=_ALL_OF_THEM,
-            ),
-            title="Brightness of images",
-        )
-    ]
-    if averages is not None:
-        of_class = {name: averages.density(name) for name in index.classes}
-        densities = {name: density for name, density in of_class.items() if density is not None}
-        cards.append(
-            card(
-                graph(
-                    figures.densities(densities, colours),
-                    says="Share of pixels at each grey level per class",
-                    why=_ALL_OF_THEM,
-                ),
-                title="Pixel density: share of pixels at each grey level",
-            )
-        )
-    return section(
-        f"{brightest.capitalize()} images are brightest and {darkest} images darkest: medians "
-        f"{middle[brightest]:.2f} and {middle[darkest]:.2f}",
-        legend(colours),
-        html.Div(cards, className="columns"),
-        why=_ALL_OF_THEM,
-        note=f"n = {len(index.rows):,}, training and test together.",
-    )

@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from dash import ALL, Input, Output, State, callback, ctx, dcc, html, no_update
+from dash import Input, Output, State, callback, ctx, dcc, html, no_update
 from dash.development.base_component import Component
 
-from brainmri.evaluation import ClassCurves, Report
+from brainmri.evaluation import ClassCurves
 from dashboard import confusions, data, figures
 from dashboard.components import (
     SPLIT_WORDS,
@@ -17,34 +17,27 @@ from dashboard.components import (
     choice,
     colours_of,
     controls,
-    counted,
     empty,
     estimate_cell,
     faults,
     graph,
-    image_tiles,
-    interval,
     legend,
     measured,
     name,
-    no_interval,
     no_runs,
     page,
-    percent,
     run_picker,
     section,
     state_id,
     table,
     three_figures,
 )
-from dashboard.confusions import Shares
-from dashboard.pages import trust, weak_spots
+from dashboard.pages import confusion, trust, weak_spots
 
 PAGE = "evaluate"
+confusion.register(PAGE)
 trust.register(PAGE)
 weak_spots.register(PAGE)
-MOST_IMAGES = 24
-_SEPARATOR = "~"
 _CURVES = "A curve has no interval of its own; the areas under it have one, below it."
 _LOSSES = "A loss is one number per epoch of this one training, so it has no interval."
 
@@ -85,7 +78,7 @@ def layout(
         dcc.Store(id={"page": PAGE, "kept": "cell"}, data=cell),
         html.Div(three_figures(data.three_figures(view)), id="evaluate-truths"),
         html.Div(_content(view, split, show), id="evaluate-content"),
-        html.Div(_images(view, split, cell), id="evaluate-images", **aria(live="polite")),
+        html.Div(confusion.images(view, split, cell), id="evaluate-images", **aria(live="polite")),
         *(
             [
                 trust.part(PAGE, view, split, find, worth),
@@ -118,24 +111,12 @@ def show_run(run: str, split: str, show: str, cell: str | None) -> tuple[Any, ..
     if ctx.triggered_id == state_id(PAGE, "show"):  # The rest stays as it is.
         return no_update, _content(view, split, show), no_update, no_update
     truths = three_figures(data.three_figures(view))
-    return truths, _content(view, split, show), _below(view, split), _images(view, split, cell)
-
-
-@callback(
-    Output("evaluate-images", "children"),
-    Output({"page": PAGE, "kept": "cell"}, "data"),
-    Input({"cell": ALL}, "n_clicks"),
-    State(state_id(PAGE, "run"), "value"),
-    State(state_id(PAGE, "split"), "value"),
-    prevent_initial_call=True,
-)
-def show_cell(clicks: list[int | None], run: str, split: str) -> tuple[Any, Any]:
-    """A cell of the matrix was clicked."""
-    view = data.find_run(run)
-    if view is None or not any(clicks) or not isinstance(ctx.triggered_id, dict):
-        return no_update, no_update
-    cell = str(ctx.triggered_id["cell"])
-    return _images(view, split, cell), cell
+    return (
+        truths,
+        _content(view, split, show),
+        _below(view, split),
+        confusion.images(view, split, cell),
+    )
 
 
 def _too_many() -> Component:
@@ -161,21 +142,9 @@ def _content(view: data.RunView, split: str, show: str) -> Component:
             f"{view.name} has no labelled {SPLIT_WORDS[split]} images",
             "Choose other images above, or score labelled ones with `python -m brainmri predict`.",
         )
-    cells = confusions.shares(view.tallies.of[split].per_group)
     return html.Div(
         [
-            section(
-                _confusion_title(report, cells),
-                html.Div(
-                    [
-                        card(_matrix(report, cells, show)),
-                        card(_in_words(report, cells), title="In words"),
-                    ],
-                    className="columns matrix-columns",
-                ),
-                note="Rows are what the image shows, columns what the model said. Choose a cell to see "
-                "its images. In small print the 95 % interval of its share of the row.",
-            ),
+            confusion.part(report, confusions.shares(view.tallies.of[split].per_group), show),
             section(
                 "Per class",
                 table(
@@ -300,123 +269,4 @@ def _history(view: data.RunView) -> Component:
         ),
         why=_LOSSES,
         note=facts,
-    )
-
-
-def _matrix(report: Report, shares: Shares, show: str) -> Component:
-    """The confusion matrix as a table of buttons, so that it works with keyboard and screen reader."""
-    rows = []
-    for i, truth in enumerate(report.classes):
-        total = int(report.matrix[i].sum())
-        cells = []
-        for j, said in enumerate(report.classes):
-            count = int(report.matrix[i, j])
-            share = count / total if total else 0.0
-            kind = "right" if i == j else "missed" if j == report.negative else "wrong"
-            text = f"{count:,}" if show == "counts" else percent(share) if total else "–"
-            estimate = shares[i][j]
-            cells.append(
-                html.Td(
-                    html.Button(
-                        [text, html.Small(interval(estimate), className="matrix-interval")]
-                        if total
-                        else text,
-                        id={"cell": f"{truth}{_SEPARATOR}{said}"},
-                        className=f"matrix-cell {kind}" + ("" if count else " none"),
-                        style={"--share": f"{share:.3f}"},
-                        disabled=count == 0,
-                        title=counted(estimate, f"images of {truth} called {said}"),
-                        **aria(
-                            label=f"{counted(estimate, f'images of {truth} called {said}')}; show them"
-                        ),
-                    )
-                )
-            )
-        rows.append(
-            html.Tr([html.Th(truth, scope="row"), *cells, html.Td(f"{total:,}", className="total")])
-        )
-    return html.Div(
-        html.Table(
-            [
-                html.Caption("Confusion matrix", className="visually-hidden"),
-                html.Thead(
-                    [
-                        html.Tr(
-                            [
-                                html.Th("shows", className="corner"),
-                                html.Th("the model said", colSpan=len(report.classes)),
-                                html.Th("", className="totals"),
-                            ]
-                        ),
-                        html.Tr(
-                            [
-                                html.Th(""),
-                                *(html.Th(c, scope="col") for c in report.classes),
-                                html.Th("n", className="totals"),
-                            ]
-                        ),
-                    ]
-                ),
-                html.Tbody(rows),
-            ],
-            className="matrix",
-        ),
-        className="scroll",
-    )
-
-
-def _confusion_title(report: Report, shares: Shares) -> str:
-    if not report.confusions:
-        return f"All images were named right: {counted(report.accuracy)}"
-    first = report.confusions[0]
-    share = confusions.share_of(first, shares, report.classes)
-    return f"{first.truth.capitalize()} is most often mistaken for {first.answer}: {counted(share)}"
-
-
-def _in_words(report: Report, shares: Shares) -> Component:
-    lines = [
-        html.Li([html.Strong("Missed tumours: "), counted(report.missed)]),
-        html.Li([html.Strong("False alarms: "), counted(report.false_alarms)]),
-        html.Li([html.Strong("All right answers: "), counted(report.accuracy)]),
-    ]
-    lines += [
-        html.Li(
-            f"{c.truth} called {c.answer}: {counted(confusions.share_of(c, shares, report.classes))}"
-        )
-        for c in report.confusions[:5]
-    ]
-    if report.seen is not None:
-        lines.append(
-            html.Li(
-                f"{report.seen:,} of {report.n:,} images have a near-copy in training.",
-                **no_interval("A count of these very images, not an estimate of others."),
-            )
-        )
-    if report.unlabelled:
-        lines.append(
-            html.Li(
-                f"{report.unlabelled:,} images without a label are left out.",
-                **no_interval("A count of these very images, not an estimate of others."),
-            )
-        )
-    return html.Ul(lines, className="plain-list")
-
-
-def _images(view: data.RunView, split: str, cell: str | None) -> Component:
-    truth, _, said = (cell or "").partition(_SEPARATOR)
-    classes = view.classes
-    if truth not in classes or said not in classes:
-        return html.Div()
-    count, shown = data.cell_images(view, split, truth, said, MOST_IMAGES)
-    if not count:
-        return section(
-            f"No {truth} was called {said}",
-            html.P(f"{view.name} made no such answer on the {SPLIT_WORDS[split]} images."),
-        )
-    return section(
-        f"{count:,} {'image' if count == 1 else 'images'} of {truth} called {said}"
-        + (f"; the {len(shown)} surest" if count > len(shown) else ""),
-        image_tiles(view, shown),
-        why="Counted here; their share and its interval are in the matrix.",
-        note="The surest answers first." if count > 1 else None,
     )

@@ -197,3 +197,21 @@ def test_what_does_not_vary_is_correlated_with_nothing() -> None:
     assert intervals.correlation(np.ones(9), np.arange(9.0)) == 0
     assert intervals.correlation(np.full(9, np.nan), np.arange(9.0)) == 0
     assert intervals.correlation(np.zeros(0), np.zeros(0)) == 0
+
+
+def test_an_interval_of_single_images_is_that_of_wilson() -> None:
+    hit = np.array([True] * 3 + [False] * 7)
+    assert metrics.share(hit, np.arange(10)) == metrics.proportion(3, 10)
+
+
+def test_an_interval_of_copies_is_wider() -> None:
+    hit = np.repeat([True, False, True, False], 5)
+    pairs, single = metrics.share(hit, np.repeat(np.arange(4), 5)), metrics.proportion(10, 20)
+    assert (pairs.k, pairs.n) == (10, 20)
+    assert pairs.low is not None
+    assert single.low is not None
+    assert pairs.low < single.low
+
+
+def test_a_share_of_no_images_says_why_there_is_none() -> None:
+    assert metrics.share(np.array([], dtype=bool), np.array([], dtype=np.int64)).reason

@@ -113,3 +113,21 @@ def plenty(own: Path) -> Path:
     )
     runs.save(own, run)
     return own
+
+
+@pytest.fixture
+def shipped(monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The dashboard shows the shipped results, without pictures."""
+    monkeypatch.setenv("BRAINMRI_MODELS", str(SHIPPED))
+    monkeypatch.delenv("BRAINMRI_DATA", raising=False)
+    return SHIPPED
+
+
+@pytest.fixture
+def copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the shipped index and audit that the test may change."""
+    models = tmp_path / "models"
+    shutil.copytree(SHIPPED / "dataset", models / "dataset")
+    monkeypatch.setenv("BRAINMRI_MODELS", str(models))
+    monkeypatch.delenv("BRAINMRI_DATA", raising=False)
+    return models

@@ -1,66 +1,19 @@
-"""The audit on the Data page: what it says of the shipped one, and where there is none or a wrong one."""
+"""The audit on the Data page: what it says of the shipped one."""
 
 from __future__ import annotations
 
-import csv
-import io
-import shutil
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import pandas as pd
 import pytest
 
-from brainmri import audit_tables, index, leakage, metrics
-from dashboard import data, findings
-from tests.conftest import SHIPPED
-from tests.dashboard.visit import Node, Visitor, find, picked, table_rows, visible, walk, words
+from brainmri import leakage
+from dashboard import data
+from tests.dashboard.audited import CLASSES, PARTS, change, found
+from tests.dashboard.reading import headings, table_named
+from tests.dashboard.visit import Visitor, find, picked, visible
 
-CLASSES = ["glioma", "meningioma", "notumor", "pituitary"]
-PARTS = {"images": 5, "copies": 0, "labels": 0, "shortcuts": 2, "drift": 0, "quality": 0}
-"""Parts of the page with their number of figures."""
 PAIR_IN_URL = '{"page":"data","state":"pairs"}'
 FLAG_PAGE_IN_URL = '{"page":"data","state":"flagged"}'
-
-
-@pytest.fixture
-def shipped(monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The dashboard shows the shipped results, without pictures."""
-    monkeypatch.setenv("BRAINMRI_MODELS", str(SHIPPED))
-    monkeypatch.delenv("BRAINMRI_DATA", raising=False)
-    return SHIPPED
-
-
-@pytest.fixture
-def copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the shipped index and audit that the test may change."""
-    models = tmp_path / "models"
-    shutil.copytree(SHIPPED / "dataset", models / "dataset")
-    monkeypatch.setenv("BRAINMRI_MODELS", str(models))
-    monkeypatch.delenv("BRAINMRI_DATA", raising=False)
-    return models
-
-
-def found() -> findings.Findings:
-    shown = data.audit_findings()
-    assert shown is not None
-    return shown
-
-
-def headings(page: Node) -> list[str]:
-    return [visible(title) for title in find(page, "Title", order=2)]
-
-
-def table_named(page: Node, caption: str) -> dict[str, list[str]]:
-    (table,) = [t for t in find(page, "Table") if visible(find(t, "Caption")).startswith(caption)]
-    return {row[0]: row[1:] for row in table_rows(table)}
-
-
-def download(visitor: Visitor, name: str) -> list[dict[str, str]]:
-    response = visitor.client.get(f"/download/{name}.csv")
-    assert response.status_code == 200
-    return list(csv.DictReader(io.StringIO(response.data.decode("utf-8"), newline="")))
 
 
 @pytest.mark.usefixtures("shipped")
@@ -313,143 +266,3 @@ def test_the_images_with_a_flag_are_shown(visitor: Visitor) -> None:
     )
     first = visitor.fire("flagged-images", inputs=chosen)
     assert first[FLAG_PAGE_IN_URL] == {"total": 6, "value": 1}
-
-
-# Without a usable audit
-
-
-@pytest.mark.usefixtures("shown")
-def test_without_an_audit_the_page_says_how_to_make_one(visitor: Visitor) -> None:
-    page = visitor.open("/data?part=quality")
-    assert "There is no audit yet" in words(page)
-    assert "python -m brainmri audit DATA" in visible(page)
-    assert visitor.client.get("/download/drift.csv").status_code == 404
-
-
-def test_an_audit_of_another_index_is_not_shown(visitor: Visitor, copied: Path) -> None:
-    path = copied / "dataset" / "index.parquet"
-    index.write(path, index.read(path))
-    change(copied, of_index="ab" * 32)
-    page = visitor.open("/data?part=copies")
-    assert "about another index than index.parquet" in visible(page)
-    assert "near-copy in training" not in visible(page)
-    assert table_named(visitor.open("/data"), "Images per split and class")
-    assert visitor.client.get("/download/drift.csv").status_code == 404
-
-
-@pytest.mark.parametrize("name", audit_tables.TABLES)
-@pytest.mark.parametrize("damage", ["missing", "cut"])
-def test_a_damaged_table_is_named_and_the_rest_of_the_page_is_there(
-    visitor: Visitor, copied: Path, name: str, damage: str
-) -> None:
-    path = copied / "dataset" / "audit" / f"{name}.parquet"
-    if damage == "missing":
-        path.unlink()
-    else:
-        path.write_bytes(path.read_bytes()[:-20])
-    assert f"{name}.parquet" in visible(visitor.open("/data?part=drift"))
-    assert table_named(visitor.open("/data"), "Images per split and class")
-
-
-def test_an_audit_without_a_protocol_shows_labels_and_quality(
-    visitor: Visitor, copied: Path
-) -> None:
-    empty = ("shortcuts", "shortcut_answers", "drift", "leakage", "leaked_pairs")
-    for name in empty:
-        change(copied, of_index=None, **{name: lambda _: pd.DataFrame({"protocol": []})})
-    labels = visitor.open("/data?part=labels")
-    assert "4 groups of near-copies carry different labels" in headings(labels)
-    assert table_named(visitor.open("/data?part=quality"), "Images with a quality flag")
-
-
-def test_an_audit_that_went_away_leaves_the_parts_empty(visitor: Visitor, copied: Path) -> None:
-    shutil.rmtree(copied / "dataset" / "audit")
-    chosen: dict[str, Any] = {"protocol": "official", "kind": "any", "pairs": 1}
-    assert not visible(visitor.fire("leak-head", inputs=chosen)["leak-head"]["children"])
-    drift = visitor.fire("drift-found", inputs={"drift": "official"})
-    assert not visible(drift["drift-found"]["children"])
-    flags = visitor.fire("flagged-images", inputs={"flag": "dark", "flagged": 1})
-    assert not visible(flags["flagged-images"]["children"])
-
-
-# Lists to download
-
-
-@pytest.mark.usefixtures("shipped")
-def test_every_link_to_a_list_leads_to_one(visitor: Visitor) -> None:
-    links = [
-        entry["props"]["href"]
-        for part in PARTS
-        for entry in walk(visitor.open(f"/data?part={part}"))
-        if isinstance(entry, dict) and str(entry["props"].get("href", "")).startswith("/download/")
-    ]
-    assert len(links) == len(set(links)) == 13
-    for link in links:
-        response = visitor.client.get(link)
-        assert response.status_code == 200, link
-        assert response.mimetype == "text/csv"
-        assert "attachment" in response.headers["Content-Disposition"]
-        assert response.data.decode("utf-8").count("\r\n") > 1
-
-
-@pytest.mark.usefixtures("shipped")
-def test_a_list_holds_what_the_audit_holds(visitor: Visitor) -> None:
-    tables = found().tables
-    pairs = download(visitor, "leaked-pairs")
-    assert [row["path"] for row in pairs] == tables.leaked_pairs["path"].tolist()
-    assert {row["kind"] for row in pairs} == set(leakage.KINDS)
-    dark = download(visitor, "quality-dark")
-    assert len(dark) == 11
-    assert {row["dark"] for row in dark} == {"True"}
-    drift = download(visitor, "drift")
-    assert any(row["value"].startswith("-0.") for row in drift)  # Numbers keep their sign.
-
-
-@pytest.mark.usefixtures("shipped")
-@pytest.mark.parametrize(
-    "name", ["index", "runs", "quality-nothing", "leaked_pairs", "..", "%2e%2e%2findex", "x/y", ""]
-)
-def test_an_unknown_list_answers_404(visitor: Visitor, name: str) -> None:
-    assert visitor.client.get(f"/download/{name}.csv").status_code == 404
-
-
-def test_text_that_a_spreadsheet_would_run_is_defused(visitor: Visitor, copied: Path) -> None:
-    def planted(table: pd.DataFrame) -> pd.DataFrame:
-        table = table.astype({"says": object})
-        table["says"] = ["=1+1", "+1", "-1", "@x", "a=b", "\tx", 'quo"te', "ü", "", "x", "y", "z"]
-        return table
-
-    change(copied, label_conflicts=planted)
-    says = [row["says"] for row in download(visitor, "label-conflicts")]
-    assert says[:8] == ["'=1+1", "'+1", "'-1", "'@x", "a=b", "'\tx", 'quo"te', "ü"]
-
-
-# Figures
-
-
-def test_an_interval_of_single_images_is_that_of_wilson() -> None:
-    hit = np.array([True] * 3 + [False] * 7)
-    assert metrics.share(hit, np.arange(10)) == metrics.proportion(3, 10)
-
-
-def test_an_interval_of_copies_is_wider() -> None:
-    hit = np.repeat([True, False, True, False], 5)
-    pairs, single = metrics.share(hit, np.repeat(np.arange(4), 5)), metrics.proportion(10, 20)
-    assert (pairs.k, pairs.n) == (10, 20)
-    assert pairs.low is not None
-    assert single.low is not None
-    assert pairs.low < single.low
-
-
-def test_a_share_of_no_images_says_why_there_is_none() -> None:
-    assert metrics.share(np.array([], dtype=bool), np.array([], dtype=np.int64)).reason
-
-
-def change(models: Path, *, of_index: str | None = None, **changed: Any) -> None:
-    """Write the audit again with some tables changed, or as if of another index."""
-    tables = audit_tables.read(models / "dataset")
-    new = {name: getattr(tables, name) for name in audit_tables.TABLES}
-    new |= {name: edit(new[name]) for name, edit in changed.items()}
-    audit_tables.write(
-        models / "dataset", audit_tables.AuditTables(of_index or tables.index_sha256, **new)
-    )

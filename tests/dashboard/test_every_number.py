@@ -131,7 +131,7 @@ def uncached() -> Iterator[None]:
         ("/", "dashboard.components.frame.counted", "careful, misses"),
         ("/", "dashboard.pages.overview.measured", "of the images with a tumour"),
         ("/evaluate", "dashboard.components.tables.interval", "80.0 %"),
-        ("/evaluate", "dashboard.pages.evaluate.interval", "4"),
+        ("/evaluate", "dashboard.pages.confusion.interval", "4"),
         ("/compare", "dashboard.pages.compare.points_interval", "points"),
         ("/compare", "dashboard.components.tables.interval", "93.3 %"),
     ],
