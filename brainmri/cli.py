@@ -3,23 +3,39 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
 from brainmri import commands as run
 from brainmri.errors import InputError, Interrupted
 
-REFUSED, INTERRUPTED = 2, 130
+REFUSED, INTERRUPTED, UNREAD = 2, 130, 141
 _EXIT_CODES = """exit codes:
   0    done
   1    a requirement of `check` does not hold
   2    refused: the message says what is wrong
   3    done, but some files were skipped; they are listed
-  130  interrupted with Ctrl-C"""
+  130  interrupted with Ctrl-C
+  141  nobody read on, as after `| head`"""
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit code."""
+    try:
+        try:
+            return _run(arguments)
+        finally:  # Here and not when Python ends, where a broken pipe is no longer caught.
+            sys.stdout.flush()
+    except BrokenPipeError:
+        # What is still to be written, and flushed at the end, must go somewhere.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for stream in (sys.stdout, sys.stderr):
+            os.dup2(nowhere, stream.fileno())
+        return UNREAD
+
+
+def _run(arguments: list[str] | None) -> int:
     options = _parser().parse_args(arguments)
     try:
         code: int = options.command(options)

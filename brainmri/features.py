@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -62,46 +61,19 @@ def _lanczos_bands() -> list[tuple[slice, slice, NDArray[np.float64]]]:
 _LANCZOS_BANDS = _lanczos_bands()
 
 
-@dataclass(frozen=True)
-class ImageFeatures:
-    """What the index keeps of one image.
-
-    Attributes:
-        file_sha256: hex digest of the file's bytes.
-        pixel_sha256: hex digest of width, height and the upright greyscale pixels: equal pixels in
-            different containers agree.
-        phash: 256-bit perceptual hash, 32 bytes.
-        phash_mirrored: the same of the image mirrored left to right.
-        width_px, height_px: as stored in the file.
-        mode: stored pixel format.
-        size_bytes: file size.
-        mean_intensity, std_intensity: of the greyscale pixels, 0-1.
-        thumbnail: uint8 (THUMBNAIL_PX, THUMBNAIL_PX), stretched to the square.
-    """
-
-    file_sha256: str
-    pixel_sha256: str
-    phash: bytes
-    phash_mirrored: bytes
-    width_px: int
-    height_px: int
-    mode: str
-    size_bytes: int
-    mean_intensity: float
-    std_intensity: float
-    thumbnail: NDArray[np.uint8]
-
-
 Row = dict[str, str | bytes | int | float]
-"""The fields of `ImageFeatures` by name, without the thumbnail."""
+"""What the index keeps of one image, by name.
 
-
-def read_features(path: Path) -> ImageFeatures | str:
-    """Features of one file, or the sentence that says why it cannot be read."""
-    [row], thumbnails = read_batch([path])
-    if isinstance(row, str):
-        return row
-    return ImageFeatures(**row, thumbnail=thumbnails[0])  # type: ignore[arg-type]
+    file_sha256: hex digest of the file's bytes.
+    pixel_sha256: hex digest of width, height and the upright greyscale pixels: equal pixels in
+        different containers agree.
+    phash: 256-bit perceptual hash, 32 bytes.
+    phash_mirrored: the same of the image mirrored left to right.
+    width_px, height_px: as stored in the file.
+    mode: stored pixel format.
+    size_bytes: file size.
+    mean_intensity, std_intensity: of the greyscale pixels, 0-1.
+"""
 
 
 def read_batch(paths: Sequence[Path]) -> tuple[list[Row | str], NDArray[np.uint8]]:
@@ -109,7 +81,7 @@ def read_batch(paths: Sequence[Path]) -> tuple[list[Row | str], NDArray[np.uint8
 
     Returns:
         One row per file, or the sentence that says why it cannot be read; and the thumbnails of the
-        readable ones, uint8 (readable, THUMBNAIL_PX, THUMBNAIL_PX).
+        readable ones, stretched to the square, uint8 (readable, THUMBNAIL_PX, THUMBNAIL_PX).
     """
     measured: dict[str, tuple[Row, Image.Image] | str] = {}
     outcomes: list[Row | str] = []

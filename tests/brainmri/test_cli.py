@@ -20,6 +20,7 @@ from tests.brainmri.command_line import (
     DONE,
     INTERRUPTED,
     SKIPPED_SOME,
+    UNREAD,
     Capture,
     command,
 )
@@ -190,6 +191,25 @@ if __name__ == "__main__":
     from brainmri.cli import main
     sys.exit(main(sys.argv[1:]))
 """
+
+
+def test_when_nobody_reads_on_it_ends_quietly(phantom_data: Path, tmp_path: Path) -> None:
+    # As `python -m brainmri index DATA | head -1`, where the reader has gone before the last line.
+    arguments = ["index", str(phantom_data), "--models", str(tmp_path / "m"), "--quiet"]
+    # Unbuffered, the first line would fail; by default all lines do, at the end.
+    buffered = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"}
+    read, write = os.pipe()
+    os.close(read)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "brainmri", *arguments],
+            cwd=ROOT, stdout=write, stderr=subprocess.PIPE, text=True, check=False, env=buffered,
+        )  # fmt: skip
+    finally:
+        os.close(write)
+    assert done.stderr == ""
+    assert done.returncode == UNREAD
+    assert (tmp_path / "m" / "dataset" / "index.parquet").is_file()
 
 
 def test_ctrl_c_in_a_terminal_ends_indexing_and_its_workers_with_one_sentence(

@@ -16,12 +16,11 @@ from brainmri.duplicates import MAX_DISTANCE
 from brainmri.features import (
     HASH_BITS,
     THUMBNAIL_PX,
-    ImageFeatures,
     perceptual_hashes,
     read_batch,
-    read_features,
 )
 from tests.brainmri.files_to_read import BAD, Bad, encode, gradient, png
+from tests.brainmri.one_file import ImageFeatures, read_features
 
 
 def features_of(data: bytes, folder: Path, name: str = "image.png") -> ImageFeatures:

@@ -1,45 +1,20 @@
-"""`brainmri.index`: a folder to one row per image; re-reading only what changed."""
+"""`brainmri.index`: a folder to one row per image."""
 
 from __future__ import annotations
 
-import os
-import shutil
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
 from brainmri import averages, index, phantom
-from brainmri.errors import InputError, OutputError
-from brainmri.features import ImageFeatures, read_features
-from brainmri.files import sha256
-from brainmri.images import decode
-from tests.brainmri.conftest import SmallDisk
-from tests.brainmri.files_to_read import BAD, gradient, png, snapshot
+from brainmri.errors import InputError
+from tests.brainmri.files_to_read import BAD, png
+from tests.brainmri.indexing import CONTRACT, build, put
+from tests.brainmri.one_file import ImageFeatures, read_features
 from tests.conftest import TEST_PER_CLASS, TRAIN_PER_CLASS
-
-# As in the design: the contract between `index` and everything that reads it.
-CONTRACT = ["path", "split", "label", "file_sha256", "pixel_sha256", "phash", "cluster",
-            "width_px", "height_px", "mode", "bytes", "mean_intensity", "std_intensity"]  # fmt: skip
-
-
-def put(folder: Path, *names: str) -> None:
-    """Write a different small picture under each name."""
-    for i, name in enumerate(names):
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        noise = np.random.default_rng(i).integers(0, 256, (12, 10), dtype=np.uint8)
-        Image.fromarray(noise).save(path)
-
-
-def build(data: Path, models: Path, **options: Any) -> index.IndexReport:
-    return index.build(data, models, quiet=True, **options)
-
 
 # --- what is found ---------------------------------------------------------------------------
 
@@ -262,95 +237,6 @@ def test_a_repaired_file_is_read_at_the_next_call(tmp_path: Path) -> None:
     assert len(listed) == 0
 
 
-# --- running it again ------------------------------------------------------------------------
-
-
-def assert_equals_fresh_index(data: Path, models: Path, tmp_path: Path) -> None:
-    build(data, tmp_path / "fresh")
-    for name in ("index.parquet", "averages.npz"):
-        again, fresh = models / "dataset" / name, tmp_path / "fresh" / "dataset" / name
-        assert again.read_bytes() == fresh.read_bytes(), name
-
-
-def test_running_it_again_reads_nothing_and_writes_the_same_bytes(
-    own_data: Path, tmp_path: Path
-) -> None:
-    models = tmp_path / "m"
-    first = build(own_data, models)
-    written = sha256(models / "dataset" / "index.parquet")
-    second = build(own_data, models)
-    n = len(first.index.rows)
-    assert (first.read_again, first.unchanged) == (n, 0)
-    assert (second.read_again, second.unchanged) == (0, n)
-    # Runs name their index by this hash, so it must not change for nothing.
-    assert sha256(models / "dataset" / "index.parquet") == written
-
-
-def test_only_what_changed_is_read_again_and_the_result_equals_a_fresh_index(
-    own_data: Path, tmp_path: Path
-) -> None:
-    models = tmp_path / "m"
-    n = len(build(own_data, models).index.rows)
-    glioma = own_data / "Training" / "glioma"
-    files = sorted(glioma.iterdir())
-    files[0].unlink()
-    files[1].write_bytes(png(phantom.draw("glioma", 998)))
-    (glioma / "new.png").write_bytes(png(phantom.draw("glioma", 999)))
-    files[2].rename(own_data / "Testing" / "pituitary" / "moved.png")
-    report = build(own_data, models)
-    assert (report.read_again, report.unchanged) == (3, n - 3)
-    assert_equals_fresh_index(own_data, models, tmp_path)
-
-
-def test_a_file_of_the_same_size_and_time_is_taken_as_unchanged(tmp_path: Path) -> None:
-    # The proof that nothing is read: only then can a change without a trace go unnoticed.
-    put(tmp_path / "d", "no/a.bmp", "yes/a.bmp")
-    file = tmp_path / "d" / "no" / "a.bmp"
-    before = build(tmp_path / "d", tmp_path / "m").index.rows
-    status = file.stat()
-    changed = bytearray(file.read_bytes())
-    changed[-1] ^= 0xFF
-    file.write_bytes(changed)
-    os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
-    assert build(tmp_path / "d", tmp_path / "m").index.rows.equals(before)
-    os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns + 1))
-    report = build(tmp_path / "d", tmp_path / "m")
-    assert report.read_again == 1
-    assert not report.index.rows.equals(before)
-
-
-@pytest.mark.parametrize("damage", ["remove", "empty", "cut", "overwrite"])
-def test_a_damaged_cache_only_means_that_files_are_read_again(
-    damage: str, own_data: Path, tmp_path: Path
-) -> None:
-    models = tmp_path / "m"
-    build(own_data, models)
-    cached = [path for path in (models / "dataset" / ".cache").rglob("*") if path.is_file()]
-    assert cached
-    for file in cached:
-        kept = shutil.copy(file, tmp_path / "kept")
-        if damage == "remove":
-            file.unlink()
-        else:
-            whole = file.read_bytes()
-            new = {"empty": b"", "cut": whole[: len(whole) // 2], "overwrite": b"x" * len(whole)}
-            file.write_bytes(new[damage])
-        build(own_data, models)
-        assert_equals_fresh_index(own_data, models, tmp_path)
-        shutil.copy(kept, file)
-
-
-def test_another_folder_with_the_same_names_does_not_borrow_rows(
-    own_data: Path, tmp_path: Path
-) -> None:
-    models = tmp_path / "m"
-    build(own_data, models)
-    other = tmp_path / "other"
-    phantom.write_dataset(other, train_per_class=3, test_per_class=1, seed=5)
-    build(other, models)
-    assert_equals_fresh_index(other, models, tmp_path)
-
-
 # --- metadata --------------------------------------------------------------------------------
 
 
@@ -391,128 +277,3 @@ def test_a_missing_metadata_file_is_refused(tmp_path: Path) -> None:
     put(tmp_path / "d", "no/a.png", "yes/a.png")
     with pytest.raises(InputError, match="There is no metadata file"):
         build(tmp_path / "d", tmp_path / "m", metadata=tmp_path / "gone.csv")
-
-
-# --- reading and writing ---------------------------------------------------------------------
-
-
-@pytest.fixture
-def index_file(indexed_models: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copy(indexed_models / "dataset" / "index.parquet", tmp_path))
-
-
-def test_the_index_comes_back_as_it_was_written(index_file: Path, tmp_path: Path) -> None:
-    read = index.read(index_file)
-    index.write(tmp_path / "again.parquet", read)
-    again = index.read(tmp_path / "again.parquet")
-    pd.testing.assert_frame_equal(read.rows, again.rows)
-    assert (read.classes, read.negative_class) == (again.classes, again.negative_class)
-
-
-def test_a_missing_index_says_which_command_makes_it(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="run `python -m brainmri index DATA` first"):
-        index.read(tmp_path / "index.parquet")
-
-
-@pytest.mark.parametrize("share", [0.0, 0.5, 0.99])
-def test_an_index_cut_off_in_the_middle_is_refused(share: float, index_file: Path) -> None:
-    whole = index_file.read_bytes()
-    index_file.write_bytes(whole[: int(share * len(whole))])
-    with pytest.raises(InputError, match="is damaged"):
-        index.read(index_file)
-
-
-def test_a_flipped_bit_in_a_page_is_found_by_its_checksum(index_file: Path) -> None:
-    column = pq.ParquetFile(index_file).metadata.row_group(0).column(3)
-    damaged = bytearray(index_file.read_bytes())
-    damaged[column.data_page_offset + column.total_compressed_size // 2] ^= 1
-    index_file.write_bytes(damaged)
-    with pytest.raises(InputError, match=r"is damaged.*run `python -m brainmri index DATA` first"):
-        index.read(index_file)
-
-
-def test_a_flipped_bit_in_the_footer_is_never_a_crash(index_file: Path) -> None:
-    whole = index_file.read_bytes()
-    footer = len(whole) - 8 - int.from_bytes(whole[-8:-4], "little")
-    refused = 0
-    for at in range(footer, len(whole), 5):
-        damaged = bytearray(whole)
-        damaged[at] ^= 0b1000_0000 if at % 2 else 0b1
-        index_file.write_bytes(damaged)
-        try:
-            read = index.read(index_file)
-        except InputError:
-            refused += 1
-        else:
-            assert set(CONTRACT) <= set(read.rows.columns)
-    assert refused > 20
-
-
-def test_an_index_of_another_version_is_refused(index_file: Path) -> None:
-    table = pq.read_table(index_file)
-    about = {**table.schema.metadata, b"brainmri.index_schema": b"99"}
-    pq.write_table(table.replace_schema_metadata(about), index_file)
-    with pytest.raises(InputError, match="schema 99, expected 1"):
-        index.read(index_file)
-
-
-def test_a_parquet_file_of_something_else_is_refused(tmp_path: Path) -> None:
-    pq.write_table(pa.table({"x": [1]}), tmp_path / "x.parquet")
-    with pytest.raises(InputError, match="not an index of this version"):
-        index.read(tmp_path / "x.parquet")
-
-
-def test_a_full_disk_leaves_the_old_index_and_no_temporary_file(
-    own_data: Path, small_disk: SmallDisk
-) -> None:
-    models = small_disk.folder / "models"
-    build(own_data, models)
-    for file in own_data.rglob("*.png"):
-        os.utime(file)
-    (own_data / "Training" / "glioma" / "new.png").write_bytes(png(gradient(300, 300)))
-    before = snapshot(models)
-    with small_disk.full(), pytest.raises(OutputError, match=r"No space left|File too large"):
-        build(own_data, models)
-    assert snapshot(models) == before
-    assert len(build(own_data, models).index.rows) == 4 * (TRAIN_PER_CLASS + TEST_PER_CLASS) + 1
-
-
-def test_a_disk_without_a_single_byte_is_refused_too(own_data: Path, small_disk: SmallDisk) -> None:
-    models = small_disk.folder / "models"
-    with small_disk.full(spare_bytes=0):
-        before = snapshot(small_disk.folder)
-        with pytest.raises(OutputError, match=r"No space left|File too large"):
-            build(own_data, models)
-        assert snapshot(small_disk.folder) == before
-
-
-def test_results_that_cannot_be_written_are_refused(own_data: Path, unwritable: Path) -> None:
-    with pytest.raises(OutputError, match="Could not write"):
-        build(own_data, unwritable / "models")
-
-
-def test_an_interrupted_index_leaves_no_temporary_file(
-    own_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    models = tmp_path / "m"
-    build(own_data, models)
-    before = snapshot(models)
-    (own_data / "Training" / "glioma" / "new.png").write_bytes(png())
-
-    def interrupted(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(averages.AverageStream, "add", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        build(own_data, models)
-    assert snapshot(models) == before
-
-
-def test_the_index_holds_no_pixels(own_data: Path, tmp_path: Path) -> None:
-    # What ships is what was computed from the images, never an image.
-    build(own_data, tmp_path / "m")
-    shipped = [p for p in (tmp_path / "m" / "dataset").iterdir() if p.is_file()]
-    assert {p.name for p in shipped} == {"index.parquet", "averages.npz", "unreadable.csv"}
-    pixels = decode(next((own_data / "Training" / "glioma").iterdir())).pixels
-    for file in shipped:
-        assert pixels.tobytes()[:4096] not in file.read_bytes()

@@ -22,11 +22,11 @@ from brainmri import (
 )
 from brainmri.audit_tables import AuditTables
 from brainmri.calibration import apply_temperature
-from brainmri.features import ImageFeatures, read_features
 from brainmri.files import sha256
 from brainmri.images import SUFFIXES, decode
 from brainmri.index import ImageIndex
 from brainmri.predictions import Predictions
+from tests.brainmri.one_file import ImageFeatures, read_features
 from tests.brainmri.resplits import resplit_coverage
 from tests.conftest import ROOT, SHIPPED
 
