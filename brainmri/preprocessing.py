@@ -6,9 +6,17 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
+from brainmri import head
 from brainmri.errors import InputError
 from brainmri.images import resize
+
+FITS = ("stretch", "head")
+_MARGIN = 0.03
+"""Of the side, left black on each side of a head."""
+_DARKEST, _BRIGHTEST = 1, 99.5
+"""Percentiles of the head's grey levels that become black and white."""
 
 
 @dataclass(frozen=True)
@@ -17,7 +25,10 @@ class Preprocessing:
 
     Attributes:
         size_px: side of the square input.
-        fit: "stretch": both sides are scaled to `size_px`, as the reference project did.
+        fit: "stretch": both sides are scaled to `size_px`, as the reference project did. "head": the
+            canonical form (docs/decisions/0010): the head is found and cropped, everything around it
+            is black, its shape is kept, and its grey levels run from black to white. Size, border,
+            resolution and brightness, which give the source of an image away, are the same for all.
     """
 
     size_px: int = 256
@@ -25,7 +36,9 @@ class Preprocessing:
 
     def square(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Greyscale uint8 (h, w) to uint8 (size_px, size_px)."""
-        return resize(pixels, (self.size_px, self.size_px))
+        if self.fit == "stretch":
+            return resize(pixels, (self.size_px, self.size_px))
+        return _canonical(pixels, self.size_px)
 
     def to_json(self) -> dict[str, object]:
         """Plain values for run.json."""
@@ -39,11 +52,37 @@ class Preprocessing:
             InputError: a step this version does not know.
         """
         size_px, fit = values.get("size_px"), values.get("fit")
-        if set(values) != {"size_px", "fit"} or not isinstance(size_px, int) or fit != "stretch":
+        if set(values) != {"size_px", "fit"} or not isinstance(size_px, int) or fit not in FITS:
             raise InputError(
                 f"The preprocessing {values} is not known to this version of brainmri."
             )
-        return cls(size_px, fit)
+        return cls(size_px, str(fit))
+
+
+def _canonical(pixels: NDArray[np.uint8], size_px: int) -> NDArray[np.uint8]:
+    (left, top, right, bottom), mask = head.find(pixels)
+    scale = size_px * (1 - 2 * _MARGIN) / max(right - left, bottom - top)
+    width, height = max(1, round((right - left) * scale)), max(1, round((bottom - top) * scale))
+    content = np.asarray(
+        Image.fromarray(pixels).resize(
+            (width, height), Image.Resampling.BILINEAR, box=(left, top, right, bottom)
+        )
+    )
+    # Full inside, falling to nothing over the last coarse pixel outside.
+    cover = np.asarray(
+        Image.fromarray(255 * mask.astype(np.uint8)).resize(
+            (width, height), Image.Resampling.BILINEAR
+        )
+    )
+    inside = np.bincount(content[cover > 127], minlength=256).cumsum()
+    dark, bright = np.searchsorted(inside, inside[-1] * np.array([_DARKEST, _BRIGHTEST]) / 100)
+    levels = np.clip((np.arange(256, dtype=np.float32) - dark) / max(bright - dark, 1), 0, 1)
+    y, x = (size_px - height) // 2, (size_px - width) // 2
+    square = np.zeros((size_px, size_px), dtype=np.uint8)
+    square[y : y + height, x : x + width] = np.rint(
+        levels[content] * np.minimum(cover, 127) * np.float32(255 / 127)
+    )
+    return square
 
 
 def network_input(squares: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import ctypes
 import time
 from collections.abc import Callable
@@ -19,11 +20,8 @@ from tqdm import tqdm
 from brainmri.errors import InputError, Interrupted
 from brainmri.files import write_atomically
 from brainmri.runs import BEST_FILE
+from brainmri.training.networks import Network
 from brainmri.training.pixels import PixelStore
-
-MICRO_BATCH = 4
-"""Images that pass through the network at once; gradients add up to the full batch. This keeps the
-activations of a 256-pixel batch of 32 below a quarter of a gigabyte."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +33,13 @@ class FitOptions:
         patience: stop after this many epochs without a lower validation loss.
         batch: images per step.
         learning_rate: peak of Adam's step size; it falls to zero along a half cosine.
-        l2: penalty on the squared weights of the hidden dense layer.
+        l2: penalty on weights; see `Network.parameter_groups`.
         precision: "bfloat16" (activations only, weights stay float32) or "float32".
+        micro_batch: images that pass through the network at once; gradients add up to the full
+            batch. 4 keep the activations of a 256-pixel batch below a quarter of a gigabyte.
+        warm_up: share of all steps in which the step size rises to its peak.
+        averaging: weights that are judged and kept are a running mean over the steps in which each
+            step counts 1 - `averaging`; 0 keeps the last ones.
     """
 
     epochs: int
@@ -45,33 +48,54 @@ class FitOptions:
     learning_rate: float
     l2: float
     precision: str
+    micro_batch: int = 4
+    warm_up: float = 0.0
+    averaging: float = 0.0
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Index rows and class numbers of one part of the split."""
+    """Index rows and class numbers of one part of the split.
+
+    Attributes:
+        rows: index rows (n,).
+        y_true: class numbers (n,).
+        weight: how often each is drawn, relative to the others, (n,); None: each once an epoch.
+    """
 
     rows: NDArray[np.int64]
     y_true: NDArray[np.int64]
+    weight: NDArray[np.float64] | None = None
+
+    def order(self, seed: int) -> NDArray[np.int64]:
+        """Positions in the order of one epoch, (n,)."""
+        rng, n = np.random.default_rng(seed), len(self.rows)
+        if self.weight is None:
+            return rng.permutation(n)
+        return rng.choice(n, n, p=self.weight / self.weight.sum())
+
+
+Augment = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+"""uint8 images (n, 1, s, s) and bool (n, k), which classes each may be, to the same, changed."""
 
 
 @dataclass(frozen=True)
 class Fitted:
     """The network with the weights of the best epoch, and one history entry per epoch."""
 
-    network: nn.Module
+    network: Network
     history: list[dict[str, float]]
 
 
 def fit(
-    network: nn.Module,
+    network: Network,
     store: PixelStore,
     train: Rows,
     val: Rows,
     options: FitOptions,
     *,
     seed: int,
-    augment: Callable[[Tensor], Tensor] | None,
+    augment: Augment | None,
     checkpoint: Path,
     fingerprint: dict[str, Any],
     resume: bool,
@@ -84,12 +108,13 @@ def fit(
     epoch to a file beside it.
 
     Args:
-        network: maps float32 (n, 1, s, s) to (logits (n, k), embedding).
+        network: maps float32 (n, 1, s, s) to (logits (n, k), embedding, ...).
         store: pixels by index row.
         train, val: rows of the two parts.
         options: see `FitOptions`.
         seed: of shuffling, dropout and augmentation.
-        augment: uint8 (n, 1, s, s) to the same, for training images only.
+        augment: for training images only. An image that may be of several classes is right when the
+            answer is any of them.
         checkpoint: file to write after every epoch.
         fingerprint: what must be equal for a checkpoint to be resumed.
         resume: go on from `checkpoint`.
@@ -102,14 +127,16 @@ def fit(
     _keep_freed_memory()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     network.to(device).to(memory_format=torch.channels_last)
-    optimiser = _optimiser(network, options)
-    steps = options.epochs * -(-len(train.rows) // options.batch)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
+    optimiser = torch.optim.Adam(
+        network.parameter_groups(options.learning_rate, options.l2), fused=True
+    )
+    schedule = _schedule(optimiser, options, options.epochs * -(-len(train.rows) // options.batch))
+    judged = _Average(network, options.averaging)
     best = checkpoint.with_name(BEST_FILE)
     identity = {**fingerprint, "options": asdict(options), "seed": seed}
     history: list[dict[str, float]] = []
     if resume:
-        history = _restore(checkpoint, identity, network, optimiser, schedule)
+        history = _restore(checkpoint, identity, network, judged, optimiser, schedule)
     bar = tqdm(
         total=options.epochs * len(train.rows),
         initial=len(history) * len(train.rows),
@@ -123,25 +150,35 @@ def fit(
             epoch = len(history)
             bar.set_description(f"Epoch {epoch + 1} of {options.epochs}")
             fitted = _train_epoch(
-                network, store, train, options, seed + epoch, augment, optimiser, schedule, bar
+                network,
+                judged,
+                store,
+                train,
+                options,
+                seed + epoch,
+                augment,
+                optimiser,
+                schedule,
+                bar,
             )
-            judged = evaluate(network, store, val, options.precision)
+            val_loss, val_accuracy = evaluate(judged.network, store, val, options)
             _return_freed_memory()  # What is kept over many epochs falls to pieces and grows.
             entry = {
                 "epoch": epoch + 1,
                 "train_loss": fitted[0],
                 "train_accuracy": fitted[1],
-                "val_loss": judged[0],
-                "val_accuracy": judged[1],
+                "val_loss": val_loss,
+                "val_accuracy": val_accuracy,
                 "seconds": round(time.perf_counter() - start, 1),
             }
-            bar.set_postfix(loss=f"{judged[0]:.3f}", accuracy=f"{judged[1]:.1%}")
+            bar.set_postfix(loss=f"{val_loss:.3f}", accuracy=f"{val_accuracy:.1%}")
             if _best_epoch([*history, entry]) == epoch:
-                _save(best, network.state_dict())
+                _save(best, judged.network.state_dict())
             state = {
                 "identity": identity,
                 "history": [*history, entry],
                 "network": network.state_dict(),
+                "judged": judged.state(),
                 "optimiser": optimiser.state_dict(),
                 "schedule": schedule.state_dict(),
             }
@@ -158,7 +195,7 @@ def fit(
         bar.close()
     network.load_state_dict(torch.load(best, weights_only=True, map_location=device))
     network.zero_grad(set_to_none=True)  # As large as the weights, and of no use any more.
-    del optimiser, schedule
+    del optimiser, schedule, judged
     _return_freed_memory()
     network.to("cpu").eval()
     return Fitted(network, history)
@@ -166,57 +203,105 @@ def fit(
 
 @torch.inference_mode()
 def evaluate(
-    network: nn.Module, store: PixelStore, part: Rows, precision: str
+    network: nn.Module, store: PixelStore, part: Rows, options: FitOptions
 ) -> tuple[float, float]:
     """Mean cross-entropy (nats) and accuracy of a part."""
     network.eval()
     loss, right = 0.0, 0
-    for chunk in _chunks(np.arange(len(part.rows)), 2 * MICRO_BATCH):
+    for chunk in _chunks(np.arange(len(part.rows)), 2 * options.micro_batch):
         target = torch.from_numpy(part.y_true[chunk])
-        logits = _forward(network, _images(store, part.rows[chunk]), precision).cpu()
+        logits = _forward(network, _images(store, part.rows[chunk]), options.precision).cpu()
         loss += float(nn.functional.cross_entropy(logits, target, reduction="sum"))
         right += int((logits.argmax(1) == target).sum())
     return loss / len(part.rows), right / len(part.rows)
 
 
 def _train_epoch(
-    network: nn.Module,
+    network: Network,
+    judged: _Average,
     store: PixelStore,
     part: Rows,
     options: FitOptions,
     seed: int,
-    augment: Callable[[Tensor], Tensor] | None,
+    augment: Augment | None,
     optimiser: torch.optim.Optimizer,
     schedule: torch.optim.lr_scheduler.LRScheduler,
     bar: tqdm[Any],
 ) -> tuple[float, float]:
     network.train()
     torch.manual_seed(seed)
-    order = np.random.default_rng(seed).permutation(len(part.rows))
+    order = part.order(seed)
     loss_sum, right = 0.0, 0
     for batch in _chunks(order, options.batch):
         optimiser.zero_grad(set_to_none=True)
-        for chunk in _chunks(batch, MICRO_BATCH):
+        for chunk in _chunks(batch, options.micro_batch):
             images = _images(store, part.rows[chunk])
+            target = torch.from_numpy(part.y_true[chunk])
+            allowed = nn.functional.one_hot(target, network.k).bool()
             if augment is not None:
-                images = augment(images)
+                images, allowed = augment(images, allowed)
             logits = _forward(network, images, options.precision)
-            target = torch.from_numpy(part.y_true[chunk]).to(logits.device)
-            loss = nn.functional.cross_entropy(logits, target, reduction="sum")
+            allowed = allowed.to(logits.device)
+            loss = partial_label_loss(logits, allowed)
             (loss / len(batch)).backward()  # type: ignore[no-untyped-call]
             loss_sum += float(loss.detach())
-            right += int((logits.argmax(1) == target).sum())
+            right += int(allowed.gather(1, logits.argmax(1, keepdim=True)).sum())
         optimiser.step()
         schedule.step()
+        judged.follow(network)
         bar.update(len(batch))
     return loss_sum / len(order), right / len(order)
+
+
+def partial_label_loss(logits: Tensor, allowed: Tensor) -> Tensor:
+    """Sum of -log of the probability that the class is one of the allowed ones (nats).
+
+    With one allowed class each, this is the cross-entropy (Feng et al. 2020, the naive loss).
+
+    Args:
+        logits: float (n, k).
+        allowed: bool (n, k), at least one in each row.
+    """
+    log_prob = nn.functional.log_softmax(logits, dim=1)
+    return -log_prob.masked_fill(~allowed, -torch.inf).logsumexp(dim=1).sum()
+
+
+class _Average:
+    """A running mean of a network's weights, itself a network; at decay 0 it is the network."""
+
+    def __init__(self, network: Network, decay: float) -> None:
+        self.network = copy.deepcopy(network) if decay else network
+        self.decay, self.steps = decay, 0
+
+    @torch.no_grad()
+    def follow(self, network: nn.Module) -> None:
+        if not self.decay:
+            return
+        self.steps += 1
+        # Early on, a mean over the few steps so far.
+        decay = min(self.decay, self.steps / (self.steps + 10))
+        for mine, new in zip(
+            self.network.state_dict().values(), network.state_dict().values(), strict=True
+        ):
+            if mine.dtype.is_floating_point:
+                mine.lerp_(new, 1 - decay)
+            else:
+                mine.copy_(new)
+
+    def state(self) -> dict[str, Any]:
+        return {"steps": self.steps, "network": self.network.state_dict()} if self.decay else {}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        if self.decay:
+            self.steps = state["steps"]
+            self.network.load_state_dict(state["network"])
 
 
 def _forward(network: nn.Module, images: Tensor, precision: str) -> Tensor:
     device = next(network.parameters()).device
     x = (images.to(device).float() / 255).contiguous(memory_format=torch.channels_last)
     with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
-        logits, _ = network(x)
+        logits = network(x)[0]
     result: Tensor = logits.float()
     return result
 
@@ -264,15 +349,18 @@ def _save(path: Path, state: dict[str, Any]) -> None:
     write_atomically(path, write)
 
 
-def _optimiser(network: nn.Module, options: FitOptions) -> torch.optim.Optimizer:
-    penalised = [p for name, p in network.named_parameters() if name == "hidden.weight"]
-    others = [p for name, p in network.named_parameters() if name != "hidden.weight"]
-    # Adam's weight_decay adds c * w to the gradient: the gradient of a penalty c / 2 * w ** 2.
-    groups: list[dict[str, Any]] = [
-        {"params": others},
-        {"params": penalised, "weight_decay": 2 * options.l2},
-    ]
-    return torch.optim.Adam(groups, lr=options.learning_rate, fused=True)
+def _schedule(
+    optimiser: torch.optim.Optimizer, options: FitOptions, steps: int
+) -> torch.optim.lr_scheduler.LRScheduler:
+    if not options.warm_up:
+        return torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
+    return torch.optim.lr_scheduler.OneCycleLR(
+        optimiser,
+        [group["lr"] for group in optimiser.param_groups],
+        total_steps=steps,
+        pct_start=options.warm_up,
+        cycle_momentum=False,
+    )
 
 
 def _best_epoch(history: list[dict[str, float]]) -> int:
@@ -288,6 +376,7 @@ def _restore(
     checkpoint: Path,
     identity: dict[str, Any],
     network: nn.Module,
+    judged: _Average,
     optimiser: torch.optim.Optimizer,
     schedule: torch.optim.lr_scheduler.LRScheduler,
 ) -> list[dict[str, float]]:
@@ -309,6 +398,7 @@ def _restore(
             "before, or leave --resume out to start again."
         )
     network.load_state_dict(state["network"])
+    judged.restore(state["judged"])
     optimiser.load_state_dict(state["optimiser"])
     schedule.load_state_dict(state["schedule"])
     history: list[dict[str, float]] = state["history"]

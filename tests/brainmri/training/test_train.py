@@ -79,14 +79,14 @@ def test_run_json_holds_no_path_of_the_machine(trained_models: Path, phantom_dat
 
 
 @pytest.mark.parametrize(
-    ("model", "l2", "dropout", "augmented"),
+    ("model", "l2", "dropout", "augmentation"),
     [
-        ("cnn-regularised", 0.01, [0.25, 0.25, 0.5], False),
-        ("cnn-augmented", 0.0, [0.0, 0.0, 0.0], True),
+        ("cnn-regularised", 0.01, [0.25, 0.25, 0.5], "none"),
+        ("cnn-augmented", 0.0, [0.0, 0.0, 0.0], "mild"),
     ],
 )
 def test_each_recipe_is_what_the_reference_did(
-    model: str, l2: float, dropout: list[float], augmented: bool,
+    model: str, l2: float, dropout: list[float], augmentation: str,
     own_models: Path, phantom_data: Path, monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     given: dict[str, object] = {}
@@ -99,9 +99,9 @@ def test_each_recipe_is_what_the_reference_did(
     monkeypatch.setattr(fit, "fit", spy)
     run = run_train(phantom_data, own_models, model=model, epochs=1)
     assert run.architecture == model
-    assert (run.configuration["l2"], run.configuration["augmented"]) == (l2, augmented)
+    assert (run.configuration["l2"], run.configuration["augmentation"]) == (l2, augmentation)
     assert run.configuration["dropout"] == given["dropouts"] == dropout
-    assert (given["augment"] is not None) is augmented
+    assert (given["augment"] is not None) is (augmentation != "none")
 
 
 def test_training_twice_with_a_seed_writes_the_same_model(
@@ -245,19 +245,20 @@ def test_predictions_in_part_files_are_replaced_too(own_models: Path, phantom_da
     assert set(snapshot(own_models / "brightness")) == {"model.onnx", "run.json"}
 
 
-REAL_AUGMENTATION = transforms.augmentation
+MICRO_BATCH = train.RECIPES["cnn-augmented"].micro_batch
+REAL_AUGMENTATION = transforms.mild
 
 
-def interrupted_at(call: int) -> Callable[[], Callable[[Tensor], Tensor]]:
+def interrupted_at(call: int) -> Callable[[], fit.Augment]:
     """The real augmentation, stopped as by Ctrl-C at its n-th batch."""
 
-    def augmentation() -> Callable[[Tensor], Tensor]:
+    def augmentation() -> fit.Augment:
         real, batches = REAL_AUGMENTATION(), itertools.count(1)
 
-        def every(images: Tensor) -> Tensor:
+        def every(images: Tensor, allowed: Tensor) -> tuple[Tensor, Tensor]:
             if next(batches) == call:
                 raise KeyboardInterrupt
-            return real(images)
+            return real(images, allowed)
 
         return every
 
@@ -268,9 +269,9 @@ def interrupted_at(call: int) -> Callable[[], Callable[[Tensor], Tensor]]:
 def interrupted(own_models: Path, phantom_data: Path) -> Path:
     """A models folder with the run "cut", stopped in its second epoch."""
     n = runs.load(own_models, "cnn").images["train"]
-    an_epoch = -(-min(n, 32) // fit.MICRO_BATCH) + -(-max(n - 32, 0) // fit.MICRO_BATCH)
+    an_epoch = -(-min(n, 32) // MICRO_BATCH) + -(-max(n - 32, 0) // MICRO_BATCH)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(transforms, "augmentation", interrupted_at(an_epoch + 2))
+        patch.setattr(transforms, "mild", interrupted_at(an_epoch + 2))
         with pytest.raises(Interrupted, match=r"Stopped after epoch 1 of 2"):
             run_train(phantom_data, own_models, "cut", model="cnn-augmented")
     return own_models
@@ -312,7 +313,7 @@ def test_a_checkpoint_of_other_options_or_data_is_refused(
 def test_an_interruption_leaves_the_old_run_usable(own_models: Path, phantom_data: Path) -> None:
     before = snapshot(own_models / "cnn")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(transforms, "augmentation", interrupted_at(1))
+        patch.setattr(transforms, "mild", interrupted_at(1))
         with pytest.raises(Interrupted):
             run_train(phantom_data, own_models, "cnn", model="cnn-augmented")
     assert snapshot(own_models / "cnn") == before
