@@ -68,9 +68,9 @@ _TRANSFER = Recipe(
     l2=0.02,
     dropout=(0.0, 0.0, 0.2),
     augmentation="strong",
-    painted=0.33,
+    painted=0.4,
     balanced=True,
-    frozen=2,
+    frozen=3,
     micro_batch=16,
     warm_up=0.15,
     averaging=0.998,
@@ -284,7 +284,7 @@ def _fit_network(job: _Job) -> _Result:
         exported.SerializeToString(),
         fitted.history,
         configuration,
-        ["torch", "torchvision", "numpy", "onnx", "pillow"],
+        ["torch", "torchvision", "timm", "numpy", "onnx", "pillow"],
     )
 
 

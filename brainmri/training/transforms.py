@@ -58,7 +58,7 @@ class Strong:
         varied: share of all images whose appearance changes; the others are only turned and moved.
     """
 
-    def __init__(self, negative: int, painted: float, *, varied: float = 0.8) -> None:
+    def __init__(self, negative: int, painted: float, *, varied: float = 0.5) -> None:
         self.negative, self.painted, self.varied = negative, painted, varied
 
     def __call__(self, images: Tensor, allowed: Tensor) -> tuple[Tensor, Tensor]:

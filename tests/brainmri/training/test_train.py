@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torch import Tensor
 
-from brainmri import index, inference, predictions, runs, splits
+from brainmri import index, inference, phantom, predictions, runs, splits
 from brainmri.errors import InputError, Interrupted, OutputError
 from brainmri.files import sha256
 from brainmri.images import decode
@@ -362,3 +363,61 @@ def test_history_is_plain_json(trained_models: Path) -> None:
     text = (trained_models / "cnn" / "run.json").read_text()
     values = json.loads(text, parse_constant=pytest.fail)  # NaN and Infinity are not JSON
     assert [entry["epoch"] for entry in values["history"]] == [1, 2]
+
+
+# --- pretrained networks ----------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def transferred(
+    trained_models: Path, phantom_data: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A models folder with the run "lite0", fine-tuned for one epoch on phantoms."""
+    models = tmp_path_factory.mktemp("transferred")
+    shutil.copytree(trained_models / "dataset", models / "dataset")
+    run_train(phantom_data, models, "lite0", model="efficientnet-lite0", epochs=1, size_px=64)
+    return models
+
+
+def test_a_pretrained_network_sees_the_canonical_form_and_says_how_it_was_taught(
+    transferred: Path,
+) -> None:
+    run = runs.load(transferred, "lite0")
+    assert run.preprocessing == {"size_px": 64, "fit": "head"}
+    assert run.configuration["augmentation"] == "strong"
+    assert run.configuration["painted"] > 0
+    assert run.configuration["frozen"] > 0
+    assert run.versions["timm"]
+
+
+def test_its_file_gives_probabilities_embedding_and_maps(transferred: Path) -> None:
+    classifier = inference.load(transferred, "lite0")
+    square = classifier.preprocessing.square(phantom.draw("glioma", 1))[None]
+    answers = classifier.explain(square)
+    assert answers.embedding is not None
+    assert answers.maps is not None
+    assert answers.embedding.shape == (1, 1280)
+    assert answers.maps.shape == (1, 4, 2, 2)
+    np.testing.assert_allclose(answers.y_prob, classifier.classify_squares(square), atol=1e-6)
+    from_maps = inference.softmax(answers.maps.mean(axis=(2, 3)))
+    np.testing.assert_allclose(from_maps, classifier.uncalibrated(square), atol=1e-5)
+
+
+def test_its_file_is_small_enough_to_ship(transferred: Path) -> None:
+    assert (transferred / "lite0" / "model.onnx").stat().st_size <= 16e6
+
+
+def test_rare_groups_and_images_without_copies_are_drawn_more_often() -> None:
+    rows = pd.DataFrame(
+        {
+            "label": ["a"] * 8 + ["b"] * 2,
+            "source": ["x"] * 4 + ["y"] * 4 + ["x"] * 2,
+            "cluster": [0, 0, 1, 2, 3, 4, 5, 6, 7, 8],
+        }
+    )
+    weight = train.balanced_weight(rows)
+    assert weight[0] == pytest.approx(1 / np.sqrt(4) / np.sqrt(2))  # 4 of a/x, 2 copies
+    assert weight[2] == pytest.approx(1 / np.sqrt(4))
+    assert weight[8] == pytest.approx(1 / np.sqrt(2))
+    without_source = train.balanced_weight(rows.drop(columns="source"))
+    assert without_source[2] == pytest.approx(1 / np.sqrt(8))
