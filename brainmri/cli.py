@@ -170,7 +170,7 @@ def _train(options: argparse.Namespace) -> int:
 
 
 def _predict(options: argparse.Namespace) -> int:
-    from brainmri import scoring, trust
+    from brainmri import embedding, scoring, trust
 
     scored = scoring.score(
         options.images, options.models, options.run, out=options.out, quiet=options.quiet
@@ -187,6 +187,7 @@ def _predict(options: argparse.Namespace) -> int:
         print(f"Scored {len(table.paths):,} images into {scored.out}.")
     if scored.own:
         print(trust.describe(scored.fit))
+        print(embedding.describe(scored.space) if scored.space else scored.lacking)
     print("This assists; it does not diagnose.")
     if scored.unreadable:
         print(f"Could not read {len(scored.unreadable):,} images; they are left out:")
