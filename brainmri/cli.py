@@ -217,6 +217,19 @@ def _check(options: argparse.Namespace) -> int:
     return FAILED if failed else DONE
 
 
+def _card(options: argparse.Namespace) -> int:
+    from brainmri import card
+    from brainmri.files import write_atomically
+
+    text = card.render(options.models, options.run)
+    if options.out is None:
+        print(text, end="")
+        return DONE
+    write_atomically(options.out, lambda to: to.write_text(text, encoding="utf-8"))
+    print(f"Wrote {options.out}, the model card of {options.run}.")
+    return DONE
+
+
 def _demo(options: argparse.Namespace) -> int:
     from brainmri import demo
 
@@ -395,6 +408,21 @@ parts: .value (when none is named), .low and .high (ends of the 95 % interval), 
         "--unseen",
         action="store_true",
         help="only images without a near-copy among those that shaped the model",
+    )
+
+    command = _command(
+        commands,
+        "card",
+        _card,
+        "write the model card of a run: use, results, failures, data",
+        """examples:
+  python -m brainmri card --run cnn-official
+  python -m brainmri card --run cnn-official --out cnn-official.md""",
+        quiet=False,
+    )
+    command.add_argument("--run", required=True, metavar="NAME", help="whose card")
+    command.add_argument(
+        "--out", type=Path, metavar="FILE", help="Markdown file to write (default: print it)"
     )
 
     command = _command(
