@@ -170,7 +170,7 @@ def _train(options: argparse.Namespace) -> int:
 
 
 def _predict(options: argparse.Namespace) -> int:
-    from brainmri import scoring, trust
+    from brainmri import embedding, scoring, trust
 
     scored = scoring.score(
         options.images, options.models, options.run, out=options.out, quiet=options.quiet
@@ -187,6 +187,7 @@ def _predict(options: argparse.Namespace) -> int:
         print(f"Scored {len(table.paths):,} images into {scored.out}.")
     if scored.own:
         print(trust.describe(scored.fit))
+        print(embedding.describe(scored.space) if scored.space else scored.lacking)
     print("This assists; it does not diagnose.")
     if scored.unreadable:
         print(f"Could not read {len(scored.unreadable):,} images; they are left out:")
@@ -214,6 +215,19 @@ def _check(options: argparse.Namespace) -> int:
     failed = sum(not one.holds for one in judged)
     print(f"{failed:,} of {len(judged):,} requirements fail." if failed else "All hold.")
     return FAILED if failed else DONE
+
+
+def _card(options: argparse.Namespace) -> int:
+    from brainmri import card
+    from brainmri.files import write_atomically
+
+    text = card.render(options.models, options.run)
+    if options.out is None:
+        print(text, end="")
+        return DONE
+    write_atomically(options.out, lambda to: to.write_text(text, encoding="utf-8"))
+    print(f"Wrote {options.out}, the model card of {options.run}.")
+    return DONE
 
 
 def _demo(options: argparse.Namespace) -> int:
@@ -394,6 +408,21 @@ parts: .value (when none is named), .low and .high (ends of the 95 % interval), 
         "--unseen",
         action="store_true",
         help="only images without a near-copy among those that shaped the model",
+    )
+
+    command = _command(
+        commands,
+        "card",
+        _card,
+        "write the model card of a run: use, results, failures, data",
+        """examples:
+  python -m brainmri card --run cnn-official
+  python -m brainmri card --run cnn-official --out cnn-official.md""",
+        quiet=False,
+    )
+    command.add_argument("--run", required=True, metavar="NAME", help="whose card")
+    command.add_argument(
+        "--out", type=Path, metavar="FILE", help="Markdown file to write (default: print it)"
     )
 
     command = _command(

@@ -85,9 +85,9 @@ def _drawn(mask: NDArray[np.bool_]) -> int:
 
 def _region(tissue: NDArray[np.bool_]) -> NDArray[np.bool_]:
     # Grown first, since the skull is a dark gap between brain and scalp.
-    solid = _filled(_largest(_grown(tissue)))
+    solid = _filled(largest(_grown(tissue)))
     # Then taken away: that growth, and what is less than three pixels thick, such as drawn lines.
-    core = _largest(_shrunk(_shrunk(solid)))
+    core = largest(_shrunk(_shrunk(solid)))
     return _filled(_grown(core))
 
 
@@ -106,38 +106,45 @@ def _grown(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return wide
 
 
-def _largest(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Runs of each row are joined with those they touch in the row above (union-find)."""
+def largest(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The largest region of a bool mask (h, w), pixels joined by their sides; one of equal ones.
+
+    Runs of each row are joined with those they touch in the row above (union-find).
+    """
     height, width = mask.shape
-    edges = np.diff(np.pad(mask, ((0, 0), (1, 1))).astype(np.int8), axis=1)
-    rows, starts = (part.tolist() for part in np.nonzero(edges == 1))
-    ends: list[int] = np.nonzero(edges == -1)[1].tolist()
-    root = list(range(len(rows)))
-
-    def find_root(i: int) -> int:
-        while root[i] != i:
-            root[i] = root[root[i]]
-            i = root[i]
-        return i
-
+    padded = np.zeros((height, width + 2), dtype=np.int8)
+    padded[:, 1:-1] = mask
+    flat = padded.ravel()
+    changes = np.flatnonzero(flat[1:] != flat[:-1])  # Where a run starts, where it ends, and so on.
+    starts_at, ends_at = changes[::2], changes[1::2]
+    kept = np.zeros((height, width), dtype=bool)
+    if not len(starts_at):
+        return kept
+    # Numbered through all rows; a row below is a stride further.
+    starts, ends, stride = starts_at.tolist(), ends_at.tolist(), width + 2
+    root = list(range(len(starts)))
     above = 0
-    for i, row in enumerate(rows):
-        while rows[above] < row - 1 or (rows[above] == row - 1 and ends[above] <= starts[i]):
+    for i in range(len(starts)):
+        start, end = starts[i] - stride, ends[i] - stride
+        while ends[above] <= start:
             above += 1
         j = above
-        while j < i and rows[j] == row - 1 and starts[j] < ends[i]:
-            root[find_root(j)] = find_root(i)
+        while starts[j] < end:
+            top = j
+            while root[top] != top:
+                root[top] = root[root[top]]
+                top = root[top]
+            root[top] = i  # The newest run is always the root of its own.
             j += 1
-    sizes = [0] * len(rows)
-    for i in range(len(rows)):
-        sizes[find_root(i)] += ends[i] - starts[i]
-    kept = np.zeros((height, width), dtype=bool)
-    if rows:
-        largest = sizes.index(max(sizes))
-        for i, row in enumerate(rows):
-            if find_root(i) == largest:
-                kept[row, starts[i] : ends[i]] = True
-    return kept
+    for i in range(len(root) - 1, -1, -1):
+        root[i] = root[root[i]]
+    of = np.array(root)
+    largest = int(np.bincount(of, weights=ends_at - starts_at).argmax())
+    chosen = of == largest
+    steps = np.zeros(height * stride, dtype=np.int8)
+    steps[starts_at[chosen]] = 1
+    steps[ends_at[chosen]] = -1
+    return steps.cumsum(dtype=np.int8).reshape(height, stride)[:, :width].astype(bool)
 
 
 def _filled(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -146,6 +153,9 @@ def _filled(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def _between(mask: NDArray[np.bool_], axis: int) -> NDArray[np.bool_]:
-    before = np.maximum.accumulate(mask, axis=axis)
-    after = np.flip(np.maximum.accumulate(np.flip(mask, axis), axis=axis), axis)
-    return before & after
+    length = mask.shape[axis]
+    first = np.expand_dims(mask.argmax(axis=axis), axis)
+    last = length - 1 - np.expand_dims(np.flip(mask, axis).argmax(axis=axis), axis)
+    place = np.arange(length).reshape((-1, 1) if axis == 0 else (1, -1))
+    # Where there is none, the first is 0 and the last the last one.
+    return (place >= first) & (place <= last) & mask.any(axis=axis, keepdims=True)

@@ -80,10 +80,23 @@ class Classifier:
         )
 
     def uncalibrated(self, squares: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """The same before the temperature: what a predictions table holds."""
+        """Probabilities before the temperature: what a predictions table holds."""
         feed = {INPUT_NAME: network_input(squares)}
         (logits,) = self.session.run([LOGITS_NAME], feed)
         return softmax(np.asarray(logits))
+
+    @cached_property
+    def embeds(self) -> bool:
+        """Whether the model has an embedding output."""
+        return EMBEDDING_NAME in {output.name for output in self.session.get_outputs()}
+
+    def embedded(
+        self, squares: NDArray[np.uint8]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """As `uncalibrated`, and the embedding (n, d), of a model that `embeds`."""
+        feed = {INPUT_NAME: network_input(squares)}
+        logits, embedding = self.session.run([LOGITS_NAME, EMBEDDING_NAME], feed)
+        return softmax(np.asarray(logits)), np.asarray(embedding)
 
 
 def load(models: Path, name: str, *, threads: int = 0) -> Classifier:

@@ -17,6 +17,8 @@ _MARGIN = 0.03
 """Of the side, left black on each side of a head."""
 _DARKEST, _BRIGHTEST = 1, 99.5
 """Percentiles of the head's grey levels that become black and white."""
+_HALF = 127
+"""A pixel of which more than half is head (of 255) is shown whole."""
 
 
 @dataclass(frozen=True)
@@ -63,26 +65,33 @@ def _canonical(pixels: NDArray[np.uint8], size_px: int) -> NDArray[np.uint8]:
     (left, top, right, bottom), mask = head.find(pixels)
     scale = size_px * (1 - 2 * _MARGIN) / max(right - left, bottom - top)
     width, height = max(1, round((right - left) * scale)), max(1, round((bottom - top) * scale))
-    content = np.asarray(
-        Image.fromarray(pixels).resize(
-            (width, height), Image.Resampling.BILINEAR, box=(left, top, right, bottom)
-        )
+    picture = Image.fromarray(pixels).resize(
+        (width, height), Image.Resampling.BILINEAR, box=(left, top, right, bottom)
     )
+    content = np.asarray(picture)
     # Full inside, falling to nothing over the last coarse pixel outside.
     cover = np.asarray(
         Image.fromarray(255 * mask.astype(np.uint8)).resize(
             (width, height), Image.Resampling.BILINEAR
         )
     )
-    inside = np.bincount(content[cover > 127], minlength=256).cumsum()
+    most = Image.fromarray((cover > _HALF).view(np.uint8))
+    inside = np.array(picture.histogram(most)).cumsum()
     dark, bright = np.searchsorted(inside, inside[-1] * np.array([_DARKEST, _BRIGHTEST]) / 100)
     levels = np.clip((np.arange(256, dtype=np.float32) - dark) / max(bright - dark, 1), 0, 1)
     y, x = (size_px - height) // 2, (size_px - width) // 2
     square = np.zeros((size_px, size_px), dtype=np.uint8)
-    square[y : y + height, x : x + width] = np.rint(
-        levels[content] * np.minimum(cover, 127) * np.float32(255 / 127)
-    )
+    shown = square[y : y + height, x : x + width]
+    # One table for the pixels that are covered whole, most of them.
+    np.take(_grey(levels, np.full(256, _HALF, dtype=np.uint8)), content, out=shown)
+    edge = cover < _HALF
+    shown[edge] = _grey(levels[content[edge]], cover[edge])
     return square
+
+
+def _grey(level: NDArray[np.float32], cover: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Levels (0-1) under a cover of up to `_HALF`, which is whole, to 0-255."""
+    return np.rint(level * cover * np.float32(255 / _HALF)).astype(np.uint8)
 
 
 def network_input(squares: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -183,6 +183,7 @@ def train(
     if old_predictions.is_dir():  # Part files, written by a cluster.
         shutil.rmtree(old_predictions)
     old_predictions.unlink(missing_ok=True)
+    (folder / runs.EMBEDDING_FILE).unlink(missing_ok=True)
     staged.replace(folder / runs.MODEL_FILE)
     runs.save(models, run)
     for leftover in (runs.CHECKPOINT_FILE, runs.BEST_FILE):

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from brainmri import head, phantom
 
@@ -93,3 +94,16 @@ def test_every_picture_has_a_box_inside_it_and_a_mask(
     assert 0 <= left < right <= width + 1e-9
     assert 0 <= top < bottom <= height + 1e-9
     assert mask.any()
+
+
+@given(st.integers(1, 40), st.integers(1, 40), st.floats(0.05, 0.95), st.integers(0, 2**32 - 1))
+def test_the_largest_region_is_that_of_scipy(
+    height: int, width: int, share: float, seed: int
+) -> None:
+    mask = np.random.default_rng(seed).random((height, width)) < share
+    numbers, count = ndimage.label(mask)
+    sizes = np.bincount(numbers.ravel(), minlength=count + 1)[1:]
+    found = head.largest(mask)
+    assert (found <= mask).all()
+    assert found.sum() == sizes.max(initial=0)
+    assert len(np.unique(numbers[found])) == min(count, 1)  # of one region, and all of it
