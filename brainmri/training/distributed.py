@@ -203,8 +203,8 @@ def _first(store: Store) -> bool:
     """Whether nothing has gone wrong in another process before."""
     try:
         return store.add(_ENDED, 1) == 1
-    except RuntimeError:  # The machine that kept the store is gone: nobody else will tell.
-        return True
+    except RuntimeError:  # Its keeper is gone, which the first process can say best.
+        return world().leads
 
 
 def _lost(error: BaseException) -> bool:
