@@ -113,7 +113,7 @@ def outcomes(store: PixelStore, folder: Path, world: World) -> dict[str, dict[st
             one("cut", reference(0.25), 40, LONGER, Noisy(CALLS_OF_TWO + 2))
         except Interrupted as stopped:
             said = str(stopped)
-        found["resumed"] = one("cut", reference(0.0), 40, LONGER, Noisy(), resume=True)
+        found["resumed"] = one("cut", reference(0.25), 40, LONGER, Noisy(), resume=True)
         found["resumed"]["said"] = said
     return found
 
