@@ -142,7 +142,7 @@ def _split(options: argparse.Namespace) -> int:
 
 
 def _train(options: argparse.Namespace) -> int:
-    from brainmri.training import train
+    from brainmri.training import distributed, train
 
     run = train.train(
         options.data,
@@ -157,6 +157,8 @@ def _train(options: argparse.Namespace) -> int:
         resume=options.resume,
         quiet=options.quiet,
     )
+    if not distributed.world().leads:
+        return DONE
     if run.history:
         best = min(run.history, key=lambda entry: entry["val_loss"])
         print(

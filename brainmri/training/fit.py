@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import copy
-import ctypes
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -20,6 +17,9 @@ from tqdm import tqdm
 from brainmri.errors import InputError, Interrupted
 from brainmri.files import write_atomically
 from brainmri.runs import BEST_FILE
+from brainmri.training import distributed, memory
+from brainmri.training.averaging import Average
+from brainmri.training.distributed import World
 from brainmri.training.networks import Network
 from brainmri.training.pixels import PixelStore
 
@@ -79,9 +79,15 @@ Augment = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 """uint8 images (n, 1, s, s) and bool (n, k), which classes each may be, to the same, changed."""
 
 
+_ALONE = World()
+
+
 @dataclass(frozen=True)
 class Fitted:
-    """The network with the weights of the best epoch, and one history entry per epoch."""
+    """The network with the weights of the best epoch, and one history entry per epoch.
+
+    Of several processes only the first has the best epoch; the others are left with the last one.
+    """
 
     network: Network
     history: list[dict[str, float]]
@@ -100,6 +106,7 @@ def fit(
     fingerprint: dict[str, Any],
     resume: bool,
     quiet: bool,
+    world: World = _ALONE,
 ) -> Fitted:
     """Train until the validation loss has stopped falling, and keep the best epoch.
 
@@ -119,38 +126,47 @@ def fit(
         fingerprint: what must be equal for a checkpoint to be resumed.
         resume: go on from `checkpoint`.
         quiet: no progress bar.
+        world: processes that call this together and divide each batch; all need to read `store` and,
+            to resume, `checkpoint`, which the first one writes.
 
     Raises:
         Interrupted: Ctrl-C.
         InputError: nothing to resume, or the checkpoint is of another configuration.
     """
-    _keep_freed_memory()
+    memory.keep_freed()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     network.to(device).to(memory_format=torch.channels_last)
     optimiser = torch.optim.Adam(
         network.parameter_groups(options.learning_rate, options.l2), fused=True
     )
     schedule = _schedule(optimiser, options, options.epochs * -(-len(train.rows) // options.batch))
-    judged = _Average(network, options.averaging)
+    judged = Average(network, options.averaging if world.leads else 0.0)
     best = checkpoint.with_name(BEST_FILE)
     identity = {**fingerprint, "options": asdict(options), "seed": seed}
     history: list[dict[str, float]] = []
     if resume:
         history = _restore(checkpoint, identity, network, judged, optimiser, schedule)
+        if len(history) != world.share(len(history)):
+            raise InputError(
+                f"{checkpoint} is not the same on every machine; share the models folder."
+            )
+    replica = distributed.replica(network, world)
     bar = tqdm(
         total=options.epochs * len(train.rows),
         initial=len(history) * len(train.rows),
         unit="image",
         desc="Training",
-        disable=quiet,
+        disable=quiet or not world.leads,
     )
     try:
         while len(history) < options.epochs and not _out_of_patience(history, options.patience):
             start = time.perf_counter()
             epoch = len(history)
             bar.set_description(f"Epoch {epoch + 1} of {options.epochs}")
-            fitted = _train_epoch(
+            train_loss, train_accuracy = _train_epoch(
                 network,
+                replica,
+                world,
                 judged,
                 store,
                 train,
@@ -161,28 +177,28 @@ def fit(
                 schedule,
                 bar,
             )
-            val_loss, val_accuracy = evaluate(judged.network, store, val, options)
-            _return_freed_memory()  # What is kept over many epochs falls to pieces and grows.
-            entry = {
-                "epoch": epoch + 1,
-                "train_loss": fitted[0],
-                "train_accuracy": fitted[1],
-                "val_loss": val_loss,
-                "val_accuracy": val_accuracy,
-                "seconds": round(time.perf_counter() - start, 1),
-            }
-            bar.set_postfix(loss=f"{val_loss:.3f}", accuracy=f"{val_accuracy:.1%}")
-            if _best_epoch([*history, entry]) == epoch:
-                _save(best, judged.network.state_dict())
-            state = {
-                "identity": identity,
-                "history": [*history, entry],
-                "network": network.state_dict(),
-                "judged": judged.state(),
-                "optimiser": optimiser.state_dict(),
-                "schedule": schedule.state_dict(),
-            }
-            _save(checkpoint, state)
+            entry = {"epoch": epoch + 1, "train_loss": train_loss, "train_accuracy": train_accuracy}
+            if world.leads:
+                val_loss, val_accuracy = evaluate(judged.network, store, val, options)
+                memory.return_freed()  # What is kept over many epochs falls to pieces and grows.
+                entry |= {
+                    "val_loss": val_loss,
+                    "val_accuracy": val_accuracy,
+                    "seconds": round(time.perf_counter() - start, 1),
+                }
+                bar.set_postfix(loss=f"{val_loss:.3f}", accuracy=f"{val_accuracy:.1%}")
+                if _best_epoch([*history, entry]) == epoch:
+                    _save(best, judged.network.state_dict())
+                state = {
+                    "identity": identity,
+                    "history": [*history, entry],
+                    "network": network.state_dict(),
+                    "judged": judged.state(),
+                    "optimiser": optimiser.state_dict(),
+                    "schedule": schedule.state_dict(),
+                }
+                _save(checkpoint, state)
+            entry = world.share(entry)  # All of them stop after the same epoch.
             history.append(entry)  # Only now is the epoch kept.
     except KeyboardInterrupt:
         if not history:
@@ -193,10 +209,11 @@ def fit(
         ) from None
     finally:
         bar.close()
-    network.load_state_dict(torch.load(best, weights_only=True, map_location=device))
+    if world.leads:
+        network.load_state_dict(torch.load(best, weights_only=True, map_location=device))
     network.zero_grad(set_to_none=True)  # As large as the weights, and of no use any more.
-    del optimiser, schedule, judged
-    _return_freed_memory()
+    del replica, optimiser, schedule, judged
+    memory.return_freed()
     network.to("cpu").eval()
     return Fitted(network, history)
 
@@ -218,7 +235,9 @@ def evaluate(
 
 def _train_epoch(
     network: Network,
-    judged: _Average,
+    replica: nn.Module,
+    world: World,
+    judged: Average,
     store: PixelStore,
     part: Rows,
     options: FitOptions,
@@ -229,28 +248,40 @@ def _train_epoch(
     bar: tqdm[Any],
 ) -> tuple[float, float]:
     network.train()
-    torch.manual_seed(seed)
+    # Every process draws the same order, but dropout and augmentation of its own.
+    torch.manual_seed(seed + _SEEDS_APART * world.rank)
     order = part.order(seed)
     loss_sum, right = 0.0, 0
+    at_once = min(options.micro_batch, -(-options.batch // world.size))
     for batch in _chunks(order, options.batch):
         optimiser.zero_grad(set_to_none=True)
-        for chunk in _chunks(batch, options.micro_batch):
+        mine = _chunks(batch, at_once)[world.rank :: world.size]
+        for i, chunk in enumerate(mine):
             images = _images(store, part.rows[chunk])
             target = torch.from_numpy(part.y_true[chunk])
             allowed = nn.functional.one_hot(target, network.k).bool()
             if augment is not None:
                 images, allowed = augment(images, allowed)
-            logits = _forward(network, images, options.precision)
-            allowed = allowed.to(logits.device)
-            loss = partial_label_loss(logits, allowed)
-            (loss / len(batch)).backward()  # type: ignore[no-untyped-call]
+            with distributed.gathering(replica, world, last=i == len(mine) - 1):
+                logits = _forward(replica, images, options.precision)
+                allowed = allowed.to(logits.device)
+                loss = partial_label_loss(logits, allowed)
+                # A sum over processes: their gradients are averaged.
+                (loss / (len(batch) / world.size)).backward()  # type: ignore[no-untyped-call]
             loss_sum += float(loss.detach())
             right += int(allowed.gather(1, logits.argmax(1, keepdim=True)).sum())
+        if not mine:
+            distributed.stand_by(replica, _prepared(network, _images(store, part.rows[batch[:1]])))
         optimiser.step()
         schedule.step()
         judged.follow(network)
         bar.update(len(batch))
-    return loss_sum / len(order), right / len(order)
+    loss_sum, all_right = world.total(loss_sum, right)
+    return loss_sum / len(order), all_right / len(order)
+
+
+_SEEDS_APART = 1_000_003
+"""More than any training has epochs, each of which has its own seed."""
 
 
 def partial_label_loss(logits: Tensor, allowed: Tensor) -> Tensor:
@@ -266,44 +297,17 @@ def partial_label_loss(logits: Tensor, allowed: Tensor) -> Tensor:
     return -log_prob.masked_fill(~allowed, -torch.inf).logsumexp(dim=1).sum()
 
 
-class _Average:
-    """A running mean of a network's weights, itself a network; at decay 0 it is the network."""
-
-    def __init__(self, network: Network, decay: float) -> None:
-        self.network = copy.deepcopy(network) if decay else network
-        self.decay, self.steps = decay, 0
-
-    @torch.no_grad()
-    def follow(self, network: nn.Module) -> None:
-        if not self.decay:
-            return
-        self.steps += 1
-        # Early on, a mean over the few steps so far.
-        decay = min(self.decay, self.steps / (self.steps + 10))
-        for mine, new in zip(
-            self.network.state_dict().values(), network.state_dict().values(), strict=True
-        ):
-            if mine.dtype.is_floating_point:
-                mine.lerp_(new, 1 - decay)
-            else:
-                mine.copy_(new)
-
-    def state(self) -> dict[str, Any]:
-        return {"steps": self.steps, "network": self.network.state_dict()} if self.decay else {}
-
-    def restore(self, state: dict[str, Any]) -> None:
-        if self.decay:
-            self.steps = state["steps"]
-            self.network.load_state_dict(state["network"])
-
-
 def _forward(network: nn.Module, images: Tensor, precision: str) -> Tensor:
-    device = next(network.parameters()).device
-    x = (images.to(device).float() / 255).contiguous(memory_format=torch.channels_last)
-    with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
+    x = _prepared(network, images)
+    with torch.autocast(x.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
         logits = network(x)[0]
     result: Tensor = logits.float()
     return result
+
+
+def _prepared(network: nn.Module, images: Tensor) -> Tensor:
+    device = next(network.parameters()).device
+    return (images.to(device).float() / 255).contiguous(memory_format=torch.channels_last)
 
 
 def _images(store: PixelStore, rows: NDArray[np.int64]) -> Tensor:
@@ -312,27 +316,6 @@ def _images(store: PixelStore, rows: NDArray[np.int64]) -> Tensor:
 
 def _chunks(order: NDArray[np.int64], size: int) -> list[NDArray[np.int64]]:
     return [order[i : i + size] for i in range(0, len(order), size)]
-
-
-def _keep_freed_memory() -> None:
-    """Let glibc reuse large buffers instead of giving each back to the system and asking anew.
-
-    Every batch allocates the same large activations. Handing their pages back and forth took as long
-    as the arithmetic: a step of 32 images went from 1.0 to 0.55 s.
-    """
-    m_trim_threshold, m_mmap_threshold, m_arena_max = -1, -3, -8
-    with contextlib.suppress(OSError, AttributeError):  # Not glibc: nothing to set.
-        libc = ctypes.CDLL("libc.so.6")
-        libc.mallopt(m_mmap_threshold, 2**30)
-        libc.mallopt(m_trim_threshold, 2**31 - 1)
-        # The thread of the backward pass would keep buffers of its own.
-        libc.mallopt(m_arena_max, 1)
-
-
-def _return_freed_memory() -> None:
-    """Give back what has been kept for reuse."""
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
 def _save(path: Path, state: dict[str, Any]) -> None:
@@ -376,7 +359,7 @@ def _restore(
     checkpoint: Path,
     identity: dict[str, Any],
     network: nn.Module,
-    judged: _Average,
+    judged: Average,
     optimiser: torch.optim.Optimizer,
     schedule: torch.optim.lr_scheduler.LRScheduler,
 ) -> list[dict[str, float]]:

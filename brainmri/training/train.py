@@ -20,6 +20,8 @@ from brainmri import index, leakage, runs, splits
 from brainmri.errors import InputError
 from brainmri.files import sha256, write_atomically
 from brainmri.preprocessing import Preprocessing
+from brainmri.training import distributed
+from brainmri.training.distributed import World
 from brainmri.training.pixels import PixelStore, open_store
 
 MEAN_BRIGHTNESS = "mean-brightness"
@@ -89,6 +91,7 @@ MODELS = (MEAN_BRIGHTNESS, *RECIPES)
 _BATCH = 32
 
 
+@distributed.joined()
 def train(
     data: Path,
     models: Path,
@@ -105,7 +108,8 @@ def train(
 ) -> runs.Run:
     """Train `model` on the training rows of a split and write the run folder `models/<name>`.
 
-    A run that is there already is replaced only when the new one is whole.
+    A run that is there already is replaced only when the new one is whole. Processes that torchrun
+    has started train it together; the first one writes it (docs/distributed-training.md).
 
     Args:
         data: the indexed data folder.
@@ -126,6 +130,7 @@ def train(
         OutputError: a result could not be written.
         Interrupted: Ctrl-C.
     """
+    world = distributed.world()
     runs.check_name(name)
     if model not in MODELS:
         raise InputError(f'There is no model "{model}"; choose one of {", ".join(MODELS)}.')
@@ -141,23 +146,27 @@ def train(
         raise InputError("mean-brightness trains in seconds; there is nothing to resume.")
     index_path = models / "dataset" / "index.parquet"
     table = index.read(index_path)
-    if not data.is_dir():
+    if world.leads and not data.is_dir():
         raise InputError(f"There is no folder {data}; give the data folder that was indexed.")
     part = splits.assign(table, protocol, seed=seed)
-    if leak := splits.leak_sentence(protocol, leakage.leaks(table, part)):
+    if world.leads and (leak := splits.leak_sentence(protocol, leakage.leaks(table, part))):
         if not allow_leaks:
             raise InputError(f"{leak}; --allow-leaks trains on it all the same.")
         print(f"warning: {leak}.", file=sys.stderr)
     preprocessing = Preprocessing(size_px, recipe.fit)
-    store = open_store(data, table, preprocessing, models / ".cache", quiet=quiet)
+    with world.leader_first():
+        store = open_store(data, table, preprocessing, models / ".cache", quiet=quiet)
     y_true = pd.Categorical(table.rows["label"], categories=table.classes).codes.astype(np.int64)
     rows = {p: np.flatnonzero(part == p) for p in ("train", "val", "test")}
     job = _fit_brightness if model == MEAN_BRIGHTNESS else _fit_network
     exported, history, configuration, libraries = job(
         _Job(model, models / name, store, rows, y_true, table, epochs, seed, resume,
              quiet, {"protocol": protocol, "model": model, "size_px": size_px,
-                     "index_sha256": sha256(index_path)})
+                     "index_sha256": sha256(index_path)}, world)
     )  # fmt: skip
+    if not world.leads:
+        world.share(None)  # Until the first process has written the run.
+        return runs.load(models, name)
     folder = models / name
     staged = folder / f".{runs.MODEL_FILE}.new"
     write_atomically(staged, lambda to: to.write_bytes(exported))
@@ -188,6 +197,7 @@ def train(
     runs.save(models, run)
     for leftover in (runs.CHECKPOINT_FILE, runs.BEST_FILE):
         (folder / leftover).unlink(missing_ok=True)
+    world.share(None)
     return run
 
 
@@ -204,6 +214,7 @@ class _Job:
     resume: bool
     quiet: bool
     fingerprint: dict[str, Any]
+    world: World
 
 
 _Result = tuple[bytes, list[dict[str, float]], dict[str, Any], list[str]]
@@ -268,7 +279,10 @@ def _fit_network(job: _Job) -> _Result:
         fingerprint=job.fingerprint,
         resume=job.resume,
         quiet=job.quiet,
+        world=job.world,
     )
+    if not job.world.leads:
+        return b"", [], {}, []
     # Only now: the exporter and what it imports take 200 MB, which training needs before.
     from brainmri.training import export
 
@@ -280,6 +294,7 @@ def _fit_network(job: _Job) -> _Result:
         "painted": recipe.painted,
         "balanced": recipe.balanced,
         "frozen": recipe.frozen,
+        "processes": job.world.size,
     }
     return (
         exported.SerializeToString(),
