@@ -141,7 +141,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument("data", type=Path, help="the folder that was indexed")
     command.add_argument(
-        "--model", required=True, help="mean-brightness, cnn, cnn-regularised or cnn-augmented"
+        "--model",
+        required=True,
+        help="mean-brightness, cnn, cnn-regularised, cnn-augmented; or one that starts from ImageNet: "
+        "efficientnet-lite0, or (downloaded) efficientnet-b0, mobilenet-v3-large, mobilenet-v3-small",
     )
     command.add_argument("--run", required=True, metavar="NAME", help="results go to MODELS/NAME")
     _add_split(command, default="official")
@@ -151,9 +154,8 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--size-px",
         type=int,
-        default=256,
         metavar="N",
-        help="side of the network input (default: 256)",
+        help="side of the network input (default: the model's own)",
     )
     command.add_argument(
         "--seed", type=int, default=0, metavar="N", help="of every random choice (default: 0)"
@@ -207,6 +209,21 @@ parts: .value (when none is named), .low and .high (ends of the 95 % interval), 
         "--unseen",
         action="store_true",
         help="only images without a near-copy among those that shaped the model",
+    )
+
+    command = _command(
+        commands,
+        "card",
+        run.card,
+        "write the model card of a run: use, results, failures, data",
+        """examples:
+  python -m brainmri card --run cnn-official
+  python -m brainmri card --run cnn-official --out cnn-official.md""",
+        quiet=False,
+    )
+    command.add_argument("--run", required=True, metavar="NAME", help="whose card")
+    command.add_argument(
+        "--out", type=Path, metavar="FILE", help="Markdown file to write (default: print it)"
     )
 
     command = _command(

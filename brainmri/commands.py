@@ -123,7 +123,7 @@ def split(options: argparse.Namespace) -> int:
 
 def train(options: argparse.Namespace) -> int:
     """`python -m brainmri train`."""
-    from brainmri.training import train
+    from brainmri.training import distributed, train
 
     run = train.train(
         options.data,
@@ -138,6 +138,8 @@ def train(options: argparse.Namespace) -> int:
         resume=options.resume,
         quiet=options.quiet,
     )
+    if not distributed.world().leads:
+        return DONE
     if best := run.best_epoch:
         print(
             f"Trained {run.name}: epoch {best['epoch']:.0f} of {len(run.history)} was best, with "
@@ -151,7 +153,7 @@ def train(options: argparse.Namespace) -> int:
 
 def predict(options: argparse.Namespace) -> int:
     """`python -m brainmri predict`."""
-    from brainmri import scoring, trust
+    from brainmri import embedding, scoring, trust
 
     scored = scoring.score(
         options.images, options.models, options.run, out=options.out, quiet=options.quiet
@@ -168,6 +170,7 @@ def predict(options: argparse.Namespace) -> int:
         print(f"Scored {len(table.paths):,} images into {scored.out}.")
     if scored.own:
         print(trust.describe(scored.fit))
+        print(embedding.describe(scored.space) if scored.space else scored.lacking)
     print("This assists; it does not diagnose.")
     if scored.unreadable:
         print(f"Could not read {len(scored.unreadable):,} images; they are left out:")
@@ -199,6 +202,20 @@ def check(options: argparse.Namespace) -> int:
     failed = sum(not one.holds for one in judged)
     print(f"{failed:,} of {len(judged):,} requirements fail." if failed else "All hold.")
     return FAILED if failed else DONE
+
+
+def card(options: argparse.Namespace) -> int:
+    """`python -m brainmri card`."""
+    from brainmri import card
+    from brainmri.files import write_atomically
+
+    text = card.render(options.models, options.run)
+    if options.out is None:
+        print(text, end="")
+        return DONE
+    write_atomically(options.out, lambda to: to.write_text(text, encoding="utf-8"))
+    print(f"Wrote {options.out}, the model card of {options.run}.")
+    return DONE
 
 
 def demo(options: argparse.Namespace) -> int:

@@ -16,7 +16,23 @@ from brainmri.errors import InputError
 from brainmri.files import sha256
 from brainmri.preprocessing import Preprocessing, network_input
 
-INPUT_NAME, LOGITS_NAME = "image", "logits"
+INPUT_NAME, LOGITS_NAME, EMBEDDING_NAME, MAPS_NAME = "image", "logits", "embedding", "maps"
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a model says about some images, and what it saw.
+
+    Attributes:
+        y_prob: class probabilities, calibrated where the run has a temperature, float32 (n, k).
+        embedding: last features before the output, float32 (n, d); None where the model gives none.
+        maps: class-activation maps, float32 (n, k, h, w), in logits: the mean over a map is the
+            uncalibrated logit of its class; None where the model gives none.
+    """
+
+    y_prob: NDArray[np.float32]
+    embedding: NDArray[np.float32] | None
+    maps: NDArray[np.float32] | None
 
 
 @dataclass(frozen=True)
@@ -51,11 +67,36 @@ class Classifier:
         """The same for images already in network size, uint8 (n, size, size)."""
         return apply_temperature(self.uncalibrated(squares), self.run.temperature)
 
+    def explain(self, squares: NDArray[np.uint8]) -> Answers:
+        """Probabilities, embedding and class-activation maps of images in network size."""
+        given = {output.name for output in self.session.get_outputs()}
+        names = [n for n in (LOGITS_NAME, EMBEDDING_NAME, MAPS_NAME) if n in given]
+        outputs = self.session.run(names, {INPUT_NAME: network_input(squares)})
+        told = {name: np.asarray(output) for name, output in zip(names, outputs, strict=True)}
+        return Answers(
+            apply_temperature(softmax(told[LOGITS_NAME]), self.run.temperature),
+            told.get(EMBEDDING_NAME),
+            told.get(MAPS_NAME),
+        )
+
     def uncalibrated(self, squares: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """The same before the temperature: what a predictions table holds."""
+        """Probabilities before the temperature: what a predictions table holds."""
         feed = {INPUT_NAME: network_input(squares)}
         (logits,) = self.session.run([LOGITS_NAME], feed)
         return softmax(np.asarray(logits))
+
+    @cached_property
+    def embeds(self) -> bool:
+        """Whether the model has an embedding output."""
+        return EMBEDDING_NAME in {output.name for output in self.session.get_outputs()}
+
+    def embedded(
+        self, squares: NDArray[np.uint8]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """As `uncalibrated`, and the embedding (n, d), of a model that `embeds`."""
+        feed = {INPUT_NAME: network_input(squares)}
+        logits, embedding = self.session.run([LOGITS_NAME, EMBEDDING_NAME], feed)
+        return softmax(np.asarray(logits)), np.asarray(embedding)
 
 
 def load(models: Path, name: str, *, threads: int = 0) -> Classifier:

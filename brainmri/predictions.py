@@ -41,6 +41,8 @@ class Predictions:
         negative_class: the class that means "no tumour"; None where the table does not say.
         model_sha256: of the ONNX file that made them; empty for a table of another tool.
         run: name of the run that made them; empty for a table of another tool.
+        ood_score: Mahalanobis distance to the nearest class of the training images, in the model's
+            embedding (`embedding.TrainingEmbeddings`); float32 (n,), None where it was not measured.
     """
 
     paths: NDArray[np.object_]

@@ -1,4 +1,4 @@
-"""The run folder: `models/<run>/` with run.json, model.onnx and predictions.parquet."""
+"""The run folder: `models/<run>/` with run.json, model.onnx, predictions.parquet and embedding.npz."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ OFFICIAL = "official"
 """The split protocol of the Training and Testing folders."""
 MODEL_FILE = "model.onnx"
 PREDICTIONS_FILE = "predictions.parquet"
+EMBEDDING_FILE = "embedding.npz"
 CHECKPOINT_FILE = "checkpoint.pt"
 BEST_FILE = "best.pt"
 _KINDS: dict[str, type] = {

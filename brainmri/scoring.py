@@ -7,18 +7,21 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from brainmri import duplicates, index, inference, predictions, runs, splits, trust
+from brainmri import duplicates, embedding, index, inference, predictions, runs, splits, trust
 from brainmri.calibration import apply_temperature
+from brainmri.embedding import TrainingEmbeddings
 from brainmri.errors import InputError
 from brainmri.features import perceptual_hashes
 from brainmri.files import sha256
 from brainmri.images import SUFFIXES, ImageError, decode
+from brainmri.inference import Classifier
 
 _BATCH = 32
 
@@ -34,6 +37,8 @@ class Scored:
         run: as it is now.
         fit: what was fitted on the validation rows; None without any, and for other images.
         own: these are the run's own predictions.
+        space: what the images were compared with for their `ood_score`; None with a reason.
+        lacking: why there is no `space`.
     """
 
     predictions: predictions.Predictions
@@ -42,6 +47,8 @@ class Scored:
     run: runs.Run
     fit: trust.Fit | None = None
     own: bool = False
+    space: TrainingEmbeddings | None = None
+    lacking: str | None = None
 
     @property
     def y_prob(self) -> NDArray[np.float32]:
@@ -63,8 +70,9 @@ def score(
     """Score images with the model of a run.
 
     Without `out`, `images` is the data folder that was indexed, and the validation and test rows of
-    the run's split are written to the run's own predictions.parquet, and run.json once more with
-    what was fitted on the validation rows. With `out`, every image of
+    the run's split are written to the run's own predictions.parquet, what the training rows look
+    like to the model to embedding.npz (once: later calls find it there), and run.json once more
+    with what was fitted on the validation rows. With `out`, every image of
     the folder, or the one file, is scored; an image in a folder named like a class has that label.
     A single file without `out` is scored and nothing is written.
 
@@ -81,25 +89,23 @@ def score(
         own = True
     else:
         todo, own = _any_images(images, run.classes), False
+    space, lacking = _space(classifier, images if own else None, models, table, quiet=quiet)
     rows: list[_Image] = []
     hashes: list[bytes] = []
     probabilities: list[NDArray[np.float32]] = []
+    distances: list[NDArray[np.float32]] = []
     unreadable: list[tuple[str, str]] = []
-    squares: list[NDArray[np.uint8]] = []
     with tqdm(total=len(todo), unit="image", desc="Scoring", disable=quiet) as bar:
-        for image, pixels in _decoded(todo):
-            bar.update()
-            if isinstance(pixels, str):
-                unreadable.append((image.path, pixels))
-                continue
-            rows.append(image)
-            hashes.append(perceptual_hashes(pixels)[0])
-            squares.append(classifier.preprocessing.square(pixels))
-            if len(squares) == _BATCH:
-                probabilities.append(classifier.uncalibrated(np.stack(squares)))
-                squares.clear()
-    if squares:
-        probabilities.append(classifier.uncalibrated(np.stack(squares)))
+        for some, pixels in _decoded(todo, unreadable, bar):
+            rows += some
+            hashes += [perceptual_hashes(each)[0] for each in pixels]
+            squares = np.stack([classifier.preprocessing.square(each) for each in pixels])
+            if space is None:
+                probabilities.append(classifier.uncalibrated(squares))
+            else:
+                y_prob, embedded = classifier.embedded(squares)
+                probabilities.append(y_prob)
+                distances.append(space.distance(embedded))
     if unreadable and (own or not rows):
         path, reason = unreadable[0]
         raise InputError(
@@ -122,13 +128,17 @@ def score(
         negative_class=run.negative_class,
         model_sha256=run.model_sha256,
         run=run.name,
+        ood_score=None if space is None else np.concatenate(distances),
     )
+    if own and space is not None and scored.ood_score is not None:
+        space = space.with_validation(scored.ood_score[scored.splits == "val"])
+        embedding.write(models, name, space)
     if out is not None:
         predictions.write(out, scored)
     if not own:
-        return Scored(scored, out, unreadable, run)
+        return Scored(scored, out, unreadable, run, space=space, lacking=lacking)
     run, fit = calibrate(models, run, scored)
-    return Scored(scored, out, unreadable, run, fit, own)
+    return Scored(scored, out, unreadable, run, fit, own, space, lacking)
 
 
 def calibrate(
@@ -202,8 +212,64 @@ def _any_images(images: Path, classes: list[str]) -> list[_Image]:
     return found
 
 
-def _decoded(todo: list[_Image]) -> Iterator[tuple[_Image, NDArray[np.uint8] | str]]:
-    """Decode a few images ahead in threads, in order, without holding more than a batch."""
+def _space(
+    classifier: Classifier,
+    images: Path | None,
+    models: Path,
+    table: index.ImageIndex | None,
+    *,
+    quiet: bool,
+) -> tuple[TrainingEmbeddings | None, str | None]:
+    """The run's training embeddings, or the reason why there are none.
+
+    They are fitted where they are not stored yet and `images`, the data folder, is given. Nobody has
+    to keep the training images for a run to be scored, so that some are gone is no fault.
+    """
+    run = classifier.run
+    if not classifier.embeds:
+        return None, "The model gives no embedding, so no distances to training images are known."
+    stored = embedding.read(models, run)
+    if stored is not None or images is None or table is None:
+        return stored, None if stored else embedding.NOT_YET
+    chosen = table.rows[splits.assign(table, run.protocol, seed=run.seed) == "train"]
+    todo = [
+        _Image(path, images / path, label, "train")
+        for path, label in zip(chosen["path"], chosen["label"], strict=True)
+    ]
+    gone = [(image.path, "there is no such file") for image in todo if not image.file.is_file()]
+    vectors: list[NDArray[np.float32]] = []
+    if not gone:
+        with tqdm(
+            total=len(todo), unit="image", desc="Embedding training images", disable=quiet
+        ) as bar:
+            for _, pixels in _decoded(todo, gone, bar):
+                squares = np.stack([classifier.preprocessing.square(each) for each in pixels])
+                vectors.append(classifier.embedded(squares)[1])
+    if gone:
+        path, reason = gone[0]
+        return None, (
+            f"No embedding statistics: {len(gone):,} of {len(todo):,} training images cannot be read, "
+            f"such as {path} ({reason})."
+        )
+    labels = pd.Categorical(chosen["label"], categories=run.classes).codes.astype(np.int64)
+    fitted = embedding.fit(
+        np.concatenate(vectors), labels, chosen["path"].tolist(), of=embedding.fingerprint(run)
+    )
+    if fitted is None:
+        return None, (
+            f"No embedding statistics: {len(todo):,} training images are too few, or look all alike to "
+            "the model."
+        )
+    return fitted, None
+
+
+def _decoded(
+    todo: list[_Image], unreadable: list[tuple[str, str]], bar: tqdm[Any]
+) -> Iterator[tuple[list[_Image], list[NDArray[np.uint8]]]]:
+    """Images and their pixels, a batch at a time, in order; decoded in threads.
+
+    Those that cannot be read are left out and added, with the reason, to `unreadable`.
+    """
 
     def work(image: _Image) -> NDArray[np.uint8] | str:
         try:
@@ -214,7 +280,17 @@ def _decoded(todo: list[_Image]) -> Iterator[tuple[_Image, NDArray[np.uint8] | s
     with ThreadPoolExecutor(2) as pool:
         for start in range(0, len(todo), _BATCH):
             batch = todo[start : start + _BATCH]
-            yield from zip(batch, pool.map(work, batch), strict=True)
+            images: list[_Image] = []
+            decoded: list[NDArray[np.uint8]] = []
+            for image, pixels in zip(batch, pool.map(work, batch), strict=True):
+                bar.update()
+                if isinstance(pixels, str):
+                    unreadable.append((image.path, pixels))
+                else:
+                    images.append(image)
+                    decoded.append(pixels)
+            if images:
+                yield images, decoded
 
 
 def _seen(

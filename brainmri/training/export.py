@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 from torch import nn
 
-from brainmri.inference import INPUT_NAME, LOGITS_NAME
+from brainmri.inference import EMBEDDING_NAME, INPUT_NAME, LOGITS_NAME, MAPS_NAME
 
-EMBEDDING_NAME = "embedding"
 TOLERANCE = 1e-4
 """Largest difference from torch, absolute for outputs below 1 and relative for larger ones."""
 _OPSET = 18
@@ -24,7 +23,7 @@ _LARGE_WEIGHT = 1_000_000
 
 
 def to_onnx(network: nn.Module, size_px: int) -> onnx.ModelProto:
-    """Export a network in evaluation mode; outputs are logits and embedding.
+    """Export a network in evaluation mode; outputs are logits, embedding and, where it has them, maps.
 
     The weights of large dense layers are stored as 8-bit integers, which makes the file a quarter of
     the size. They are rounded in the network first, so the file and torch agree, and predictions
@@ -44,17 +43,17 @@ def to_onnx(network: nn.Module, size_px: int) -> onnx.ModelProto:
     with warnings.catch_warnings(), torch.inference_mode(False), torch.no_grad():
         # The exporter warns about its own internals; nothing in them is ours to mend.
         warnings.simplefilter("ignore")
+        expected = [output.numpy() for output in network(example)]
         program = torch.onnx.export(
             network,
             (example,),
             dynamo=True,
             opset_version=_OPSET,
             input_names=[INPUT_NAME],
-            output_names=[LOGITS_NAME, EMBEDDING_NAME],
+            output_names=[LOGITS_NAME, EMBEDDING_NAME, MAPS_NAME][: len(expected)],
             dynamic_shapes={"image": {0: torch.export.Dim("n")}},
             verbose=False,
         )
-        expected = [output.numpy() for output in network(example)]
     assert program is not None
     model = program.model_proto
     del program

@@ -5,7 +5,6 @@ from __future__ import annotations
 import platform
 import shutil
 import sys
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -21,6 +20,8 @@ from brainmri import index, leakage, runs, splits
 from brainmri.errors import InputError
 from brainmri.files import sha256, write_atomically
 from brainmri.preprocessing import Preprocessing
+from brainmri.training import distributed
+from brainmri.training.distributed import World
 from brainmri.training.pixels import PixelStore, open_store
 
 MEAN_BRIGHTNESS = "mean-brightness"
@@ -28,23 +29,69 @@ MEAN_BRIGHTNESS = "mean-brightness"
 
 @dataclass(frozen=True)
 class Recipe:
-    """How one of the reference project's networks is trained."""
+    """How a network is trained.
+
+    Attributes:
+        epochs: at most, when the command line does not say.
+        size_px: side of the square input, likewise.
+        patience: see `FitOptions`.
+        fit: see `Preprocessing`.
+        learning_rate: see `FitOptions`; the same for the others of its names.
+        dropout: of the reference's networks after the second and third pooling and before the output;
+            of the others before the output only, the last figure.
+        augmentation: "none", "mild" (`transforms.mild`) or "strong" (`transforms.Strong`).
+        painted: share of the images of the negative class into which a lesion is painted ("strong").
+        balanced: rare classes and sources, and images with few near-duplicates, are drawn more often.
+        frozen: first stages of a pretrained network that are left as they are.
+    """
 
     epochs: int
+    size_px: int = 256
+    patience: int = 3
+    fit: str = "stretch"
+    learning_rate: float = 5e-4
     l2: float = 0.0
     dropout: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    augmented: bool = False
+    augmentation: str = "none"
+    painted: float = 0.0
+    balanced: bool = False
+    frozen: int = 0
+    micro_batch: int = 4
+    warm_up: float = 0.0
+    averaging: float = 0.0
 
 
+_TRANSFER = Recipe(
+    epochs=12,
+    size_px=160,
+    patience=12,
+    fit="head",
+    learning_rate=1.5e-3,
+    l2=0.02,
+    dropout=(0.0, 0.0, 0.2),
+    augmentation="strong",
+    painted=0.4,
+    balanced=True,
+    frozen=3,
+    micro_batch=16,
+    warm_up=0.15,
+    averaging=0.998,
+)
 RECIPES = {
     "cnn": Recipe(epochs=8),
     "cnn-regularised": Recipe(epochs=14, l2=0.01, dropout=(0.25, 0.25, 0.5)),
-    "cnn-augmented": Recipe(epochs=20, augmented=True),
+    "cnn-augmented": Recipe(epochs=20, augmentation="mild"),
+    "efficientnet-lite0": _TRANSFER,
+    "efficientnet-b0": _TRANSFER,
+    "mobilenet-v3-large": _TRANSFER,
+    "mobilenet-v3-small": _TRANSFER,
 }
+_BRIGHTNESS = Recipe(epochs=0)
 MODELS = (MEAN_BRIGHTNESS, *RECIPES)
-_PATIENCE, _BATCH, _LEARNING_RATE = 3, 32, 5e-4
+_BATCH = 32
 
 
+@distributed.joined()
 def train(
     data: Path,
     models: Path,
@@ -54,14 +101,15 @@ def train(
     protocol: str = splits.OFFICIAL,
     allow_leaks: bool = False,
     epochs: int | None = None,
-    size_px: int = 256,
+    size_px: int | None = None,
     seed: int = 0,
     resume: bool = False,
     quiet: bool = False,
 ) -> runs.Run:
     """Train `model` on the training rows of a split and write the run folder `models/<name>`.
 
-    A run that is there already is replaced only when the new one is whole.
+    A run that is there already is replaced only when the new one is whole. Processes that torchrun
+    has started train it together; the first one writes it (docs/distributed-training.md).
 
     Args:
         data: the indexed data folder.
@@ -72,7 +120,7 @@ def train(
         allow_leaks: train although an evaluation image has a copy among those that shape the model;
             a warning on stderr says how many.
         epochs: at most; the model's own default when not given.
-        size_px: side of the network's square input.
+        size_px: side of the network's square input; the model's own default when not given.
         seed: of every random choice.
         resume: go on after an interruption.
         quiet: no progress bar.
@@ -82,11 +130,14 @@ def train(
         OutputError: a result could not be written.
         Interrupted: Ctrl-C.
     """
+    world = distributed.world()
     runs.check_name(name)
     if model not in MODELS:
         raise InputError(f'There is no model "{model}"; choose one of {", ".join(MODELS)}.')
     if epochs is not None and epochs < 1:
         raise InputError("Training needs at least one epoch; give --epochs 1 or more.")
+    recipe = RECIPES.get(model, _BRIGHTNESS)
+    size_px = recipe.size_px if size_px is None else size_px
     if size_px < 32:
         raise InputError(
             "The network needs an input of at least 32 pixels; give --size-px 32 or more."
@@ -95,23 +146,27 @@ def train(
         raise InputError("mean-brightness trains in seconds; there is nothing to resume.")
     index_path = index.path(models)
     table = index.read(index_path)
-    if not data.is_dir():
+    if world.leads and not data.is_dir():
         raise InputError(f"There is no folder {data}; give the data folder that was indexed.")
     part = splits.assign(table, protocol, seed=seed)
-    if leak := splits.leak_sentence(protocol, leakage.leaks(table, part)):
+    if world.leads and (leak := splits.leak_sentence(protocol, leakage.leaks(table, part))):
         if not allow_leaks:
             raise InputError(f"{leak}; --allow-leaks trains on it all the same.")
         print(f"warning: {leak}.", file=sys.stderr)
-    preprocessing = Preprocessing(size_px=size_px)
-    store = open_store(data, table, preprocessing, models / ".cache", quiet=quiet)
+    preprocessing = Preprocessing(size_px, recipe.fit)
+    with world.leader_first():
+        store = open_store(data, table, preprocessing, models / ".cache", quiet=quiet)
     y_true = pd.Categorical(table.rows["label"], categories=table.classes).codes.astype(np.int64)
     rows = {p: np.flatnonzero(part == p) for p in ("train", "val", "test")}
     job = _fit_brightness if model == MEAN_BRIGHTNESS else _fit_network
     exported, history, configuration, libraries = job(
-        _Job(model, models / name, store, rows, y_true, len(table.classes), epochs, seed, resume,
+        _Job(model, models / name, store, rows, y_true, table, epochs, seed, resume,
              quiet, {"protocol": protocol, "model": model, "size_px": size_px,
-                     "index_sha256": sha256(index_path)})
+                     "index_sha256": sha256(index_path)}, world)
     )  # fmt: skip
+    if not world.leads:
+        world.share(None)  # Until the first process has written the run.
+        return runs.load(models, name)
     folder = models / name
     staged = folder / f".{runs.MODEL_FILE}.new"
     write_atomically(staged, lambda to: to.write_bytes(exported))
@@ -137,10 +192,12 @@ def train(
     if old_predictions.is_dir():  # Part files, written by a cluster.
         shutil.rmtree(old_predictions)
     old_predictions.unlink(missing_ok=True)
+    (folder / runs.EMBEDDING_FILE).unlink(missing_ok=True)
     staged.replace(folder / runs.MODEL_FILE)
     runs.save(models, run)
     for leftover in (runs.CHECKPOINT_FILE, runs.BEST_FILE):
         (folder / leftover).unlink(missing_ok=True)
+    world.share(None)
     return run
 
 
@@ -151,12 +208,13 @@ class _Job:
     store: PixelStore
     rows: dict[str, NDArray[np.int64]]
     y_true: NDArray[np.int64]
-    k: int
+    table: index.ImageIndex
     epochs: int | None
     seed: int
     resume: bool
     quiet: bool
     fingerprint: dict[str, Any]
+    world: World
 
 
 _Result = tuple[bytes, list[dict[str, float]], dict[str, Any], list[str]]
@@ -169,7 +227,9 @@ def _fit_brightness(job: _Job) -> _Result:
     # In pieces, so that memory does not grow with the set.
     means = [job.store.read(piece.tolist()).mean(axis=(1, 2)) / 255
              for piece in np.array_split(rows, len(rows) // 256 + 1) if len(piece)]  # fmt: skip
-    exported = baselines.mean_brightness(np.concatenate(means), job.y_true[rows], job.k)
+    exported = baselines.mean_brightness(
+        np.concatenate(means), job.y_true[rows], len(job.table.classes)
+    )
     return exported.SerializeToString(), [], {}, ["numpy", "onnx", "pillow"]
 
 
@@ -177,37 +237,52 @@ def _fit_network(job: _Job) -> _Result:
     # Imported here: the baseline above runs without torch.
     import torch
 
-    from brainmri.training import fit, networks
+    from brainmri.training import fit, networks, transforms
 
     recipe = RECIPES[job.model]
     options = fit.FitOptions(
         epochs=job.epochs or recipe.epochs,
-        patience=_PATIENCE,
+        patience=recipe.patience,
         batch=_BATCH,
-        learning_rate=_LEARNING_RATE,
+        learning_rate=recipe.learning_rate,
         l2=recipe.l2,
         precision=_precision(torch.cuda.is_available()),
+        micro_batch=recipe.micro_batch,
+        warm_up=recipe.warm_up,
+        averaging=recipe.averaging,
     )
     torch.manual_seed(job.seed)
-    network = networks.ReferenceCNN(job.k, job.store.size_px, recipe.dropout)
-    augment: Callable[[torch.Tensor], torch.Tensor] | None = None
-    if recipe.augmented:
-        from brainmri.training import transforms
-
-        augment = transforms.augmentation()
+    table, train_rows = job.table, job.rows["train"]
     fitted = fit.fit(
-        network,
+        networks.build(
+            job.model,
+            len(table.classes),
+            size_px=job.store.size_px,
+            frozen=recipe.frozen,
+            dropout=recipe.dropout,
+        ),
         job.store,
-        fit.Rows(job.rows["train"], job.y_true[job.rows["train"]]),
+        fit.Rows(
+            train_rows,
+            job.y_true[train_rows],
+            balanced_weight(table.rows.iloc[train_rows]) if recipe.balanced else None,
+        ),
         fit.Rows(job.rows["val"], job.y_true[job.rows["val"]]),
         options,
         seed=job.seed,
-        augment=augment,
+        augment=transforms.named(
+            recipe.augmentation,
+            negative=table.classes.index(table.negative_class),
+            painted=recipe.painted,
+        ),
         checkpoint=job.folder / runs.CHECKPOINT_FILE,
         fingerprint=job.fingerprint,
         resume=job.resume,
         quiet=job.quiet,
+        world=job.world,
     )
+    if not job.world.leads:
+        return b"", [], {}, []
     # Only now: the exporter and what it imports take 200 MB, which training needs before.
     from brainmri.training import export
 
@@ -215,14 +290,39 @@ def _fit_network(job: _Job) -> _Result:
     configuration = {
         **asdict(options),
         "dropout": list(recipe.dropout),
-        "augmented": recipe.augmented,
+        "augmentation": recipe.augmentation,
+        "painted": recipe.painted,
+        "balanced": recipe.balanced,
+        "frozen": recipe.frozen,
+        "processes": job.world.size,
     }
     return (
         exported.SerializeToString(),
         fitted.history,
         configuration,
-        ["torch", "torchvision", "numpy", "onnx", "pillow"],
+        ["torch", "torchvision", "timm", "numpy", "onnx", "pillow"],
     )
+
+
+def balanced_weight(rows: pd.DataFrame) -> NDArray[np.float64]:
+    """How often to draw each image: rare groups and images without near-duplicates more often.
+
+    A group is a class, or a class of one source where the index has that column. A group of n images
+    is drawn as if it had the square root of n, a cluster likewise.
+
+    Args:
+        rows: of the image index.
+
+    Returns:
+        Weights (n,), relative to each other.
+    """
+    group = rows["label"].astype(str)
+    if "source" in rows:
+        group = group + "/" + rows["source"].astype(str)
+    weight = np.ones(len(rows))
+    for column in (group, rows["cluster"]):
+        weight /= np.sqrt(column.map(column.value_counts()).to_numpy(dtype=np.float64))
+    return weight
 
 
 def _precision(cuda: bool) -> str:

@@ -136,7 +136,7 @@ def test_ctrl_c_in_training_keeps_nothing_or_says_how_to_resume_and_the_code_is_
     def interrupted(_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(transforms, "augmentation", lambda: interrupted)
+    monkeypatch.setattr(transforms, "mild", lambda: interrupted)
     code = command("train", phantom_data, "--models", own_models, "--model", "cnn-augmented",
                    "--run", "new", "--size-px", SIZE_PX)  # fmt: skip
     shown = capsys.readouterr()

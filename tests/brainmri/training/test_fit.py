@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from brainmri.errors import InputError, Interrupted, OutputError
 from brainmri.files import write_atomically
 from brainmri.training import fit as fitting
-from brainmri.training.fit import FitOptions, Fitted, Rows
-from brainmri.training.networks import ReferenceCNN
+from brainmri.training.fit import Augment, FitOptions, Fitted, Rows, partial_label_loss
+from brainmri.training.networks import Network, ReferenceCNN
 from brainmri.training.pixels import PixelStore
 from tests.brainmri.conftest import SmallDisk
 from tests.brainmri.files_to_read import snapshot
@@ -26,9 +26,8 @@ OPTIONS = FitOptions(
     epochs=3, patience=3, batch=32, learning_rate=1e-3, l2=0.01, precision="float32"
 )
 # How often the network sees a part of a batch in one epoch of 40 images: batches of 32 and 8.
-CALLS = -(-32 // fitting.MICRO_BATCH) + -(-8 // fitting.MICRO_BATCH)
+CALLS = -(-32 // OPTIONS.micro_batch) + -(-8 // OPTIONS.micro_batch)
 IN_SECOND_EPOCH, IN_THIRD_EPOCH = CALLS + 2, 2 * CALLS + 1
-Augment = Callable[[Tensor], Tensor]
 
 
 def network(dropout: float = 0.25) -> ReferenceCNN:
@@ -36,9 +35,9 @@ def network(dropout: float = 0.25) -> ReferenceCNN:
     return ReferenceCNN(2, SIZE_PX, (dropout, dropout, dropout))
 
 
-def noisy(images: Tensor) -> Tensor:
+def noisy(images: Tensor, allowed: Tensor) -> tuple[Tensor, Tensor]:
     """An augmentation that draws random numbers, as real ones do."""
-    return (images.float() + 20 * torch.rand(images.shape)).to(torch.uint8)
+    return (images.float() + 20 * torch.rand(images.shape)).to(torch.uint8), allowed
 
 
 class Stops:
@@ -47,11 +46,11 @@ class Stops:
     def __init__(self, at: int) -> None:
         self.calls, self.at = 0, at
 
-    def __call__(self, images: Tensor) -> Tensor:
+    def __call__(self, images: Tensor, allowed: Tensor) -> tuple[Tensor, Tensor]:
         self.calls += 1
         if self.calls == self.at:
             raise KeyboardInterrupt
-        return noisy(images)
+        return noisy(images, allowed)
 
 
 def fit(
@@ -62,7 +61,7 @@ def fit(
     augment: Augment | None = noisy,
     resume: bool = False,
     seed: int = 0,
-    net: nn.Module | None = None,
+    net: Network | None = None,
     fingerprint: dict[str, Any] | None = None,
 ) -> Fitted:
     return fitting.fit(
@@ -144,7 +143,7 @@ def test_micro_batches_add_up_to_one_step_of_adam_on_the_whole_batch(
     task: Task, tmp_path: Path
 ) -> None:
     # 32 images pass a few at a time; this is the step they must amount to, in plain torch.
-    assert fitting.MICRO_BATCH < 32
+    assert OPTIONS.micro_batch < 32
     part = Task(task.store, Rows(task.train.rows[:32], task.train.y_true[:32]), task.val)
     mine = fit(part, tmp_path, options=replace(OPTIONS, epochs=1), augment=None, net=network(0))
 
@@ -166,28 +165,28 @@ def test_micro_batches_add_up_to_one_step_of_adam_on_the_whole_batch(
 def test_the_last_partial_batch_is_trained_on(task: Task, tmp_path: Path) -> None:
     counted: list[int] = []
 
-    def count(images: Tensor) -> Tensor:
+    def count(images: Tensor, allowed: Tensor) -> tuple[Tensor, Tensor]:
         counted.append(len(images))
-        return images
+        return images, allowed
 
     fit(task, tmp_path, options=replace(OPTIONS, epochs=1), augment=count)
     assert sum(counted) == 40
-    assert max(counted) == fitting.MICRO_BATCH
+    assert max(counted) == OPTIONS.micro_batch
 
 
 def test_augmentation_touches_training_images_only(task: Task, tmp_path: Path) -> None:
-    def black(images: Tensor) -> Tensor:
-        return torch.zeros_like(images)
+    def black(images: Tensor, allowed: Tensor) -> tuple[Tensor, Tensor]:
+        return torch.zeros_like(images), allowed
 
     plain = fit(task, tmp_path, options=replace(OPTIONS, epochs=1), augment=black)
-    expected = fitting.evaluate(plain.network, task.store, task.val, "float32")
+    expected = fitting.evaluate(plain.network, task.store, task.val, OPTIONS)
     got = plain.history[0]["val_loss"], plain.history[0]["val_accuracy"]
     assert got == pytest.approx(expected)
 
 
 def test_evaluate_agrees_with_plain_torch_and_switches_dropout_off(task: Task) -> None:
     net = network(0.5).train()
-    loss, accuracy = fitting.evaluate(net, task.store, task.val, "float32")
+    loss, accuracy = fitting.evaluate(net, task.store, task.val, OPTIONS)
     images = torch.from_numpy(task.store.read(task.val.rows.tolist()))[:, None].float() / 255
     target = torch.from_numpy(task.val.y_true)
     with torch.no_grad():
@@ -201,6 +200,64 @@ def test_bfloat16_activations_leave_float32_weights(task: Task, tmp_path: Path) 
     fitted = fit(task, tmp_path, options=options, augment=None)
     assert {value.dtype for value in fitted.network.state_dict().values()} == {torch.float32}
     assert np.isfinite(fitted.history[0]["train_loss"])
+
+
+def test_the_partial_label_loss_is_cross_entropy_when_one_class_is_allowed() -> None:
+    logits = torch.randn(7, 4, generator=torch.Generator().manual_seed(0))
+    y_true = torch.arange(7) % 4
+    allowed = nn.functional.one_hot(y_true, 4).bool()
+    expected = nn.functional.cross_entropy(logits, y_true, reduction="sum")
+    assert partial_label_loss(logits, allowed).item() == pytest.approx(expected.item(), rel=1e-6)
+
+
+def test_an_image_of_some_tumour_is_judged_by_the_probability_of_any_tumour() -> None:
+    y_prob = torch.tensor([[0.1, 0.2, 0.3, 0.4], [0.25, 0.25, 0.25, 0.25]])
+    allowed = torch.tensor([[True, True, False, True], [True, True, True, True]])
+    expected = -np.log(0.7) - np.log(1.0)
+    assert partial_label_loss(y_prob.log(), allowed).item() == pytest.approx(expected, abs=1e-6)
+
+
+def test_weights_decide_how_often_a_row_is_drawn() -> None:
+    rows = Rows(np.arange(3), np.zeros(3, dtype=np.int64), np.array([0.0, 1.0, 3.0]))
+    drawn = np.concatenate([rows.order(seed) for seed in range(2000)])
+    assert np.bincount(drawn, minlength=3) / 6000 == pytest.approx([0, 0.25, 0.75], abs=0.03)
+    plain = Rows(rows.rows, rows.y_true).order(0)
+    assert sorted(plain) == [0, 1, 2]
+
+
+def test_averaged_weights_are_judged_and_kept(task: Task, tmp_path: Path) -> None:
+    options = replace(OPTIONS, epochs=1, averaging=0.999)
+    averaged = fit(task, tmp_path / "a", options=options, augment=None, net=network(0)).network
+    # Two steps of 40 images: the mean over (start, first, second) that `_Average` defines.
+    steps = [weights(network(0))]
+
+    watched = network(0)
+    with pytest.MonkeyPatch.context() as patch:
+        real = torch.optim.lr_scheduler.CosineAnnealingLR.step
+
+        def step(self: torch.optim.lr_scheduler.CosineAnnealingLR, *args: Any) -> None:
+            real(self, *args)
+            steps.append(weights(watched))
+
+        patch.setattr(torch.optim.lr_scheduler.CosineAnnealingLR, "step", step)
+        fit(
+            task, tmp_path / "b", options=replace(options, averaging=0.0), augment=None, net=watched
+        )
+    # The schedule steps once when it is made, before any weight has changed.
+    start, first, second = steps[0], steps[-2], steps[-1]
+    for name, value in averaged.state_dict().items():
+        one = start[name] * (1 / 11) + first[name] * (10 / 11)
+        two = one * (2 / 12) + second[name] * (10 / 12)
+        torch.testing.assert_close(value, two)
+
+
+def test_a_warm_up_rises_and_falls(task: Task, tmp_path: Path) -> None:
+    options = replace(OPTIONS, epochs=3, averaging=0.9, warm_up=0.5)
+    whole = fit(task, tmp_path / "whole", options=options)
+    with pytest.raises(Interrupted):
+        fit(task, tmp_path / "cut", options=options, augment=Stops(IN_SECOND_EPOCH))
+    resumed = fit(task, tmp_path / "cut", options=options, resume=True)
+    assert_same_bits(whole.network, resumed.network)
 
 
 # --- early stopping --------------------------------------------------------------------------

@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torch import Tensor
 
-from brainmri import index, inference, predictions, runs, splits
+from brainmri import index, inference, phantom, predictions, runs, splits
 from brainmri.errors import InputError, Interrupted, OutputError
 from brainmri.files import sha256
 from brainmri.images import decode
@@ -79,14 +80,14 @@ def test_run_json_holds_no_path_of_the_machine(trained_models: Path, phantom_dat
 
 
 @pytest.mark.parametrize(
-    ("model", "l2", "dropout", "augmented"),
+    ("model", "l2", "dropout", "augmentation"),
     [
-        ("cnn-regularised", 0.01, [0.25, 0.25, 0.5], False),
-        ("cnn-augmented", 0.0, [0.0, 0.0, 0.0], True),
+        ("cnn-regularised", 0.01, [0.25, 0.25, 0.5], "none"),
+        ("cnn-augmented", 0.0, [0.0, 0.0, 0.0], "mild"),
     ],
 )
 def test_each_recipe_is_what_the_reference_did(
-    model: str, l2: float, dropout: list[float], augmented: bool,
+    model: str, l2: float, dropout: list[float], augmentation: str,
     own_models: Path, phantom_data: Path, monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     given: dict[str, object] = {}
@@ -99,9 +100,9 @@ def test_each_recipe_is_what_the_reference_did(
     monkeypatch.setattr(fit, "fit", spy)
     run = run_train(phantom_data, own_models, model=model, epochs=1)
     assert run.architecture == model
-    assert (run.configuration["l2"], run.configuration["augmented"]) == (l2, augmented)
+    assert (run.configuration["l2"], run.configuration["augmentation"]) == (l2, augmentation)
     assert run.configuration["dropout"] == given["dropouts"] == dropout
-    assert (given["augment"] is not None) is augmented
+    assert (given["augment"] is not None) is (augmentation != "none")
 
 
 def test_training_twice_with_a_seed_writes_the_same_model(
@@ -245,19 +246,20 @@ def test_predictions_in_part_files_are_replaced_too(own_models: Path, phantom_da
     assert set(snapshot(own_models / "brightness")) == {"model.onnx", "run.json"}
 
 
-REAL_AUGMENTATION = transforms.augmentation
+MICRO_BATCH = train.RECIPES["cnn-augmented"].micro_batch
+REAL_AUGMENTATION = transforms.mild
 
 
-def interrupted_at(call: int) -> Callable[[], Callable[[Tensor], Tensor]]:
+def interrupted_at(call: int) -> Callable[[], fit.Augment]:
     """The real augmentation, stopped as by Ctrl-C at its n-th batch."""
 
-    def augmentation() -> Callable[[Tensor], Tensor]:
+    def augmentation() -> fit.Augment:
         real, batches = REAL_AUGMENTATION(), itertools.count(1)
 
-        def every(images: Tensor) -> Tensor:
+        def every(images: Tensor, allowed: Tensor) -> tuple[Tensor, Tensor]:
             if next(batches) == call:
                 raise KeyboardInterrupt
-            return real(images)
+            return real(images, allowed)
 
         return every
 
@@ -268,9 +270,9 @@ def interrupted_at(call: int) -> Callable[[], Callable[[Tensor], Tensor]]:
 def interrupted(own_models: Path, phantom_data: Path) -> Path:
     """A models folder with the run "cut", stopped in its second epoch."""
     n = runs.load(own_models, "cnn").images["train"]
-    an_epoch = -(-min(n, 32) // fit.MICRO_BATCH) + -(-max(n - 32, 0) // fit.MICRO_BATCH)
+    an_epoch = -(-min(n, 32) // MICRO_BATCH) + -(-max(n - 32, 0) // MICRO_BATCH)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(transforms, "augmentation", interrupted_at(an_epoch + 2))
+        patch.setattr(transforms, "mild", interrupted_at(an_epoch + 2))
         with pytest.raises(Interrupted, match=r"Stopped after epoch 1 of 2"):
             run_train(phantom_data, own_models, "cut", model="cnn-augmented")
     return own_models
@@ -312,7 +314,7 @@ def test_a_checkpoint_of_other_options_or_data_is_refused(
 def test_an_interruption_leaves_the_old_run_usable(own_models: Path, phantom_data: Path) -> None:
     before = snapshot(own_models / "cnn")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(transforms, "augmentation", interrupted_at(1))
+        patch.setattr(transforms, "mild", interrupted_at(1))
         with pytest.raises(Interrupted):
             run_train(phantom_data, own_models, "cnn", model="cnn-augmented")
     assert snapshot(own_models / "cnn") == before
@@ -361,3 +363,61 @@ def test_history_is_plain_json(trained_models: Path) -> None:
     text = (trained_models / "cnn" / "run.json").read_text()
     values = json.loads(text, parse_constant=pytest.fail)  # NaN and Infinity are not JSON
     assert [entry["epoch"] for entry in values["history"]] == [1, 2]
+
+
+# --- pretrained networks ----------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def transferred(
+    trained_models: Path, phantom_data: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A models folder with the run "lite0", fine-tuned for one epoch on phantoms."""
+    models = tmp_path_factory.mktemp("transferred")
+    shutil.copytree(trained_models / "dataset", models / "dataset")
+    run_train(phantom_data, models, "lite0", model="efficientnet-lite0", epochs=1, size_px=64)
+    return models
+
+
+def test_a_pretrained_network_sees_the_canonical_form_and_says_how_it_was_taught(
+    transferred: Path,
+) -> None:
+    run = runs.load(transferred, "lite0")
+    assert run.preprocessing == {"size_px": 64, "fit": "head"}
+    assert run.configuration["augmentation"] == "strong"
+    assert run.configuration["painted"] > 0
+    assert run.configuration["frozen"] > 0
+    assert run.versions["timm"]
+
+
+def test_its_file_gives_probabilities_embedding_and_maps(transferred: Path) -> None:
+    classifier = inference.load(transferred, "lite0")
+    square = classifier.preprocessing.square(phantom.draw("glioma", 1))[None]
+    answers = classifier.explain(square)
+    assert answers.embedding is not None
+    assert answers.maps is not None
+    assert answers.embedding.shape == (1, 1280)
+    assert answers.maps.shape == (1, 4, 2, 2)
+    np.testing.assert_allclose(answers.y_prob, classifier.classify_squares(square), atol=1e-6)
+    from_maps = inference.softmax(answers.maps.mean(axis=(2, 3)))
+    np.testing.assert_allclose(from_maps, classifier.uncalibrated(square), atol=1e-5)
+
+
+def test_its_file_is_small_enough_to_ship(transferred: Path) -> None:
+    assert (transferred / "lite0" / "model.onnx").stat().st_size <= 16e6
+
+
+def test_rare_groups_and_images_without_copies_are_drawn_more_often() -> None:
+    rows = pd.DataFrame(
+        {
+            "label": ["a"] * 8 + ["b"] * 2,
+            "source": ["x"] * 4 + ["y"] * 4 + ["x"] * 2,
+            "cluster": [0, 0, 1, 2, 3, 4, 5, 6, 7, 8],
+        }
+    )
+    weight = train.balanced_weight(rows)
+    assert weight[0] == pytest.approx(1 / np.sqrt(4) / np.sqrt(2))  # 4 of a/x, 2 copies
+    assert weight[2] == pytest.approx(1 / np.sqrt(4))
+    assert weight[8] == pytest.approx(1 / np.sqrt(2))
+    without_source = train.balanced_weight(rows.drop(columns="source"))
+    assert without_source[2] == pytest.approx(1 / np.sqrt(8))
