@@ -133,7 +133,7 @@ def test_training_names_the_next_command_and_it_works(
 def test_ctrl_c_in_training_keeps_nothing_or_says_how_to_resume_and_the_code_is_130(
     own_models: Path, phantom_data: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupted(_: object) -> None:
+    def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(transforms, "mild", lambda: interrupted)
