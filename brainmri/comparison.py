@@ -17,6 +17,7 @@ from brainmri import evaluation, intervals, metrics, ranking
 from brainmri.errors import InputError
 from brainmri.metrics import Estimate, Floats, Ints
 from brainmri.predictions import Predictions
+from brainmri.wording import counted
 
 EXACT_BELOW = 25
 """Discordant images below which McNemar's test is the exact binomial one."""
@@ -155,7 +156,7 @@ def join(a: Predictions, b: Predictions, *, split: str, negative: str) -> Pairs:
     if differ.any():
         first = int(np.argmax(differ))
         raise InputError(
-            f"The runs disagree on the label of {int(differ.sum()):,} images, the first being "
+            f"The runs disagree on the label of {counted(int(differ.sum()), 'image')}, the first being "
             f"{common[first]} ({a.classes[true_a[first]]}, {a.classes[true_b[first]]}); score both "
             "with the same labels."
         )
