@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from brainmri.errors import InputError
+from brainmri.wording import counted
 
 SCHEMA_VERSION = 1
 SUM_TOLERANCE = 1e-4
@@ -150,10 +151,14 @@ def described(schemas: list[pa.Schema], name: str, rows: int, classes: list[str]
     )
     for schema in schemas:
         missing = [c for c in ["label", *(PREFIX + k for k in wanted)] if c not in schema.names]
-        if missing or len(wanted) < 2:
-            lacking = ", ".join(missing) or "at least two prob_<class> columns"
-            raise InputError(f"{name} lacks the column {lacking}; a predictions table has label and "
-                             "one prob_<class> per class.")  # fmt: skip
+        if missing:
+            columns = "column" if len(missing) == 1 else "columns"
+            raise InputError(f"{name} lacks the {columns} {', '.join(missing)}; a predictions table has "
+                             "label and one prob_<class> per class.")  # fmt: skip
+        if len(wanted) < 2:
+            found = f"only the column {PREFIX}{wanted[0]}" if wanted else "no column prob_<class>"
+            raise InputError(f"{name} has {found}; a predictions table has label and at least two "
+                             "prob_<class> columns.")  # fmt: skip
         for column in (PREFIX + k for k in wanted):
             kind = schema.field(column).type
             if not (pa.types.is_floating(kind) or pa.types.is_integer(kind)):
@@ -225,7 +230,8 @@ class Faults:
             if rule not in self._found:
                 continue
             first, count, what = self._found[rule]
-            row, affected = f"row {first + 1:,}", f"{count:,} rows are affected."
+            row = f"row {first + 1:,}"
+            affected = f"{counted(count, 'row is', 'rows are')} affected."
             raise InputError(
                 f"{name} has "
                 + {

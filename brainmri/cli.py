@@ -231,15 +231,23 @@ parts: .value (when none is named), .low and .high (ends of the 95 % interval), 
         "demo",
         run.demo,
         "make synthetic data and go through every step",
-        """example:
-  python -m brainmri demo --folder demo""",
+        """examples:
+  python -m brainmri demo
+  python -m brainmri demo --folder demo --models demo-results""",
         models=False,
     )
     command.add_argument(
         "--folder",
         type=Path,
         default=Path("demo"),
-        help="where data and results go (default: demo)",
+        metavar="DIR",
+        help="the images go to DIR/data (default: demo)",
+    )
+    command.add_argument(
+        "--models",
+        type=Path,
+        metavar="DIR",
+        help="where results go (default: models in that folder)",
     )
     return parser  # fmt: skip
 

@@ -7,6 +7,7 @@ import shlex
 from pathlib import Path
 
 from brainmri.errors import InputError
+from brainmri.wording import counted
 
 DONE, FAILED, SKIPPED_SOME = 0, 1, 3
 """Exit codes; `cli` adds those of a command that did not come to its end."""
@@ -27,24 +28,24 @@ def index(options: argparse.Namespace) -> int:
     )
     rows = report.index.rows
     print(
-        f"Indexed {len(rows):,} images in {len(report.index.classes)} classes: {report.read_again:,} "
-        f"read, {report.unchanged:,} unchanged."
+        f"Indexed {counted(len(rows), 'image')} in {len(report.index.classes)} classes: "
+        f"{report.read_again:,} read, {report.unchanged:,} unchanged."
     )
     counts = rows.groupby(["split", "label"], dropna=False).size().reset_index(name="count")
     for split, label, count in counts.itertuples(index=False, name=None):
         print(f"  {split if isinstance(split, str) else 'no split':8} {label:14} {count:7,}")
     clusters = rows["cluster"].nunique()
-    print(f"  {clusters:,} clusters of near-duplicates (mirrored copies counted as copies)")
+    of_copies = counted(clusters, "cluster of near-duplicates", "clusters of near-duplicates")
+    print(f"  {of_copies} (mirrored copies counted as copies)")
     if report.without_metadata:
-        print(f"{report.without_metadata:,} images have no row in {options.metadata}.")
+        lacking = counted(report.without_metadata, "image has", "images have")
+        print(f"{lacking} no row in {options.metadata}.")
     if report.ignored:
-        print(f"Passed over {len(report.ignored):,} files that are not images in a class folder:")
+        files = counted(len(report.ignored), "file that is not an image in a class folder",
+                        "files that are not images in a class folder")  # fmt: skip
+        print(f"Passed over {files}:")
         _list(report.ignored)
-    if report.unreadable:
-        print(f"Could not read {len(report.unreadable):,} images; they are left out:")
-        _list([f"{path}: {reason}" for path, reason in report.unreadable])
-        return SKIPPED_SOME
-    return DONE
+    return _left_out(report.unreadable)
 
 
 def audit(options: argparse.Namespace) -> int:
@@ -76,7 +77,8 @@ def audit(options: argparse.Namespace) -> int:
     print(f"Far from the rest of {len(tables.quality):,} images: {said}")
     conflicts = tables.label_conflicts
     print(
-        f"A near-duplicate or a metadata column contradicts {conflicts['path'].nunique():,} labels."
+        "A near-duplicate or a metadata column contradicts "
+        f"{counted(conflicts['path'].nunique(), 'label')}."
     )
     said_of = conflicts[["path", "kind", "says"]].itertuples(index=False)
     _list([f"{path} ({kind}: {says})" for path, kind, says in said_of])
@@ -104,7 +106,9 @@ def split(options: argparse.Namespace) -> int:
         print(f"  {label:14}" + "".join(f"{number:8,}" for number in numbers))
     for column in splits.grouped_by(protocol) or []:
         if unknown := int(table.rows[column].isna().sum()):
-            print(f"{unknown:,} images have no {column}; only their cluster is kept whole.")
+            lacking = counted(unknown, "image has", "images have")
+            whose = "its" if unknown == 1 else "their"
+            print(f"{lacking} no {column}; only {whose} cluster is kept whole.")
     if leak:
         print(f"{leak}.")
     else:
@@ -143,10 +147,10 @@ def train(options: argparse.Namespace) -> int:
     if best := run.best_epoch:
         print(
             f"Trained {run.name}: epoch {best['epoch']:.0f} of {len(run.history)} was best, with "
-            f"{best['val_accuracy']:.1%} of {run.images['val']:,} validation images right."
+            f"{best['val_accuracy']:.1%} of {counted(run.images['val'], 'validation image')} right."
         )
     else:
-        print(f"Trained {run.name} on {run.images['train']:,} images.")
+        print(f"Trained {run.name} on {counted(run.images['train'], 'image')}.")
     print(f"Next: python -m brainmri predict {options.data} --run {run.name}{_models(options)}")
     return DONE
 
@@ -167,16 +171,17 @@ def predict(options: argparse.Namespace) -> int:
             ):
                 print(f"  {name:14} {probability:7.2%}")
     if scored.out is not None:
-        print(f"Scored {len(table.paths):,} images into {scored.out}.")
+        print(f"Scored {counted(len(table.paths), 'image')} into {scored.out}.")
     if scored.own:
         print(trust.describe(scored.fit))
         print(embedding.describe(scored.space) if scored.space else scored.lacking)
     print("This assists; it does not diagnose.")
-    if scored.unreadable:
-        print(f"Could not read {len(scored.unreadable):,} images; they are left out:")
-        _list([f"{path}: {reason}" for path, reason in scored.unreadable])
-        return SKIPPED_SOME
-    return DONE
+    if scored.passed_over:
+        files = counted(len(scored.passed_over), "file that is no JPEG, PNG, BMP or TIFF",
+                        "files that are no JPEG, PNG, BMP or TIFF")  # fmt: skip
+        print(f"Passed over {files}:")
+        _list(scored.passed_over)
+    return _left_out(scored.unreadable)
 
 
 def check(options: argparse.Namespace) -> int:
@@ -200,7 +205,8 @@ def check(options: argparse.Namespace) -> int:
     for one in judged:
         print(f"  {gate.in_words(one)}")
     failed = sum(not one.holds for one in judged)
-    print(f"{failed:,} of {len(judged):,} requirements fail." if failed else "All hold.")
+    of = counted(len(judged), "requirement")
+    print(f"{failed:,} of {of} {'fails' if failed == 1 else 'fail'}." if failed else "All hold.")
     return FAILED if failed else DONE
 
 
@@ -222,10 +228,20 @@ def demo(options: argparse.Namespace) -> int:
     """`python -m brainmri demo`."""
     from brainmri import demo
 
-    demo.run(options.folder, quiet=options.quiet)
-    print(f"Open it with: python -m dashboard --models {options.folder / 'models'} "
-          f"--data {options.folder / 'data'}")  # fmt: skip
+    models = options.models or options.folder / "models"
+    data = demo.run(options.folder, models, quiet=options.quiet)
+    print(f"Open it with: python -m dashboard --models {models} --data {data}")
     return DONE
+
+
+def _left_out(unreadable: list[tuple[str, str]]) -> int:
+    """List files that could not be read, and return the exit code."""
+    if not unreadable:
+        return DONE
+    what = "image; it is" if len(unreadable) == 1 else "images; they are"
+    print(f"Could not read {len(unreadable):,} {what} left out:")
+    _list([f"{path}: {reason}" for path, reason in unreadable])
+    return SKIPPED_SOME
 
 
 def _list(lines: list[str]) -> None:

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from brainmri import evaluation, intervals, metrics
+from brainmri import evaluation, intervals, metrics, ranking
 from brainmri.errors import InputError
 from brainmri.metrics import Estimate, Floats, Ints
 from brainmri.predictions import Predictions
+from brainmri.wording import counted
 
 EXACT_BELOW = 25
 """Discordant images below which McNemar's test is the exact binomial one."""
@@ -155,7 +156,7 @@ def join(a: Predictions, b: Predictions, *, split: str, negative: str) -> Pairs:
     if differ.any():
         first = int(np.argmax(differ))
         raise InputError(
-            f"The runs disagree on the label of {int(differ.sum()):,} images, the first being "
+            f"The runs disagree on the label of {counted(int(differ.sum()), 'image')}, the first being "
             f"{common[first]} ({a.classes[true_a[first]]}, {a.classes[true_b[first]]}); score both "
             "with the same labels."
         )
@@ -315,11 +316,11 @@ def _differences(pairs: Pairs, groups: Ints, resamples: int) -> list[Difference]
     tumour, score_a = evaluation.tumour_scores(y_true, pairs.prob_a, c)
     _, score_b = evaluation.tumour_scores(y_true, pairs.prob_b, c)
     scores = (score_a, score_b)
-    a, b = (metrics.areas(tumour, score, groups, resamples=resamples)[0] for score in scores)
+    a, b = (ranking.areas(tumour, score, groups, resamples=resamples)[0] for score in scores)
     of_a = of_b = np.zeros(0)
     if a.value is not None:
         of_a, of_b = (
-            metrics.resampled_areas(tumour, s, groups, resamples=resamples)[:, 0] for s in scores
+            ranking.resampled_areas(tumour, s, groups, resamples=resamples)[:, 0] for s in scores
         )
     return [*found, _difference("auroc", a, b, of_a, of_b)]
 

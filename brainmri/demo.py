@@ -8,13 +8,21 @@ from brainmri import index, phantom, scoring
 from brainmri.training import train
 
 
-def run(folder: Path, *, quiet: bool = False) -> None:
+def run(folder: Path, models: Path, *, quiet: bool = False) -> Path:
     """Make `folder/data`, index it, train two models on it and write their predictions.
 
+    Args:
+        folder: the synthetic images go to `folder/data`.
+        models: results go here.
+        quiet: no progress bars.
+
+    Returns:
+        The folder of the images.
+
     Raises:
-        OutputError: `folder` cannot be written.
+        OutputError: `folder` or `models` cannot be written.
     """
-    data, models = folder / "data", folder / "models"
+    data = folder / "data"
     phantom.write_dataset(data, train_per_class=150, test_per_class=50)
     index.build(data, models, quiet=quiet)
     for model in ("mean-brightness", "cnn"):
@@ -22,3 +30,4 @@ def run(folder: Path, *, quiet: bool = False) -> None:
             data, models, model=model, name=f"demo-{model}", epochs=10, size_px=96, quiet=quiet
         )
         scoring.score(data, models, f"demo-{model}", quiet=quiet)
+    return data

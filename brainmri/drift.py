@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import StratifiedGroupKFold
 
-from brainmri import metrics
+from brainmri import metrics, ranking
 from brainmri.audit_tables import JS, KS, SMD
 from brainmri.metrics import Estimate
 
@@ -182,7 +182,7 @@ def told_apart(x: NDArray[np.generic], is_test: Bools, cluster: Ints, *, seed: i
         )
         forest.fit(x[fitted], is_test[fitted])
         score[judged] = forest.predict_proba(x[judged])[:, 1]
-    return metrics.areas(is_test, score, cluster, seed=seed)[0]
+    return ranking.areas(is_test, score, cluster, seed=seed)[0]
 
 
 _Statistic = Callable[[Floats, Floats], Floats]

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from brainmri import metrics, tally
-from brainmri.metrics import Curve, Estimate
+from brainmri import metrics, ranking, tally
+from brainmri.metrics import Estimate
 from brainmri.predictions import Predictions
+from brainmri.ranking import Curve
 from brainmri.tally import Tally
 
 
@@ -184,7 +185,7 @@ def tumour_accuracy(per_group: NDArray[np.int64], negative: int) -> Estimate:
 def tumour_scores(
     y_true: NDArray[np.int64], y_prob: NDArray[np.floating], negative: int
 ) -> tuple[NDArray[np.bool_], NDArray[np.floating]]:
-    """Which images have a tumour (n,), and what ranks them by it: for `metrics.areas`.
+    """Which images have a tumour (n,), and what ranks them by it: for `ranking.areas`.
 
     The score is the falling probability of "no tumour": exact where that of a tumour rounds to 1.
     """
@@ -201,13 +202,13 @@ def curves_of(counted: Tally) -> list[ClassCurves]:
     counts = metrics.drawn_counts(len(counted.per_group))
     found: list[ClassCurves] = []
     for name, ranked in zip(counted.classes, counted.rankings, strict=True):
-        area, average = metrics.ranked_areas(ranked, counts)
+        area, average = ranking.ranked_areas(ranked, counts)
         both = area.value is not None
         found.append(
             ClassCurves(
                 name,
-                metrics.roc_curve(ranked) if both else None,
-                metrics.precision_recall_curve(ranked) if both else None,
+                ranking.roc_curve(ranked) if both else None,
+                ranking.precision_recall_curve(ranked) if both else None,
                 area,
                 average,
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import tempfile
@@ -9,6 +10,23 @@ from collections.abc import Callable
 from pathlib import Path
 
 from brainmri.errors import OutputError
+
+_NO_SPACE = "Free some space or choose another folder"
+_NOT_ALLOWED = "Choose a folder that you may write to"
+_IN_THE_WAY = "Choose another folder, since a file is in its place"
+_ADVICE = {
+    errno.ENOSPC: _NO_SPACE,
+    errno.EDQUOT: _NO_SPACE,
+    errno.EFBIG: "Raise the limit on file sizes or choose another folder",
+    errno.EACCES: _NOT_ALLOWED,
+    errno.EPERM: _NOT_ALLOWED,
+    errno.EROFS: _NOT_ALLOWED,
+    errno.EISDIR: "Name a file, not a folder",
+    errno.EEXIST: _IN_THE_WAY,
+    errno.ENOTDIR: _IN_THE_WAY,
+    errno.ENOENT: "Choose another folder, since nothing can be made in this one",
+    errno.ENAMETOOLONG: "Choose a shorter name",
+}
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
@@ -32,14 +50,41 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
             os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise OutputError(
-            f"Could not write {path}: {reason}. Free some space or choose another folder; "
-            "what was there before is unchanged."
-        ) from error
+        raise not_written(path, error) from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def check_writable(path: Path) -> None:
+    """Refuse before long work what `write_atomically` would only refuse after it; changes nothing.
+
+    A disk may still fill up meanwhile.
+
+    Raises:
+        OutputError: no file can be made there.
+    """
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        folder = next(parent for parent in path.absolute().parents if parent.exists())
+        with tempfile.NamedTemporaryFile(prefix=f".{path.name}.", suffix=".tmp", dir=folder):
+            pass
+    except OSError as error:
+        raise not_written(path, error) from error
+
+
+def not_written(path: Path, error: OSError) -> OutputError:
+    """What to raise when `path`, a file or folder, could not be written: the fault, and what helps."""
+    return OutputError(
+        f"Could not write {path}: {error.strerror or error}. {advice(error)}; what was there before "
+        "is unchanged."
+    )
+
+
+def advice(error: OSError) -> str:
+    """What helps when writing failed so, without a full stop."""
+    return _ADVICE.get(error.errno or 0, "Choose another folder")
 
 
 def sha256(path: Path) -> str:

@@ -7,7 +7,7 @@ import operator
 import re
 from dataclasses import dataclass
 
-from brainmri import evaluation, metrics
+from brainmri import evaluation, ranking
 from brainmri.errors import InputError
 from brainmri.evaluation import Report
 from brainmri.metrics import Estimate, Ints
@@ -180,7 +180,7 @@ def _estimate(
 ) -> Estimate:
     if requirement.metric == "auroc_tumour":
         tumour, score = evaluation.tumour_scores(judged.y_true, judged.y_prob, report.negative)
-        return metrics.areas(tumour, score, groups)[0]
+        return ranking.areas(tumour, score, groups)[0]
     if requirement.of is None:
         names = {
             "tumour_sensitivity": "sensitivity",
@@ -191,6 +191,6 @@ def _estimate(
         return estimate
     i = judged.classes.index(requirement.of)
     if requirement.metric == "auroc":
-        return metrics.areas(judged.y_true == i, judged.y_prob[:, i], groups)[0]
+        return ranking.areas(judged.y_true == i, judged.y_prob[:, i], groups)[0]
     of_class: Estimate = getattr(report.per_class[i], requirement.metric)
     return of_class

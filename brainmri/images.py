@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import warnings
 from dataclasses import dataclass
 from functools import cached_property
@@ -82,8 +83,11 @@ def decode(source: bytes | Path) -> GreyImage:
             "not-an-image",
             "The file is not a JPEG, PNG, BMP or TIFF image, whatever its name says.",
         ) from None
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise ImageError("too-large", _too_large("more than 89 million pixels")) from None
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        # Pillow tells the size in its sentence only: "Image size (2500000000 pixels) exceeds ...".
+        told = re.search(r"\((\d+) pixels\)", str(error))
+        size = f"{int(told[1]):,} pixels" if told else "many more pixels"
+        raise ImageError("too-large", _too_large(size)) from None
     except Exception as error:  # Pillow's parsers raise many types on damaged headers.
         raise ImageError("damaged", f"The image header is damaged ({error}).") from None
     width, height = image.size

@@ -14,6 +14,7 @@ from brainmri.files import write_atomically
 from brainmri.formats import SUFFIXES
 from brainmri.index_cache import Row
 from brainmri.reading import ImageFile
+from brainmri.wording import counted
 
 # numpy, pandas and pyarrow take as long to import as a thousand images to read. They are
 # imported in the functions that need them, so that `build` can start its worker processes first.
@@ -132,8 +133,9 @@ def build(
     left_out = [(file.path, reasons[file.path]) for file in found if file.path in reasons]
     if len({row["label"] for row in rows.values()}) < 2:
         raise InputError(
-            f"Fewer than two classes of {data} have a readable image; {len(left_out)} files could "
-            f"not be read, the first is {left_out[0][0]}: {left_out[0][1]}"
+            f"Fewer than two classes of {data} have a readable image; "
+            f"{counted(len(left_out), 'file')} could not be read, the first is "
+            f"{left_out[0][0]}: {left_out[0][1]}"
         )
 
     ordered = [rows[file.path] for file in found if file.path in rows]
@@ -183,7 +185,7 @@ def find_images(data: Path) -> tuple[list[ImageFile], list[str]]:
     ignored: list[str] = []
     for folder, folders, names in os.walk(data, followlinks=True):
         inside = PurePath(folder).relative_to(data)
-        back = {name for name in folders if _leads_back(folder, name)}
+        back = {name for name in folders if leads_back(folder, name)}
         ignored += [(inside / name).as_posix() for name in back]
         folders[:] = sorted(
             name for name in folders if not name.startswith(".") and name not in back
@@ -211,7 +213,7 @@ def find_images(data: Path) -> tuple[list[ImageFile], list[str]]:
     return found, sorted(ignored)
 
 
-def _leads_back(folder: str, name: str) -> bool:
+def leads_back(folder: str, name: str) -> bool:
     """Whether a sub-folder is a link to a folder that it lies in: following it would never end."""
     path = f"{folder}/{name}"
     if not os.path.islink(path):  # noqa: PTH114 (as above)

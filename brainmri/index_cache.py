@@ -13,8 +13,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from brainmri.errors import OutputError
-from brainmri.files import write_atomically
+from brainmri.files import not_written, write_atomically
 
 # As in brainmri.index, what is slow to import is imported where it is needed.
 if TYPE_CHECKING:
@@ -93,10 +92,7 @@ class NextCache:
             self.thumbnails.write_bytes(self._stamp)
         except OSError as error:
             self.__exit__()  # An empty file can be made on a disk that takes no byte.
-            raise OutputError(
-                f"Could not write to {self._folder.parent}: {error.strerror}. Choose another folder "
-                "with --models."
-            ) from None
+            raise not_written(self._folder.parent, error) from None
         return self
 
     def replace(self, rows: list[Row]) -> None:
@@ -146,10 +142,7 @@ def write_thumbnails(path: Path, place: int, thumbnails: NDArray[np.uint8]) -> N
             while left:  # A nearly full disk takes a part, then none.
                 left = left[file.write(left) :]
     except OSError as error:
-        raise OutputError(
-            f"Could not write to {path.parent.parent}: {error.strerror}. Free some space; what was "
-            "there before is unchanged."
-        ) from None
+        raise not_written(path.parent.parent, error) from None
 
 
 def _offset(place: int) -> int:

@@ -7,7 +7,7 @@ numbers. A metric without a value (nothing to divide by) is an `Estimate` of Non
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,11 +18,9 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 RESAMPLES = 1000
-ROUNDING = 1e-4
-"""Intervals of areas take in the error of rounded scores where it may be larger than this."""
 _BUCKET = 32
 """Images per group, on average, from which groups are not clusters but buckets of many (tally.py)."""
-_CACHED = 1 << 16
+CACHED = 1 << 16
 """Numbers that are worked on together: few enough to stay in the processor's cache."""
 
 
@@ -43,40 +41,6 @@ class Estimate:
     n: int
     k: int | None = None
     reason: str | None = None
-
-
-@dataclass(frozen=True)
-class Curve:
-    """A curve by falling threshold: x and y (m,), and the threshold (m,) of each point."""
-
-    x: Floats
-    y: Floats
-    thresholds: Floats
-
-
-@dataclass(frozen=True)
-class Ranking:
-    """Images of one class against the rest by falling score: what curves and areas are made of.
-
-    Attributes:
-        thresholds: (m,) distinct scores, highest first.
-        tp, fp: (m,) images of the class, and of the rest, with at least that score.
-        groups: number of groups that can be drawn again.
-        block: samples that are best drawn at once.
-        resampled: from how often each group counts (groups, b) to tp and fp (m', b) of the samples;
-            m' may be less than m where intervals get by with coarser scores.
-        area_error, precision_error: at most so far from the exact areas, because scores were
-            rounded; 0 for exact scores.
-    """
-
-    thresholds: Floats
-    tp: Floats
-    fp: Floats
-    groups: int
-    block: int
-    resampled: Callable[[Floats], tuple[Floats, Floats]]
-    area_error: float = 0.0
-    precision_error: float = 0.0
 
 
 def confusion_matrix(y_true: Ints, y_pred: Ints, k: int) -> Ints:
@@ -224,7 +188,7 @@ def f1_scores(matrices: NDArray[np.generic]) -> Floats:
     counts = np.asarray(matrices, dtype=np.float64)
     hits = np.diagonal(counts, axis1=-2, axis2=-1)
     total = counts.sum(axis=-1) + counts.sum(axis=-2)
-    return _divide(2 * hits, total, np.nan)
+    return divide(2 * hits, total, np.nan)
 
 
 def weighted_averages(matrices: NDArray[np.generic]) -> Floats:
@@ -237,13 +201,13 @@ def weighted_averages(matrices: NDArray[np.generic]) -> Floats:
     support, answers = counts.sum(axis=-1), counts.sum(axis=-2)
     each = np.stack(
         [
-            _divide(hits, answers, 0.0),
-            _divide(hits, support, 0.0),
+            divide(hits, answers, 0.0),
+            divide(hits, support, 0.0),
             np.nan_to_num(f1_scores(counts)),
         ],
         axis=-2,
     )
-    weights = _divide(support, support.sum(axis=-1, keepdims=True), 0.0)
+    weights = divide(support, support.sum(axis=-1, keepdims=True), 0.0)
     result: Floats = (each * weights[..., None, :]).sum(axis=-1)
     return result
 
@@ -279,7 +243,7 @@ def f1(matrix: Ints, resampled: Floats, c: int) -> Estimate:
     n = int(matrix[c].sum())
     if np.isnan(value):
         return Estimate(None, None, None, n, reason="no images of this class")
-    return _logit_estimate(value, f1_scores(resampled)[:, c], n, _effective(resampled, c))
+    return logit_estimate(value, f1_scores(resampled)[:, c], n, _effective(resampled, c))
 
 
 def weighted(matrix: Ints, resampled: Floats) -> dict[str, Estimate]:
@@ -292,139 +256,9 @@ def weighted(matrix: Ints, resampled: Floats) -> dict[str, Estimate]:
         (_effective(resampled, int(c)) for c in np.flatnonzero(matrix.sum(axis=1))), default=n
     )
     return {
-        name: _logit_estimate(float(value[i]), drawn[:, i], n, effective)
+        name: logit_estimate(float(value[i]), drawn[:, i], n, effective)
         for i, name in enumerate(names)
     }
-
-
-def ranking(positive: NDArray[np.bool_], score: NDArray[np.floating], group: Ints) -> Ranking:
-    """Rank images by exact score; `group` (n,) are group numbers from 0 without a gap."""
-    order = np.argsort(-score, kind="stable")
-    ranked, hit, drawn_from = score[order], positive[order], group[order]
-    last = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True)[: len(ranked)])
-    found = np.cumsum(hit)[last]
-    hits_from = drawn_from[hit]
-
-    def resampled(times: Floats) -> tuple[Floats, Floats]:
-        every = _running(times[drawn_from])[last + 1]
-        tp = _running(times[hits_from])[found]
-        every -= tp
-        return tp, every
-
-    tp = found.astype(np.float64)
-    return Ranking(
-        thresholds=ranked[last].astype(np.float64),
-        tp=tp,
-        fp=last + 1 - tp,
-        groups=int(group.max(initial=-1)) + 1,
-        block=max(_CACHED // max(len(score), 1), 16),
-        resampled=resampled,
-    )
-
-
-def roc_curve(ranked: Ranking) -> Curve:
-    """False positive rate (x) and true positive rate (y); every distinct score is a point.
-
-    Raises:
-        ValueError: only one kind of image.
-    """
-    if not ranked.tp[-1] or not ranked.fp[-1]:
-        raise ValueError("a ROC curve needs positive and negative images")
-    return Curve(
-        np.append(0.0, ranked.fp / ranked.fp[-1]),
-        np.append(0.0, ranked.tp / ranked.tp[-1]),
-        np.append(np.inf, ranked.thresholds),
-    )
-
-
-def precision_recall_curve(ranked: Ranking) -> Curve:
-    """Recall (x) and precision (y); every distinct score is a point.
-
-    Raises:
-        ValueError: no positive image.
-    """
-    if not ranked.tp[-1]:
-        raise ValueError("a precision-recall curve needs positive images")
-    return Curve(ranked.tp / ranked.tp[-1], ranked.tp / (ranked.tp + ranked.fp), ranked.thresholds)
-
-
-def areas(
-    positive: NDArray[np.bool_],
-    score: NDArray[np.floating],
-    groups: Ints,
-    *,
-    seed: int = 0,
-    resamples: int = RESAMPLES,
-) -> tuple[Estimate, Estimate]:
-    """Area under the ROC curve and average precision, with cluster-bootstrap intervals.
-
-    As `ranked_areas` of `ranking`, for scores that are ranked for nothing else.
-    """
-    counts, group = resampled_counts(groups, seed, resamples)
-    return ranked_areas(ranking(positive, score, group), counts)
-
-
-def ranked_areas(ranked: Ranking, counts: Floats) -> tuple[Estimate, Estimate]:
-    """Area under the ROC curve and average precision, with cluster-bootstrap intervals.
-
-    The first is the trapezoidal area (equal to the Mann-Whitney statistic), the second
-    sum (R_i - R_(i-1)) P_i without interpolation, as in scikit-learn. `counts` are those of
-    `resampled_counts`.
-    """
-    positive, negative = (int(counted[-1:].sum()) for counted in (ranked.tp, ranked.fp))
-    n = positive + negative
-    if not positive or not negative:
-        reason = "only images of this class" if positive else "no images of this class"
-        absent = Estimate(None, None, None, n, reason=reason)
-        return absent, absent
-    value = drawn_areas(ranked.tp[:, None], ranked.fp[:, None])[0]
-    alike = drawn_areas(*ranked.resampled(np.ones((ranked.groups, 1))))[0]
-    drawn, images = _drawn(ranked, counts)
-    effective = min(intervals.effective_size(of) for of in images)
-    # Where intervals are made from coarser scores, only the spread around their own value counts.
-    drawn = np.clip(drawn + (value - alike), 0, 1)
-    errors = (ranked.area_error, ranked.precision_error)
-    area, average = (
-        _widened(_logit_estimate(float(value[i]), drawn[:, i], n, effective, few=True), errors[i])
-        for i in range(2)
-    )
-    return area, average
-
-
-def resampled_areas(
-    positive: NDArray[np.bool_],
-    score: NDArray[np.floating],
-    groups: Ints,
-    *,
-    seed: int = 0,
-    resamples: int = RESAMPLES,
-) -> Floats:
-    """Both areas (resamples, 2) of the bootstrap samples that `resampled_matrices` draws; may be nan.
-
-    Two scores of the same images with the same seed are drawn together, as a paired difference needs.
-    """
-    counts, group = resampled_counts(groups, seed, resamples)
-    return _drawn(ranking(positive, score, group), counts)[0]
-
-
-def _drawn(ranked: Ranking, counts: Floats) -> tuple[Floats, Floats]:
-    """Areas (r, 2) of r bootstrap samples, and the images of the class and of the rest in each (2, r)."""
-    areas, images = [], []
-    for i in range(0, len(counts), ranked.block):
-        tp, fp = ranked.resampled(np.ascontiguousarray(counts[i : i + ranked.block].T))
-        areas.append(drawn_areas(tp, fp))
-        images.append(np.stack([tp[-1], fp[-1]]))
-    return np.concatenate(areas), np.concatenate(images, axis=1)
-
-
-def drawn_areas(tp: Floats, fp: Floats) -> Floats:
-    """Area under the ROC curve and average precision (b, 2) of counts by falling score (m, b)."""
-    more_tp, more_fp = np.diff(tp, axis=0, prepend=0), np.diff(fp, axis=0, prepend=0)
-    area = np.einsum("ij,ij->j", more_fp, tp) - np.einsum("ij,ij->j", more_fp, more_tp) / 2
-    average = np.einsum("ij,ij->j", more_tp, _divide(tp, tp + fp, 0.0))
-    return np.stack(
-        [_divide(area, tp[-1] * fp[-1], np.nan), _divide(average, tp[-1], np.nan)], axis=1
-    )
 
 
 def resampled_counts(
@@ -439,7 +273,7 @@ def drawn_counts(g: int, seed: int | tuple[int, ...] = 0, resamples: int = RESAM
     """How often each of `g` groups is drawn in each resample (resamples, g), multinomial."""
     generator = np.random.default_rng(seed)
     counts = np.empty((resamples, g))
-    step = max(_CACHED // max(g, 1), 1)
+    step = max(CACHED // max(g, 1), 1)
     for i in range(0, resamples if g else 0, step):
         block = counts[i : i + step]
         # Five times as fast as generator.multinomial, which draws a binomial number per group.
@@ -458,23 +292,7 @@ def bootstrap_estimate(value: float, drawn: Floats, n: int) -> Estimate:
     return Estimate(value, min(float(low), value), max(float(high), value), n)
 
 
-def _widened(estimate: Estimate, error: float) -> Estimate:
-    """An interval that holds the exact value too, when rounded scores may hide it."""
-    if error <= ROUNDING or estimate.value is None:
-        return estimate
-    low = estimate.value if estimate.low is None else estimate.low
-    high = estimate.value if estimate.high is None else estimate.high
-    return replace(estimate, low=max(low - error, 0.0), high=min(high + error, 1.0), reason=None)
-
-
-def _running(values: Floats) -> Floats:
-    """Sums (n + 1, b) of the first 0 to n rows of (n, b)."""
-    sums = np.zeros((len(values) + 1, values.shape[1]))
-    np.cumsum(values, axis=0, out=sums[1:])
-    return sums
-
-
-def _logit_estimate(
+def logit_estimate(
     value: float, drawn: Floats, n: int, effective: float, *, few: bool = False
 ) -> Estimate:
     """The interval of `intervals.logit_interval`; at 0 or 1 that of a proportion of as many images."""
@@ -492,7 +310,8 @@ def _effective(resampled: Floats, c: int) -> float:
     return intervals.effective_size(resampled[:, c].sum(axis=-1))
 
 
-def _divide(numerator: Floats, denominator: Floats, otherwise: float) -> Floats:
+def divide(numerator: Floats, denominator: Floats, otherwise: float) -> Floats:
+    """Quotients, and `otherwise` where the denominator is 0; any shapes that broadcast."""
     numerator, denominator = np.broadcast_arrays(numerator, denominator)
     out = np.full(numerator.shape, otherwise)
     return np.divide(numerator, denominator, out=out, where=denominator != 0)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from brainmri.errors import OutputError
+from brainmri.files import advice
 
 CLASSES = ("glioma", "meningioma", "notumor", "pituitary")
 NEGATIVE_CLASS = "notumor"
@@ -102,7 +103,8 @@ def write_dataset(
                     Image.fromarray(draw(label, slice_seed)).save(place / f"{label}-{i:04}.png")
                     written += 1
     except OSError as error:
-        raise OutputError(f"Could not write to {folder}: {error.strerror or error}.") from None
+        reason = error.strerror or str(error)
+        raise OutputError(f"Could not write to {folder}: {reason}. {advice(error)}.") from None
     return written
 
 

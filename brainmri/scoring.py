@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from brainmri.calibration import apply_temperature
 from brainmri.embedding import TrainingEmbeddings
 from brainmri.errors import InputError
 from brainmri.features import perceptual_hashes
-from brainmri.files import sha256
+from brainmri.files import check_writable, sha256
 from brainmri.images import SUFFIXES, ImageError, decode
 from brainmri.inference import Classifier
 
@@ -34,6 +34,8 @@ class Scored:
         predictions: with probabilities before the temperature.
         out: where they were written.
         unreadable: (path, reason) of every file that was left out.
+        passed_over: files of the folder that are not images by their suffix; none are looked for when
+            the run's own images are scored.
         run: as it is now.
         fit: what was fitted on the validation rows; None without any, and for other images.
         own: these are the run's own predictions.
@@ -49,6 +51,7 @@ class Scored:
     own: bool = False
     space: TrainingEmbeddings | None = None
     lacking: str | None = None
+    passed_over: list[str] = field(default_factory=list)
 
     @property
     def y_prob(self) -> NDArray[np.float32]:
@@ -78,17 +81,20 @@ def score(
 
     Raises:
         InputError: no such run, model or images, or images that cannot be the run's own.
-        OutputError: the table could not be written.
+        OutputError: the table could not be written; where that is known before, nothing is scored.
     """
     classifier = inference.load(models, name)
     run = classifier.run
     table = _training_index(models, run)
+    passed_over: list[str] = []
     if out is None and images.is_dir():
         todo = _own_images(images, models, run, table)
         out = models / name / runs.PREDICTIONS_FILE
         own = True
     else:
-        todo, own = _any_images(images, run.classes), False
+        (todo, passed_over), own = _any_images(images, run.classes), False
+    if out is not None:
+        check_writable(out)
     space, lacking = _space(classifier, images if own else None, models, table, quiet=quiet)
     rows: list[_Image] = []
     hashes: list[bytes] = []
@@ -107,15 +113,8 @@ def score(
                 probabilities.append(y_prob)
                 distances.append(space.distance(embedded))
     if unreadable and (own or not rows):
-        path, reason = unreadable[0]
-        raise InputError(
-            f"{len(unreadable)} of {len(todo)} images could not be read, the first is {path}: {reason}"
-            + (
-                " The run's own predictions must cover every row; index the folder again."
-                if own
-                else ""
-            )
-        )
+        advice = " The run's own predictions must cover every row; index the folder again."
+        raise InputError(_not_read(unreadable, len(todo)) + (advice if own else ""))
     scored = predictions.Predictions(
         paths=np.array([row.path for row in rows], dtype=object),
         splits=np.array([row.split for row in rows], dtype=object),
@@ -136,7 +135,9 @@ def score(
     if out is not None:
         predictions.write(out, scored)
     if not own:
-        return Scored(scored, out, unreadable, run, space=space, lacking=lacking)
+        return Scored(
+            scored, out, unreadable, run, space=space, lacking=lacking, passed_over=passed_over
+        )
     run, fit = calibrate(models, run, scored)
     return Scored(scored, out, unreadable, run, fit, own, space, lacking)
 
@@ -182,7 +183,7 @@ def _own_images(
     missing = [path for path in chosen["path"] if not (images / path).is_file()]
     if missing:
         raise InputError(
-            f"{images} lacks {len(missing)} of the {len(chosen)} images that {run.name} is evaluated "
+            f"{images} lacks {len(missing):,} of the {len(chosen):,} images that {run.name} is evaluated "
             f"on, such as {missing[0]}; give the indexed folder, or use --out for other images."
         )
     return [
@@ -193,23 +194,40 @@ def _own_images(
     ]
 
 
-def _any_images(images: Path, classes: list[str]) -> list[_Image]:
+def _not_read(unreadable: list[tuple[str, str]], of: int) -> str:
+    path, reason = unreadable[0]
+    if of == 1:
+        return f"{path} could not be read: {reason}"
+    first = "" if len(unreadable) == 1 else "the first is "
+    return f"{len(unreadable):,} of {of:,} images could not be read, {first}{path}: {reason}"
+
+
+def _any_images(images: Path, classes: list[str]) -> tuple[list[_Image], list[str]]:
+    """The images of a folder, or the one file, and the other files of the folder."""
     if images.is_file():
         label = images.parent.name if images.parent.name in classes else None
-        return [_Image(images.name, images, label, "test")]
+        return [_Image(images.name, images, label, "test")], []
     if not images.is_dir():
         raise InputError(f"There is no file or folder {images}.")
     found: list[_Image] = []
+    passed_over: list[str] = []
     for folder, folders, names in os.walk(images, followlinks=True):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        back = {name for name in folders if index.leads_back(folder, name)}
+        passed_over += [Path(folder, name).relative_to(images).as_posix() for name in back]
+        folders[:] = sorted(
+            name for name in folders if not name.startswith(".") and name not in back
+        )
         for name in sorted(names):
             file = Path(folder, name)
+            path = file.relative_to(images).as_posix()
             if file.suffix.lower() in SUFFIXES:
                 label = file.parent.name if file.parent.name in classes else None
-                found.append(_Image(file.relative_to(images).as_posix(), file, label, "test"))
+                found.append(_Image(path, file, label, "test"))
+            else:
+                passed_over.append(path)
     if not found:
         raise InputError(f"{images} holds no images (JPEG, PNG, BMP or TIFF).")
-    return found
+    return found, sorted(passed_over)
 
 
 def _space(

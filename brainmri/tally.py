@@ -22,9 +22,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from brainmri import metrics
+from brainmri import metrics, ranking
 from brainmri.batches import Batch, Table, reading
-from brainmri.metrics import Floats, Ints, Ranking
+from brainmri.metrics import Floats, Ints
+from brainmri.ranking import Ranking
 from brainmri.surest import Sure, Surest
 
 EXACT_ROWS = 20_000
@@ -339,4 +340,4 @@ class _Counts:
             metrics.group_matrices(y_true, y_pred, k, group, len(names)),
             metrics.group_matrices(y_true[new], y_pred[new], k, group[new], len(names)),
         )
-        return *every, [metrics.ranking(y_true == c, y_prob[c], group) for c in range(k)]
+        return *every, [ranking.by_score(y_true == c, y_prob[c], group) for c in range(k)]

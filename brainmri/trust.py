@@ -13,6 +13,7 @@ from brainmri.decisions import DecisionCurve, OperatingPoint, Outcomes, RiskCove
 from brainmri.metrics import Estimate, Floats, Ints
 from brainmri.predictions import Predictions
 from brainmri.runs import Run
+from brainmri.wording import counted
 
 TARGET_SENSITIVITY = 0.99
 ALPHA = 0.1
@@ -183,7 +184,8 @@ def describe(fitted: Fit | None) -> str:
     if fitted.conformal is not None:
         parts.append(f"sets that hold the true class in {1 - fitted.conformal.alpha:.0%}")
     done = ", ".join(parts) or "nothing"
-    return " ".join([f"Fitted on {fitted.n:,} validation images: {done}.", *fitted.reasons])
+    images = counted(fitted.n, "validation image")
+    return " ".join([f"Fitted on {images}: {done}.", *fitted.reasons])
 
 
 def calibration_report(

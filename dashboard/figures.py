@@ -14,7 +14,8 @@ from PIL import Image
 from plotly.colors import sample_colorscale
 
 from brainmri.evaluation import ClassCurves
-from brainmri.metrics import Curve, Estimate
+from brainmri.metrics import Estimate
+from brainmri.ranking import Curve
 from dashboard.theme import ACCENT, LAYOUT, MUTED
 
 _MOST_POINTS = 400

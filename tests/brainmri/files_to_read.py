@@ -72,7 +72,9 @@ BAD = {
         "picture.png", encode(Image.fromarray(gradient()), "GIF"), "not-an-image", "is not a JPEG"
     ),
     "0 bytes": Bad("empty.png", b"", "empty", "0 bytes"),
-    "50,000 x 50,000 header": Bad("huge.png", png_header(50_000, 50_000), "too-large", "too large"),
+    "50,000 x 50,000 header": Bad(
+        "huge.png", png_header(50_000, 50_000), "too-large", "2,500,000,000 pixels"
+    ),
     "just above the limit": Bad("big.png", png_header(8_001, 8_000), "too-large", "8,001 x 8,000"),
     "animated PNG": Bad("film.png", frames("PNG"), "animated", "several frames"),
     "multi-page TIFF": Bad("stack.tif", frames("TIFF"), "animated", "several frames"),

@@ -54,7 +54,7 @@ def test_bad_files_among_good_ones_are_listed_and_the_exit_code_is_3(
     assert f"Could not read {len(BAD)} images; they are left out:" in shown.out
     for case in BAD.values():
         assert re.search(rf"^  Testing/glioma/{case.name}: .*{case.says}", shown.out, re.MULTILINE)
-    assert "Passed over 1 files" in shown.out
+    assert "Passed over 1 file that is not an image in a class folder:\n" in shown.out
     assert "  README.txt" in shown.out
     assert shown.err == ""
     assert (tmp_path / "models" / "dataset" / "index.parquet").is_file()
@@ -81,9 +81,30 @@ def test_predicting_a_folder_with_bad_files_scores_the_rest_and_the_exit_code_is
     arguments = ("predict", images, "--models", trained_models, "--run", "cnn", "--out", out)
     assert command(*arguments) == SKIPPED_SOME
     shown = capsys.readouterr().out
-    assert "Could not read 1 images; they are left out:" in shown
+    assert "Could not read 1 image; it is left out:" in shown
     assert "  glioma/cut.jpg: The image is cut off or damaged" in shown
     assert len(predictions.read(out).paths) == 4 * TEST_PER_CLASS
+
+
+def test_files_of_a_folder_that_are_not_images_are_counted_and_listed(
+    trained_models: Path, phantom_data: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    images = Path(shutil.copytree(phantom_data / "Testing", tmp_path / "images"))
+    for name in ("anim.gif", "glioma/still.webp", ".DS_Store"):
+        (images / name).write_bytes(b"x")
+    out = tmp_path / "out.parquet"
+    arguments = ("predict", images, "--models", trained_models, "--run", "cnn", "--out", out)
+    assert command(*arguments) == DONE
+    shown = capsys.readouterr().out
+    says = "Passed over 3 files that are no JPEG, PNG, BMP or TIFF:\n"
+    assert f"{says}  .DS_Store\n  anim.gif\n  glioma/still.webp\n" in shown
+    (images / ".DS_Store").unlink()
+    (images / "anim.gif").unlink()
+    assert command(*arguments) == DONE
+    assert "Passed over 1 file that is no JPEG, PNG, BMP or TIFF:\n" in capsys.readouterr().out
+    (images / "glioma" / "still.webp").unlink()
+    assert command(*arguments) == DONE
+    assert "Passed over" not in capsys.readouterr().out
 
 
 def test_predicting_one_file_prints_its_probabilities_most_probable_first(

@@ -16,7 +16,7 @@ import pytest
 import scipy.stats
 from numpy.typing import NDArray
 
-from brainmri import intervals, metrics
+from brainmri import intervals, metrics, ranking
 from brainmri.metrics import Estimate
 
 Ints = NDArray[np.int64]
@@ -63,7 +63,7 @@ def estimates(group: Ints, y_true: Ints, score: Floats, resamples: int) -> dict[
     per = metrics.group_matrices(y_true, y_pred, CLASSES, group, int(group.max()) + 1)
     drawn = metrics.resampled_matrices(y_true, y_pred, CLASSES, group, resamples=resamples)
     areas = [
-        metrics.areas(positive, column, group, resamples=resamples)[0]
+        ranking.areas(positive, column, group, resamples=resamples)[0]
         for positive, column in (
             (y_true == 0, score[:, 0]),
             (y_true == 3, score[:, 3]),

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brainmri import evaluation, metrics
+from brainmri import evaluation, ranking
 from brainmri.predictions import Predictions
 
 CLASSES = ["glioma", "healthy", "pituitary"]
@@ -79,7 +79,7 @@ def test_a_split_without_rows_has_figures_of_none() -> None:
 def test_curves_are_one_versus_rest_and_none_where_a_class_is_absent() -> None:
     test = evaluation.curves(table(), split="test", groups=np.arange(len(ROWS)))
     assert [c.name for c in test] == CLASSES
-    area, _ = metrics.areas(
+    area, _ = ranking.areas(
         np.array([1, 1, 1, 0, 0, 0], dtype=bool),
         np.array([0.8, 0.1, 0.1, 0.1, 0.1, 0.1]),
         np.arange(6),

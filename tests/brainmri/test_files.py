@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
 from pathlib import Path
 
 import pytest
 
 from brainmri.errors import InputError, OutputError
-from brainmri.files import sha256, write_atomically
+from brainmri.files import check_writable, not_written, sha256, write_atomically
 from tests.brainmri.conftest import SPARE_BYTES, SmallDisk
 
 
@@ -96,6 +98,72 @@ def test_a_folder_in_place_of_the_file_is_refused_and_kept(tmp_path: Path) -> No
     with pytest.raises(OutputError, match="Is a directory"):
         write_atomically(tmp_path / "file.txt", lambda to: to.write_text("x"))
     assert list(tmp_path.iterdir()) == [tmp_path / "file.txt"]
+
+
+# --- asked before the work starts ------------------------------------------------------------
+
+
+def test_a_place_that_can_be_written_is_left_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "old.txt").write_text("old")
+    check_writable(tmp_path / "old.txt")
+    check_writable(tmp_path / "new" / "folders" / "file.txt")
+    assert [path.name for path in tmp_path.iterdir()] == ["old.txt"]
+    assert (tmp_path / "old.txt").read_text() == "old"
+
+
+def test_a_relative_place_is_in_the_working_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    check_writable(Path("file.txt"))
+    check_writable(Path("new/file.txt"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_cannot_be_written_is_known_before(tmp_path: Path, unwritable: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    for path, says in (
+        (unwritable / "file.txt", "may write to"),
+        (unwritable / "new" / "file.txt", "may write to"),
+        (tmp_path / "file" / "file.txt", "a file is in its place"),
+        (tmp_path, "Name a file, not a folder"),
+        (tmp_path / ("x" * 300), "Choose a shorter name"),
+    ):
+        with pytest.raises(OutputError) as before:
+            check_writable(path)
+        assert says in str(before.value)
+        with pytest.raises(OutputError):
+            write_atomically(path, lambda to: to.write_text("x"))
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="no /proc")
+def test_a_folder_in_which_nothing_can_be_made_is_known_before() -> None:
+    with pytest.raises(
+        OutputError, match=r"Could not write /proc/x: .*nothing can be made"
+    ) as before:
+        check_writable(Path("/proc/x"))
+    assert "space" not in str(before.value)
+
+
+@pytest.mark.parametrize(
+    ("number", "advice"),
+    [
+        (errno.ENOSPC, "Free some space or choose another folder"),
+        (errno.EACCES, "Choose a folder that you may write to"),
+        (errno.EROFS, "Choose a folder that you may write to"),
+        (errno.ENOENT, "Choose another folder, since nothing can be made in this one"),
+        (errno.EIO, "Choose another folder"),
+    ],
+)
+def test_the_advice_fits_the_fault(number: int, advice: str) -> None:
+    error = not_written(Path("out/file.txt"), OSError(number, os.strerror(number)))
+    assert str(error) == (
+        f"Could not write out/file.txt: {os.strerror(number)}. {advice}; what was there before is "
+        "unchanged."
+    )
+
+
+# --- its kind, and fingerprints --------------------------------------------------------------
 
 
 def test_an_output_error_is_an_input_error_so_commands_treat_them_alike() -> None:

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from brainmri import evaluation, gate, metrics, predictions, results
+from brainmri import evaluation, gate, predictions, ranking, results
 from brainmri.cli import main
 from brainmri.errors import InputError
 from brainmri.predictions import Predictions
@@ -135,7 +135,7 @@ def test_every_metric_can_be_named_and_is_that_of_the_report() -> None:
                            "f1[healthy]": found.per_class[1].f1}.items():  # fmt: skip
         assert judged(f"{name}>=0").estimate == expected
     tumour = table().y_true != 1
-    area, _ = metrics.areas(tumour, -table().y_prob[:, 1], np.arange(len(ROWS)))
+    area, _ = ranking.areas(tumour, -table().y_prob[:, 1], np.arange(len(ROWS)))
     assert judged("auroc_tumour>=0").estimate == area
     for name in (*gate.COUNTED, *gate.AVERAGED, *(f"{n}[glioma]" for n in gate.PER_CLASS)):
         assert judged(f"{name}.low>=0").holds

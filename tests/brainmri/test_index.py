@@ -190,7 +190,7 @@ def test_one_class_only_is_refused_before_anything_is_read(tmp_path: Path) -> No
 def test_one_readable_class_only_is_refused_with_the_first_reason(tmp_path: Path) -> None:
     put(tmp_path / "d", "no/a.png", "yes/a.png")
     (tmp_path / "d" / "yes" / "a.png").write_bytes(b"")
-    with pytest.raises(InputError, match=r"1 files could not be read.* yes/a\.png: .*0 bytes"):
+    with pytest.raises(InputError, match=r"1 file could not be read.* yes/a\.png: .*0 bytes"):
         build(tmp_path / "d", tmp_path / "m")
     assert not (tmp_path / "m" / "dataset" / "index.parquet").exists()
 
@@ -252,6 +252,31 @@ def test_metadata_columns_join_and_whole_numbers_with_gaps_stay_whole(tmp_path: 
     assert rows["patient"].isna().sum() == 2
     assert rows["site"].dropna().tolist() == ["north"]
     assert len(rows) == 3
+
+
+def test_identifiers_are_whole_numbers_of_more_kinds_than_a_property_has() -> None:
+    n = index.MAX_LEVELS + 1
+    many = np.arange(n)
+    rows = pd.DataFrame(
+        {
+            "path": [f"a/{i}.png" for i in many],
+            "cluster": many,  # the index's own, so no metadata
+            "patient": many,
+            "block": many.astype(float),  # whole numbers with a gap, as CSV readers hand them on
+            "case": pd.array([None, *range(1, n)], dtype="Int64"),
+            "age": np.minimum(many, 99),  # few kinds: a property
+            "dose": many + 0.5,
+            "name": [f"p{i}" for i in many],
+            "mirrored": many % 2 == 0,
+            "empty": np.full(n, np.nan),
+        }
+    )
+    rows.loc[0, "block"] = np.nan
+    rows.loc[0, "case"] = n  # n kinds without the gap in their place
+    rows.loc[1, "block"] = n
+    rows.loc[2, "block"] = 0
+    found = index.identifiers(index.ImageIndex(rows, ["a", "b"], "b"))
+    assert found == ["patient", "case"]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brainmri import intervals, metrics
+from brainmri import intervals, metrics, ranking
 from brainmri.metrics import Estimate
 
 
@@ -125,7 +125,7 @@ def test_a_value_of_one_has_the_interval_of_as_many_independent_images() -> None
 def test_perfect_areas_and_scores_are_not_certain() -> None:
     y_true = np.repeat([0, 1], [317, 14])
     groups = np.append(np.arange(317), 317 + np.arange(14) // 2)
-    area, average = metrics.areas(y_true == 1, y_true + 0.0, groups)
+    area, average = ranking.areas(y_true == 1, y_true + 0.0, groups)
     drawn = metrics.resampled_matrices(y_true, y_true, 2, groups)
     f1 = metrics.f1(metrics.confusion_matrix(y_true, y_true, 2), drawn, 1)
     for estimate in (area, average, f1):

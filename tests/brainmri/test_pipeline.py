@@ -25,8 +25,13 @@ OFFLINE = [model for model in train.MODELS if model not in networks.TORCHVISION]
 
 @pytest.mark.parametrize("model", OFFLINE)
 def test_each_model_goes_from_images_to_predictions(
-    model: str, own_models: Path, phantom_data: Path
+    model: str, own_models: Path, phantom_data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from torchvision import models
+
+    # Weights that would be downloaded are left random: a test asks no other host.
+    real = models.get_model
+    monkeypatch.setattr(models, "get_model", lambda name, **_: real(name, weights=None))
     common = ["--models", str(own_models), "--run", "new", "--quiet"]
     options = ["--model", model, "--epochs", "1", "--size-px", str(SIZE_PX)]
     assert main(["train", str(phantom_data), *options, *common]) == 0
@@ -90,8 +95,12 @@ def test_predictions_written_in_parts_by_several_machines_read_like_one(
     assert (parts.run, parts.classes) == ("cnn", whole.classes)
 
 
+@pytest.mark.parametrize("results", ["demo/models", "elsewhere"])
 def test_the_demo_goes_through_every_step(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    results: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     real_write, real_train = phantom.write_dataset, train.train
 
@@ -103,8 +112,10 @@ def test_the_demo_goes_through_every_step(
 
     monkeypatch.setattr(phantom, "write_dataset", few)
     monkeypatch.setattr(train, "train", short)
-    assert main(["demo", "--folder", str(tmp_path / "demo"), "--quiet"]) == 0
-    models = tmp_path / "demo" / "models"
+    models = tmp_path / results
+    chosen = [] if results == "demo/models" else ["--models", str(models)]
+    assert main(["demo", "--folder", str(tmp_path / "demo"), "--quiet", *chosen]) == 0
+    assert (tmp_path / "demo" / "models").exists() == (not chosen)
     whole, broken = runs.list_runs(models)
     assert {run.architecture for run in whole} == {"mean-brightness", "cnn"}
     assert broken == []

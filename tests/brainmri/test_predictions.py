@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -167,20 +168,51 @@ def test_any_table_of_softmax_rows_is_accepted(n: int, k: int, seed: int) -> Non
     np.testing.assert_array_equal(read.y_prob, y_prob)
 
 
+def test_some_of_the_rows_are_those_rows_of_every_column_and_the_rest_is_kept() -> None:
+    table = some(4)
+    part = table.where(np.array([False, True, False, True]))
+    assert part.paths.tolist() == ["Testing/x/1.jpg", "Testing/x/3.jpg"]
+    assert part.splits.tolist() == ["test", "val"]
+    for name in ("y_true", "y_prob", "seen", "ood_score"):
+        np.testing.assert_array_equal(getattr(part, name), getattr(table, name)[[1, 3]])
+    for name in ("classes", "negative_class", "model_sha256", "run"):
+        assert getattr(part, name) == getattr(table, name)
+    assert len(table.paths) == 4
+
+
+def test_all_rows_and_no_rows_are_some_of_the_rows_too() -> None:
+    table = some(3)
+    assert_equal(table.where(np.full(3, True)), table)
+    nothing = table.where(np.full(3, False))
+    assert len(nothing.paths) == 0
+    assert nothing.y_prob.shape == (0, 3)
+
+
+def test_columns_that_were_not_recorded_stay_so_for_some_of_the_rows() -> None:
+    part = replace(some(3), seen=None, ood_score=None).where(np.array([True, False, True]))
+    assert (part.seen, part.ood_score) == (None, None)
+
+
 # --- the table as it should not be -----------------------------------------------------------
 
 FAULTS = {
     "no label": (foreign(label=None), "lacks the column label"),
-    "no probabilities": (foreign(prob_no=None, prob_yes=None), "at least two prob_<class>"),
-    "one probability": (foreign(prob_no=None), "at least two prob_<class>"),
-    "NaN": (foreign(prob_no=[0.5, np.nan, 1.0]), "missing or not a number in row 2; 1 rows"),
+    "no probabilities": (
+        foreign(prob_no=None, prob_yes=None),
+        "has no column prob_<class>;.*at least two",
+    ),
+    "one probability": (foreign(prob_no=None), "has only the column prob_yes;.*at least two"),
+    "NaN": (
+        foreign(prob_no=[0.5, np.nan, 1.0]),
+        "missing or not a number in row 2; 1 row is affected\\.",
+    ),
     "null": (foreign(prob_no=[0.5, None, 1.0]), "missing or not a number in row 2"),
     "infinite": (foreign(prob_no=[0.5, 0.25, np.inf]), "missing or not a number in row 3"),
     "sum above 1": (
         foreign(prob_no=[0.5, 0.5, 1.0]),
         r"do not sum to 1 in row 2 \(they sum to 1.25\)",
     ),
-    "sum below 1": (foreign(prob_yes=[0.4, 0.7, 0.0]), "do not sum to 1 in row 1 .*; 2 rows"),
+    "sum below 1": (foreign(prob_yes=[0.4, 0.7, 0.0]), "do not sum to 1 in row 1 .*; 2 rows are"),
     "negative": (foreign(prob_no=[0.5, 0.25, -0.5], prob_yes=[0.5, 0.75, 1.5]), "outside 0 to 1"),
     "text": (foreign(prob_no=["0.5", "0.25", "1"]), "prob_no of type string"),
     "lists for labels": (foreign(label=[["no"], ["yes"], []]), "labels are text"),
@@ -211,8 +243,10 @@ def test_a_probability_column_missing_from_our_own_table_is_named(written: Path)
 
 
 def test_a_table_without_the_classes_that_are_asked_for_is_refused(written: Path) -> None:
-    with pytest.raises(InputError, match="lacks the column prob_meningioma"):
+    with pytest.raises(InputError, match="lacks the column prob_meningioma;"):
         predictions.read(written, classes=["glioma", "meningioma"])
+    with pytest.raises(InputError, match="lacks the columns prob_a, prob_b;"):
+        predictions.read(written, classes=["a", "glioma", "b"])
 
 
 @pytest.mark.parametrize(("off", "accepted"), [(9e-5, True), (1.2e-4, False)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -232,3 +233,33 @@ def test_a_full_disk_leaves_the_old_run(small_disk: SmallDisk) -> None:
             runs.save(small_disk.folder, long)
         assert sorted(small_disk.folder.rglob("*")) == before
     assert runs.load(small_disk.folder, "cnn") == A_RUN
+
+
+# --- the epoch that is kept ------------------------------------------------------------------
+
+
+def epochs(*losses: float) -> list[dict[str, float]]:
+    return [{**AN_EPOCH, "epoch": i, "val_loss": loss} for i, loss in enumerate(losses, 1)]
+
+
+@pytest.mark.parametrize(
+    ("losses", "best"),
+    [
+        ((0.7,), 1),
+        ((0.7, 0.5, 0.6), 2),
+        ((0.7, 0.5, 0.5), 2),  # the first of equals
+        ((math.nan, 0.9, math.nan), 2),
+        ((math.nan, math.nan), 1),
+    ],
+)
+def test_the_best_epoch_is_the_first_with_the_lowest_validation_loss(
+    losses: tuple[float, ...], best: int
+) -> None:
+    entry = replace(A_RUN, history=epochs(*losses)).best_epoch
+    assert entry is not None
+    assert entry["epoch"] == best
+    assert runs.best_epoch(epochs(*losses)) == best - 1
+
+
+def test_a_model_without_epochs_has_no_best_one() -> None:
+    assert replace(A_RUN, history=[]).best_epoch is None

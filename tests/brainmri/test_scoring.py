@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -103,7 +104,9 @@ def test_the_own_predictions_need_every_image(own_data: Path, own_models: Path) 
     with pytest.raises(InputError, match=r"lacks 1 of the 2\d images .*, such as Testing/glioma/"):
         score(own_data, own_models)
     gone[0].write_bytes(b"")
-    with pytest.raises(InputError, match=r"1 of 2\d images could not be read.*0 bytes.*every row"):
+    with pytest.raises(
+        InputError, match=r"1 of 2\d images could not be read, Testing/.*0 bytes.*every row"
+    ):
         score(own_data, own_models)
     assert snapshot(own_models) == before
 
@@ -246,7 +249,7 @@ def test_a_single_bad_file_is_refused(
 
     assert isinstance(case, Bad)
     (tmp_path / case.name).write_bytes(case.data)
-    with pytest.raises(InputError, match=r"^1 of 1 images could not be read") as caught:
+    with pytest.raises(InputError, match=f"^{re.escape(case.name)} could not be read: ") as caught:
         score(tmp_path / case.name, trained_models, out=out)
     assert case.says in str(caught.value)
     assert not out.exists()
@@ -260,9 +263,35 @@ def test_nothing_to_score_is_refused(trained_models: Path, tmp_path: Path, out: 
         score(tmp_path / "empty", trained_models, out=out)
 
 
-def test_predictions_that_cannot_be_written_are_refused(
-    trained_models: Path, phantom_data: Path, unwritable: Path
+def test_a_folder_of_bad_files_alone_is_refused(
+    trained_models: Path, tmp_path: Path, out: Path
 ) -> None:
+    (tmp_path / "d").mkdir()
+    for name in ("a.png", "b.png"):
+        (tmp_path / "d" / name).write_bytes(b"")
+    with pytest.raises(
+        InputError, match=r"^2 of 2 images could not be read, the first is a\.png: "
+    ):
+        score(tmp_path / "d", trained_models, out=out)
+
+
+def test_a_link_that_leads_back_is_passed_over_and_not_followed(
+    trained_models: Path, tmp_path: Path, out: Path
+) -> None:
+    put(tmp_path / "d" / "sub" / "a.png", "glioma", 1)
+    (tmp_path / "d" / "sub" / "back").symlink_to(tmp_path / "d", target_is_directory=True)
+    scored = score(tmp_path / "d", trained_models, out=out)
+    assert scored.predictions.paths.tolist() == ["sub/a.png"]
+    assert scored.passed_over == ["sub/back"]
+
+
+def test_predictions_that_cannot_be_written_are_refused_before_an_image_is_read(
+    trained_models: Path, phantom_data: Path, unwritable: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(_: object) -> None:
+        pytest.fail("an image was read")
+
+    monkeypatch.setattr(scoring, "decode", read)
     with pytest.raises(OutputError, match="Could not write"):
         score(phantom_data / "Testing", trained_models, out=unwritable / "new" / "p.parquet")
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from brainmri import batches, evaluation, metrics, surest, tally
+from brainmri import batches, evaluation, metrics, ranking, surest, tally
 from brainmri.batches import Batch
 from brainmri.errors import InputError
 from brainmri.metrics import Estimate
@@ -209,7 +209,7 @@ def test_areas_of_a_large_table_agree_with_scikit_learn_within_their_stated_erro
     rows = (table.splits == "test") & (table.y_true >= 0)
     found = count(table)
     for i, ranked in enumerate(found.rankings):
-        area, average = metrics.ranked_areas(ranked, metrics.drawn_counts(tally.BUCKETS))
+        area, average = ranking.ranked_areas(ranked, metrics.drawn_counts(tally.BUCKETS))
         positive, score = table.y_true[rows] == i, table.y_prob[rows, i]
         exact_area = sk.roc_auc_score(positive, score)
         exact_average = sk.average_precision_score(positive, score)
@@ -230,7 +230,7 @@ def test_scores_that_the_grid_cannot_tell_apart_widen_the_interval_over_the_trut
     y_prob[:, 1] = 0.3
     y_prob[:, 2] = 1 - y_prob[:, 0] - y_prob[:, 1]
     table = Predictions(**{**vars(table), "y_prob": y_prob})
-    area, average = metrics.ranked_areas(count(table).rankings[0], metrics.drawn_counts(128))
+    area, average = ranking.ranked_areas(count(table).rankings[0], metrics.drawn_counts(128))
     assert (area.value, area.low, area.high) == (0.5, 0.0, 1.0)
     assert average.high == 1.0
 
