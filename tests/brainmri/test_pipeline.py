@@ -18,20 +18,14 @@ from brainmri.cli import main
 from brainmri.training import networks, train
 from tests.conftest import ROOT, SIZE_PX
 
-
 # Those of torchvision download their weights; tests/brainmri/training/test_networks.py has them without.
 OFFLINE = [model for model in train.MODELS if model not in networks.TORCHVISION]
 
 
 @pytest.mark.parametrize("model", OFFLINE)
 def test_each_model_goes_from_images_to_predictions(
-    model: str, own_models: Path, phantom_data: Path, monkeypatch: pytest.MonkeyPatch
+    model: str, own_models: Path, phantom_data: Path
 ) -> None:
-    from torchvision import models
-
-    # Weights that would be downloaded are left random: a test asks no other host.
-    real = models.get_model
-    monkeypatch.setattr(models, "get_model", lambda name, **_: real(name, weights=None))
     common = ["--models", str(own_models), "--run", "new", "--quiet"]
     options = ["--model", model, "--epochs", "1", "--size-px", str(SIZE_PX)]
     assert main(["train", str(phantom_data), *options, *common]) == 0
