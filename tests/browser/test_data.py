@@ -84,7 +84,7 @@ def test_a_list_is_downloaded_as_csv(
 def test_the_list_of_flagged_images_follows_the_flag(page: Page, shipped_site: Site) -> None:
     go(page, shipped_site.url + "data?part=quality")
     settle(page)
-    page.get_by_role("combobox", name="Images to show").click()
+    page.get_by_role("textbox", name="Images to show").click()
     page.get_by_role("option", name="Dark").click()
     expect(page.get_by_text("Images 1 to 11 of 11 with the flag dark")).to_be_visible()
     expect(page.locator(".path-line")).to_have_count(11)
