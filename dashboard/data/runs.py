@@ -127,12 +127,12 @@ def find_run(name: str | None) -> RunView | None:
 
 
 def best_run(shown: list[RunView]) -> RunView | None:
-    """The run with the highest accuracy on its validation images (on test images without any).
+    """The run to show first: an official one where there is any, of the best model.
 
-    Validation images of different splits cannot be compared, so official runs are chosen from where
-    there are any.
+    The model is chosen by its validation images of a grouped split, where no neighbouring slice was
+    trained on, if it has a run on one; then by those of the run itself.
     """
-    return max([v for v in shown if v.is_official] or shown, key=merit, default=None)
+    return max([v for v in shown if v.is_official] or shown, key=_promise, default=None)
 
 
 def best_by_architecture() -> list[RunView]:
@@ -141,13 +141,19 @@ def best_by_architecture() -> list[RunView]:
     ranked = sorted(shown, key=merit, reverse=True)
     ranked.sort(key=lambda view: not view.is_official)
     found = {view.architecture: view for view in ranked[::-1]}
-    return sorted(found.values(), key=merit, reverse=True)
+    return sorted(found.values(), key=_promise, reverse=True)
 
 
 def merit(view: RunView) -> tuple[float, str]:
     """What runs are ranked by: accuracy on validation images, then the name."""
     split = "val" if "val" in view.splits else "test"
     return (report(view, split).accuracy.value or 0.0, view.name)
+
+
+def _promise(view: RunView) -> tuple[float, float, str]:
+    """What models are ranked by; those without a run on a grouped split come after the others."""
+    grouped = None if view.run is None else _counterpart(view, official=False)
+    return (-1.0 if grouped is None else merit(grouped)[0], *merit(view))
 
 
 @cached(256)

@@ -215,7 +215,7 @@ def test_one_requirement_that_fails_exits_with_1(
     assert check(models, "--require", "accuracy>0.1", "--require", "accuracy.low>0.9") == 1
     shown = capsys.readouterr().out
     assert "  FAILS  accuracy.low>0.9: 0.6250 (5 of 8, " in shown
-    assert shown.endswith("1 of 2 requirements fail.\n")
+    assert shown.endswith("1 of 2 requirements fails.\n")
     assert check(models, "--unseen", "--require", "accuracy.n==8") == 1
     assert "without a near-copy in training" in capsys.readouterr().out
     # It has no validation images.
