@@ -8,11 +8,26 @@ from dashboard.components.frame import (
     faults,
     missed_line,
     no_runs,
+    not_shown,
     page,
     section,
 )
-from dashboard.components.graphs import colours_of, graph, legend, probability_bars
-from dashboard.components.headlines import statistic, three_figures, why_they_differ
+from dashboard.components.graphs import (
+    colours_of,
+    graph,
+    legend,
+    probability_bars,
+    whose_probabilities,
+)
+from dashboard.components.headlines import (
+    GROUPED_WORDS,
+    OFFICIAL_WORDS,
+    UNSEEN_WORDS,
+    images_of,
+    statistic,
+    three_figures,
+    why_they_differ,
+)
 from dashboard.components.pickers import (
     choice,
     controls,
@@ -41,7 +56,10 @@ from dashboard.components.words import (
 )
 
 __all__ = [
+    "GROUPED_WORDS",
+    "OFFICIAL_WORDS",
     "SPLIT_WORDS",
+    "UNSEEN_WORDS",
     "Children",
     "aria",
     "card",
@@ -58,6 +76,7 @@ __all__ = [
     "faults",
     "graph",
     "image_tiles",
+    "images_of",
     "interval",
     "k_of_n",
     "legend",
@@ -66,6 +85,7 @@ __all__ = [
     "name",
     "no_interval",
     "no_runs",
+    "not_shown",
     "page",
     "page_count",
     "page_number",
@@ -84,5 +104,6 @@ __all__ = [
     "statistic",
     "table",
     "three_figures",
+    "whose_probabilities",
     "why_they_differ",
 ]

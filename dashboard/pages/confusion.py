@@ -55,9 +55,10 @@ def images(view: data.RunView, split: str, cell: str | None) -> Component:
             f"No {truth} was called {said}",
             html.P(f"{view.name} made no such answer on the {SPLIT_WORDS[split]} images."),
         )
+    surest = "surest" if view.temperature is None else "surest before the temperature"
     return section(
         f"{count:,} {'image' if count == 1 else 'images'} of {truth} called {said}"
-        + (f"; the {len(shown)} surest" if count > len(shown) else ""),
+        + (f"; the {len(shown)} {surest}" if count > len(shown) else ""),
         image_tiles(view, shown),
         why="Counted here; their share and its interval are in the matrix.",
         note="The surest answers first." if count > 1 else None,
@@ -114,7 +115,13 @@ def _matrix(report: Report, shares: Shares, show: str) -> Component:
                 )
             )
         rows.append(
-            html.Tr([html.Th(truth, scope="row"), *cells, html.Td(f"{total:,}", className="total")])
+            html.Tr(
+                [
+                    html.Th(html.Span(truth, className="class"), scope="row", title=truth),
+                    *cells,
+                    html.Td(f"{total:,}", className="total"),
+                ]
+            )
         )
     return html.Div(
         html.Table(
@@ -132,7 +139,10 @@ def _matrix(report: Report, shares: Shares, show: str) -> Component:
                         html.Tr(
                             [
                                 html.Th(""),
-                                *(html.Th(c, scope="col") for c in report.classes),
+                                *(
+                                    html.Th(html.Span(c, className="class"), scope="col", title=c)
+                                    for c in report.classes
+                                ),
                                 html.Th("n", className="totals"),
                             ]
                         ),
@@ -143,6 +153,9 @@ def _matrix(report: Report, shares: Shares, show: str) -> Component:
             className="matrix",
         ),
         className="scroll",
+        role="region",
+        tabIndex=0,
+        **aria(label="Confusion matrix"),
     )
 
 

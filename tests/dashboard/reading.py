@@ -57,10 +57,13 @@ def matrix(page: Node) -> dict[str, list[str]]:
     }
 
 
-def leaderboard(page: Node) -> list[dict[str, Any]]:
-    (grid,) = find(page, "AgGrid")
-    rows: list[dict[str, Any]] = grid["props"]["rowData"]
-    return rows
+def leaderboard(page: Node) -> list[dict[str, str]]:
+    """Rows of the table of all runs, by the heads of its columns."""
+    (table,) = [
+        t for t in find(page, "Table") if visible(find(t, "Caption")).startswith("All runs")
+    ]
+    heads = [visible(button) for button in find(table, "Button", className="sort")]
+    return [dict(zip(heads, row, strict=True)) for row in table_rows(table)]
 
 
 def tiles(node: Node) -> list[str]:
