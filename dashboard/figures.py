@@ -136,11 +136,13 @@ def intervals(
     )
     figure.update_xaxes(range=[low, 101])
     figure.add_vline(line, line={"color": MUTED, "dash": "dash", "width": 1.5})
-    left = line - low < (101 - low) / 2
+    # Its text is wide: on a phone it reaches over two thirds of the figure.
+    place = (line - low) / (101 - low)
+    side = "left" if place < 0.32 else "right" if place > 0.68 else "center"
     figure.add_annotation(
         x=line, y=1, yref="paper", yanchor="bottom", yshift=20, text=reference_text,
-        showarrow=False, xanchor="left" if left else "right", xshift=6 if left else -6,
-        align="left" if left else "right",
+        showarrow=False, xanchor=side,
+        xshift={"left": 6, "center": 0, "right": -6}[side], align=side,
     )  # fmt: skip
     # Names and figures above their rows leave the whole width to the intervals, on a phone too.
     for name, e in shown:

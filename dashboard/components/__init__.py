@@ -37,7 +37,13 @@ from dashboard.components.pickers import (
     picker,
     run_picker,
 )
-from dashboard.components.tables import counted_cell, downloads, estimate_cell, table
+from dashboard.components.tables import (
+    counted_cell,
+    downloads,
+    estimate_cell,
+    table,
+    table_rows,
+)
 from dashboard.components.tiles import image_tiles, paths_or_tiles, picture_tile, pictures_missing
 from dashboard.components.words import (
     SPLIT_WORDS,
@@ -103,6 +109,7 @@ __all__ = [
     "state_id",
     "statistic",
     "table",
+    "table_rows",
     "three_figures",
     "whose_probabilities",
     "why_they_differ",

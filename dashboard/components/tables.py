@@ -21,12 +21,14 @@ def table(
     *,
     caption: str,
     sortable: Sequence[Component] | None = None,
+    body: str | None = None,
 ) -> Component:
     """A plain table; the first column names the row, the others are aligned as numbers.
 
     Where it is wider than its place it scrolls, with a shadow at the edge that hides something. On a
     phone each row of more than three columns is a card with the heads inside. `sortable` are cells
-    of the head in place of plain ones, which stay in sight there. Roles are spelt out since cards
+    of the head in place of plain ones, which stay in sight there; `body` is the id of what has
+    `table_rows` as its children. Roles are spelt out since cards
     are no table to a browser.
     """
     kinds = ["table"]
@@ -40,7 +42,11 @@ def table(
             [
                 html.Caption(caption, className="visually-hidden"),
                 html.Thead(html.Tr(list(heads), role="row"), role="rowgroup"),
-                html.Tbody([_row(head, row) for row in rows], role="rowgroup"),
+                html.Tbody(
+                    table_rows(head, rows),
+                    role="rowgroup",
+                    **({} if body is None else {"id": body}),
+                ),
             ],
             className=" ".join(kinds),
             role="table",
@@ -50,6 +56,11 @@ def table(
         tabIndex=0,
         **aria(label=caption),
     )
+
+
+def table_rows(head: Sequence[str], rows: Sequence[Sequence[Children]]) -> list[Component]:
+    """The rows of a table with these heads."""
+    return [_row(head, row) for row in rows]
 
 
 def _row(head: Sequence[str], row: Sequence[Children]) -> Component:
@@ -69,10 +80,9 @@ def estimate_cell(estimate: Estimate, words: str | None = None) -> Component:
             className="estimate",
             **no_interval(f"There is no figure here: {reason}."),
         )
-    return html.Span(
-        [words or percent(estimate.value), html.Small(interval(estimate), className="interval")],
-        className="estimate",
-    )
+    ends = interval(estimate)
+    lines = [percent(estimate.value), ends] if words is None else [words, f"({ends})"]
+    return html.Span([lines[0], html.Small(lines[1], className="interval")], className="estimate")
 
 
 def counted_cell(estimate: Estimate) -> Component:

@@ -17,7 +17,6 @@ from dashboard.components import (
     image_tiles,
     interval,
     no_interval,
-    percent,
     section,
     state_id,
 )
@@ -95,12 +94,15 @@ def _matrix(report: Report, shares: Shares, show: str) -> Component:
             count = int(report.matrix[i, j])
             share = count / total if total else 0.0
             kind = "right" if i == j else "missed" if j == report.negative else "wrong"
-            text = f"{count:,}" if show == "counts" else percent(share) if total else "–"
+            text: list[Any] = [f"{count:,}"]
+            if show == "share":  # On a phone there is room for the number alone.
+                unit = html.Span("\u00a0%", className="unit")
+                text = [f"{100 * share:.1f}", unit] if total else ["–"]
             estimate = shares[i][j]
             cells.append(
                 html.Td(
                     html.Button(
-                        [text, html.Small(interval(estimate), className="matrix-interval")]
+                        [*text, html.Small(interval(estimate), className="matrix-interval")]
                         if total
                         else text,
                         id={"cell": f"{truth}{_SEPARATOR}{said}"},
@@ -138,7 +140,7 @@ def _matrix(report: Report, shares: Shares, show: str) -> Component:
                         ),
                         html.Tr(
                             [
-                                html.Th(""),
+                                html.Th("% of row" if show == "share" else ""),
                                 *(
                                     html.Th(html.Span(c, className="class"), scope="col", title=c)
                                     for c in report.classes

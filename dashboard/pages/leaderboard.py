@@ -18,6 +18,7 @@ from dashboard.components import (
     no_interval,
     section,
     table,
+    table_rows,
 )
 
 Order = tuple[str, bool]
@@ -44,7 +45,16 @@ def part(reports: list[Report]) -> Component:
     """All runs, the most accurate first."""
     return section(
         "All runs",
-        html.Div(_table(reports, BEST_FIRST), id="leaderboard", **aria(live="polite")),
+        html.Div(
+            table(
+                list(_HEADS.values()),
+                _rows(reports, BEST_FIRST),
+                caption="All runs with their figures",
+                sortable=[_head(key, words, BEST_FIRST) for key, words in _HEADS.items()],
+                body="leaderboard-rows",
+            ),
+            id="leaderboard",
+        ),
         dcc.Store(id="leaderboard-order", data=BEST_FIRST),
         note="Click a column's head to sort by it. Under each figure its 95 % interval; what was seen "
         "in training is counted, so it has none.",
@@ -60,39 +70,44 @@ def register() -> None:
     """The callback of the part."""
 
     @callback(
-        Output("leaderboard", "children"),
+        # The heads themselves stay, so that the one that was clicked keeps the focus.
+        Output("leaderboard-rows", "children"),
+        Output({"sorted": ALL}, "aria-sort"),
         Output("leaderboard-order", "data"),
         Input({"sort": ALL}, "n_clicks"),
         State("leaderboard-order", "data"),
         prevent_initial_call=True,
     )
-    def sort(clicks: list[int | None], order: list[Any]) -> tuple[Any, Any]:
+    def sort(clicks: list[int | None], order: list[Any]) -> tuple[Any, Any, Any]:
         """The head of a column was clicked; a second click turns the order round."""
         if not any(clicks) or not isinstance(ctx.triggered_id, dict):
-            return no_update, no_update
+            return no_update, [no_update] * len(_HEADS), no_update
         key = str(ctx.triggered_id["sort"])
         falling = not order[1] if key == order[0] else key not in _RISING
         shown, _ = data.list_runs()
-        return _table(reports_of(shown), (key, falling)), (key, falling)
-
-
-def _table(reports: list[Report], order: Order) -> Component:
-    return table(
-        list(_HEADS.values()),
-        [_row(report) for report in _sorted(reports, order)],
-        caption="All runs with their figures",
-        sortable=[_head(key, words, order) for key, words in _HEADS.items()],
-    )
+        chosen = key, falling
+        rows = table_rows(list(_HEADS.values()), _rows(reports_of(shown), chosen))
+        return rows, [_sorted_by(head, chosen) for head in _HEADS], chosen
 
 
 def _head(key: str, words: str, order: Order) -> Component:
-    at = {"sort": ("descending" if order[1] else "ascending") if key == order[0] else "none"}
     return html.Th(
         html.Button(words, id={"sort": key}, className="sort"),
+        id={"sorted": key},
         scope="col",
         role="columnheader",
-        **aria(**at),
+        **aria(sort=_sorted_by(key, order)),
     )
+
+
+def _sorted_by(key: str, order: Order) -> str:
+    if key != order[0]:
+        return "none"
+    return "descending" if order[1] else "ascending"
+
+
+def _rows(reports: list[Report], order: Order) -> list[list[Any]]:
+    return [_row(report) for report in _sorted(reports, order)]
 
 
 def _row(report: Report) -> list[Any]:

@@ -59,11 +59,19 @@ def matrix(page: Node) -> dict[str, list[str]]:
 
 def leaderboard(page: Node) -> list[dict[str, str]]:
     """Rows of the table of all runs, by the heads of its columns."""
-    (table,) = [
-        t for t in find(page, "Table") if visible(find(t, "Caption")).startswith("All runs")
+    (body,) = find(page, "Tbody", id="leaderboard-rows")
+    return labelled_rows(body)
+
+
+def labelled_rows(node: Node) -> list[dict[str, str]]:
+    """Rows of a table by the heads that each cell carries; "Run" is the name of the row."""
+    return [
+        {
+            "Run": visible(find(row, "Th")),
+            **{cell["props"]["data-label"]: visible(cell) for cell in find(row, "Td")},
+        }
+        for row in find(node, "Tr")
     ]
-    heads = [visible(button) for button in find(table, "Button", className="sort")]
-    return [dict(zip(heads, row, strict=True)) for row in table_rows(table)]
 
 
 def tiles(node: Node) -> list[str]:

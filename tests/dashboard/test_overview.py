@@ -13,6 +13,7 @@ from brainmri.predictions import Predictions
 from tests.dashboard.reading import (
     TWO_ROWS,
     judged,
+    labelled_rows,
     leaderboard,
     percent,
     statistics,
@@ -113,8 +114,8 @@ def test_the_leaderboard_holds_every_run_the_most_accurate_first(visitor: Visito
     careful, hasty = leaderboard(visitor.open("/"))
     assert [careful["Run"], hasty["Run"]] == [CAREFUL, HASTY]
     assert careful["Accuracy"] == "90.0 % 69.9–97.2 %"
-    assert careful["Missed tumours"] == "1 of 15 1.2–29.8 %"
-    assert hasty["Missed tumours"] == "3 of 15 7.0–45.2 %"
+    assert careful["Missed tumours"] == "1 of 15 (1.2–29.8 %)"
+    assert hasty["Missed tumours"] == "3 of 15 (7.0–45.2 %)"
     assert [careful["Images (n)"], careful["Seen in training"]] == ["20 test", "4 of 20"]
     assert hasty["Tumour sensitivity"].startswith(percent(12 / 15))
     assert hasty["Specificity"].startswith(percent(3 / 5))
@@ -126,12 +127,16 @@ def test_a_click_on_a_head_sorts_the_runs_and_a_second_one_turns_them_round(
 ) -> None:
     def click(head: str, order: list[Any]) -> tuple[list[str], list[Any]]:
         shown = visitor.fire(
-            "leaderboard",
+            "leaderboard-rows",
             inputs={"n_clicks": None, "sort": [(key, int(key == head)) for key in KEYS]},
             state={"leaderboard-order": order},
             changed=[f'{{"sort":"{head}"}}.n_clicks'],
+            every=KEYS,
         )
-        rows = leaderboard(shown["leaderboard"]["children"])
+        told = {key: shown[f'{{"sorted":"{key}"}}']["aria-sort"] for key in KEYS}
+        way = "descending" if shown["leaderboard-order"]["data"][1] else "ascending"
+        assert told == {key: way if key == head else "none" for key in KEYS}
+        rows = labelled_rows(shown["leaderboard-rows"]["children"])
         return [row["Run"] for row in rows], shown["leaderboard-order"]["data"]
 
     runs, order = click("accuracy", ["accuracy", True])
@@ -151,12 +156,13 @@ def test_a_run_without_a_figure_stands_last_however_the_runs_are_sorted(
     write_table(own, "healthy-only", {**TWO_ROWS, "label": ["normal", "normal"]})
     for falling in (True, False):
         shown = visitor.fire(
-            "leaderboard",
+            "leaderboard-rows",
             inputs={"n_clicks": None, "sort": [("sensitivity", 1)]},
             state={"leaderboard-order": ["sensitivity", falling]},
             changed=['{"sort":"sensitivity"}.n_clicks'],
+            every=KEYS,
         )
-        last = leaderboard(shown["leaderboard"]["children"])[-1]
+        last = labelled_rows(shown["leaderboard-rows"]["children"])[-1]
         assert last["Run"] == "healthy-only"
         assert last["Tumour sensitivity"].startswith("–")
 
