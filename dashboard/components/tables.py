@@ -37,16 +37,13 @@ def table(
     if sortable is not None:
         kinds.append("sortable")
     heads = sortable or [html.Th(name, scope="col", role="columnheader") for name in head]
+    identity: dict[str, Any] = {} if body is None else {"id": body}
     return html.Div(
         html.Table(
             [
                 html.Caption(caption, className="visually-hidden"),
                 html.Thead(html.Tr(list(heads), role="row"), role="rowgroup"),
-                html.Tbody(
-                    table_rows(head, rows),
-                    role="rowgroup",
-                    **({} if body is None else {"id": body}),
-                ),
+                html.Tbody(table_rows(head, rows), role="rowgroup", **identity),
             ],
             className=" ".join(kinds),
             role="table",
