@@ -111,11 +111,9 @@ def intervals(
     figure = go.Figure(
         go.Scatter(
             x=values,
-            y=[f"{name}<br>n = {e.n:,}" for name, e in shown],
-            mode="markers+text",
+            y=[name for name, _ in shown],
+            mode="markers",
             marker={"size": 11, "color": ACCENT},
-            text=[f"{value:.1f} %" for value in values],
-            textposition="top center",
             cliponaxis=False,
             error_x={
                 "type": "data",
@@ -131,14 +129,32 @@ def intervals(
             "n = %{customdata[2]:,})<extra></extra>",
         )
     )
-    lay_out(figure, x="right answers, % (with 95 % interval)", height=130 + 48 * len(shown))
-    figure.update_layout(yaxis={"autorange": "reversed"}, margin={"l": 190, "t": 44})
-    figure.update_xaxes(range=[min([*values, 100 * reference]) - 8, 101])
-    figure.add_vline(100 * reference, line={"color": MUTED, "dash": "dash", "width": 1.5})
+    lay_out(figure, x="right answers, % (with 95 % interval)", height=150 + 62 * len(shown))
+    low, line = min([*values, 100 * reference]) - 8, 100 * reference
+    figure.update_layout(
+        yaxis={"autorange": "reversed", "showticklabels": False, "title": None},
+        margin={"l": 16, "t": 92},
+    )
+    figure.update_xaxes(range=[low, 101])
+    figure.add_vline(line, line={"color": MUTED, "dash": "dash", "width": 1.5})
+    # Its text is wide: on a phone it reaches over two thirds of the figure.
+    place = (line - low) / (101 - low)
+    side = "left" if place < 0.32 else "right" if place > 0.68 else "center"
     figure.add_annotation(
-        x=100 * reference, y=1, yref="paper", yanchor="bottom", text=reference_text,
-        showarrow=False, xanchor="right", xshift=6,
+        x=line, y=1, yref="paper", yanchor="bottom", yshift=20, text=reference_text,
+        showarrow=False, xanchor=side,
+        xshift={"left": 6, "center": 0, "right": -6}[side], align=side,
     )  # fmt: skip
+    # Names and figures above their rows leave the whole width to the intervals, on a phone too.
+    for name, e in shown:
+        spread = (
+            "" if e.low is None or e.high is None else f"{100 * e.low:.1f}–{100 * e.high:.1f} %, "
+        )
+        figure.add_annotation(
+            x=0, xref="paper", xanchor="left", y=name, yanchor="bottom", yshift=5, align="left",
+            text=f"<b>{name}</b><br>{100 * (e.value or 0):.1f} % ({spread}n = {e.n:,})",
+            showarrow=False, bgcolor="rgba(0,0,0,0)",
+        )  # fmt: skip
     return figure
 
 

@@ -8,11 +8,26 @@ from dashboard.components.frame import (
     faults,
     missed_line,
     no_runs,
+    not_shown,
     page,
     section,
 )
-from dashboard.components.graphs import colours_of, graph, legend, probability_bars
-from dashboard.components.headlines import statistic, three_figures, why_they_differ
+from dashboard.components.graphs import (
+    colours_of,
+    graph,
+    legend,
+    probability_bars,
+    whose_probabilities,
+)
+from dashboard.components.headlines import (
+    GROUPED_WORDS,
+    OFFICIAL_WORDS,
+    UNSEEN_WORDS,
+    images_of,
+    statistic,
+    three_figures,
+    why_they_differ,
+)
 from dashboard.components.pickers import (
     choice,
     controls,
@@ -22,7 +37,13 @@ from dashboard.components.pickers import (
     picker,
     run_picker,
 )
-from dashboard.components.tables import counted_cell, downloads, estimate_cell, table
+from dashboard.components.tables import (
+    counted_cell,
+    downloads,
+    estimate_cell,
+    table,
+    table_rows,
+)
 from dashboard.components.tiles import image_tiles, paths_or_tiles, picture_tile, pictures_missing
 from dashboard.components.words import (
     SPLIT_WORDS,
@@ -41,7 +62,10 @@ from dashboard.components.words import (
 )
 
 __all__ = [
+    "GROUPED_WORDS",
+    "OFFICIAL_WORDS",
     "SPLIT_WORDS",
+    "UNSEEN_WORDS",
     "Children",
     "aria",
     "card",
@@ -58,6 +82,7 @@ __all__ = [
     "faults",
     "graph",
     "image_tiles",
+    "images_of",
     "interval",
     "k_of_n",
     "legend",
@@ -66,6 +91,7 @@ __all__ = [
     "name",
     "no_interval",
     "no_runs",
+    "not_shown",
     "page",
     "page_count",
     "page_number",
@@ -83,6 +109,8 @@ __all__ = [
     "state_id",
     "statistic",
     "table",
+    "table_rows",
     "three_figures",
+    "whose_probabilities",
     "why_they_differ",
 ]

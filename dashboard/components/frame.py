@@ -109,6 +109,17 @@ def faults(title: str, found: Sequence[tuple[str, str]], most: int = 20) -> Comp
     )
 
 
+def not_shown(asked: str | None, shown: str | None, instead: str) -> Component:
+    """Why the run that was asked for is not the one that is shown; nothing where it is."""
+    if asked is None or asked == shown:
+        return html.Div()
+    fault = data.fault_of(asked)
+    if fault is None:
+        return empty(f"There is no run “{asked}”", instead)
+    why = html.Span(fault, **no_interval("It says what is broken; nothing is estimated."))
+    return empty(f"The run “{asked}” cannot be shown", why, " ", instead)
+
+
 def no_runs() -> Component:
     """The empty state of every page about runs."""
     return empty(

@@ -48,6 +48,21 @@ def colours_of(view: data.RunView) -> dict[str, str]:
     }
 
 
+def whose_probabilities(temperature: float | None, *, is_run: bool) -> str:
+    """Which probabilities of single images are shown: the same on every page."""
+    if not is_run:
+        return "The probabilities are those that the table of another tool holds."
+    if temperature is None:
+        return (
+            "The probabilities are what the model says, on Predict as everywhere: no temperature is "
+            "fitted."
+        )
+    return (
+        "The probabilities are calibrated (after the temperature of this run), on Predict as "
+        "everywhere."
+    )
+
+
 def probability_bars(probabilities: Mapping[str, float], colours: Mapping[str, str]) -> Component:
     """Class probabilities as labelled bars, most probable first."""
     ordered = sorted(probabilities.items(), key=lambda entry: -entry[1])

@@ -9,7 +9,14 @@ from brainmri.evaluation import Report
 from brainmri.metrics import Estimate
 from dashboard import data
 from dashboard.components.frame import card
-from dashboard.components.words import Children, counted, interval, no_interval, percent
+from dashboard.components.words import (
+    SPLIT_WORDS,
+    Children,
+    counted,
+    interval,
+    no_interval,
+    percent,
+)
 
 
 def statistic(title: Children, big: str, estimate: Estimate, meaning: Children) -> Component:
@@ -31,23 +38,42 @@ def statistic(title: Children, big: str, estimate: Estimate, meaning: Children) 
     )
 
 
+OFFICIAL_WORDS = "Official test, as everyone reports it"
+UNSEEN_WORDS = "Official test, unseen images only"
+GROUPED_WORDS = "Grouped split"
+
+
+def images_of(figures: data.ThreeFigures) -> str:
+    """What the images of a model's first figure are; of a table of another tool that is not known."""
+    if figures.table is None:
+        return OFFICIAL_WORDS
+    words = SPLIT_WORDS[figures.table.split]
+    part = f"labelled {words} images" if figures.has_parts else "labelled images"
+    return f"All {part} of this table"
+
+
 def three_figures(figures: data.ThreeFigures) -> Component:
     """The flattering figure of a model, the two true ones beside it, and why they differ."""
+    foreign = figures.table is not None
     kinds = (
         (
-            "Official test, as everyone reports it",
-            figures.official,
-            "No run of this model on the official split yet.",
+            images_of(figures),
+            figures.table or figures.official,
+            "This table has no labelled images."
+            if foreign
+            else "No run of this model on the official split yet.",
         ),
         (
-            "Official test, unseen images only",
+            "Unseen images of this table only" if foreign else UNSEEN_WORDS,
             figures.unseen,
             "Which images were seen in training is not recorded for this model.",
         ),
         (
-            "Grouped split",
+            GROUPED_WORDS,
             figures.grouped,
-            "No run of this model on a split that keeps copies together yet; train one with "
+            "A table of another tool does not say how its images were split."
+            if foreign
+            else "No run of this model on a split that keeps copies together yet; train one with "
             "--split auto.",
         ),
     )
@@ -94,10 +120,11 @@ def _truth(title: str, report: Report | None, absent: str) -> Component:
 def why_they_differ(figures: data.ThreeFigures) -> str:
     """One sentence on what stands between the flattering figure and the true ones."""
     sentences = []
-    official, grouped = figures.official, figures.grouped
+    official, grouped = figures.official or figures.table, figures.grouped
+    kind = "official test images" if figures.table is None else "images of this table"
     if official is not None and official.seen:
         sentences.append(
-            f"{official.seen:,} of the {official.n:,} official test images "
+            f"{official.seen:,} of the {official.n:,} {kind} "
             f"({percent(official.seen / official.n, 0)}) have a near-copy, mirrored ones included, among "
             "the images that shaped the model, so the first figure rewards memory"
         )

@@ -3,40 +3,73 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-import dash_mantine_components as dmc
 from dash import html
 from dash.development.base_component import Component
 
 from brainmri.metrics import Estimate
-from dashboard.components.words import Children, interval, no_interval, percent
+from dashboard.components.words import Children, aria, interval, no_interval, percent
+
+_MOST_BESIDE = 3
+"""Columns that fit beside each other on a phone; rows of more become cards there."""
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[Children]], *, caption: str) -> Component:
-    """A plain table; the first column names the row, the others are aligned as numbers."""
-    return dmc.TableScrollContainer(
+def table(
+    head: Sequence[str],
+    rows: Sequence[Sequence[Children]],
+    *,
+    caption: str,
+    sortable: Sequence[Component] | None = None,
+    body: str | None = None,
+) -> Component:
+    """A plain table; the first column names the row, the others are aligned as numbers.
+
+    Where it is wider than its place it scrolls, with a shadow at the edge that hides something. On a
+    phone each row of more than three columns is a card with the heads inside. `sortable` are cells
+    of the head in place of plain ones, which stay in sight there; `body` is the id of what has
+    `table_rows` as its children. Roles are spelt out since cards
+    are no table to a browser.
+    """
+    kinds = ["table"]
+    if len(head) > _MOST_BESIDE:
+        kinds.append("cards")
+    if sortable is not None:
+        kinds.append("sortable")
+    heads = sortable or [html.Th(name, scope="col", role="columnheader") for name in head]
+    identity: dict[str, Any] = {} if body is None else {"id": body}
+    return html.Div(
         html.Table(
             [
                 html.Caption(caption, className="visually-hidden"),
-                html.Thead(html.Tr([html.Th(name, scope="col") for name in head])),
-                html.Tbody(
-                    [
-                        html.Tr(
-                            [html.Th(row[0], scope="row"), *(html.Td(cell) for cell in row[1:])]
-                        )
-                        for row in rows
-                    ]
-                ),
+                html.Thead(html.Tr(list(heads), role="row"), role="rowgroup"),
+                html.Tbody(table_rows(head, rows), role="rowgroup", **identity),
             ],
-            className="table",
+            className=" ".join(kinds),
+            role="table",
         ),
-        minWidth=0,
-        scrollAreaProps={"viewportProps": {"tabIndex": 0, "aria-label": caption}},
+        className="scroll",
+        role="region",
+        tabIndex=0,
+        **aria(label=caption),
     )
 
 
-def estimate_cell(estimate: Estimate) -> Component:
-    """A figure with its interval underneath, or why there is none."""
+def table_rows(head: Sequence[str], rows: Sequence[Sequence[Children]]) -> list[Component]:
+    """The rows of a table with these heads."""
+    return [_row(head, row) for row in rows]
+
+
+def _row(head: Sequence[str], row: Sequence[Children]) -> Component:
+    named: list[dict[str, Any]] = [{"data-label": name} for name in head[1:]]
+    cells = [
+        html.Td(cell, role="cell", **label) for label, cell in zip(named, row[1:], strict=True)
+    ]
+    return html.Tr([html.Th(row[0], scope="row", role="rowheader"), *cells], role="row")
+
+
+def estimate_cell(estimate: Estimate, words: str | None = None) -> Component:
+    """A figure with its interval underneath, or why there is none; `words` say it as no percentage."""
     if estimate.value is None:
         reason = estimate.reason or "no value"
         return html.Span(
@@ -44,10 +77,9 @@ def estimate_cell(estimate: Estimate) -> Component:
             className="estimate",
             **no_interval(f"There is no figure here: {reason}."),
         )
-    return html.Span(
-        [percent(estimate.value), html.Small(interval(estimate), className="interval")],
-        className="estimate",
-    )
+    ends = interval(estimate)
+    lines = [percent(estimate.value), ends] if words is None else [words, f"({ends})"]
+    return html.Span([lines[0], html.Small(lines[1], className="interval")], className="estimate")
 
 
 def counted_cell(estimate: Estimate) -> Component:

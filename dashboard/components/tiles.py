@@ -10,7 +10,7 @@ from dash import html
 from dash.development.base_component import Component
 
 from dashboard import data
-from dashboard.components.graphs import ONE_IMAGE, colours_of, probability_bars
+from dashboard.components.graphs import ONE_IMAGE, colours_of, probability_bars, whose_probabilities
 from dashboard.components.words import Children, name, no_interval, percent
 
 
@@ -35,7 +35,8 @@ def image_tiles(
             )
         )
         entries.append(picture_tile(scored.path, seen, remark, said, alt=f"{scored.label} image"))
-    return paths_or_tiles(entries)
+    whose = whose_probabilities(view.temperature, is_run=view.run is not None)
+    return html.Div([html.P(whose, className="note whose"), paths_or_tiles(entries)])
 
 
 def picture_tile(path: str, *lines: Children, alt: str | None = None) -> Component:

@@ -39,6 +39,7 @@ from dashboard.data.runs import (
     best_run,
     cell_images,
     curves,
+    fault_of,
     find_run,
     list_runs,
     report,

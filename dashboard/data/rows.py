@@ -49,13 +49,14 @@ def compare(view: RunView, other: RunView, split: str) -> Comparison:
     )
 
 
-def changed_images(view: RunView, changes: list[Change], limit: int) -> list[Scored]:
-    """The first `limit` of the images that a run (B of a comparison) answered differently."""
-    table = view.predictions
+def changed_images(view: RunView, changes: list[Change], limit: int) -> list[tuple[Change, Scored]]:
+    """The surest `limit` of the images that a run (B of a comparison) answered differently."""
+    rows = np.array([change.row_b for change in changes], dtype=np.int64)
+    order, scored = _surest(view, rows, limit)
     return [
         # The class as the comparison knows it: this table need not have labels of its own.
-        replace(_scored(table, change.row_b), label=table.classes[change.truth])
-        for change in changes[:limit]
+        (changes[i], replace(one, label=view.classes[changes[i].truth]))
+        for i, one in zip(order.tolist(), scored, strict=True)
     ]
 
 
@@ -95,9 +96,7 @@ def slice_mistakes(
         return 0, []
     rows = here[found[0].rows]
     wrong = rows[table.y_pred[rows] != table.y_true[rows]]
-    sure = table.y_prob[wrong].max(axis=1)
-    order = np.argsort(-sure, kind="stable")[:limit]
-    return len(wrong), [_scored(table, int(row)) for row in wrong[order]]
+    return len(wrong), _surest(view, wrong, limit)[1]
 
 
 @cached(64)
@@ -121,11 +120,20 @@ def _groups(table: Predictions) -> NDArray[np.int64]:
     return results.groups(table, usable_index())
 
 
-def _scored(table: Predictions, row: int) -> Scored:
-    return Scored(
-        path=str(table.paths[row]),
-        label=table.classes[table.y_true[row]],
-        answer=table.classes[int(np.argmax(table.y_prob[row]))],
-        probabilities=dict(zip(table.classes, table.y_prob[row].tolist(), strict=True)),
-        seen=None if table.seen is None else bool(table.seen[row]),
-    )
+def _surest(
+    view: RunView, rows: NDArray[np.int64], limit: int
+) -> tuple[NDArray[np.int64], list[Scored]]:
+    """Places in `rows` of the surest `limit` answers, the surest first, and those images."""
+    table = view.predictions
+    y_prob = view.calibrated(table.y_prob[rows])
+    order = np.argsort(-y_prob.max(axis=1), kind="stable")[:limit]
+    return order, [
+        Scored(
+            path=str(table.paths[row]),
+            label=table.classes[table.y_true[row]],
+            answer=table.classes[int(np.argmax(table.y_prob[row]))],
+            probabilities=dict(zip(table.classes, each.tolist(), strict=True)),
+            seen=None if table.seen is None else bool(table.seen[row]),
+        )
+        for row, each in zip(rows[order].tolist(), y_prob[order], strict=True)
+    ]

@@ -5,7 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from brainmri import evaluation, predictions, results, runs, tally
+from brainmri.calibration import apply_temperature
 from brainmri.errors import InputError
 from brainmri.evaluation import ClassCurves, Report
 from brainmri.predictions import Predictions
@@ -68,11 +72,21 @@ class RunView:
 
     @property
     def is_official(self) -> bool:
-        """Whether its test images are the official ones.
+        """Whether its test images are the official ones; a table of another tool does not say."""
+        return self.run is not None and self.run.protocol == runs.OFFICIAL
 
-        A table of another tool says nothing of its split; people report the official one.
+    @property
+    def temperature(self) -> float | None:
+        """What its logits are divided by before a clinician sees probabilities; None for nothing."""
+        return None if self.run is None else self.run.temperature
+
+    def calibrated(self, y_prob: NDArray[np.floating]) -> NDArray[np.float32]:
+        """Stored probabilities (n, k) as the live predictor would tell them.
+
+        A temperature keeps the order of the classes of an image, and with it every answer; it can
+        change which of two images is the surer one.
         """
-        return self.run is None or self.run.protocol == runs.OFFICIAL
+        return apply_temperature(y_prob, self.temperature)
 
 
 @dataclass(frozen=True)
@@ -82,7 +96,10 @@ class ThreeFigures:
     Attributes:
         architecture: the model's; the run's name for a table of another tool.
         official: official test, as everyone reports it.
-        unseen: the official test images without a near-copy among those that shaped the model.
+        table: a table of another tool, which does not say what its images are; there is no
+            `official` then.
+        has_parts: such a table names parts, so `table` is its test part alone.
+        unseen: the same images without a near-copy among those that shaped the model.
         grouped: test images of another split, which keeps copies together or nearly so.
         protocol: name of that split.
     """
@@ -92,11 +109,16 @@ class ThreeFigures:
     unseen: Report | None
     grouped: Report | None
     protocol: str | None = None
+    table: Report | None = None
+    has_parts: bool = False
 
 
 @dataclass(frozen=True)
 class Scored:
-    """One image of a run: what it is, what the model said, and how sure it was."""
+    """One image of a run: what it is, what the model said, and how sure it was.
+
+    `probabilities` are after the temperature where the run has one, as the live predictor's are.
+    """
 
     path: str
     label: str
@@ -124,6 +146,12 @@ def find_run(name: str | None) -> RunView | None:
         if view.name == name:
             return view
     return best_run(shown)
+
+
+def fault_of(name: str | None) -> str | None:
+    """Why the run of that name cannot be shown; None for one that can, or that does not exist."""
+    _, broken = list_runs()
+    return next((one.fault for one in broken if one.name == name), None)
 
 
 def best_run(shown: list[RunView]) -> RunView | None:
@@ -175,6 +203,16 @@ def three_figures(view: RunView) -> ThreeFigures:
 
     The other protocol's figures come from the best run of the same architecture.
     """
+    if view.run is None:
+        whole = report(view, view.splits[0])
+        return ThreeFigures(
+            architecture=view.architecture,
+            official=None,
+            table=whole,
+            has_parts=len(view.tallies.named) > 1,
+            unseen=None if whole.seen is None else report(view, whole.split, unseen=True),
+            grouped=None,
+        )
     official = _counterpart(view, official=True)
     grouped = _counterpart(view, official=False)
     tested = official if official is not None and "test" in official.splits else None
@@ -193,21 +231,27 @@ def cell_images(
 ) -> tuple[int, list[Scored]]:
     """How many images of class `truth` were called `answer`, and the surest `limit` of them.
 
-    At most `surest.MOST` of them are known.
+    At most `surest.MOST` of them are known: those that were surest before the temperature. They are
+    told with their probabilities after it, and in that order.
     """
     counted = view.tallies.of[split]
     if truth not in view.classes or answer not in view.classes:
         return 0, []
     cell = view.classes.index(truth), view.classes.index(answer)
+    known = counted.surest.get(cell, [])
+    if not known:
+        return int(counted.matrix[cell]), []
+    y_prob = view.calibrated(np.array([image.y_prob for image in known]))
+    order = np.argsort(-y_prob[:, cell[1]], kind="stable")[:limit]
     return int(counted.matrix[cell]), [
         Scored(
-            path=image.path,
+            path=known[i].path,
             label=truth,
             answer=answer,
-            probabilities=dict(zip(view.classes, image.y_prob, strict=True)),
-            seen=image.seen,
+            probabilities=dict(zip(view.classes, y_prob[i].tolist(), strict=True)),
+            seen=known[i].seen,
         )
-        for image in counted.surest.get(cell, [])[:limit]
+        for i in order.tolist()
     ]
 
 
@@ -215,8 +259,6 @@ def _counterpart(view: RunView, *, official: bool) -> RunView | None:
     """The run itself if it has that kind of protocol, else the best of its architecture that has."""
     if view.is_official == official:
         return view
-    if view.run is None:
-        return None
     shown, _ = list_runs()
     others = [
         other

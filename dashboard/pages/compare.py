@@ -26,6 +26,7 @@ from dashboard.components import (
     name,
     no_interval,
     no_runs,
+    not_shown,
     page,
     points,
     points_interval,
@@ -66,16 +67,10 @@ def layout(
     rest = [one for one in shown if one.name != view.name]
     beside = next((one for one in shown if one.name == other), data.best_run(rest))
     if beside is None:
-        return page("Compare", _LEAD, _one_run(view), problems)
-    unknown = [
-        name
-        for name, found in ((run, view.name), (other, beside.name))
-        if name is not None and name != found
-    ]
-    missing = [
-        empty(f"There is no run “{name}”", f"Showing {view.name} beside {beside.name}.")
-        for name in unknown
-    ]
+        missing = [not_shown(one, view.name, "") for one in (run, other)]
+        return page("Compare", _LEAD, *missing, _one_run(view), problems)
+    instead = f"Showing {view.name} beside {beside.name}."
+    missing = [not_shown(run, view.name, instead), not_shown(other, beside.name, instead)]
     split = split if split in ("test", "val") else next(iter(view.splits), "test")
     now = now if now in _KINDS else next(iter(_KINDS))
     return page(
@@ -287,11 +282,11 @@ def _changed(view: data.RunView, found: Comparison, now: str) -> Component:
     if not changes:
         return section(f"There is no {one} that {words}")
     shown = data.changed_images(view, changes, MOST_IMAGES)
-    remarks = [_remark(found, change) for change in changes[:MOST_IMAGES]]
+    remarks = [_remark(found, change) for change, _ in shown]
     return section(
         f"{len(changes):,} {one}{'' if len(changes) == 1 else 's'} that {words}"
         + (f"; the {len(shown)} surest" if len(changes) > len(shown) else ""),
-        image_tiles(view, shown, remarks),
+        image_tiles(view, [scored for _, scored in shown], remarks),
         why="Counted here to be looked at; the difference and its interval are above.",
         note=f"The probabilities are those of {found.run_b}, its surest answers first.",
     )

@@ -17,7 +17,6 @@ from dashboard.components import (
     image_tiles,
     interval,
     no_interval,
-    percent,
     section,
     state_id,
 )
@@ -55,9 +54,10 @@ def images(view: data.RunView, split: str, cell: str | None) -> Component:
             f"No {truth} was called {said}",
             html.P(f"{view.name} made no such answer on the {SPLIT_WORDS[split]} images."),
         )
+    surest = "surest" if view.temperature is None else "surest before the temperature"
     return section(
         f"{count:,} {'image' if count == 1 else 'images'} of {truth} called {said}"
-        + (f"; the {len(shown)} surest" if count > len(shown) else ""),
+        + (f"; the {len(shown)} {surest}" if count > len(shown) else ""),
         image_tiles(view, shown),
         why="Counted here; their share and its interval are in the matrix.",
         note="The surest answers first." if count > 1 else None,
@@ -94,12 +94,15 @@ def _matrix(report: Report, shares: Shares, show: str) -> Component:
             count = int(report.matrix[i, j])
             share = count / total if total else 0.0
             kind = "right" if i == j else "missed" if j == report.negative else "wrong"
-            text = f"{count:,}" if show == "counts" else percent(share) if total else "–"
+            text: list[Any] = [f"{count:,}"]
+            if show == "share":  # On a phone there is room for the number alone.
+                unit = html.Span("\u00a0%", className="unit")
+                text = [f"{100 * share:.1f}", unit] if total else ["–"]
             estimate = shares[i][j]
             cells.append(
                 html.Td(
                     html.Button(
-                        [text, html.Small(interval(estimate), className="matrix-interval")]
+                        [*text, html.Small(interval(estimate), className="matrix-interval")]
                         if total
                         else text,
                         id={"cell": f"{truth}{_SEPARATOR}{said}"},
@@ -114,7 +117,13 @@ def _matrix(report: Report, shares: Shares, show: str) -> Component:
                 )
             )
         rows.append(
-            html.Tr([html.Th(truth, scope="row"), *cells, html.Td(f"{total:,}", className="total")])
+            html.Tr(
+                [
+                    html.Th(html.Span(truth, className="class"), scope="row", title=truth),
+                    *cells,
+                    html.Td(f"{total:,}", className="total"),
+                ]
+            )
         )
     return html.Div(
         html.Table(
@@ -131,8 +140,11 @@ def _matrix(report: Report, shares: Shares, show: str) -> Component:
                         ),
                         html.Tr(
                             [
-                                html.Th(""),
-                                *(html.Th(c, scope="col") for c in report.classes),
+                                html.Th("% of row" if show == "share" else ""),
+                                *(
+                                    html.Th(html.Span(c, className="class"), scope="col", title=c)
+                                    for c in report.classes
+                                ),
                                 html.Th("n", className="totals"),
                             ]
                         ),
@@ -143,6 +155,9 @@ def _matrix(report: Report, shares: Shares, show: str) -> Component:
             className="matrix",
         ),
         className="scroll",
+        role="region",
+        tabIndex=0,
+        **aria(label="Confusion matrix"),
     )
 
 

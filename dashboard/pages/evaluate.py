@@ -25,6 +25,7 @@ from dashboard.components import (
     measured,
     name,
     no_runs,
+    not_shown,
     page,
     run_picker,
     section,
@@ -39,6 +40,10 @@ confusion.register(PAGE)
 trust.register(PAGE)
 weak_spots.register(PAGE)
 _CURVES = "A curve has no interval of its own; the areas under it have one, below it."
+_BEFORE = (
+    "They rank images by what the model said before the temperature; so do the probabilities that "
+    "show under the pointer."
+)
 _LOSSES = "A loss is one number per epoch of this one training, so it has no interval."
 
 
@@ -60,16 +65,11 @@ def layout(
     view = data.find_run(run)
     if view is None:
         return page("Evaluate", "One run in depth.", no_runs(), problems)
-    missing = (
-        empty(f"There is no run “{run}”", f"Showing {view.name} instead.")
-        if run is not None and run != view.name
-        else html.Div()
-    )
     split, show = _usable(view, split, show)
     return page(
         "Evaluate",
         "One run in depth: what it confuses, how sure it is, and the images behind each mistake.",
-        missing,
+        not_shown(run, view.name, f"Showing {view.name} instead."),
         controls(
             run_picker(PAGE, shown, view.name),
             choice(PAGE, "split", "Images", {"test": "Test", "val": "Validation"}, split),
@@ -223,7 +223,7 @@ def _below(view: data.RunView, split: str) -> Component:
                     ],
                     caption="Areas under the curves",
                 ),
-                note=_CURVES,
+                note=_CURVES if view.temperature is None else f"{_CURVES} {_BEFORE}",
             ),
             _history(view),
         ]

@@ -129,7 +129,7 @@ def _balance(index: ImageIndex, colours: Mapping[str, str]) -> Component:
                     ),
                 ),
             ],
-            className="columns",
+            className="columns balance-columns",
         ),
         why=_ALL_OF_THEM,
         note=f"n = {balance.total:,}.",

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import dash_ag_grid as dag
 from dash import html
 from dash.development.base_component import Component
 
 from brainmri.evaluation import Report
 from dashboard import data, figures
 from dashboard.components import (
+    GROUPED_WORDS,
+    OFFICIAL_WORDS,
     SPLIT_WORDS,
+    UNSEEN_WORDS,
     counted,
     faults,
     graph,
+    images_of,
     interval,
     k_of_n,
     measured,
@@ -26,9 +27,10 @@ from dashboard.components import (
     table,
     three_figures,
 )
+from dashboard.pages import leaderboard
 
 RADIOLOGISTS = 0.87
-RADIOLOGISTS_TEXT = "radiologists 87 % (N = 154, no interval published;<br>Munir et al. 2021)"
+RADIOLOGISTS_TEXT = "radiologists 87 %<br>(N = 154, no interval published;<br>Munir et al. 2021)"
 
 _MEANINGS = {
     "Missed tumours": "Images with a tumour that the model called free of one. The costly mistake: "
@@ -51,13 +53,7 @@ _MEANINGS = {
 }
 
 
-# The style sheet's variables, so that light and dark need no second theme.
-_GRID_THEME = (
-    "themeQuartz.withParams({backgroundColor: 'var(--surface)', foregroundColor: 'var(--ink)', "
-    "headerBackgroundColor: 'var(--sunk)', borderColor: 'var(--line)', "
-    "accentColor: 'var(--accent)', rowHoverColor: 'var(--accent-soft)', fontFamily: 'inherit', "
-    "fontSize: 14, spacing: 7})"
-)
+leaderboard.register()
 
 
 def layout(**_query: str) -> Component:
@@ -69,7 +65,7 @@ def layout(**_query: str) -> Component:
         return page(
             "Overview", "How good are the models, and can you believe it?", no_runs(), problems
         )
-    reports = [data.report(view, view.splits[0]) for view in shown if view.splits]
+    reports = leaderboard.reports_of(shown)
     report = next(r for r in reports if r.run == best.name)
     return page(
         "Overview",
@@ -126,8 +122,7 @@ def layout(**_query: str) -> Component:
             note="The line is the accuracy of radiologists in a published study of other images: "
             "something to compare with, not a match won or lost.",
         ),
-        section("All runs", _leaderboard(reports), note="Click a column's head to sort by it. "
-                "In brackets 95 % intervals; what was seen in training is counted, so it has none."),
+        leaderboard.part(reports),
         problems,
         section(
             "What each figure means",
@@ -166,18 +161,27 @@ def _every_model(views: list[data.RunView]) -> Component:
             className="stacked",
         )
 
+    def first(each: data.ThreeFigures) -> Component | str:
+        shown = cell(each.table or each.official)
+        if each.table is None:
+            return shown
+        return html.Span(
+            [html.Small(f"{images_of(each)}, not known to be the official test"), shown],
+            className="stacked",
+        )
+
     figures_of = [data.three_figures(view) for view in views]
     return section(
         "The same three figures for every model",
         table(
             [
                 "Model",
-                "Official test, as everyone reports it",
-                "Official test, unseen images only",
-                "Grouped split",
+                OFFICIAL_WORDS,
+                UNSEEN_WORDS,
+                GROUPED_WORDS,
             ],
             [
-                [each.architecture, cell(each.official), cell(each.unseen), cell(each.grouped)]
+                [each.architecture, first(each), cell(each.unseen), cell(each.grouped)]
                 for each in figures_of
             ],
             caption="Right answers of every model: official test, unseen images of it, grouped split",
@@ -198,68 +202,3 @@ def _comparison_title(reports: list[Report]) -> str:
     if len(above) == 1:
         return f"{above[0]} is clearly above 87 % accuracy"
     return f"{len(above)} of {len(judged)} runs are clearly above 87 % accuracy"
-
-
-def _leaderboard(reports: list[Report]) -> Component:
-    estimates = {
-        "accuracy": "Accuracy",
-        "precision": "Weighted precision",
-        "recall": "Weighted recall",
-        "f1": "Weighted F1",
-        "sensitivity": "Tumour sensitivity",
-        "specificity": "Specificity",
-    }
-    rows: list[dict[str, Any]] = []
-    for report in _ranked(reports):
-        row: dict[str, Any] = {
-            "run": report.run,
-            "images": f"{report.n:,} {SPLIT_WORDS[report.split]}",
-            "missed": report.missed.k,
-            "missed_text": counted(report.missed),
-            "seen": "not recorded" if report.seen is None else f"{report.seen:,} of {report.n:,}",
-        }
-        for key in estimates:
-            estimate = getattr(report, key)
-            row[key] = estimate.value
-            row[f"{key}_text"] = f"{percent(estimate.value)} ({interval(estimate)})"
-        rows.append(row)
-    columns: list[dict[str, Any]] = [
-        {"field": "run", "headerName": "Run", "pinned": "left", "minWidth": 200},
-        {"field": "images", "headerName": "Images (n)", "minWidth": 110},
-        {
-            "field": "missed",
-            "headerName": "Missed tumours",
-            "valueFormatter": {"function": "params.data.missed_text"},
-            "minWidth": 240,
-            "type": "rightAligned",
-        },
-        *(
-            {
-                "field": key,
-                "headerName": name,
-                "valueFormatter": {"function": f"params.data.{key}_text"},
-                "minWidth": 196,
-                "type": "rightAligned",
-            }
-            for key, name in estimates.items()
-        ),
-        {
-            "field": "seen",
-            "headerName": "Seen in training",
-            "minWidth": 150,
-            "type": "rightAligned",
-            "headerTooltip": "No interval: these very images are counted, nothing is estimated.",
-        },
-    ]
-    return dag.AgGrid(
-        id="leaderboard",
-        rowData=rows,
-        columnDefs=columns,
-        defaultColDef={"sortable": True, "resizable": True, "suppressMovable": True, "flex": 1},
-        dashGridOptions={
-            "domLayout": "autoHeight",
-            "enableCellTextSelection": True,
-            "theme": {"function": _GRID_THEME},
-        },
-        style={"height": None},
-    )

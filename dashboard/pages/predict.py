@@ -21,11 +21,13 @@ from dashboard.components import (
     name,
     no_interval,
     no_runs,
+    not_shown,
     page,
     percent,
     probability_bars,
     run_picker,
     state_id,
+    whose_probabilities,
 )
 from dashboard.theme import class_colours
 
@@ -39,26 +41,20 @@ def layout(run: str | None = None, **_query: str) -> Component:
     """The page in the state that the URL gives."""
     shown, _ = data.list_runs()
     able = [view for view in shown if view.has_model]
+    best = data.best_run(able)
+    chosen = next((view for view in able if view.name == run), best)
+    fallback = _cannot_answer(run, chosen)
     lead = "Drop one slice and see what the model makes of it. Nothing is stored."
     if not able:
         return page(
             "Predict",
             lead,
+            fallback,
             empty("No run here has its model file", "Train one; its model then answers here.")
             if shown
             else no_runs(),
         )
-    best = data.best_run(able)
-    chosen = next((view for view in able if view.name == run), best)
     assert chosen is not None
-    fallback = (
-        empty(
-            f"The run “{run}” cannot answer",
-            f"It has no model here. {chosen.name} answers instead.",
-        )
-        if run is not None and run != chosen.name
-        else html.Div()
-    )
     data.warm_up(chosen.name)
     return page(
         "Predict",
@@ -122,6 +118,22 @@ def layout(run: str | None = None, **_query: str) -> Component:
         dcc.Store(id="uploaded"),
         dcc.Store(id="refused"),
     )
+
+
+def _cannot_answer(run: str | None, chosen: data.RunView | None) -> Component:
+    """Why the run that was asked for does not answer; nothing where it does."""
+    instead = "" if chosen is None else f"{chosen.name} answers instead."
+    there = data.find_run(run)
+    if run is None or there is None or there.name != run:
+        return not_shown(run, None if chosen is None else chosen.name, instead)
+    if there.has_model:
+        return html.Div()
+    why = (
+        "It is a table of another tool, which came without a model."
+        if there.run is None
+        else "Its model file is not here, only its predictions are."
+    )
+    return empty(f"The run “{run}” cannot answer", f"{why} {instead}")
 
 
 # The browser looks at the size first: a larger request would be cut off without a word.
@@ -225,6 +237,10 @@ def _answer(run: str, upload: bytes, what: str) -> Component:
                             **no_interval(_ONE_IMAGE),
                         ),
                         probability_bars(answer.probabilities, colours),
+                        html.P(
+                            whose_probabilities(answer.run.temperature, is_run=True),
+                            className="note",
+                        ),
                         html.P(record, className="note") if record else None,
                         html.P(
                             "A probability is the model's opinion, not a finding. A radiologist decides. "

@@ -64,7 +64,9 @@ _N_ITSELF = (
     r"(?:(?:labelled|official|test|validation) )*images"
 )
 _ITS_NAME = rf"95 % intervals?|Intervals?: 95 %|fewer than {_NUMBER} [a-z ]*images"
-_N_CELL = re.compile(rf"^{_NUMBER}(?: \+ {_NUMBER})?(?: \((?:{_NUMBER}|unknown)\))?$")
+_N_CELL = re.compile(
+    rf"^{_NUMBER}(?: \+ {_NUMBER})?(?: test| validation)?(?: \((?:{_NUMBER}|unknown)\))?$"
+)
 _N_HEAD = re.compile(r"(?:^|\()n\b")
 
 
@@ -134,8 +136,6 @@ class _Judge:
         yield from ((str(props[name]), n_beside) for name in _SPOKEN if _is_text(props.get(name)))
         if kind == "Graph":
             yield from self._figure(props["figure"])
-        elif kind == "AgGrid":
-            yield from _grid(props)
         elif kind == "Table":
             yield from self._table(node)
         else:
@@ -236,23 +236,6 @@ class _Judge:
         assert shown, f"a reason that nobody sees: {reason!r}"
         assert len(reason.split()) >= FEWEST_WORDS, f"a reason of too few words: {reason!r}"
         return True
-
-
-def _grid(props: dict[str, Any]) -> Iterator[tuple[str, bool]]:
-    """Cells as AG Grid would write them; a column whose head says (n) holds n."""
-    columns = props["columnDefs"]
-    for row in props["rowData"]:
-        for column in columns:
-            if _N_HEAD.search(column["headerName"]) or column["field"] == "run":
-                continue
-            if (
-                len(column.get("headerTooltip", "").partition("No interval: ")[2].split())
-                >= FEWEST_WORDS
-            ):
-                continue
-            form = column.get("valueFormatter", {}).get("function", "")
-            key = form.removeprefix("params.data.") if form else column["field"]
-            yield str(row[key]), any(_N_HEAD.search(c["headerName"]) for c in columns)
 
 
 def _filled(template: str, trace: dict[str, Any]) -> str:

@@ -57,10 +57,21 @@ def matrix(page: Node) -> dict[str, list[str]]:
     }
 
 
-def leaderboard(page: Node) -> list[dict[str, Any]]:
-    (grid,) = find(page, "AgGrid")
-    rows: list[dict[str, Any]] = grid["props"]["rowData"]
-    return rows
+def leaderboard(page: Node) -> list[dict[str, str]]:
+    """Rows of the table of all runs, by the heads of its columns."""
+    (body,) = find(page, "Tbody", id="leaderboard-rows")
+    return labelled_rows(body)
+
+
+def labelled_rows(node: Node) -> list[dict[str, str]]:
+    """Rows of a table by the heads that each cell carries; "Run" is the name of the row."""
+    return [
+        {
+            "Run": visible(find(row, "Th")),
+            **{cell["props"]["data-label"]: visible(cell) for cell in find(row, "Td")},
+        }
+        for row in find(node, "Tr")
+    ]
 
 
 def tiles(node: Node) -> list[str]:

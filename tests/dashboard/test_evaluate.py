@@ -238,7 +238,7 @@ def test_a_table_of_another_tool_is_shown_as_a_run(visitor: Visitor, bare: Path)
     page = visitor.open("/evaluate?run=spreadsheet")
     assert matrix(page) == {"glioma": ["1", "0", "1"], "normal": ["0", "1", "1"]}
     assert "predictions come from another tool" in visible(page)
-    assert leaderboard(visitor.open("/"))[0]["seen"] == "not recorded"
+    assert leaderboard(visitor.open("/"))[0]["Seen in training"] == "not recorded"
 
 
 def test_classes_are_whatever_the_table_says(visitor: Visitor, bare: Path) -> None:

@@ -108,12 +108,14 @@ def test_intervals_are_dots_with_whiskers_and_a_line_to_compare_with() -> None:
     rows = [("cnn", Estimate(0.9, 0.85, 0.94, 200, 180)), ("unjudged", NOTHING)]
     figure = figures.intervals(rows, reference=0.87, reference_text="radiologists")
     (dots,) = checked(figure)
-    assert (list(dots.x), list(dots.y)) == ([90.0], ["cnn<br>n = 200"])
+    assert (list(dots.x), list(dots.y)) == ([90.0], ["cnn"])
     assert dots.error_x.array == (pytest.approx(4.0),)
     assert dots.error_x.arrayminus == (pytest.approx(5.0),)
-    assert list(dots.text) == ["90.0 %"]
     assert figure.layout.shapes[0].x0 == 87.0
-    assert figure.layout.annotations[0].text == "radiologists"
+    assert [note.text for note in figure.layout.annotations] == [
+        "radiologists",
+        "<b>cnn</b><br>90.0 % (85.0–94.0 %, n = 200)",
+    ]
     low, high = figure.layout.xaxis.range
     assert low < 87
     assert high > 94

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sklearn import metrics as reference
@@ -12,8 +13,11 @@ from brainmri.predictions import Predictions
 from tests.dashboard.reading import (
     TWO_ROWS,
     judged,
+    labelled_rows,
     leaderboard,
+    percent,
     statistics,
+    table_named,
 )
 from tests.dashboard.results import (
     CAREFUL,
@@ -25,6 +29,9 @@ from tests.dashboard.results import (
     write_table,
 )
 from tests.dashboard.visit import Visitor, find, visible
+
+KEYS = ("run", "images", "missed", "accuracy", "precision", "recall", "f1", "sensitivity",
+        "specificity", "seen")  # fmt: skip
 
 
 @pytest.mark.usefixtures("shown")
@@ -105,13 +112,90 @@ def test_a_grouped_run_of_the_same_model_stands_beside_the_official_one(
 @pytest.mark.usefixtures("shown")
 def test_the_leaderboard_holds_every_run_the_most_accurate_first(visitor: Visitor) -> None:
     careful, hasty = leaderboard(visitor.open("/"))
-    assert [careful["run"], hasty["run"]] == [CAREFUL, HASTY]
-    assert [careful["accuracy"], hasty["accuracy"]] == [0.9, 0.7]
-    assert [careful["missed"], hasty["missed"]] == [1, 3]
-    assert hasty["missed_text"].replace("\u00a0", " ") == "3 of 15 (7.0–45.2 %)"
-    assert [careful["images"], careful["seen"]] == ["20 test", "4 of 20"]
-    assert hasty["sensitivity"] == pytest.approx(12 / 15)
-    assert hasty["specificity"] == pytest.approx(3 / 5)
+    assert [careful["Run"], hasty["Run"]] == [CAREFUL, HASTY]
+    assert careful["Accuracy"] == "90.0 % 69.9–97.2 %"
+    assert careful["Missed tumours"] == "1 of 15 (1.2–29.8 %)"
+    assert hasty["Missed tumours"] == "3 of 15 (7.0–45.2 %)"
+    assert [careful["Images (n)"], careful["Seen in training"]] == ["20 test", "4 of 20"]
+    assert hasty["Tumour sensitivity"].startswith(percent(12 / 15))
+    assert hasty["Specificity"].startswith(percent(3 / 5))
+
+
+@pytest.mark.usefixtures("shown")
+def test_a_click_on_a_head_sorts_the_runs_and_a_second_one_turns_them_round(
+    visitor: Visitor,
+) -> None:
+    def click(head: str, order: list[Any]) -> tuple[list[str], list[Any]]:
+        shown = visitor.fire(
+            "leaderboard-rows",
+            inputs={"n_clicks": None, "sort": [(key, int(key == head)) for key in KEYS]},
+            state={"leaderboard-order": order},
+            changed=[f'{{"sort":"{head}"}}.n_clicks'],
+            every=KEYS,
+        )
+        told = {key: shown[f'{{"sorted":"{key}"}}']["aria-sort"] for key in KEYS}
+        way = "descending" if shown["leaderboard-order"]["data"][1] else "ascending"
+        assert told == {key: way if key == head else "none" for key in KEYS}
+        rows = labelled_rows(shown["leaderboard-rows"]["children"])
+        return [row["Run"] for row in rows], shown["leaderboard-order"]["data"]
+
+    runs, order = click("accuracy", ["accuracy", True])
+    assert (runs, order) == ([HASTY, CAREFUL], ["accuracy", False])
+    runs, order = click("missed", order)
+    assert (runs, order) == ([CAREFUL, HASTY], ["missed", False])
+    runs, order = click("missed", order)
+    assert runs == [HASTY, CAREFUL]
+    assert click("specificity", order)[0] == [CAREFUL, HASTY]
+    for key in sorted({*KEYS} - {"images", "seen"}):  # in which the two are equal
+        assert click(key, [key, True])[0] == click(key, [key, False])[0][::-1]
+
+
+def test_a_run_without_a_figure_stands_last_however_the_runs_are_sorted(
+    visitor: Visitor, own: Path
+) -> None:
+    write_table(own, "healthy-only", {**TWO_ROWS, "label": ["normal", "normal"]})
+    for falling in (True, False):
+        shown = visitor.fire(
+            "leaderboard-rows",
+            inputs={"n_clicks": None, "sort": [("sensitivity", 1)]},
+            state={"leaderboard-order": ["sensitivity", falling]},
+            changed=['{"sort":"sensitivity"}.n_clicks'],
+            every=KEYS,
+        )
+        last = labelled_rows(shown["leaderboard-rows"]["children"])[-1]
+        assert last["Run"] == "healthy-only"
+        assert last["Tumour sensitivity"].startswith("–")
+
+
+def test_a_table_of_another_tool_is_not_called_the_official_test(
+    visitor: Visitor, bare: Path
+) -> None:
+    write_table(bare, "spreadsheet", TWO_ROWS)
+    for address in ("/", "/evaluate?run=spreadsheet"):
+        page = visitor.open(address)
+        (truths,) = find(page, className="truths")
+        first = visible(find(truths, className="card")[0])
+        assert first.startswith("All labelled images of this table 100.0 %")
+        assert "Official" not in visible(truths)
+        assert "official" not in visible(find(page, className="caution")[0])
+    row = table_named(visitor.open("/"), "Right answers of every model")["spreadsheet"]
+    assert row[0].startswith("All labelled images of this table, not known to be the official test")
+
+
+def test_a_table_of_another_tool_with_parts_is_told_by_its_test_images(
+    visitor: Visitor, bare: Path
+) -> None:
+    write_table(bare, "spreadsheet", {**TWO_ROWS, "split": ["test", "val"]})
+    (truths,) = find(visitor.open("/"), className="truths")
+    assert visible(truths).startswith("All labelled test images of this table")
+
+
+def test_a_run_on_the_official_split_is_preferred_to_a_table_of_another_tool(
+    visitor: Visitor, own: Path
+) -> None:
+    write_table(own, "spreadsheet", TWO_ROWS)  # all right
+    (lead,) = find(visitor.open("/"), className="lead")
+    assert "is careful" in visible(lead)
 
 
 @pytest.mark.usefixtures("shown")
@@ -122,8 +206,8 @@ def test_the_published_accuracy_of_radiologists_is_the_line_to_compare_with(
     layout = graph["props"]["figure"]["layout"]
     assert layout["shapes"][0]["x0"] == 87.0
     assert (
-        "87 % (N = 154, no interval published;<br>Munir et al. 2021)"
-        in layout["annotations"][-1]["text"]
+        "87 %<br>(N = 154, no interval published;<br>Munir et al. 2021)"
+        in layout["annotations"][0]["text"]
     )
 
 
@@ -141,19 +225,22 @@ def test_the_overview_agrees_with_scikit_learn(
 ) -> None:
     name, table = judged_run
     y_true, y_pred, _ = judged(table)
-    (row,) = [row for row in leaderboard(visitor.open("/")) if row["run"] == name]
+    (row,) = [row for row in leaderboard(visitor.open("/")) if row["Run"] == name]
     precision, recall, f1, _ = reference.precision_recall_fscore_support(
         y_true, y_pred, average="weighted", zero_division=0
     )
     negative = table.classes.index(NEGATIVE)
     tumour, called = y_true != negative, y_pred != negative
     expected = {
-        "accuracy": reference.accuracy_score(y_true, y_pred),
-        "precision": precision,
-        "recall": recall,
-        "f1": f1,
-        "sensitivity": reference.recall_score(tumour, called),
-        "specificity": reference.recall_score(~tumour, ~called),
+        "Accuracy": reference.accuracy_score(y_true, y_pred),
+        "Weighted precision": precision,
+        "Weighted recall": recall,
+        "Weighted F1": f1,
+        "Tumour sensitivity": reference.recall_score(tumour, called),
+        "Specificity": reference.recall_score(~tumour, ~called),
     }
-    assert {key: row[key] for key in expected} == pytest.approx(expected, abs=1e-9)
-    assert row["missed"] == int((tumour & ~called).sum())
+    assert {key: " ".join(row[key].split()[:2]) for key in expected} == {
+        key: percent(value) for key, value in expected.items()
+    }
+    missed = int((tumour & ~called).sum())
+    assert row["Missed tumours"].startswith(f"{missed:,} of {int(tumour.sum()):,} ")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,9 @@ from PIL import Image
 
 from brainmri import images, phantom, runs
 from dashboard import data
+from tests.dashboard.faults import change_run
 from tests.dashboard.reading import (
+    TWO_ROWS,
     alerts,
     percent,
 )
@@ -21,6 +24,7 @@ from tests.dashboard.results import (
     CAREFUL,
     CLASSES,
     HASTY,
+    write_table,
 )
 from tests.dashboard.visit import Node, Visitor, find, picked, visible, words
 
@@ -67,14 +71,43 @@ def test_only_runs_with_a_model_can_be_asked(visitor: Visitor) -> None:
     assert "No image yet" in words(page)
 
 
-@pytest.mark.usefixtures("shown")
-@pytest.mark.parametrize("run", ["nobody", CAREFUL])
-def test_asking_a_run_that_cannot_answer_falls_back_with_a_message(
-    visitor: Visitor, run: str
+@pytest.mark.parametrize(
+    ("run", "title", "why"),
+    [
+        ("nobody", "There is no run “nobody”", ""),
+        (CAREFUL, f"The run “{CAREFUL}” cannot answer", "Its model file is not here"),
+        ("sheet", "The run “sheet” cannot answer", "It is a table of another tool"),
+        ("broken", "The run “broken” cannot be shown", "broken/run.json is damaged"),
+    ],
+)
+def test_a_run_that_cannot_answer_is_replaced_and_the_true_reason_said(
+    visitor: Visitor, own: Path, run: str, title: str, why: str
 ) -> None:
+    write_table(own, "sheet", TWO_ROWS)
+    shutil.copytree(own / HASTY, own / "broken")
+    (own / "broken" / runs.RUN_FILE).write_text("{")
     page = visitor.open(f"/predict?run={run}")
     assert picked(page, "run") == HASTY
-    assert any(run in told for told in (*alerts(page), *alerts(page).values()))
+    assert why in alerts(page)[title]
+    assert alerts(page)[title].endswith(f"{HASTY} answers instead.")
+
+
+def test_where_no_run_can_answer_the_reason_is_said_of_the_one_asked_for(
+    visitor: Visitor, own: Path
+) -> None:
+    (own / HASTY / runs.PREDICTIONS_FILE).write_bytes(b"")
+    told = alerts(visitor.open(f"/predict?run={HASTY}"))
+    assert f"The run “{HASTY}” cannot be shown" in told
+    assert "No run here has its model file" in told
+
+
+@pytest.mark.parametrize("temperature", [None, 2.0])
+def test_an_answer_says_whose_probabilities_it_tells(
+    visitor: Visitor, own: Path, temperature: float | None
+) -> None:
+    change_run(own / HASTY, temperature=temperature)
+    said = visible(ask(visitor, upload=png()))
+    assert ("The probabilities are calibrated" in said) == (temperature is not None)
 
 
 def test_an_upload_is_answered_with_probabilities_and_who_answered(

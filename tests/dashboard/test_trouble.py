@@ -40,9 +40,27 @@ def test_a_broken_run_is_named_with_its_fault_beside_the_others(
     assert told.startswith(HASTY)
     assert sentence in told
     if address == "/":
-        assert [row["run"] for row in leaderboard(page)] == [CAREFUL]
+        assert [row["Run"] for row in leaderboard(page)] == [CAREFUL]
     else:
         assert matrix(page)["glioma"] == ["4", "0", "1", "0", "5"]
+
+
+@pytest.mark.parametrize("fault", BREAKAGES)
+@pytest.mark.parametrize("page", ["evaluate?run", "compare?run", "compare?other", "predict?run"])
+def test_the_link_of_a_broken_run_says_what_is_wrong_with_it(
+    visitor: Visitor, own: Path, page: str, fault: str
+) -> None:
+    make, sentence = BREAKAGES[fault]
+    make(own / HASTY)
+    shown = visitor.open(f"/{page}={HASTY}")
+    assert sentence in alerts(shown)[f"The run “{HASTY}” cannot be shown"]
+    assert "There is no run" not in visible(shown)
+
+
+@pytest.mark.usefixtures("shown")
+@pytest.mark.parametrize("page", ["evaluate?run", "compare?run", "compare?other", "predict?run"])
+def test_the_link_of_a_run_that_does_not_exist_says_so(visitor: Visitor, page: str) -> None:
+    assert "There is no run “nosuch”" in alerts(visitor.open(f"/{page}=nosuch"))
 
 
 @pytest.mark.parametrize("address", ADDRESSES)

@@ -37,6 +37,7 @@ class Visitor:
         inputs: Mapping[str, Any],
         state: Mapping[str, Any] | None = None,
         changed: Sequence[str] = (),
+        every: Sequence[str] = (),
     ) -> dict[str, Any]:
         """Answer of the first callback that writes to `output`.
 
@@ -46,8 +47,9 @@ class Visitor:
                 for an id that stands for several components a list of (id, value).
             state: likewise.
             changed: every "id.property" that caused the call; the first input when not given.
+            every: what an output that stands for several components stands for.
         """
-        response = self.post(output, inputs=inputs, state=state or {}, changed=changed)
+        response = self.post(output, inputs=inputs, state=state or {}, changed=changed, every=every)
         assert response.status_code == 200, response.get_data(as_text=True)[-3000:]
         answer: dict[str, Any] = response.get_json()["response"]
         return answer
@@ -59,12 +61,13 @@ class Visitor:
         inputs: Mapping[str, Any],
         state: Mapping[str, Any],
         changed: Sequence[str] = (),
+        every: Sequence[str] = (),
     ) -> Any:
         callback = next(
             c for c in self._callbacks if c["output"].lstrip(".").startswith(f"{output}.")
         )
         sent = [_filled(entry, inputs) for entry in callback["inputs"]]
-        outputs = [_output(part) for part in callback["output"].strip(".").split("...")]
+        outputs = [_output(part, every) for part in callback["output"].strip(".").split("...")]
         body = {
             "output": callback["output"],
             "outputs": outputs if callback["output"].startswith("..") else outputs[0],
@@ -91,12 +94,13 @@ def _filled(entry: Mapping[str, str], values: Mapping[str, Any]) -> Any:
     return {"id": identity, "property": entry["property"], "value": value}
 
 
-def _output(text: str) -> dict[str, Any]:
+def _output(text: str, every: Sequence[str]) -> Any:
     name, _, prop = text.rpartition(".")
-    return {
-        "id": json.loads(name) if name.startswith("{") else name,
-        "property": prop,
-    }
+    identity: Any = json.loads(name) if name.startswith("{") else name
+    if isinstance(identity, dict) and ["ALL"] in identity.values():
+        (key,) = identity
+        return [{"id": {key: one}, "property": prop} for one in every]
+    return {"id": identity, "property": prop}
 
 
 def _name(sent: Any) -> str:

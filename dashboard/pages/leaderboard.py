@@ -1,0 +1,140 @@
+"""Every run in one table that can be sorted by any column, as a part of Overview."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from dash import ALL, Input, Output, State, callback, ctx, dcc, html, no_update
+from dash.development.base_component import Component
+
+from brainmri.evaluation import Report
+from dashboard import data
+from dashboard.components import (
+    SPLIT_WORDS,
+    aria,
+    estimate_cell,
+    k_of_n,
+    no_interval,
+    section,
+    table,
+    table_rows,
+)
+
+Order = tuple[str, bool]
+"""Column, and whether its largest figure stands on top."""
+
+BEST_FIRST: Order = ("accuracy", True)
+_HEADS = {
+    "run": "Run",
+    "images": "Images (n)",
+    "missed": "Missed tumours",
+    "accuracy": "Accuracy",
+    "precision": "Weighted precision",
+    "recall": "Weighted recall",
+    "f1": "Weighted F1",
+    "sensitivity": "Tumour sensitivity",
+    "specificity": "Specificity",
+    "seen": "Seen in training",
+}
+_RISING = ("run", "missed")
+"""Columns whose smallest entry is the best, so it comes first at the first click."""
+
+
+def part(reports: list[Report]) -> Component:
+    """All runs, the most accurate first."""
+    return section(
+        "All runs",
+        html.Div(
+            table(
+                list(_HEADS.values()),
+                _rows(reports, BEST_FIRST),
+                caption="All runs with their figures",
+                sortable=[_head(key, words, BEST_FIRST) for key, words in _HEADS.items()],
+                body="leaderboard-rows",
+            ),
+            id="leaderboard",
+        ),
+        dcc.Store(id="leaderboard-order", data=BEST_FIRST),
+        note="Click a column's head to sort by it. Under each figure its 95 % interval; what was seen "
+        "in training is counted, so it has none.",
+    )
+
+
+def reports_of(shown: list[data.RunView]) -> list[Report]:
+    """Figures of each run, on its test images where it has any."""
+    return [data.report(view, view.splits[0]) for view in shown if view.splits]
+
+
+def register() -> None:
+    """The callback of the part."""
+
+    @callback(
+        # The heads themselves stay, so that the one that was clicked keeps the focus.
+        Output("leaderboard-rows", "children"),
+        Output({"sorted": ALL}, "aria-sort"),
+        Output("leaderboard-order", "data"),
+        Input({"sort": ALL}, "n_clicks"),
+        State("leaderboard-order", "data"),
+        prevent_initial_call=True,
+    )
+    def sort(clicks: list[int | None], order: list[Any]) -> tuple[Any, Any, Any]:
+        """The head of a column was clicked; a second click turns the order round."""
+        if not any(clicks) or not isinstance(ctx.triggered_id, dict):
+            return no_update, [no_update] * len(_HEADS), no_update
+        key = str(ctx.triggered_id["sort"])
+        falling = not order[1] if key == order[0] else key not in _RISING
+        shown, _ = data.list_runs()
+        chosen = key, falling
+        rows = table_rows(list(_HEADS.values()), _rows(reports_of(shown), chosen))
+        return rows, [_sorted_by(head, chosen) for head in _HEADS], chosen
+
+
+def _head(key: str, words: str, order: Order) -> Component:
+    return html.Th(
+        html.Button(words, id={"sort": key}, className="sort"),
+        id={"sorted": key},
+        scope="col",
+        role="columnheader",
+        **aria(sort=_sorted_by(key, order)),
+    )
+
+
+def _sorted_by(key: str, order: Order) -> str:
+    if key != order[0]:
+        return "none"
+    return "descending" if order[1] else "ascending"
+
+
+def _rows(reports: list[Report], order: Order) -> list[list[Any]]:
+    return [_row(report) for report in _sorted(reports, order)]
+
+
+def _row(report: Report) -> list[Any]:
+    seen = "not recorded" if report.seen is None else f"{report.seen:,} of {report.n:,}"
+    figures = [getattr(report, key) for key in list(_HEADS)[3:-1]]
+    return [
+        report.run,
+        f"{report.n:,} {SPLIT_WORDS[report.split]}",
+        estimate_cell(report.missed, k_of_n(report.missed)),
+        *(estimate_cell(figure) for figure in figures),
+        html.Span(seen, **no_interval("These very images are counted, nothing is estimated.")),
+    ]
+
+
+def _sorted(reports: list[Report], order: Order) -> list[Report]:
+    """In that order; runs without such a figure last, equal ones by name."""
+    key, falling = order
+    value: Callable[[Report], Any] = _VALUES.get(key, lambda report: getattr(report, key).value)
+    named = sorted(reports, key=lambda report: report.run)
+    known = [report for report in named if value(report) is not None]
+    return sorted(known, key=value, reverse=falling) + [
+        report for report in named if value(report) is None
+    ]
+
+
+_VALUES: dict[str, Callable[[Report], Any]] = {
+    "run": lambda report: report.run,
+    "images": lambda report: report.n,
+    "seen": lambda report: None if report.seen is None else report.seen / max(report.n, 1),
+}

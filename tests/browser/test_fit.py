@@ -1,0 +1,98 @@
+"""Nothing that matters is cut off: tables, the matrix and the figure of all runs fit the screen."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Tab
+from tests.browser.driving import SCREENS, go, settle
+from tests.dashboard.serving import Site
+
+COLUMNS = ("Images (n)", "Missed tumours", "Accuracy", "Weighted precision", "Weighted recall",
+           "Weighted F1", "Tumour sensitivity", "Specificity", "Seen in training")  # fmt: skip
+
+_CUT = """all => all
+    .filter(one => one.getClientRects().length)
+    .filter(one => {
+        const box = one.getBoundingClientRect();
+        let shown = one.parentElement;
+        while (shown && getComputedStyle(shown).overflowX === "visible") shown = shown.parentElement;
+        const frame = (shown || document.documentElement).getBoundingClientRect();
+        return box.left < frame.left - 1 || box.right > frame.right + 1
+            || box.right > window.innerWidth || one.scrollWidth > one.clientWidth + 1;
+    })
+    .map(one => one.textContent)"""
+
+
+def cut(page: Page, what: str) -> list[str]:
+    """Texts of the elements that reach out of what scrolls or clips them."""
+    found = page.locator(what)
+    assert found.count()
+    texts: list[str] = found.evaluate_all(_CUT)
+    return texts
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+@pytest.mark.parametrize("address", ["", "data", "evaluate?run=hasty", "compare"])
+def test_no_cell_of_a_table_is_cut_off(tab: Tab, site: Site, address: str, screen: str) -> None:
+    page = tab(screen)
+    go(page, site.url + address)
+    settle(page)
+    assert cut(page, ".table tbody td, .table tbody th") == []
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+@pytest.mark.parametrize("show", ["counts", "share"])
+def test_the_whole_matrix_is_in_sight_with_whole_names(
+    tab: Tab, site: Site, screen: str, show: str
+) -> None:
+    page = tab(screen)
+    go(page, f"{site.url}evaluate?run=hasty&show={show}")
+    settle(page)
+    assert cut(page, ".matrix td, .matrix .class, .matrix-cell") == []
+    names = page.locator(".matrix .class")
+    heights = names.evaluate_all("all => all.map(one => one.getClientRects().length)")
+    assert heights == [1] * 8  # one line each, none broken
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_every_figure_of_every_run_is_in_sight(tab: Tab, site: Site, screen: str) -> None:
+    page = tab(screen)
+    go(page, site.url)
+    expect(page.locator("#leaderboard tbody tr")).to_have_count(2)
+    for name in COLUMNS:
+        cells = page.locator(f'#leaderboard [data-label="{name}"]')
+        expect(cells).to_have_count(2)
+        for i in range(2):
+            box = cells.nth(i).bounding_box()
+            assert box is not None
+            assert box["x"] >= 0
+            assert box["x"] + box["width"] <= SCREENS[screen][0]
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_the_texts_of_the_figure_of_all_runs_are_whole(tab: Tab, site: Site, screen: str) -> None:
+    page = tab(screen)
+    go(page, site.url)
+    figure = page.locator(".js-plotly-plot").first
+    expect(figure.locator(".annotation").first).to_be_visible()
+    frame = figure.bounding_box()
+    assert frame is not None
+    for what in (".annotation-text-g", ".xtitle"):
+        for box in (one.bounding_box() for one in figure.locator(what).all()):
+            assert box is not None
+            assert box["x"] >= frame["x"] - 1
+            assert box["x"] + box["width"] <= frame["x"] + frame["width"] + 1
+
+
+def test_what_is_too_wide_says_so_with_a_shadow_at_its_edge(tab: Tab, site: Site) -> None:
+    page = tab("phone")
+    go(page, site.url + "evaluate?run=hasty")
+    region = page.get_by_role("region", name="Confusion matrix")
+    assert region.evaluate("one => getComputedStyle(one).backgroundAttachment") == (
+        "local, local, scroll, scroll"
+    )
+    # Reached with the keyboard, it can be scrolled.
+    region.focus()
+    expect(region).to_be_focused()
