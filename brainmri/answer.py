@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from brainmri import __version__, embedding, inference, metrics, novelty, results, similar
+from brainmri import __version__, embedding, inference, look, metrics, novelty, results, similar
 from brainmri.calibration import apply_temperature
 from brainmri.conformal import conformal_sets, set_in_words
 from brainmri.decisions import OperatingPoint
@@ -23,6 +23,7 @@ from brainmri.embedding import TrainingEmbeddings
 from brainmri.errors import InputError
 from brainmri.images import GreyImage
 from brainmri.inference import Classifier
+from brainmri.look import Looks
 from brainmri.metrics import Estimate, Floats, Ints
 from brainmri.novelty import Novelty, Outcome
 from brainmri.preprocessing import Box
@@ -60,13 +61,15 @@ class Predictor:
 
     Attributes:
         classifier: the loaded model.
-        space: its training images; None with a reason in `lacking`.
+        space: its training images as the model sees them; None with a reason in `lacking`.
+        looks: the same as pictures; None where they are not stored.
         measured: its test images; None where the run has no usable predictions.
         lacking: why a part is None, a sentence each.
     """
 
     classifier: Classifier
     space: TrainingEmbeddings | None
+    looks: Looks | None
     measured: Measured | None
     lacking: tuple[str, ...]
 
@@ -244,21 +247,21 @@ def load(models: Path, name: str, *, threads: int = 0) -> Predictor:
     except InputError as error:
         measured = None
         lacking.append(str(error))
-    return Predictor(classifier, space, measured, tuple(lacking))
+    return Predictor(classifier, space, look.read(models, classifier.run), measured, tuple(lacking))
 
 
 def answer(predictor: Predictor, image: GreyImage) -> Answer:
     """What a run says of one image; nothing is stored."""
     classifier, run = predictor.classifier, predictor.run
-    square, box = classifier.preprocessing.placed(image.pixels)
-    seen = classifier.explain(square[None])
     distance: float | None = None
-    if predictor.space is not None and seen.embedding is not None:
-        distance = float(predictor.space.distance(seen.embedding)[0])
+    if predictor.looks is not None:
+        distance = float(predictor.looks.distance(look.describe(image.pixels)[None])[0])
     found = Novelty(distance, run.novelty)
     outcome, reasons = novelty.judge(found)
     if outcome == "refused":
         return Answer(outcome, reasons, found, None, _trace(run))
+    square, box = classifier.preprocessing.placed(image.pixels)
+    seen = classifier.explain(square[None])
     y_prob = seen.y_prob[0]
     maps = None if seen.maps is None else Maps(
         square, box, dict(zip(run.classes, seen.maps[0], strict=True))
