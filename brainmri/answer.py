@@ -26,6 +26,7 @@ from brainmri.inference import Classifier
 from brainmri.look import Looks
 from brainmri.metrics import Estimate, Floats, Ints
 from brainmri.novelty import Novelty, Outcome
+from brainmri.predictions import Predictions
 from brainmri.preprocessing import Box
 from brainmri.runs import Run
 from brainmri.similar import Similar
@@ -242,12 +243,39 @@ def load(models: Path, name: str, *, threads: int = 0) -> Predictor:
             if classifier.embeds
             else "The model gives no embedding, so no distances to training images are known."
         )
+    measured: Measured | None = None
     try:
-        measured = _measured(models, classifier.run)
+        table = results.load(models, name).predictions
+        groups = results.groups(table, results.known_images(models))
+        measured = measured_on(table, groups, classifier.run.temperature)
+        if measured is None:
+            lacking.append("No labelled test image is without a near-copy in training.")
     except InputError as error:
-        measured = None
         lacking.append(str(error))
     return Predictor(classifier, space, look.read(models, classifier.run), measured, tuple(lacking))
+
+
+def measured_on(table: Predictions, groups: Ints, temperature: float | None) -> Measured | None:
+    """The labelled test rows, without those that have a near-copy in training, where that is known.
+
+    Nobody's image is among the training images, so answers about those say nothing of it.
+
+    Args:
+        table: predictions of the run, before the temperature.
+        groups: near-duplicate cluster of each row, (n,).
+        temperature: of the run.
+    """
+    rows = (table.splits == "test") & (table.y_true >= 0)
+    if table.seen is not None:
+        rows &= ~table.seen
+    if not rows.any():
+        return None
+    return Measured(
+        table.y_true[rows],
+        apply_temperature(table.y_prob[rows], temperature),
+        groups[rows],
+        table.seen is not None,
+    )
 
 
 def answer(predictor: Predictor, image: GreyImage) -> Answer:
@@ -272,7 +300,7 @@ def answer(predictor: Predictor, image: GreyImage) -> Answer:
         tumour=_tumour(run, y_prob),
         conformal=_conformal(predictor, y_prob),
         like_this=None if predictor.measured is None else _like_this(
-            predictor.measured, y_prob, run.classes
+            predictor.measured, y_prob, run.classes, warned=outcome == "warned"
         ),
         maps=maps,
         similar=()
@@ -280,25 +308,6 @@ def answer(predictor: Predictor, image: GreyImage) -> Answer:
         else similar.most_similar(predictor.space, seen.embedding[0], run.classes),
     )  # fmt: skip
     return Answer(outcome, reasons, found, finding, _trace(run))
-
-
-def _measured(models: Path, run: Run) -> Measured | None:
-    """The labelled test rows, without those that have a near-copy in training, where that is known.
-
-    Nobody's image is among the training images, so answers about those say nothing of it.
-    """
-    table = results.load(models, run.name).predictions
-    rows = (table.splits == "test") & (table.y_true >= 0)
-    if table.seen is not None:
-        rows &= ~table.seen
-    if not rows.any():
-        return None
-    return Measured(
-        table.y_true[rows],
-        apply_temperature(table.y_prob[rows], run.temperature),
-        results.groups(table, results.known_images(models))[rows],
-        table.seen is not None,
-    )
 
 
 def _tumour(run: Run, y_prob: NDArray[np.float32]) -> Tumour:
@@ -323,7 +332,7 @@ def _conformal(predictor: Predictor, y_prob: NDArray[np.float32]) -> ConformalSe
 
 
 def _like_this(
-    measured: Measured, y_prob: NDArray[np.float32], classes: list[str]
+    measured: Measured, y_prob: NDArray[np.float32], classes: list[str], *, warned: bool
 ) -> AnswersLikeThis:
     """Of the test images with the same answer, those nearest in confidence."""
     c, confidence = int(y_prob.argmax()), float(y_prob.max())
@@ -346,6 +355,8 @@ def _like_this(
         f"Of {n} {of} that were called {classes[c]} with a confidence of {100 * low:.1f} to "
         f"{100 * high:.1f} %, {accuracy.k} were{interval}."
     )
+    if warned:
+        words += " But most of those images are unlike this one, so expect less."
     return AnswersLikeThis(accuracy, low, high, words)
 
 
