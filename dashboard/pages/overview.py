@@ -75,6 +75,7 @@ def layout(**_query: str) -> Component:
         _purpose(best),
         _trust(best),
         _misses(best, report),
+        _every_model(data.best_by_architecture()),
         section(
             _comparison_title(reports),
             graph(
@@ -90,8 +91,7 @@ def layout(**_query: str) -> Component:
             note="The line is the accuracy of radiologists in a published study of other images: "
             "something to compare with, not a match won or lost.",
         ),
-        _every_model(data.best_by_architecture()),
-        leaderboard.part(reports),
+        html.Div(leaderboard.part(reports), className="on-screen"),
         latest_change.part(),
         problems,
         html.Div(section(
@@ -148,6 +148,9 @@ def _misses(best: data.RunView, report: Report) -> Component:
         if report.missed.value is not None
         else "What it misses is not known: there are no images with a tumour"
     )
+    grouped = data.three_figures(best).grouped
+    if grouped is not None and grouped.run != report.run and grouped.missed.value is not None:
+        title += f"; of the grouped split {counted(grouped.missed)}"
     note = None
     if report.confusions:
         most = report.confusions[0]
