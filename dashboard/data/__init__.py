@@ -22,6 +22,7 @@ from dashboard.data.dataset import (
 )
 from dashboard.data.files import images_folder, models_folder
 from dashboard.data.predictor import EXAMPLES, Answer, answer, example, warm_up
+from dashboard.data.reports import has_report, report_html, run_states
 from dashboard.data.rows import (
     calibration,
     changed_images,
@@ -38,9 +39,11 @@ from dashboard.data.runs import (
     best_by_architecture,
     best_run,
     cell_images,
+    cell_share,
     curves,
     fault_of,
     find_run,
+    latest_pair,
     list_runs,
     report,
     three_figures,
