@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import plotly.graph_objects as go
 from dash import dcc, html
@@ -15,11 +16,17 @@ from dashboard.theme import GRAPH_CONFIG, class_colours
 ONE_IMAGE = "What the model says of one image, not a share of many, so it has no interval."
 
 
-def graph(figure: go.Figure, *, says: str, why: str | None = None) -> Component:
-    """A figure; `says` is its text for screen readers, `why` why its numbers have no interval."""
+def graph(
+    figure: go.Figure, *, says: str, why: str | None = None, chooses: str | None = None
+) -> Component:
+    """A figure; `says` is its text for screen readers, `why` why its numbers have no interval.
+
+    A click on a point of a figure that `chooses` something is told as that of {"figure": chooses}.
+    """
     height = figure.layout.height
+    identity: dict[str, Any] = {} if chooses is None else {"id": {"figure": chooses}}
     return html.Div(
-        dcc.Graph(figure=figure, config=GRAPH_CONFIG, style={"height": height}),
+        dcc.Graph(figure=figure, config=GRAPH_CONFIG, style={"height": height}, **identity),
         className="figure",
         role="img",
         **aria(label=says),
