@@ -228,6 +228,25 @@ parts: .value (when none is named), .low and .high (ends of the 95 % interval), 
 
     command = _command(
         commands,
+        "report",
+        run.report,
+        "write the report of a run: its model card with figures, as one HTML file or as PDF",
+        """examples:
+  python -m brainmri report --run cnn-official --out report.html
+  python -m brainmri report --run cnn-official --out report.pdf""",
+        quiet=False,
+    )
+    command.add_argument("--run", required=True, metavar="NAME", help="whose report")
+    command.add_argument(
+        "--out",
+        required=True,
+        type=Path,
+        metavar="FILE",
+        help="file to write, .html, or .pdf where Chromium is installed",
+    )
+
+    command = _command(
+        commands,
         "demo",
         run.demo,
         "make synthetic data and go through every step",
