@@ -18,6 +18,8 @@ from brainmri.metrics import Estimate
 from brainmri.ranking import Curve
 from dashboard.theme import ACCENT, LAYOUT, MUTED
 
+ABOVE = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"}
+"""Place of a legend, where lines cannot be named at their ends."""
 _MOST_POINTS = 400
 """Points of a curve that are sent to the browser; more cannot be seen."""
 
@@ -226,14 +228,46 @@ def roc(curves: Sequence[ClassCurves], colours: Mapping[str, str]) -> go.Figure:
     return figure
 
 
+def tumour_roc(runs: Mapping[str, tuple[Curve, str]]) -> go.Figure:
+    """ROC curves of several runs, tumour against no tumour, each with its colour and name.
+
+    Where all of them find nearly every tumour at few false alarms, only that corner is shown.
+    """
+    figure = _curves(
+        {name: curve for name, (curve, _) in runs.items()},
+        {name: colour for name, (_, colour) in runs.items()},
+        "false alarm rate",
+        "tumours found",
+    )
+    figure.add_scatter(
+        x=[0, 1], y=[0, 1], mode="lines", line={"color": MUTED, "dash": "dot", "width": 1},
+        hoverinfo="skip", showlegend=False,
+    )  # fmt: skip
+    figure.update_layout(showlegend=True, legend=ABOVE)
+    reach = max(float(curve.x[int(np.argmax(curve.y >= 0.99))]) for curve, _ in runs.values())
+    side = next((side for side in (0.1, 0.2, 0.4) if reach <= side / 2), 1.0)
+    if side < 1:
+        figure.update_xaxes(range=[-0.01 * side, side])
+        figure.update_yaxes(range=[1 - side, 1 + 0.02 * side])
+    return figure
+
+
 def precision_recall(curves: Sequence[ClassCurves], colours: Mapping[str, str]) -> go.Figure:
     """One-vs-rest precision-recall curves."""
     named = {c.name: c.precision_recall for c in curves}
     return _curves(named, colours, "found (recall)", "right when said (precision)")
 
 
-def history(epochs: Sequence[Mapping[str, float]], best: Mapping[str, float]) -> go.Figure:
-    """Training and validation loss by epoch; `best`, the one that was kept, is marked."""
+def history(
+    epochs: Sequence[Mapping[str, float]],
+    best: Mapping[str, float],
+    *,
+    top: float | None = None,
+) -> go.Figure:
+    """Training and validation loss by epoch; `best`, the one that was kept, is marked.
+
+    `top` is the largest loss that the scale has room for, where figures are to be compared.
+    """
     x = [entry["epoch"] for entry in epochs]
     figure = go.Figure()
     for key, colour, name in (
@@ -253,6 +287,8 @@ def history(epochs: Sequence[Mapping[str, float]], best: Mapping[str, float]) ->
     lay_out(figure, x="epoch", y="loss", height=280)
     figure.update_xaxes(dtick=max(1, len(x) // 8))
     figure.update_yaxes(rangemode="tozero")
+    if top is not None:
+        figure.update_yaxes(range=[0, 1.08 * top])
     figure.update_layout(margin={"r": 84})
     return figure
 
