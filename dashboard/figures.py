@@ -310,6 +310,25 @@ def picture(values: NDArray[np.floating], scale: str, low: float, high: float) -
     return png_uri(buffer.getvalue())
 
 
+def heatmap(values: NDArray[np.floating], scale: str, low: float, high: float) -> go.Figure:
+    """The same as a figure that tells the value of each pixel; ten times as slow to paint."""
+    figure = go.Figure(
+        go.Heatmap(
+            z=np.round(values.astype(np.float32), 3),
+            zmin=low,
+            zmax=high,
+            colorscale=scale.capitalize(),
+            showscale=False,
+            hovertemplate="%{z:.2f}<extra></extra>",
+        )
+    )
+    lay_out(figure, height=256)
+    figure.update_layout(margin={"l": 0, "r": 0, "t": 0, "b": 0})
+    figure.update_xaxes(visible=False)
+    figure.update_yaxes(visible=False, autorange="reversed", scaleanchor="x", constrain="domain")
+    return figure
+
+
 def png_uri(png: bytes) -> str:
     """PNG bytes as a data URI."""
     return "data:image/png;base64," + base64.b64encode(png).decode()

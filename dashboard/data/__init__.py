@@ -1,8 +1,9 @@
 """The only part of the dashboard that reads files; what it returns is cached until a file changes.
 
 `files` says where things are and caches, `runs` counts predictions, `rows` holds them in memory,
-`dataset` is about the indexed images, `audits` about what is wrong with them, and `predictor` answers
-for one uploaded image. Pages say `data.NAME` for all of them.
+`dataset` is about the indexed images, `samples` about which of them have some property, `audits` about
+what is wrong with them, and `predictor` answers for one uploaded image. Pages say `data.NAME` for all of
+them.
 """
 
 from dashboard.data.audits import audit_csv, audit_findings, told_by_runs, usable_audit
@@ -19,6 +20,7 @@ from dashboard.data.dataset import (
     medians,
     thumbnail,
     unreadable_files,
+    usable_index,
 )
 from dashboard.data.files import images_folder, models_folder
 from dashboard.data.predictor import EXAMPLES, Answer, answer, example, warm_up
@@ -47,4 +49,12 @@ from dashboard.data.runs import (
     list_runs,
     report,
     three_figures,
+)
+from dashboard.data.samples import (
+    Balance,
+    Filters,
+    Sample,
+    balance_by,
+    sample_properties,
+    samples,
 )
