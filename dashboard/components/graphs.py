@@ -21,6 +21,8 @@ def graph(figure: go.Figure, *, says: str, why: str | None = None) -> Component:
     return html.Div(
         dcc.Graph(figure=figure, config=GRAPH_CONFIG, style={"height": height}),
         className="figure",
+        # The place is kept while plotly is on its way, so that nothing below it jumps.
+        style={} if height is None else {"minHeight": height},
         role="img",
         **aria(label=says),
         **({} if why is None else no_interval(why)),

@@ -184,7 +184,7 @@ def _figures(view: data.RunView, beside: data.RunView, found: Comparison) -> Com
             section(
                 f"{found.run_b} beside {found.run_a}",
                 table(
-                    ["", found.run_b, found.run_a, "Difference", "Images (n)"],
+                    ["Measure", found.run_b, found.run_a, "Difference", "Images (n)"],
                     [
                         [
                             words,
@@ -210,7 +210,7 @@ def _figures(view: data.RunView, beside: data.RunView, found: Comparison) -> Com
             section(
                 "Images that one run alone got right",
                 table(
-                    ["", found.run_b, found.run_a, "p (McNemar)"],
+                    ["Right about", found.run_b, found.run_a, "p (McNemar)"],
                     [
                         ["The class", *_alone(found.right)],
                         ["Tumour or no tumour", *_alone(found.tumour)],
