@@ -23,8 +23,11 @@ from tests.dashboard.visit import Node, Visitor, as_node, find
 VIEWS = [
     "/",
     *(f"/data?part={part}" for part in
-      ("images", "copies", "labels", "shortcuts", "drift", "quality")),
+      ("images", "browse", "copies", "labels", "shortcuts", "drift", "quality")),
     "/data?part=images&split=test&scale=magma",
+    "/data?by=split&pointer=values",
+    "/data?by=brightness",
+    "/data?only=split~test,label~glioma&images=2",
     "/data?part=copies&protocol=grouped_split&kind=mirrored",
     "/data?part=drift&drift=grouped_split",
     "/data?part=quality&flag=dark",
