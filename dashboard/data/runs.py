@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from brainmri import evaluation, predictions, results, runs, tally
+from brainmri import corrections, evaluation, results, runs, tally
 from brainmri.calibration import apply_temperature
 from brainmri.errors import InputError
 from brainmri.evaluation import ClassCurves, Report
@@ -39,6 +40,7 @@ class RunView:
         has_model: its model file is here, so it can answer for a new image.
         table_path: where its predictions are.
         rows: how many predictions there are.
+        relabelled: labels that two readers corrected, per split.
     """
 
     name: str
@@ -49,6 +51,7 @@ class RunView:
     has_model: bool
     table_path: Path
     rows: int
+    relabelled: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def splits(self) -> list[str]:
@@ -63,7 +66,9 @@ class RunView:
     @property
     def predictions(self) -> Predictions:
         """All rows in memory; only for what cannot be counted, since a table may be very large."""
-        return _predictions(str(self.table_path), tuple(self.classes), stamp(self.table_path))
+        models = models_folder()
+        files = stamp(self.table_path, models / corrections.FOLDER)
+        return _predictions(str(models), str(self.table_path), tuple(self.classes), files)
 
     @property
     def architecture(self) -> str:
@@ -298,9 +303,10 @@ def _view(models: Path, name: str) -> RunView:
         has_model=found.run is not None and (models / name / runs.MODEL_FILE).is_file(),
         table_path=found.path,
         rows=found.table.rows,
+        relabelled=found.labels.changed,
     )
 
 
 @cached(8)
-def _predictions(path: str, classes: tuple[str, ...], stamp: Stamp) -> Predictions:
-    return predictions.read(Path(path), classes=list(classes))
+def _predictions(models: str, path: str, classes: tuple[str, ...], stamp: Stamp) -> Predictions:
+    return results.read_rows(Path(models), Path(path), list(classes))
