@@ -228,6 +228,19 @@ parts: .value (when none is named), .low and .high (ends of the 95 % interval), 
 
     command = _command(
         commands,
+        "corrections",
+        run.corrections,
+        "write what two readers agree on as numbered corrections",
+        """examples:
+  python -m brainmri corrections
+  python -m brainmri corrections --list
+  BRAINMRI_DATABASE=postgresql+psycopg://user@host/name python -m brainmri corrections""",
+        quiet=False,
+    )
+    command.add_argument("--list", action="store_true", help="show what people said; write nothing")
+
+    command = _command(
+        commands,
         "demo",
         run.demo,
         "make synthetic data and go through every step",

@@ -224,6 +224,42 @@ def card(options: argparse.Namespace) -> int:
     return DONE
 
 
+def corrections(options: argparse.Namespace) -> int:
+    """`python -m brainmri corrections`."""
+    from brainmri import corrections, manifests
+
+    made = corrections.states(corrections.Store(corrections.url_of(options.models)).records())
+    counts = {state: sum(one.state == state for one in made) for state in corrections.STATES}
+    said = ", ".join(f"{count:,} {state}" for state, count in counts.items())
+    print(f"{counted(len(made), 'correction')}: {said}.")
+    if options.list:
+        _list([
+            f"{one.state:9}  {one.record.path or 'an upload that was not kept'}: "
+            f"{one.record.right_label or one.record.verdict}, not {one.record.label or one.record.answer} "
+            f"({one.record.who}: {one.record.reason})"
+            for one in made
+        ])  # fmt: skip
+        return DONE
+    agreed = manifests.confirmed(made)
+    if agreed.contradictions:
+        print("Confirmed corrections of these images contradict each other; they change nothing:")
+        _list(agreed.contradictions)
+    written = manifests.write(options.models, agreed.rows)
+    if written is None:
+        last = manifests.latest(options.models)
+        there = (
+            "Nothing is confirmed yet"
+            if last is None
+            else f"Corrections {last.number} say the same"
+        )
+        print(f"{there}; nothing was written.")
+        return DONE
+    print(f"Wrote corrections {written.number}: {counted(len(written.rows), 'image')}.")
+    print(f"Next: python -m brainmri train DATA --from RUN --corrections {written.number} --run NEW"
+          f"{_models(options)}")  # fmt: skip
+    return DONE
+
+
 def demo(options: argparse.Namespace) -> int:
     """`python -m brainmri demo`."""
     from brainmri import demo

@@ -37,6 +37,7 @@ CORRECTION, CONFIRM, DISPUTE, UNDO = "correction", "confirm", "dispute", "undo"
 CLASS, UNSURE, BAD_IMAGE = "class", "not sure", "bad image"
 VERDICTS = (CLASS, UNSURE, BAD_IMAGE)
 OPEN, CONFIRMED, DISPUTED, UNDONE = "open", "confirmed", "disputed", "undone"
+STATES = (OPEN, CONFIRMED, DISPUTED, UNDONE)
 
 DATABASE = "BRAINMRI_DATABASE"
 """Environment variable with the address of a database that a team shares."""
@@ -165,7 +166,7 @@ class Store:
             InputError: something is missing or contradicts what is there.
             OutputError: it could not be stored, and is not.
         """
-        _check(record)
+        check(record)
         with self._explained(), self._turn():
             self._prepare()
             with self._engine.connect() as connection:
@@ -338,7 +339,7 @@ def same_person(one: str, other: str) -> bool:
     return " ".join(one.split()).casefold() == " ".join(other.split()).casefold()
 
 
-def _check(record: Record) -> None:
+def check(record: Record) -> None:
     """Refuse a record that is not whole.
 
     Raises:

@@ -17,7 +17,7 @@ from flask_compress import Compress
 
 from dashboard import data
 from dashboard.components import aria
-from dashboard.pages import compare, dataset, evaluate, not_found_404, overview, predict
+from dashboard.pages import compare, dataset, evaluate, not_found_404, overview, predict, review
 from dashboard.theme import ACCENT, FONT
 
 NAME = "Brain MRI"
@@ -28,6 +28,7 @@ _PAGES = (
     ("Evaluate", "/evaluate", evaluate.layout),
     ("Compare", "/compare", compare.layout),
     ("Predict", "/predict", predict.layout),
+    ("Review", "/review", review.layout),
 )
 _ASSETS = Path(__file__).resolve().parent.parent / "assets"
 
@@ -113,7 +114,7 @@ def _frame() -> dmc.MantineProvider:
             html.Main(dash.page_container, id="content", tabIndex="-1"),
             html.Footer(
                 "A research assistant, not a medical device. It assists; it does not diagnose. Nothing "
-                "you drop here is stored.",
+                "you drop here is stored unless you ask for it.",
                 className="foot",
             ),
             dcc.Store(id="address"),
@@ -158,6 +159,15 @@ def image(path: str) -> Response:
     if png is None:
         abort(404)
     return Response(png, mimetype="image/png", headers={"Cache-Control": "private, max-age=3600"})
+
+
+@server.get("/kept/<name>")
+def kept(name: str) -> Response:
+    """A picture that somebody let be kept, for the second reader."""
+    png = data.kept_upload(name)
+    if png is None:
+        abort(404)
+    return Response(png, mimetype="image/png", headers={"Cache-Control": "private, no-store"})
 
 
 @server.get("/download/<name>.csv")

@@ -13,6 +13,7 @@ from dashboard.components.frame import (
     section,
 )
 from dashboard.components.graphs import (
+    ONE_IMAGE,
     colours_of,
     graph,
     legend,
@@ -64,6 +65,7 @@ from dashboard.components.words import (
 __all__ = [
     "GROUPED_WORDS",
     "OFFICIAL_WORDS",
+    "ONE_IMAGE",
     "SPLIT_WORDS",
     "UNSEEN_WORDS",
     "Children",

@@ -9,6 +9,7 @@ from urllib.parse import quote
 from dash import html
 from dash.development.base_component import Component
 
+from brainmri.corrections import KEPT
 from dashboard import data
 from dashboard.components.graphs import ONE_IMAGE, colours_of, probability_bars, whose_probabilities
 from dashboard.components.words import Children, name, no_interval, percent
@@ -42,11 +43,16 @@ def image_tiles(
 def picture_tile(path: str, *lines: Children, alt: str | None = None) -> Component:
     """An indexed image with some lines underneath; without the images here, a line with its path."""
     words: list[Component] = [html.Span(path or "unnamed", className="path", **name("path"))]
-    if data.images_folder() is None:
+    changed = data.reported_label(path)
+    if changed is not None:
+        words.append(html.Span(changed, className="seen"))
+    kept = path.startswith(KEPT)
+    if data.images_folder() is None and not kept:
         words += [html.Span(line) for line in lines if line is not None]
         return html.Li(words, className="tile path-line")
     words += [html.Div(line) for line in lines if line is not None]
-    picture = html.Img(src=f"/image/{quote(path)}", alt=alt or path)
+    source = f"/kept/{quote(path.removeprefix(KEPT))}" if kept else f"/image/{quote(path)}"
+    picture = html.Img(src=source, alt=alt or path)
     return html.Figure([picture, html.Figcaption(words)], className="tile")
 
 

@@ -1,8 +1,9 @@
 """The only part of the dashboard that reads files; what it returns is cached until a file changes.
 
 `files` says where things are and caches, `runs` counts predictions, `rows` holds them in memory,
-`dataset` is about the indexed images, `audits` about what is wrong with them, `corrections` about
-what people say is wrong with their labels, and `predictor` answers for one uploaded image. Pages say `data.NAME` for all of them.
+`dataset` is about the indexed images, `audits` about what is wrong with them, `corrections` about what
+people say is wrong with their labels, and `predictor` answers for one uploaded image. Pages say
+`data.NAME` for all of them.
 """
 
 from dashboard.data.audits import audit_csv, audit_findings, told_by_runs, usable_audit
@@ -10,10 +11,10 @@ from dashboard.data.corrections import (
     ManifestLine,
     Suspect,
     agreed,
+    checked,
     class_names,
     corrections_made,
     doubtful,
-    keep_upload,
     kept_upload,
     label_of,
     make_manifest,
@@ -22,6 +23,7 @@ from dashboard.data.corrections import (
     say,
     voices_about,
     waiting,
+    with_upload,
 )
 from dashboard.data.dataset import (
     THUMBNAIL_PX,

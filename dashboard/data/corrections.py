@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -64,7 +64,31 @@ def say(record: Record) -> Record:
     Raises:
         InputError: it cannot be taken, and why.
     """
-    return _store(corrections.url_of(models_folder())).add(record)
+    try:
+        taken = _store(corrections.url_of(models_folder())).add(record)
+    except InputError:
+        _forget_unneeded(record.path)
+        raise
+    if taken.kind == corrections.UNDO:
+        for one in corrections_made():
+            if one.record.id == taken.about:
+                _forget_unneeded(one.record.path)
+    return taken
+
+
+def _forget_unneeded(path: str | None) -> None:
+    """Delete a kept picture of which no correction that stands speaks."""
+    if path is None or not path.startswith(KEPT):
+        return
+    try:
+        needed = any(
+            one.record.path == path and one.state != corrections.UNDONE
+            for one in corrections_made()
+        )
+    except InputError:
+        return  # Who knows: then it stays.
+    if not needed:
+        (kept_folder() / path.removeprefix(KEPT)).unlink(missing_ok=True)
 
 
 def corrections_made() -> list[Correction]:
@@ -86,8 +110,18 @@ def waiting() -> list[Correction]:
     return [one for one in corrections_made() if one.state == OPEN]
 
 
-def keep_upload(upload: bytes) -> str:
-    """Keep the pixels of an upload for training, and nothing else of it; returns their `path`.
+def checked(record: Record) -> Record:
+    """The record itself, when it is whole.
+
+    Raises:
+        InputError: what is missing.
+    """
+    corrections.check(record)
+    return record
+
+
+def with_upload(record: Record, upload: bytes) -> Record:
+    """The record about an upload, whose pixels are kept for training and nothing else of it.
 
     The picture is decoded and written anew as a grey PNG, so that no name, date or other metadata of
     the file is kept.
@@ -98,7 +132,7 @@ def keep_upload(upload: bytes) -> str:
     png = images.encode_png(images.decode(upload).pixels)
     name = f"{hashlib.sha256(png).hexdigest()}.png"
     write_atomically(kept_folder() / name, lambda to: to.write_bytes(png))
-    return KEPT + name
+    return replace(record, path=KEPT + name)
 
 
 def kept_upload(name: str) -> bytes | None:
@@ -141,9 +175,7 @@ def doubtful(start: int, most: int) -> tuple[int, list[Suspect], list[tuple[str,
         return 0, [], []
     found = _suspects(str(models_folder()), _all_runs())
     said, rows = found.suspicion, known.rows
-    done = {
-        one.record.path for one in corrections_made() if one.state != corrections.UNDONE
-    }
+    done = {one.record.path for one in corrections_made() if one.state != corrections.UNDONE}
     doubted = said.order[said.score[said.order] > 0]
     paths = rows["path"].to_numpy(dtype=object)[doubted]
     left = doubted[[path not in done for path in paths]] if len(doubted) else doubted

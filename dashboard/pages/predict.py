@@ -29,9 +29,11 @@ from dashboard.components import (
     state_id,
     whose_probabilities,
 )
+from dashboard.pages import correct
 from dashboard.theme import class_colours
 
 PAGE = "predict"
+correct.register(PAGE, upload=State("uploaded", "data"))
 _ONE_IMAGE = "It is about one image, not a share of many, so it has no interval."
 MAX_BYTES = 20_000_000
 """Largest upload; the server's own limit leaves room for the base64 around it."""
@@ -44,7 +46,7 @@ def layout(run: str | None = None, **_query: str) -> Component:
     best = data.best_run(able)
     chosen = next((view for view in able if view.name == run), best)
     fallback = _cannot_answer(run, chosen)
-    lead = "Drop one slice and see what the model makes of it. Nothing is stored."
+    lead = "Drop one slice and see what the model makes of it. Nothing is stored unless you ask for it."
     if not able:
         return page(
             "Predict",
@@ -175,7 +177,7 @@ def show_answer(
         if not any(clicks):
             return no_update, no_update
         label, png = data.example(int(cause["example"]))
-        return _answer(run, png, f"synthetic {label} slice"), no_update
+        return _answer(run, png, f"synthetic {label} slice", correctable=False), no_update
     # The browser fills one of the two and empties the other.
     if refused:
         return _refusal(
@@ -190,7 +192,7 @@ def show_answer(
     return no_update, no_update
 
 
-def _answer(run: str, upload: bytes, what: str) -> Component:
+def _answer(run: str, upload: bytes, what: str, *, correctable: bool = True) -> Component:
     try:
         answer = data.answer(run, upload)
     except InputError as error:
@@ -265,6 +267,9 @@ def _answer(run: str, upload: bytes, what: str) -> Component:
                             ],
                             className="facts",
                         ),
+                        correct.form(PAGE, answer.run.classes, run=answer.run.name, answer=top)
+                        if correctable
+                        else None,
                     ],
                     className="answer-words",
                 ),

@@ -189,7 +189,7 @@ def test_what_is_not_whole_is_refused(
 ) -> None:
     store = Store(f"sqlite:///{tmp_path / 'corrections.db'}")
     with pytest.raises(InputError, match=fault):
-        store.add(correction(**changed))
+        store.add(replace(correction(), **changed))  # type: ignore[arg-type]
     assert store.records() == []
 
 
@@ -267,9 +267,13 @@ def test_on_a_full_disk_it_is_refused_in_words_and_what_is_there_stays(
     store = Store(f"sqlite:///{small_disk.folder / 'corrections.db'}")
     before = [store.add(correction()) for _ in range(5)]
     taken: list[Record] = []
-    with small_disk.full(), pytest.raises(OutputError, match="Not saved: the disk .* is full"):
+
+    def fill() -> None:
         for _ in range(2000):
             taken.append(store.add(correction(reason="x" * 1500)))
+
+    with small_disk.full(), pytest.raises(OutputError, match=r"Not saved: the disk .* is full"):
+        fill()
     assert store.records() == before + taken
     after = store.add(correction())
     assert store.records() == [*before, *taken, after]

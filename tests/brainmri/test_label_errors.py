@@ -82,7 +82,9 @@ def test_of_many_images_the_nearest_twenty_vote(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_an_image_alone_has_equal_shares() -> None:
-    assert neighbour_votes(np.ones((1, 2)), np.array([0]), 4, np.array([0])).tolist() == [[0.25] * 4]
+    assert neighbour_votes(np.ones((1, 2)), np.array([0]), 4, np.array([0])).tolist() == [
+        [0.25] * 4
+    ]
 
 
 def test_every_image_of_an_index_is_ranked_by_the_runs_that_know_it(trained_models: Path) -> None:

@@ -35,6 +35,8 @@ VIEWS = [
     "/compare?now=wrong",
     "/compare?split=val&now=right",
     "/predict",
+    "/review",
+    "/review?image=Training/pituitary/Tr-pi_0515.jpg",
     "/nowhere",
 ]  # fmt: skip
 HIDDEN: Any = {"data-no-interval": "Counted, and never estimated."}
