@@ -5,7 +5,16 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-from benchmarks import corrections, duplicates, explain, index, memory, metrics, predictor
+from benchmarks import (
+    corrections,
+    duplicates,
+    explain,
+    index,
+    label_noise,
+    memory,
+    metrics,
+    predictor,
+)
 
 BENCHMARKS: dict[str, Callable[[argparse.Namespace], None]] = {
     "index": lambda options: index.run(options.repeats),
@@ -13,6 +22,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], None]] = {
     "explain": lambda options: explain.run(options.repeats),
     "predictor": lambda options: predictor.run(options.repeats),
     "corrections": lambda _: corrections.run(),
+    "label_noise": lambda _: label_noise.run(),
     "memory": lambda _: memory.run(),
     "metrics": lambda options: metrics.run(options.repeats, quick=options.quick),
 }

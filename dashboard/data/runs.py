@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from brainmri import corrections, evaluation, results, runs, tally
+from brainmri import corrections, evaluation, promotion, results, runs, tally
 from brainmri.calibration import apply_temperature
 from brainmri.errors import InputError
 from brainmri.evaluation import ClassCurves, Report
@@ -138,9 +138,10 @@ def list_runs() -> tuple[list[RunView], list[BrokenRun]]:
     found = [
         _run(str(folder), path.name, run_stamp(folder, path.name)) for path in runs.folders(folder)
     ]
+    listed = _promoted(str(folder), stamp(folder / promotion.FILE))
     return (
         [run for run in found if isinstance(run, RunView)],
-        [run for run in found if isinstance(run, BrokenRun)],
+        [one for one in (*found, listed) if isinstance(one, BrokenRun)],
     )
 
 
@@ -160,12 +161,23 @@ def fault_of(name: str | None) -> str | None:
 
 
 def best_run(shown: list[RunView]) -> RunView | None:
-    """The run to show first: an official one where there is any, of the best model.
+    """The run to show first: the promoted one, else an official one where there is any, of the best model.
 
     The model is chosen by its validation images of a grouped split, where no neighbouring slice was
     trained on, if it has a run on one; then by those of the run itself.
     """
+    promoted = promoted_run()
+    for view in shown:
+        if view.name == promoted:
+            return view
     return max([v for v in shown if v.is_official] or shown, key=_promise, default=None)
+
+
+def promoted_run() -> str | None:
+    """Name of the promoted run; None without one, or where the list cannot be read."""
+    folder = models_folder()
+    found = _promoted(str(folder), stamp(folder / promotion.FILE))
+    return None if isinstance(found, BrokenRun) else found
 
 
 def best_by_architecture() -> list[RunView]:
@@ -305,6 +317,14 @@ def _view(models: Path, name: str) -> RunView:
         rows=found.table.rows,
         relabelled=found.labels.changed,
     )
+
+
+@cached(2)
+def _promoted(models: str, stamp: Stamp) -> str | BrokenRun | None:
+    try:
+        return promotion.current(Path(models))
+    except InputError as error:
+        return BrokenRun(promotion.FILE, str(error))
 
 
 @cached(8)
