@@ -184,7 +184,8 @@ window.dash_clientside.predict = (() => {
         input.multiple = !button.dataset.place && !button.dataset.camera;
         if (button.dataset.camera) {
             input.accept = "image/*";
-            input.capture = "environment";
+            // A property in few browsers only, the attribute in all.
+            input.setAttribute("capture", "environment");
         }
         input.addEventListener("change", () => {
             take(input.files, button.dataset.place);
