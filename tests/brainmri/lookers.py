@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -63,7 +64,7 @@ def write(
         enough: sum of weighted (grey level - `bright`) from which the answer is glioma.
         bright: grey level from which a pixel is evidence.
     """
-    pool = {"kernel_shape": [_CELL, _CELL], "strides": [_CELL, _CELL]}
+    pool: dict[str, Any] = {"kernel_shape": [_CELL, _CELL], "strides": [_CELL, _CELL]}
     make, const = helper.make_node, numpy_helper.from_array
     nodes = [
         make("Sub", [inference.INPUT_NAME, "bright"], ["above"]),
