@@ -13,6 +13,7 @@ from benchmarks import (
     label_noise,
     memory,
     metrics,
+    novelty,
     predictor,
 )
 
@@ -23,6 +24,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], None]] = {
     "predictor": lambda options: predictor.run(options.repeats),
     "corrections": lambda _: corrections.run(),
     "label_noise": lambda _: label_noise.run(),
+    "novelty": lambda _: novelty.run(),
     "memory": lambda _: memory.run(),
     "metrics": lambda options: metrics.run(options.repeats, quick=options.quick),
 }

@@ -17,7 +17,16 @@ from flask_compress import Compress
 
 from dashboard import data
 from dashboard.components import aria
-from dashboard.pages import compare, dataset, evaluate, not_found_404, overview, predict, review
+from dashboard.pages import (
+    compare,
+    dataset,
+    evaluate,
+    not_found_404,
+    overview,
+    predict,
+    predict_routes,
+    review,
+)
 from dashboard.theme import ACCENT, FONT
 
 NAME = "Brain MRI"
@@ -52,6 +61,7 @@ app = Dash(
 </html>""",
 )
 server: Flask = app.server
+server.register_blueprint(predict_routes.routes)
 dmc.pre_render_color_scheme()
 Compress(server)
 server.config["MAX_CONTENT_LENGTH"] = _MAX_REQUEST_BYTES

@@ -60,6 +60,7 @@ from dashboard.components.words import (
     points,
     points_interval,
     state_id,
+    told_script,
 )
 
 __all__ = [
@@ -113,6 +114,7 @@ __all__ = [
     "table",
     "table_rows",
     "three_figures",
+    "told_script",
     "whose_probabilities",
     "why_they_differ",
 ]

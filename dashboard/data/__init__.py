@@ -40,7 +40,20 @@ from dashboard.data.dataset import (
     unreadable_files,
 )
 from dashboard.data.files import images_folder, models_folder
-from dashboard.data.predictor import EXAMPLES, Answer, answer, example, warm_up
+from dashboard.data.predictor import (
+    EXAMPLES,
+    MAX_BYTES,
+    Answered,
+    Checked,
+    Looked,
+    MarkedChange,
+    answer,
+    check_occlusion,
+    example,
+    look,
+    marked_change,
+    warm_up,
+)
 from dashboard.data.rows import (
     calibration,
     changed_images,

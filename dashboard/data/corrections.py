@@ -129,6 +129,8 @@ def with_upload(record: Record, upload: bytes) -> Record:
     Raises:
         InputError: it is no usable image, or cannot be written.
     """
+    if not upload:
+        raise InputError("The picture is not here any more; drop the file again.")
     png = images.encode_png(images.decode(upload).pixels)
     name = f"{hashlib.sha256(png).hexdigest()}.png"
     write_atomically(kept_folder() / name, lambda to: to.write_bytes(png))

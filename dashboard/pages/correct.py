@@ -74,10 +74,12 @@ def form(
                     ),
                     name_input(_id(page, "who")),
                     dmc.Checkbox(
-                        id=_id(page, "keep"), label=_KEEP, description=_STORED, checked=False
-                    )
-                    if path is None
-                    else dcc.Store(id=_id(page, "keep")),
+                        id=_id(page, "keep"),
+                        label=_KEEP,
+                        description=_STORED,
+                        checked=False,
+                        display="none" if path is not None else None,
+                    ),
                     dmc.Button("Send", id=_id(page, "send"), className="send"),
                     dcc.Store(id=_id(page, "subject"), data=subject),
                     dcc.Store(id=_id(page, "said")),
@@ -104,32 +106,33 @@ def name_input(identity: Any) -> Component:
     )
 
 
-def register(page: str, *, upload: State | None = None) -> None:
-    """The callbacks of the form on a page.
-
-    Args:
-        page: that shows it.
-        upload: holds the upload that the form is about, as {"contents": data URL}; for pages that
-            show uploads.
-    """
+def register(page: str) -> None:
+    """The callbacks of the form, on the page that shows it."""
     # The browser makes the id, and makes the same one again as long as no answer came: a retry of what
-    # was taken already doubles nothing.
+    # was taken already doubles nothing. Pixels leave the browser again only with the tick.
     clientside_callback(
-        """(clicks, verdict, reason, who, keep, subject, last, taken) => {
+        """async (clicks, verdict, reason, who, keep, subject, last, taken) => {
             if (!clicks) return dash_clientside.no_update;
             const said = {verdict, reason, who, keep: !!keep, subject};
             const text = JSON.stringify(said);
-            const again = last && last.text === text && last.id !== taken;
+            const again = last && last.text === text && last.id !== (taken || {}).id;
             const bytes = Array.from(crypto.getRandomValues(new Uint8Array(16)));
             const fresh = bytes.map((byte) => byte.toString(16).padStart(2, "0")).join("");
-            return {...said, text, id: again ? last.id : fresh, at: Date.now()};
+            const file = said.keep && dash_clientside.predict ? dash_clientside.predict.file() : null;
+            const upload = file && await new Promise((resolve) => {
+                const reader = new FileReader();
+                reader.onload = () => resolve(reader.result);
+                reader.onerror = () => resolve(null);
+                reader.readAsDataURL(file);
+            });
+            return {...said, text, upload, id: again ? last.id : fresh, at: Date.now()};
         }""",
         Output(_id(page, "said"), "data"),
         Input(_id(page, "send"), "n_clicks"),
         State(_id(page, "verdict"), "value"),
         State(_id(page, "reason"), "value"),
         State(_id(page, "who"), "value"),
-        State(_id(page, "keep"), "checked" if upload is not None else "data"),
+        State(_id(page, "keep"), "checked"),
         State(_id(page, "subject"), "data"),
         State(_id(page, "said"), "data"),
         State(_id(page, "taken"), "data"),
@@ -140,35 +143,60 @@ def register(page: str, *, upload: State | None = None) -> None:
         Output(_id(page, "told"), "children"),
         Output(_id(page, "taken"), "data"),
         Input(_id(page, "said"), "data"),
-        *([] if upload is None else [upload]),
         prevent_initial_call=True,
     )
-    def take(said: dict[str, Any] | None, shown: dict[str, Any] | None = None) -> tuple[Any, Any]:
+    def take(said: dict[str, Any] | None) -> tuple[Any, Any]:
         """Somebody sent the form."""
         if not said:
             return no_update, no_update
         try:
-            record = data.say(_record(said, shown))
+            record = data.say(_record(said))
         except InputError as error:
             return problem(str(error)), no_update
-        return _thanks(page, record), record.id
+        return _thanks(page, record), {"id": record.id, "who": record.who}
 
     @callback(
         Output(_id(page, "told"), "children", allow_duplicate=True),
         Input(_id(page, "undo"), "n_clicks"),
-        State(_id(page, "said"), "data"),
         State(_id(page, "taken"), "data"),
         prevent_initial_call=True,
     )
-    def undo(clicks: int | None, said: dict[str, Any] | None, taken: str | None) -> Any:
+    def undo(clicks: int | None, taken: dict[str, str] | None) -> Any:
         """What was just said was a slip."""
-        if not clicks or not said or not taken:
+        if not clicks or not taken:
             return no_update
         try:
-            data.say(Record(f"undo-{taken}"[:64], UNDO, str(said["who"]), about=taken))
+            data.say(Record(f"undo-{taken['id']}"[:64], UNDO, taken["who"], about=taken["id"]))
         except InputError as error:
             return problem(str(error))
         return dmc.Alert("Undone. Both stay in the record; neither changes a label.", color="gray")
+
+
+def follow_answers(page: str, container: str, reply: str) -> None:
+    """Show the form, empty, below every answer about a picture of one's own, and only then.
+
+    Args:
+        page: whose `register` was called.
+        container: id of what holds the form.
+        reply: id of the store with the answer.
+    """
+    clientside_callback(
+        """(reply) => {
+            const own = reply && reply.own;
+            const subject = own && {
+                path: null, label: null, run: reply.kept.run, answer: reply.kept.model_answer || null,
+            };
+            return [!own, subject || null, null, "", false, null];
+        }""",
+        Output(container, "hidden"),
+        Output(_id(page, "subject"), "data"),
+        Output(_id(page, "verdict"), "value"),
+        Output(_id(page, "reason"), "value"),
+        Output(_id(page, "keep"), "checked"),
+        Output(_id(page, "told"), "children", allow_duplicate=True),
+        Input(reply, "data"),
+        prevent_initial_call=True,
+    )
 
 
 def problem(sentence: str) -> Component:
@@ -194,7 +222,7 @@ def _thanks(page: str, record: Record) -> Component:
     )
 
 
-def _record(said: dict[str, Any], shown: dict[str, Any] | None) -> Record:
+def _record(said: dict[str, Any]) -> Record:
     """What the form says, as a record; the pixels of an upload are kept first where they are to be.
 
     Raises:
@@ -222,15 +250,15 @@ def _record(said: dict[str, Any], shown: dict[str, Any] | None) -> Record:
         return record
     if said.get("keep"):
         record = data.checked(record)  # Before anything is kept.
-        return data.with_upload(record, _upload(shown))
+        return data.with_upload(record, _upload(said.get("upload")))
     return record
 
 
-def _upload(shown: dict[str, Any] | None) -> bytes:
+def _upload(contents: str | None) -> bytes:
     try:
-        return base64.b64decode((shown or {})["contents"].partition(",")[2], validate=True)
-    except (KeyError, AttributeError, binascii.Error):
-        raise InputError("The upload is not here any more; drop the file again.") from None
+        return base64.b64decode(str(contents or "").partition(",")[2], validate=True)
+    except binascii.Error:
+        raise InputError("The upload arrived damaged; drop the file again.") from None
 
 
 def _id(page: str, part: str) -> dict[str, str]:

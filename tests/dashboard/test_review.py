@@ -35,8 +35,7 @@ def send(
     """Send the form of a page; returns what it then says."""
     name = '{"correct":"' + page + '","part":"told"}'
     contents = "data:image/png;base64," + base64.b64encode(upload or b"").decode()
-    state = {"uploaded": {"contents": contents, "at": 1}}
-    answer = visitor.fire(name, inputs={"data": said(**changed)}, state=state)
+    answer = visitor.fire(name, inputs={"data": said(upload=contents, **changed)})
     return answer[name]["children"]
 
 
