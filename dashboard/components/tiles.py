@@ -42,11 +42,12 @@ def image_tiles(
 
 def picture_tile(path: str, *lines: Children, alt: str | None = None) -> Component:
     """An indexed image with some lines underneath; without the images here, a line with its path."""
-    words: list[Component] = [html.Span(path or "unnamed", className="path", **name("path"))]
+    kept = path.startswith(KEPT)
+    called = "an upload that was kept" if kept else path or "unnamed"
+    words: list[Component] = [html.Span(called, className="path", **name("path"))]
     changed = data.reported_label(path)
     if changed is not None:
         words.append(html.Span(changed, className="seen"))
-    kept = path.startswith(KEPT)
     if data.images_folder() is None and not kept:
         words += [html.Span(line) for line in lines if line is not None]
         return html.Li(words, className="tile path-line")

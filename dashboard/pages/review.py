@@ -226,32 +226,35 @@ def _one(path: str | None) -> Component:
     for voice, said in voices.items():
         top = max(said, key=lambda one: said[one])
         rows.append([voice, top, percent(said[top]), percent(said.get(label, 0.0))])
-    return card(
-        html.Div(
-            [
-                html.Div(picture_tile(path, _split_words(split), alt=f"{label} image")),
-                html.Div(
-                    [
-                        dmc.Title(f"Labelled {label}", order=2, className="verdict"),
-                        html.Div(
-                            table(
-                                ["Who says", "what", "how sure", f"{label}"],
-                                rows,
-                                caption="What each voice says of this image",
+    return html.Div(
+        card(
+            html.Div(
+                [
+                    html.Div(picture_tile(path, _split_words(split), alt=f"{label} image")),
+                    html.Div(
+                        [
+                            dmc.Title(f"Labelled {label}", order=2, className="verdict"),
+                            html.Div(
+                                table(
+                                    ["Who says", "what", "how sure", f"{label}"],
+                                    rows,
+                                    caption="What each voice says of this image",
+                                ),
+                                **no_interval(ONE_IMAGE),
+                            )
+                            if rows
+                            else html.P("No run says anything about this image.", className="note"),
+                            correct.form(
+                                PAGE, data.class_names(), path=path, label=label, is_open=True
                             ),
-                            **no_interval(ONE_IMAGE),
-                        )
-                        if rows
-                        else html.P("No run says anything about this image.", className="note"),
-                        correct.form(
-                            PAGE, data.class_names(), path=path, label=label, is_open=True
-                        ),
-                    ],
-                    className="answer-words",
-                ),
-            ],
-            className="answer",
-        )
+                        ],
+                        className="answer-words",
+                    ),
+                ],
+                className="answer",
+            )
+        ),
+        className="review-one",
     )
 
 
