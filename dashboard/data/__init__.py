@@ -2,11 +2,30 @@
 
 `files` says where things are and caches, `runs` counts predictions, `rows` holds them in memory,
 `selected` counts and lists chosen images, `dataset` is about the indexed images, `samples` about which of
-them have some property, `one_image` about one of them, `audits` about what is wrong with them, and
-`predictor` answers for one uploaded image. Pages say `data.NAME` for all of them.
+them have some property, `one_image` about one of them, `audits` about what is wrong with them,
+`corrections` about what people say is wrong with their labels, and `predictor` answers for one uploaded
+image. Pages say `data.NAME` for all of them.
 """
 
 from dashboard.data.audits import audit_csv, audit_findings, told_by_runs, usable_audit
+from dashboard.data.corrections import (
+    ManifestLine,
+    Suspect,
+    agreed,
+    checked,
+    class_names,
+    corrections_made,
+    doubtful,
+    kept_upload,
+    label_of,
+    make_manifest,
+    manifest_lines,
+    reported_label,
+    say,
+    voices_about,
+    waiting,
+    with_upload,
+)
 from dashboard.data.dataset import (
     THUMBNAIL_PX,
     ClassBalance,
@@ -24,7 +43,20 @@ from dashboard.data.dataset import (
 )
 from dashboard.data.files import images_folder, models_folder
 from dashboard.data.one_image import Map, Near, Pictured, activation_map, pictured
-from dashboard.data.predictor import EXAMPLES, Answer, answer, example, warm_up
+from dashboard.data.predictor import (
+    EXAMPLES,
+    MAX_BYTES,
+    Answered,
+    Checked,
+    Looked,
+    MarkedChange,
+    answer,
+    check_occlusion,
+    example,
+    look,
+    marked_change,
+    warm_up,
+)
 from dashboard.data.reports import has_report, report_html, run_states
 from dashboard.data.rows import (
     calibration,
