@@ -19,7 +19,16 @@ from flask_compress import Compress
 from brainmri.errors import InputError
 from dashboard import data
 from dashboard.components import aria
-from dashboard.pages import compare, dataset, evaluate, not_found_404, overview, predict
+from dashboard.pages import (
+    compare,
+    dataset,
+    evaluate,
+    not_found_404,
+    overview,
+    predict,
+    predict_routes,
+    review,
+)
 from dashboard.theme import ACCENT, FONT
 
 NAME = "Brain MRI"
@@ -30,6 +39,7 @@ _PAGES = (
     ("Evaluate", "/evaluate", evaluate.layout),
     ("Compare", "/compare", compare.layout),
     ("Predict", "/predict", predict.layout),
+    ("Review", "/review", review.layout),
 )
 _ASSETS = Path(__file__).resolve().parent.parent / "assets"
 
@@ -49,10 +59,11 @@ app = Dash(
     index_string="""<!DOCTYPE html>
 <html lang="en">
 <head>{%metas%}<title>{%title%}</title>{%favicon%}{%css%}</head>
-<body>{%app_entry%}<footer>{%config%}{%scripts%}{%renderer%}</footer></body>
+<body>{%app_entry%}{%config%}{%scripts%}{%renderer%}</body>
 </html>""",
 )
 server: Flask = app.server
+server.register_blueprint(predict_routes.routes)
 dmc.pre_render_color_scheme()
 Compress(server)
 server.config["MAX_CONTENT_LENGTH"] = _MAX_REQUEST_BYTES
@@ -115,7 +126,7 @@ def _frame() -> dmc.MantineProvider:
             html.Main(dash.page_container, id="content", tabIndex="-1"),
             html.Footer(
                 "A research assistant, not a medical device. It assists; it does not diagnose. Nothing "
-                "you drop here is stored.",
+                "you drop here is stored unless you ask for it.",
                 className="foot",
             ),
             # What assets/live.js announces; its children are the script's alone.
@@ -162,6 +173,15 @@ def image(path: str) -> Response:
     if png is None:
         abort(404)
     return Response(png, mimetype="image/png", headers={"Cache-Control": "private, max-age=3600"})
+
+
+@server.get("/kept/<name>")
+def kept(name: str) -> Response:
+    """A picture that somebody let be kept, for the second reader."""
+    png = data.kept_upload(name)
+    if png is None:
+        abort(404)
+    return Response(png, mimetype="image/png", headers={"Cache-Control": "private, no-store"})
 
 
 @server.get("/download/<name>.csv")

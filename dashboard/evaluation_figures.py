@@ -15,7 +15,7 @@ from brainmri.evaluation import ClassCurves, ClassReport
 from brainmri.metrics import Estimate
 from brainmri.ranking import Curve
 from dashboard.chosen import cell_of
-from dashboard.figures import lay_out, png_uri, thinned
+from dashboard.figures import ABOVE, lay_out, png_uri, thinned
 from dashboard.theme import MUTED
 
 _PALE, _FAINT = 0.6, 0.3
@@ -86,6 +86,31 @@ def roc(
         hoverinfo="skip",
     )  # fmt: skip
     _names_inside(figure, named, colours, left=False)
+    return figure
+
+
+def tumour_roc(runs: Mapping[str, tuple[Curve, str]]) -> go.Figure:
+    """ROC curves of several runs, tumour against no tumour, each with its colour and name.
+
+    Where all of them find nearly every tumour at few false alarms, only that corner is shown.
+    """
+    figure = _curves(
+        {name: curve for name, (curve, _) in runs.items()},
+        {name: colour for name, (_, colour) in runs.items()},
+        "false alarm rate",
+        "tumours found",
+        None,
+    )
+    figure.add_scatter(
+        x=[0, 1], y=[0, 1], mode="lines", line={"color": MUTED, "dash": "dot", "width": 1},
+        hoverinfo="skip", showlegend=False,
+    )  # fmt: skip
+    figure.update_layout(showlegend=True, legend=ABOVE)
+    reach = max(float(curve.x[int(np.argmax(curve.y >= 0.99))]) for curve, _ in runs.values())
+    side = next((side for side in (0.1, 0.2, 0.4) if reach <= side / 2), 1.0)
+    if side < 1:
+        figure.update_xaxes(range=[-0.01 * side, side])
+        figure.update_yaxes(range=[1 - side, 1 + 0.02 * side])
     return figure
 
 

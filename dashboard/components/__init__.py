@@ -15,6 +15,7 @@ from dashboard.components.frame import (
     section,
 )
 from dashboard.components.graphs import (
+    ONE_IMAGE,
     colours_of,
     graph,
     legend,
@@ -61,11 +62,13 @@ from dashboard.components.words import (
     points,
     points_interval,
     state_id,
+    told_script,
 )
 
 __all__ = [
     "GROUPED_WORDS",
     "OFFICIAL_WORDS",
+    "ONE_IMAGE",
     "SPLIT_WORDS",
     "UNSEEN_WORDS",
     "Children",
@@ -116,6 +119,7 @@ __all__ = [
     "table",
     "table_rows",
     "three_figures",
+    "told_script",
     "whose_probabilities",
     "why_they_differ",
 ]

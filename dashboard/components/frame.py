@@ -41,8 +41,18 @@ def missed_line() -> Component:
         else f"The best run, {best.name}, misses {counted(report.missed, 'tumours')} among its "
         f"{words} images."
     )
+    changed = best.relabelled.get(report.split, 0)
     return html.P(
-        [html.Strong("This assists; it does not diagnose. "), judged],
+        [
+            html.Strong("This assists; it does not diagnose. "),
+            judged,
+            html.Span(
+                f" Two readers corrected {changed:,} of their labels.",
+                **no_interval("A count of these very images, not an estimate of others."),
+            )
+            if changed
+            else None,
+        ],
         className="missed-line",
         role="note",
     )

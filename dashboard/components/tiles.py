@@ -9,6 +9,7 @@ from urllib.parse import quote
 from dash import html
 from dash.development.base_component import Component
 
+from brainmri.corrections import KEPT
 from dashboard import data
 from dashboard.components.graphs import ONE_IMAGE, colours_of, probability_bars, whose_probabilities
 from dashboard.components.words import Children, aria, name, no_interval, percent
@@ -53,12 +54,20 @@ def picture_tile(
 
     `opens`, one of its kind on the page, makes it a button that opens the image panel.
     """
-    named = html.Span(path or "unnamed", className="path", **name("path"))
+    kept = path.startswith(KEPT)
+    called = "an upload that was kept" if kept else path or "unnamed"
+    named = html.Span(called, className="path", **name("path"))
     below = [line for line in lines if line is not None]
-    if data.images_folder() is None:
+    changed = data.reported_label(path)
+    if changed is not None:
+        below.insert(0, html.Span(changed, className="seen"))
+    if kept:
+        opens = None  # The panel is about indexed images.
+    if data.images_folder() is None and not kept:
         words = [_opener(path, opens, named, "link-button"), *(html.Span(line) for line in below)]
         return html.Li(words, className="tile path-line")
-    picture = html.Img(src=f"/image/{quote(path)}", alt=alt or path)
+    source = f"/kept/{quote(path.removeprefix(KEPT))}" if kept else f"/image/{quote(path)}"
+    picture = html.Img(src=source, alt=alt or called)
     caption = html.Figcaption([named, *(html.Div(line) for line in below)])
     return html.Figure([_opener(path, opens, picture, "tile-open"), caption], className="tile")
 

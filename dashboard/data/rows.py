@@ -11,8 +11,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from brainmri import comparison, index, results, slices, trust
-from brainmri.comparison import Change, Comparison
+from brainmri import beside, comparison, index, results, slices, trust
+from brainmri.beside import Cell, Setting, Side
+from brainmri.comparison import Change, Comparison, Pairs
+from brainmri.metrics import Ints
 from brainmri.trust import CalibrationReport
 from dashboard.data.dataset import usable_index
 from dashboard.data.files import cached
@@ -36,15 +38,37 @@ def compare(view: RunView, other: RunView, split: str) -> Comparison:
     Raises:
         InputError: they cannot be compared.
     """
-    a, b = other.predictions, view.predictions
-    pairs = comparison.join(a, b, split=split, negative=other.negative_class)
-    return comparison.compare(
-        pairs,
-        split=split,
-        groups=clusters(other)[pairs.rows_a],
-        run_a=other.name,
-        run_b=view.name,
+    pairs, groups = _pairs(view, other, split)
+    return comparison.compare(pairs, split=split, groups=groups, run_a=other.name, run_b=view.name)
+
+
+@cached(64)
+def compare_cells(view: RunView, other: RunView, split: str) -> list[list[Cell]]:
+    """Confusion matrix of a run minus that of another, on the images that both answered.
+
+    Raises:
+        InputError: they cannot be compared.
+    """
+    pairs, groups = _pairs(view, other, split)
+    return beside.cells(pairs, groups)
+
+
+@cached(64)
+def compare_sides(view: RunView, other: RunView, split: str) -> tuple[Side, Side]:
+    """Calibration and tumour curves of the other run (A) and of a run (B) on the same images.
+
+    Raises:
+        InputError: they cannot be compared.
+    """
+    pairs, groups = _pairs(view, other, split)
+    return beside.sides(
+        pairs, groups, temperature_a=other.temperature, temperature_b=view.temperature
     )
+
+
+def compare_settings(a: RunView, b: RunView) -> list[Setting]:
+    """Every setting of two runs, those that differ first; none for a table of another tool."""
+    return [] if a.run is None or b.run is None else beside.settings(a.run, b.run)
 
 
 def changed_images(view: RunView, changes: list[Change], limit: int) -> list[tuple[Change, Scored]]:
@@ -101,6 +125,14 @@ def scored(view: RunView, at: NDArray[np.int64]) -> list[Scored]:
         )
         for row, each in zip(at.tolist(), y_prob, strict=True)
     ]
+
+
+@cached(8)
+def _pairs(view: RunView, other: RunView, split: str) -> tuple[Pairs, Ints]:
+    """The images of a split that a run (B) and another (A) answered, and their clusters."""
+    a, b = other.predictions, view.predictions
+    pairs = comparison.join(a, b, split=split, negative=other.negative_class)
+    return pairs, clusters(other)[pairs.rows_a]
 
 
 def _surest(

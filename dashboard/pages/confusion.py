@@ -112,14 +112,16 @@ def _matrix(report: Report, shares: Shares, show: str, chosen: Chosen) -> Compon
                     [
                         html.Tr(
                             [
-                                html.Th("shows", className="corner"),
+                                html.Td("", className="corner"),
                                 html.Th("the model said", colSpan=len(report.classes)),
-                                html.Th("", className="totals"),
+                                html.Td("", className="totals"),
                             ]
                         ),
                         html.Tr(
                             [
-                                html.Th("% of row" if show == "share" else ""),
+                                html.Th(
+                                    "shows, % of row" if show == "share" else "shows", scope="col"
+                                ),
                                 *(
                                     html.Th(
                                         _head(c, cell_of(None, c), chosen.answer == c), scope="col"

@@ -105,7 +105,8 @@ def test_the_page_and_the_live_predictor_agree_on_an_image(own: Path, phantom_da
     ]
     assert len(shown) == 20
     for image in shown:
-        live = data.answer("live", (phantom_data / image.path).read_bytes())
+        live = data.answer("live", (phantom_data / image.path).read_bytes()).answer.finding
+        assert live is not None
         assert image.probabilities == pytest.approx(live.probabilities, abs=1e-5)
         assert max(live.probabilities, key=live.probabilities.__getitem__) == image.answer
 
