@@ -28,7 +28,6 @@ from dashboard.data.rows import (
     calibration,
     changed_images,
     compare,
-    slice_choices,
 )
 from dashboard.data.runs import (
     MOST_IN_MEMORY,
@@ -55,7 +54,9 @@ from dashboard.data.selected import (
     chosen_report,
     chosen_share,
     gallery,
-    slice_values,
+    slice_choices,
     usable,
     weak_spots,
+    within_curves,
+    within_slices_by,
 )
