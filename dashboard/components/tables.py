@@ -9,6 +9,7 @@ from dash import html
 from dash.development.base_component import Component
 
 from brainmri.metrics import Estimate
+from dashboard.components.terms import explained
 from dashboard.components.words import Children, aria, interval, no_interval, percent
 
 _MOST_BESIDE = 3
@@ -36,7 +37,9 @@ def table(
         kinds.append("cards")
     if sortable is not None:
         kinds.append("sortable")
-    heads = sortable or [html.Th(name, scope="col", role="columnheader") for name in head]
+    heads = sortable or [
+        html.Th(explained(name), scope="col", role="columnheader") for name in head
+    ]
     identity: dict[str, Any] = {} if body is None else {"id": body}
     return html.Div(
         html.Table(

@@ -65,20 +65,23 @@ def layout(run: str | None = None, **_query: str) -> Component:
                 html.Div(
                     [
                         run_picker(PAGE, able, chosen.name),
-                        dcc.Upload(
-                            html.Div(
-                                [
-                                    html.Strong("Drop an image here"),
-                                    html.Span("or click to choose one"),
-                                    html.Small(
-                                        "JPEG, PNG, BMP or TIFF, up to 20 MB", **name("setting")
-                                    ),
-                                ],
-                                className="drop-text",
+                        html.Div(
+                            dcc.Upload(
+                                html.Div(
+                                    [
+                                        html.Strong("Drop an image here"),
+                                        html.Span("or click to choose one"),
+                                        html.Small(
+                                            "JPEG, PNG, BMP or TIFF, up to 20 MB", **name("setting")
+                                        ),
+                                    ],
+                                    className="drop-text",
+                                ),
+                                id="upload",
+                                className="drop",
+                                className_active="drop drop-active",
                             ),
-                            id="upload",
-                            className="drop",
-                            className_active="drop drop-active",
+                            className="drop-place",
                         ),
                         html.Div("Or try a synthetic slice", className="picker-label"),
                         html.Div(
