@@ -13,9 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from plotly.colors import sample_colorscale
 
-from brainmri.evaluation import ClassCurves
 from brainmri.metrics import Estimate
-from brainmri.ranking import Curve
 from dashboard.theme import ACCENT, LAYOUT, MUTED
 
 ABOVE = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"}
@@ -218,46 +216,6 @@ def differences(rows: Sequence[tuple[str, Estimate]], *, better: tuple[str, str]
     return figure
 
 
-def roc(curves: Sequence[ClassCurves], colours: Mapping[str, str]) -> go.Figure:
-    """One-vs-rest ROC curves."""
-    figure = _curves({c.name: c.roc for c in curves}, colours, "false alarm rate", "found (recall)")
-    figure.add_scatter(
-        x=[0, 1], y=[0, 1], mode="lines", line={"color": MUTED, "dash": "dot", "width": 1},
-        hoverinfo="skip",
-    )  # fmt: skip
-    return figure
-
-
-def tumour_roc(runs: Mapping[str, tuple[Curve, str]]) -> go.Figure:
-    """ROC curves of several runs, tumour against no tumour, each with its colour and name.
-
-    Where all of them find nearly every tumour at few false alarms, only that corner is shown.
-    """
-    figure = _curves(
-        {name: curve for name, (curve, _) in runs.items()},
-        {name: colour for name, (_, colour) in runs.items()},
-        "false alarm rate",
-        "tumours found",
-    )
-    figure.add_scatter(
-        x=[0, 1], y=[0, 1], mode="lines", line={"color": MUTED, "dash": "dot", "width": 1},
-        hoverinfo="skip", showlegend=False,
-    )  # fmt: skip
-    figure.update_layout(showlegend=True, legend=ABOVE)
-    reach = max(float(curve.x[int(np.argmax(curve.y >= 0.99))]) for curve, _ in runs.values())
-    side = next((side for side in (0.1, 0.2, 0.4) if reach <= side / 2), 1.0)
-    if side < 1:
-        figure.update_xaxes(range=[-0.01 * side, side])
-        figure.update_yaxes(range=[1 - side, 1 + 0.02 * side])
-    return figure
-
-
-def precision_recall(curves: Sequence[ClassCurves], colours: Mapping[str, str]) -> go.Figure:
-    """One-vs-rest precision-recall curves."""
-    named = {c.name: c.precision_recall for c in curves}
-    return _curves(named, colours, "found (recall)", "right when said (precision)")
-
-
 def history(
     epochs: Sequence[Mapping[str, float]],
     best: Mapping[str, float],
@@ -332,30 +290,6 @@ def heatmap(values: NDArray[np.floating], scale: str, low: float, high: float) -
 def png_uri(png: bytes) -> str:
     """PNG bytes as a data URI."""
     return "data:image/png;base64," + base64.b64encode(png).decode()
-
-
-def _curves(
-    named: Mapping[str, Curve | None], colours: Mapping[str, str], x: str, y: str
-) -> go.Figure:
-    figure = go.Figure()
-    for name, curve in named.items():
-        if curve is None:
-            continue
-        keep = thinned(len(curve.x))
-        figure.add_scatter(
-            x=curve.x[keep],
-            y=curve.y[keep],
-            mode="lines",
-            line={"color": colours[name], "width": 2},
-            name=name,
-            customdata=curve.thresholds[keep],
-            hovertemplate=f"{name}: {y} %{{y:.1%}}, {x} %{{x:.1%}}, from probability "
-            "%{customdata:.2f}<extra></extra>",
-        )
-    lay_out(figure, x=x, y=y, height=340)
-    figure.update_xaxes(range=[-0.01, 1.01], tickformat=".0%")
-    figure.update_yaxes(range=[-0.01, 1.02], tickformat=".0%")
-    return figure
 
 
 def _lines(

@@ -8,7 +8,7 @@ from dash.development.base_component import Component
 from brainmri.beside import Setting, Side
 from brainmri.comparison import Comparison
 from brainmri.runs import Run
-from dashboard import data, figures, trust_figures
+from dashboard import data, evaluation_figures, figures, trust_figures
 from dashboard.components import card, graph, measured, name, no_interval, section, table
 from dashboard.theme import ACCENT, OTHER_RUN
 
@@ -24,7 +24,7 @@ def curves(found: Comparison, sides: tuple[Side, Side]) -> Component:
     drawn = {run: (side.roc, colour) for run, (side, colour) in runs.items() if side.roc}
     roc = (
         graph(
-            figures.tumour_roc(drawn),
+            evaluation_figures.tumour_roc(drawn),
             says=f"ROC curves, tumour against no tumour. Areas: {'; '.join(areas)}",
             why=_CURVES,
         )
