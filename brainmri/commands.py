@@ -157,7 +157,7 @@ def train(options: argparse.Namespace) -> int:
 
 def predict(options: argparse.Namespace) -> int:
     """`python -m brainmri predict`."""
-    from brainmri import embedding, scoring, trust
+    from brainmri import embedding, novelty, scoring, trust
 
     scored = scoring.score(
         options.images, options.models, options.run, out=options.out, quiet=options.quiet
@@ -175,6 +175,7 @@ def predict(options: argparse.Namespace) -> int:
     if scored.own:
         print(trust.describe(scored.fit))
         print(embedding.describe(scored.space) if scored.space else scored.lacking)
+        print(novelty.describe(scored.run.novelty) if scored.run.novelty else novelty.NOT_SET)
     print("This assists; it does not diagnose.")
     if scored.passed_over:
         files = counted(len(scored.passed_over), "file that is no JPEG, PNG, BMP or TIFF",

@@ -1,8 +1,9 @@
 """The only part of the dashboard that reads files; what it returns is cached until a file changes.
 
 `files` says where things are and caches, `runs` counts predictions, `rows` holds them in memory,
-`dataset` is about the indexed images, `audits` about what is wrong with them, and `predictor` answers
-for one uploaded image. Pages say `data.NAME` for all of them.
+`selected` counts and lists chosen images, `dataset` is about the indexed images, `one_image` about one of
+them, `audits` about what is wrong with them, and `predictor` answers for one uploaded image. Pages say
+`data.NAME` for all of them.
 """
 
 from dashboard.data.audits import audit_csv, audit_findings, told_by_runs, usable_audit
@@ -21,6 +22,7 @@ from dashboard.data.dataset import (
     unreadable_files,
 )
 from dashboard.data.files import images_folder, models_folder
+from dashboard.data.one_image import Map, Near, Pictured, activation_map, pictured
 from dashboard.data.predictor import EXAMPLES, Answer, answer, example, warm_up
 from dashboard.data.reports import has_report, report_html, run_states
 from dashboard.data.rows import (
@@ -28,8 +30,6 @@ from dashboard.data.rows import (
     changed_images,
     compare,
     slice_choices,
-    slice_mistakes,
-    weak_spots,
 )
 from dashboard.data.runs import (
     MOST_IN_MEMORY,
@@ -47,4 +47,18 @@ from dashboard.data.runs import (
     list_runs,
     report,
     three_figures,
+)
+from dashboard.data.selected import (
+    SORTS,
+    Gallery,
+    cell_shares,
+    cells,
+    chosen_curves,
+    chosen_groups,
+    chosen_report,
+    chosen_share,
+    gallery,
+    slice_values,
+    usable,
+    weak_spots,
 )

@@ -68,3 +68,12 @@ def _loaded(name: str) -> inference.Classifier:
 @cached(4)
 def _classifier(models: str, name: str, stamp: Stamp) -> inference.Classifier:
     return inference.load(Path(models), name)
+
+
+def classifier(name: str) -> inference.Classifier:
+    """The loaded model of a run.
+
+    Raises:
+        InputError: there is no usable one.
+    """
+    return _loaded(name)

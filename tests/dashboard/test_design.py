@@ -1,4 +1,4 @@
-"""What docs/design-language.md says in figures: contrasts, and colours that colour-blind people tell apart."""
+"""docs/design-language.md in figures: contrasts, and colours that colour-blind people can tell."""
 
 from __future__ import annotations
 
@@ -100,5 +100,5 @@ def test_the_document_names_the_colours_that_are_used(scheme: str) -> None:
 
 def test_every_size_of_type_is_one_of_the_scale() -> None:
     sizes = set(re.findall(r"font-size: ([^;}]+?) *[;}]", STYLE))
-    allowed = {"inherit", *(f"var(--{name})" for name in re.findall(r"--(text[\w-]*):", STYLE))}
-    assert sizes <= allowed
+    scale = dict(re.findall(r"--(text[\w-]*): ([\d.]+rem)", STYLE))
+    assert sizes <= {"inherit", *scale.values(), *(f"var(--{name})" for name in scale)}
