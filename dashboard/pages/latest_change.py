@@ -57,8 +57,10 @@ def part() -> Component:
     if isinstance(found, str):
         return section(title, html.P(when, className="note"), html.P(found))
     address = urlencode({"run": latest.name, "other": before.name, "split": found.split})
+    finding, _, rest = verdict(found).partition(". ")
     return section(
-        f"{title}: {verdict(found)}",
+        f"{title}: {finding.rstrip('.')}",
+        html.P(rest) if rest else None,
         html.P(when, className="note"),
         _table(found),
         html.P(
