@@ -22,10 +22,12 @@ from PIL import Image
 from pydicom import config, filereader, uid
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import get_frame
-from pydicom.pixels import apply_color_lut, apply_modality_lut, apply_voi, pixel_array
+from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply_voi
+from pydicom.pixels.utils import pixel_array
 from pydicom.tag import Tag
 
-from brainmri.images import GreyImage, ImageError, too_large
+from brainmri.errors import ImageError
+from brainmri.images import GreyImage, too_large
 from brainmri.rendering import LUMA, chosen, spread, square_pixels
 
 MOST_INFLATED_BYTES = 256_000_000

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from brainmri import formats
-from brainmri.errors import InputError
+from brainmri.errors import ImageError
 
 FORMATS, SUFFIXES = formats.FORMATS, formats.SUFFIXES
 MAX_PIXELS = 64_000_000
@@ -36,25 +36,6 @@ _BASELINE_SEGMENTS = frozenset({_SOF0, _DHT, _SOS, 0xDB, 0xDD, *range(0xE0, 0xF0
 _EXIF_ORIENTATION = 0x0112
 _BAND_PIXELS = 4_000_000
 _DEEP_MODES = ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")
-
-
-class ImageError(InputError):
-    """A file is not an image that can be used.
-
-    Attributes:
-        code: stable, for programs; the message is for people.
-        slices: how many slices the file holds, where one of them has to be chosen.
-    """
-
-    def __init__(self, code: str, message: str, *, slices: int | None = None) -> None:
-        super().__init__(message)
-        self.code = code
-        self.slices = slices
-
-    @property
-    def proposed(self) -> int | None:
-        """The middle slice, counted from 1, where one has to be chosen."""
-        return None if self.slices is None else (self.slices + 1) // 2
 
 
 @dataclass(frozen=True)
@@ -230,7 +211,7 @@ def _grey(image: Image.Image) -> Image.Image:
     transparent = "transparency" in image.info
     if image.mode == "L" and not transparent:
         return image
-    to_grey = _luma
+    to_grey: Callable[[Image.Image], Image.Image] = _luma
     if image.mode in _DEEP_MODES:
         to_grey = _rescaled(image)
     elif image.mode in ("LA", "PA", "RGBA", "La", "RGBa") or transparent:

@@ -15,7 +15,8 @@ from pathlib import Path
 from PIL import Image
 
 from brainmri import images, rendering
-from brainmri.images import GreyImage, ImageError
+from brainmri.errors import ImageError
+from brainmri.images import GreyImage
 
 MAX_BYTES = 20_000_000
 """Largest file."""

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from brainmri.images import GreyImage, ImageError, too_large
+from brainmri.errors import ImageError
+from brainmri.images import GreyImage, too_large
 from brainmri.rendering import GZIP, chosen, spread, square_pixels, start
 
 MOST_BYTES = 256_000_000

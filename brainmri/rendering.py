@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from brainmri.images import ImageError
+from brainmri.errors import ImageError
 
 MOST_SLICES = 10_000
 

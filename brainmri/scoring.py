@@ -17,10 +17,10 @@ from tqdm import tqdm
 from brainmri import duplicates, embedding, index, inference, predictions, runs, splits, trust
 from brainmri.calibration import apply_temperature
 from brainmri.embedding import TrainingEmbeddings
-from brainmri.errors import InputError
+from brainmri.errors import ImageError, InputError
 from brainmri.features import perceptual_hashes
 from brainmri.files import check_writable, sha256
-from brainmri.images import SUFFIXES, ImageError, decode
+from brainmri.images import SUFFIXES, decode
 from brainmri.inference import Classifier
 
 _BATCH = 32

@@ -20,8 +20,8 @@ from dashboard.data.dataset import (
     thumbnail,
     unreadable_files,
 )
-from dashboard.data.files import images_folder, models_folder
-from dashboard.data.predictor import EXAMPLES, Answer, answer, example, warm_up
+from dashboard.data.files import api_description, images_folder, models_folder
+from dashboard.data.predictor import EXAMPLES, Answer, answer, ask, example, warm_up
 from dashboard.data.rows import (
     calibration,
     changed_images,

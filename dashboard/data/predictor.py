@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from brainmri import images, inference, phantom
+from brainmri import answer as answers
+from brainmri import asked, images, phantom, runs
+from brainmri.answer import Predictor
+from brainmri.asked import Asked
 from brainmri.errors import InputError
 from brainmri.runs import Run
-from dashboard.data.files import Stamp, cached, models_folder, run_stamp
+from dashboard.data.files import Stamp, cached, models_folder, run_stamp, stamp
 
 EXAMPLES = tuple((label, 3) for label in phantom.CLASSES)
 
@@ -37,7 +40,7 @@ def answer(name: str, upload: bytes) -> Answer:
     Raises:
         InputError: the file is no usable image, or the run no usable model.
     """
-    classifier = _loaded(name)
+    classifier = _loaded(name).classifier
     image = images.decode(upload)
     (row,) = classifier.classify([image.pixels])
     run = classifier.run
@@ -52,6 +55,21 @@ def answer(name: str, upload: bytes) -> Answer:
     )
 
 
+def ask(name: str, upload: bytes, *, number: int | None = None) -> Asked:
+    """Everything that a run says of one uploaded file. Nothing is stored.
+
+    Args:
+        name: of the run.
+        upload: content of the file.
+        number: of the slice, from 1; needed where the file holds several.
+
+    Raises:
+        ImageError: the file cannot be looked at.
+        InputError: the run has no usable model.
+    """
+    return asked.ask(_loaded(name), upload, number=number)
+
+
 def warm_up(name: str) -> None:
     """Load a model before it is needed, so that the first answer is as fast as the next."""
     try:
@@ -60,11 +78,12 @@ def warm_up(name: str) -> None:
         return  # The page says so itself when somebody asks.
 
 
-def _loaded(name: str) -> inference.Classifier:
+def _loaded(name: str) -> Predictor:
     models = models_folder()
-    return _classifier(str(models), name, run_stamp(models, name))
+    embedding = stamp(models / name / runs.EMBEDDING_FILE)
+    return _predictor(str(models), name, run_stamp(models, name) + embedding)
 
 
 @cached(4)
-def _classifier(models: str, name: str, stamp: Stamp) -> inference.Classifier:
-    return inference.load(Path(models), name)
+def _predictor(models: str, name: str, stamp: Stamp) -> Predictor:
+    return answers.load(Path(models), name)

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from brainmri import images
-from brainmri.images import MAX_PIXELS, ImageError, decode, encode_png, resize
+from brainmri.errors import ImageError
+from brainmri.images import MAX_PIXELS, decode, encode_png, resize
 from tests.brainmri.files_to_read import BAD, Bad, encode, gradient, png, png_header
 
 
