@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from brainmri import __version__, embedding, inference, metrics, novelty, results, similar
+from brainmri import __version__, embedding, inference, look, metrics, novelty, results, similar
 from brainmri.calibration import apply_temperature
 from brainmri.conformal import conformal_sets, set_in_words
 from brainmri.decisions import OperatingPoint
@@ -23,8 +23,10 @@ from brainmri.embedding import TrainingEmbeddings
 from brainmri.errors import InputError
 from brainmri.images import GreyImage
 from brainmri.inference import Classifier
+from brainmri.look import Looks
 from brainmri.metrics import Estimate, Floats, Ints
 from brainmri.novelty import Novelty, Outcome
+from brainmri.predictions import Predictions
 from brainmri.preprocessing import Box
 from brainmri.runs import Run
 from brainmri.similar import Similar
@@ -60,13 +62,15 @@ class Predictor:
 
     Attributes:
         classifier: the loaded model.
-        space: its training images; None with a reason in `lacking`.
+        space: its training images as the model sees them; None with a reason in `lacking`.
+        looks: the same as pictures; None where they are not stored.
         measured: its test images; None where the run has no usable predictions.
         lacking: why a part is None, a sentence each.
     """
 
     classifier: Classifier
     space: TrainingEmbeddings | None
+    looks: Looks | None
     measured: Measured | None
     lacking: tuple[str, ...]
 
@@ -239,26 +243,53 @@ def load(models: Path, name: str, *, threads: int = 0) -> Predictor:
             if classifier.embeds
             else "The model gives no embedding, so no distances to training images are known."
         )
+    measured: Measured | None = None
     try:
-        measured = _measured(models, classifier.run)
+        table = results.load(models, name).predictions
+        groups = results.groups(table, results.known_images(models))
+        measured = measured_on(table, groups, classifier.run.temperature)
+        if measured is None:
+            lacking.append("No labelled test image is without a near-copy in training.")
     except InputError as error:
-        measured = None
         lacking.append(str(error))
-    return Predictor(classifier, space, measured, tuple(lacking))
+    return Predictor(classifier, space, look.read(models, classifier.run), measured, tuple(lacking))
+
+
+def measured_on(table: Predictions, groups: Ints, temperature: float | None) -> Measured | None:
+    """The labelled test rows, without those that have a near-copy in training, where that is known.
+
+    Nobody's image is among the training images, so answers about those say nothing of it.
+
+    Args:
+        table: predictions of the run, before the temperature.
+        groups: near-duplicate cluster of each row, (n,).
+        temperature: of the run.
+    """
+    rows = (table.splits == "test") & (table.y_true >= 0)
+    if table.seen is not None:
+        rows &= ~table.seen
+    if not rows.any():
+        return None
+    return Measured(
+        table.y_true[rows],
+        apply_temperature(table.y_prob[rows], temperature),
+        groups[rows],
+        table.seen is not None,
+    )
 
 
 def answer(predictor: Predictor, image: GreyImage) -> Answer:
     """What a run says of one image; nothing is stored."""
     classifier, run = predictor.classifier, predictor.run
-    square, box = classifier.preprocessing.placed(image.pixels)
-    seen = classifier.explain(square[None])
     distance: float | None = None
-    if predictor.space is not None and seen.embedding is not None:
-        distance = float(predictor.space.distance(seen.embedding)[0])
+    if predictor.looks is not None:
+        distance = float(predictor.looks.distance(look.describe(image.pixels)[None])[0])
     found = Novelty(distance, run.novelty)
     outcome, reasons = novelty.judge(found)
     if outcome == "refused":
         return Answer(outcome, reasons, found, None, _trace(run))
+    square, box = classifier.preprocessing.placed(image.pixels)
+    seen = classifier.explain(square[None])
     y_prob = seen.y_prob[0]
     maps = None if seen.maps is None else Maps(
         square, box, dict(zip(run.classes, seen.maps[0], strict=True))
@@ -269,7 +300,7 @@ def answer(predictor: Predictor, image: GreyImage) -> Answer:
         tumour=_tumour(run, y_prob),
         conformal=_conformal(predictor, y_prob),
         like_this=None if predictor.measured is None else _like_this(
-            predictor.measured, y_prob, run.classes
+            predictor.measured, y_prob, run.classes, warned=outcome == "warned"
         ),
         maps=maps,
         similar=()
@@ -277,25 +308,6 @@ def answer(predictor: Predictor, image: GreyImage) -> Answer:
         else similar.most_similar(predictor.space, seen.embedding[0], run.classes),
     )  # fmt: skip
     return Answer(outcome, reasons, found, finding, _trace(run))
-
-
-def _measured(models: Path, run: Run) -> Measured | None:
-    """The labelled test rows, without those that have a near-copy in training, where that is known.
-
-    Nobody's image is among the training images, so answers about those say nothing of it.
-    """
-    table = results.load(models, run.name).predictions
-    rows = (table.splits == "test") & (table.y_true >= 0)
-    if table.seen is not None:
-        rows &= ~table.seen
-    if not rows.any():
-        return None
-    return Measured(
-        table.y_true[rows],
-        apply_temperature(table.y_prob[rows], run.temperature),
-        results.groups(table, results.known_images(models))[rows],
-        table.seen is not None,
-    )
 
 
 def _tumour(run: Run, y_prob: NDArray[np.float32]) -> Tumour:
@@ -320,7 +332,7 @@ def _conformal(predictor: Predictor, y_prob: NDArray[np.float32]) -> ConformalSe
 
 
 def _like_this(
-    measured: Measured, y_prob: NDArray[np.float32], classes: list[str]
+    measured: Measured, y_prob: NDArray[np.float32], classes: list[str], *, warned: bool
 ) -> AnswersLikeThis:
     """Of the test images with the same answer, those nearest in confidence."""
     c, confidence = int(y_prob.argmax()), float(y_prob.max())
@@ -343,6 +355,8 @@ def _like_this(
         f"Of {n} {of} that were called {classes[c]} with a confidence of {100 * low:.1f} to "
         f"{100 * high:.1f} %, {accuracy.k} were{interval}."
     )
+    if warned:
+        words += " But most of those images are unlike this one, so expect less."
     return AnswersLikeThis(accuracy, low, high, words)
 
 

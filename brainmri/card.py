@@ -201,7 +201,7 @@ def _files(models: Path, found: Sources) -> list[str]:
     rows = [["model.onnx", run.model_sha256], ["index.parquet", run.index_sha256]]
     rows += [
         [name, sha256(folder / name)]
-        for name in (runs.RUN_FILE, runs.PREDICTIONS_FILE, runs.EMBEDDING_FILE)
+        for name in (runs.RUN_FILE, runs.PREDICTIONS_FILE, runs.EMBEDDING_FILE, runs.LOOK_FILE)
         if (folder / name).is_file()
     ]
     space = embedding.read(models, run)

@@ -158,7 +158,7 @@ def train(options: argparse.Namespace) -> int:
 
 def predict(options: argparse.Namespace) -> int:
     """`python -m brainmri predict`."""
-    from brainmri import embedding, scoring, trust
+    from brainmri import embedding, novelty, scoring, trust
 
     run = options.run or _only_run(options.models)
     if options.out is None and not options.images.is_dir():
@@ -181,6 +181,7 @@ def predict(options: argparse.Namespace) -> int:
     if scored.own:
         print(trust.describe(scored.fit))
         print(embedding.describe(scored.space) if scored.space else scored.lacking)
+        print(novelty.describe(scored.run.novelty) if scored.run.novelty else novelty.NOT_SET)
     print("This assists; it does not diagnose.")
     if scored.passed_over:
         files = counted(len(scored.passed_over), "file that is no JPEG, PNG, BMP or TIFF",

@@ -1,7 +1,7 @@
-"""Is this a brain MRI like those of training? Distances to them, judged by two limits; pure.
+"""Is this a brain MRI like those of training? Its distance to them, judged by two limits; pure.
 
-The distance is that of `embedding.TrainingEmbeddings`. Both limits are set on validation images, whose
-distances say how far an image of the same kind may be.
+The distance is that of `look.Looks`. Both limits are set on validation images, whose distances say how
+far an image of the same kind may be.
 """
 
 from __future__ import annotations
@@ -14,13 +14,17 @@ from numpy.typing import NDArray
 
 Outcome = Literal["answered", "warned", "refused"]
 
-MIN_IMAGES = 100
-"""Validation images below which no limit is set: the limit would be the distance of a single image."""
-WARNED_SHARE = 0.03
+MIN_IMAGES = 20
+"""Validation images below which no limit is set: fewer than one of them would lie beyond it."""
+WARNED_SHARE = 0.05
 """Share of the validation images beyond the limit from which an image is answered with a warning."""
 REFUSED_TIMES = 1.5
 """An image this many times as far as the warning limit is refused."""
 
+NOT_SET = (
+    f"Novelty: no limits, for fewer than {MIN_IMAGES} validation images, or training images that are gone; "
+    "images unlike the training images are not noticed."
+)
 UNLIKE = "unlike the training images (other scanner, sequence or plane)"
 
 
@@ -53,6 +57,15 @@ def fit(distances: NDArray[np.floating]) -> Limits | None:
         return None
     warn_from = float(np.quantile(distances.astype(np.float64), 1 - WARNED_SHARE))
     return Limits(warn_from, REFUSED_TIMES * warn_from, n)
+
+
+def describe(limits: Limits) -> str:
+    """One line: the limits and where they come from."""
+    return (
+        f"Novelty: an image is warned about from a distance of {limits.warn_from:.1f} to the training "
+        f"pictures, which {100 * WARNED_SHARE:g} % of {limits.n:,} validation images reach, and refused "
+        f"from {limits.refuse_from:.1f}."
+    )
 
 
 def judge(novelty: Novelty) -> tuple[Outcome, tuple[str, ...]]:

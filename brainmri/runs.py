@@ -1,4 +1,4 @@
-"""The run folder: `models/<run>/` with run.json, model.onnx, predictions.parquet and embedding.npz."""
+"""The run folder: `models/<run>/` with run.json, model.onnx, predictions.parquet, embedding.npz, look.npz."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ OFFICIAL = "official"
 MODEL_FILE = "model.onnx"
 PREDICTIONS_FILE = "predictions.parquet"
 EMBEDDING_FILE = "embedding.npz"
+LOOK_FILE = "look.npz"
 CHECKPOINT_FILE = "checkpoint.pt"
 BEST_FILE = "best.pt"
 _KINDS: dict[str, type] = {
@@ -68,8 +69,8 @@ class Run:
         operating_point: tumour probability, after the temperature, from which the answer is
             "tumour", and how it was set; None until fitted.
         conformal: per-class thresholds, after the temperature; None until fitted.
-        novelty: distances to the training images from which an image is warned about and refused;
-            None until fitted, and where the model gives no embedding.
+        novelty: distances to the training pictures (`look`) from which an image is warned about and
+            refused; None until fitted.
     """
 
     name: str
