@@ -15,7 +15,7 @@ from dash.development.base_component import Component
 from flask import Flask, Response, abort, request
 from flask_compress import Compress
 
-from dashboard import data
+from dashboard import api, data
 from dashboard.components import aria
 from dashboard.pages import (
     compare,
@@ -63,6 +63,7 @@ server.register_blueprint(predict_routes.routes)
 dmc.pre_render_color_scheme()
 Compress(server)
 server.config["MAX_CONTENT_LENGTH"] = _MAX_REQUEST_BYTES
+server.register_blueprint(api.blueprint)
 
 
 def _with_single_values(layout: Callable[..., Component]) -> Callable[..., Component]:

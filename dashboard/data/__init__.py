@@ -20,7 +20,7 @@ from dashboard.data.dataset import (
     thumbnail,
     unreadable_files,
 )
-from dashboard.data.files import images_folder, models_folder
+from dashboard.data.files import api_description, images_folder, models_folder
 from dashboard.data.predictor import (
     EXAMPLES,
     MAX_BYTES,
@@ -29,6 +29,7 @@ from dashboard.data.predictor import (
     Looked,
     MarkedChange,
     answer,
+    ask,
     check_occlusion,
     example,
     look,

@@ -156,9 +156,9 @@ def test_the_live_answer_is_that_of_the_scorer(shown: Path) -> None:
     assert list(finding.probabilities.values()) == pytest.approx(expected.tolist(), abs=1e-7)
     assert sum(finding.probabilities.values()) == pytest.approx(1, abs=1e-6)
     assert finding.tumour.probability == pytest.approx(1 - finding.probabilities["notumor"])
-    assert answered.looked.size_px == pixels.shape[::-1]
+    assert answered.looked.file.image.stored_size_px == pixels.shape[::-1]
     assert answered.looked.shape_px == pixels.shape
-    assert answered.looked.mode == "L"
+    assert answered.looked.file.image.mode == "L"
     assert np.array_equal(images.decode(answered.looked.picture_png).pixels, pixels)
 
 
