@@ -41,9 +41,8 @@ def no_slice() -> bytes:
 
 def five_slices() -> bytes:
     """A NIfTI volume of five slices, none like another."""
-    return nifti(
-        np.stack([phantom.draw("glioma", k)[::4, ::4].astype(np.int16) for k in range(5)], axis=2)
-    )
+    drawn = [phantom.draw("glioma", k)[:160:4, :144:4].astype(np.int16) for k in range(5)]
+    return nifti(np.stack(drawn, axis=2))
 
 
 def write_looker(models: Path, name: str = LOOKER) -> None:
