@@ -358,6 +358,8 @@ window.dash_clientside.predict = (() => {
             tell();
             return [choices.two, !choices.two];
         },
+        // The picture that is shown, for a reader who lets it be kept with a correction.
+        file: () => entries[shown]?.file ?? null,
         show: (reply) => (reply ? reply.answer : dash_clientside.no_update),
         // Which map lies over the picture, and how strongly.
         overlay: (chosen, opacity) => {

@@ -10,6 +10,7 @@ from brainmri import asked, images, intake, occlusion, phantom, runs
 from brainmri.answer import Answer, Predictor
 from brainmri.asked import Asked
 from brainmri.errors import InputError
+from brainmri.inference import Classifier
 from brainmri.intake import Intake
 from brainmri.occlusion import Occlusion
 from brainmri.runs import Run
@@ -186,6 +187,15 @@ def _loaded(name: str) -> Predictor:
     models = models_folder()
     training = stamp(models / name / runs.EMBEDDING_FILE, models / name / runs.LOOK_FILE)
     return _predictor(str(models), name, run_stamp(models, name) + training)
+
+
+def classifier(name: str) -> Classifier:
+    """The loaded model of a run.
+
+    Raises:
+        InputError: there is no usable one.
+    """
+    return _loaded(name).classifier
 
 
 @cached(4)

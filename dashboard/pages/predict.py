@@ -24,7 +24,7 @@ from dashboard.components import (
     table,
     told_script,
 )
-from dashboard.pages import predict_reading
+from dashboard.pages import correct, predict_reading
 
 PAGE = "predict"
 _SHOW = {"once": "at once", "after": "after my reading"}
@@ -40,7 +40,7 @@ def layout(
     best = data.best_run(able)
     chosen = next((view for view in able if view.name == run), best)
     fallback = _cannot_answer(run, chosen)
-    lead = "Drop one slice and see what the model makes of it. Nothing is stored."
+    lead = "Drop one slice and see what the model makes of it. Nothing is stored unless you ask for it."
     if not able:
         return page(
             "Predict",
@@ -97,9 +97,9 @@ def layout(
                             empty("No image yet", "The answer appears here."),
                             id="predict-answer",
                         ),
-                        # What belongs below an answer, such as a reader's correction of it, stands
-                        # here and follows the store "predict-reply".
-                        html.Div(id="predict-after"),
+                        html.Div(
+                            correct.form(PAGE, chosen.classes), id="predict-after", hidden=True
+                        ),
                     ],
                     className="predict-out",
                 ),
@@ -207,6 +207,9 @@ clientside_callback(
     Input(state_id(PAGE, "show"), "value"),
     Input(state_id(PAGE, "scans"), "value"),
 )
+
+correct.register(PAGE)
+correct.follow_answers(PAGE, "predict-after", "predict-reply")
 
 clientside_callback(
     ClientsideFunction("predict", "show"),

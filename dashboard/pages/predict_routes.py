@@ -43,6 +43,7 @@ def answer() -> Response:
             "said": predict_answer.said(answered),
             "row": predict_answer.row(answered),
             "kept": predict_answer.kept(answered),
+            "own": "example" not in request.args,
             "model_sha256": answered.run.model_sha256,
         }
 
