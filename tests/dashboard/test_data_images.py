@@ -187,7 +187,7 @@ def test_an_answer_writes_nothing(shown: Path, tmp_path: Path) -> None:
     ("run", "upload", "sentence"),
     [
         (HASTY, b"", "empty"),
-        (HASTY, b"some text", "not a JPEG, PNG, BMP or TIFF"),
+        (HASTY, b"some text", "not a JPEG, PNG, BMP, TIFF, DICOM or NIfTI"),
         (CAREFUL, images.encode_png(phantom.draw("glioma", 1)), "comes without its model file"),
         ("nobody", images.encode_png(phantom.draw("glioma", 1)), 'There is no run "nobody"'),
         ("../models", images.encode_png(phantom.draw("glioma", 1)), "cannot be the name of a run"),
