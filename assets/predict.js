@@ -37,11 +37,26 @@ window.dash_clientside.predict = (() => {
         },
     });
 
+    // The volume whose slice is being chosen: {number, slices, shown, busy}.
+    let chooser = null;
+    const fetchSlice = async (entry) => {
+        const mine = chooser;
+        if (mine.busy) return;
+        mine.busy = true;
+        while (mine === chooser && mine.shown !== mine.number) {
+            const number = mine.number;
+            const reply = await ask("slice", entry.file, { slice: number });
+            if (mine === chooser && reply.picture) set("slice-picture", { src: reply.picture });
+            mine.shown = number;
+        }
+        mine.busy = false;
+    };
+
     const tooLarge = (file) => {
         const most = Number(part("predict").dataset.mostBytes);
         if (!file || file.size <= most) return null;
-        const megabytes = Math.round(file.size / 1e6);
-        return `The file has ${megabytes} MB; at most ${Math.round(most / 1e6)} MB are read. Scale it down first.`;
+        const [has, read] = [(file.size / 1e6).toFixed(1), Math.round(most / 1e6)];
+        return `The file has ${has} MB, which is more than the ${read} MB that are read.`;
     };
 
     // The reply to a question about one or two files, as JSON or as a file to save.
@@ -74,6 +89,8 @@ window.dash_clientside.predict = (() => {
     };
 
     const paint = (reply) => {
+        const { slice: number, slices } = reply;
+        chooser = slices ? { number, slices, shown: number, busy: false } : null;
         set("predict-reply", { data: { ...reply, at: Date.now() } });
         say(reply.said);
         // On a phone the answer stands below everything that asks for it.
@@ -300,6 +317,14 @@ window.dash_clientside.predict = (() => {
             example: button.dataset.example, name: button.textContent.trim(),
         }]),
         commit: (button) => commit(button.dataset.impression),
+        "ask-slice": () => {
+            Object.assign(entries[shown], { slice: chooser.number, reply: undefined });
+            open(shown);
+        },
+        "another-slice": () => {
+            Object.assign(entries[shown], { slice: undefined, reply: undefined, reading: undefined });
+            open(shown);
+        },
         occlusion: checkOcclusion,
         report: saveReport,
         "save-readings": saveReadings,
@@ -341,15 +366,13 @@ window.dash_clientside.predict = (() => {
             const maps = dash_clientside.callback_context.outputs_list;
             return maps.map((map) => ({ opacity: map.id.map === chosen ? opacity / 100 : 0 }));
         },
+        // The slice that the slider stands at; while it moves, only the last one is fetched.
         slice: (number) => {
             const entry = entries[shown];
-            if (!entry || number === undefined || number === entry.reply?.slice) {
-                return dash_clientside.no_update;
-            }
-            entry.slice = number;
-            entry.reply = undefined;
-            open(shown);
-            return dash_clientside.no_update;
+            if (!entry || !chooser) return dash_clientside.no_update;
+            chooser.number = number;
+            fetchSlice(entry);
+            return `Slice ${number} of ${chooser.slices}`;
         },
     };
 })();

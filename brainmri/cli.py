@@ -182,10 +182,28 @@ def _parser() -> argparse.ArgumentParser:
         """examples:
   python -m brainmri predict data/brain-tumor-mri --run cnn-official
   python -m brainmri predict new-images/ --run cnn-official --out new.parquet
-  python -m brainmri predict slice.png --run cnn-official""",
+  python -m brainmri predict slice.png --run cnn-official
+  python -m brainmri predict volume.nii.gz --run cnn-official --slice 90 --json
+
+one file may be JPEG, PNG, BMP, TIFF, DICOM or NIfTI; of a folder, JPEG, PNG, BMP and TIFF are scored.
+--json prints what POST /api/predict of the dashboard answers, refusals included.""",
     )
     command.add_argument("images", type=Path, help="a folder or one image")
-    command.add_argument("--run", required=True, metavar="NAME", help="whose model answers")
+    command.add_argument(
+        "--run",
+        metavar="NAME",
+        help="whose model answers (may be left out where there is only one)",
+    )
+    command.add_argument("--json", action="store_true", help="one image: print the answer as JSON")
+    command.add_argument(
+        "--maps", action="store_true", help="one image: class-activation maps in the JSON too"
+    )
+    command.add_argument(
+        "--slice",
+        type=int,
+        metavar="N",
+        help="one image: which slice, from 1, where there are several",
+    )
     command.add_argument(
         "--out", type=Path, metavar="FILE", help="Parquet file to write (default: the run's own)"
     )

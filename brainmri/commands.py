@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import json
 import shlex
 from pathlib import Path
 
-from brainmri.errors import InputError
+from brainmri.errors import ImageError, InputError
 from brainmri.wording import counted
 
-DONE, FAILED, SKIPPED_SOME = 0, 1, 3
+DONE, FAILED, REFUSED, SKIPPED_SOME = 0, 1, 2, 3
 """Exit codes; `cli` adds those of a command that did not come to its end."""
 _SHOWN = 20
 
@@ -161,8 +162,13 @@ def predict(options: argparse.Namespace) -> int:
     """`python -m brainmri predict`."""
     from brainmri import embedding, novelty, scoring, trust
 
+    run = options.run or _only_run(options.models)
+    if options.out is None and not options.images.is_dir():
+        return _ask(options, run)
+    if options.json or options.maps or options.slice is not None:
+        raise InputError("--json, --maps and --slice are about one image; leave them out.")
     scored = scoring.score(
-        options.images, options.models, options.run, out=options.out, quiet=options.quiet
+        options.images, options.models, run, out=options.out, quiet=options.quiet
     )
     table = scored.predictions
     if len(table.paths) <= _SHOWN:
@@ -185,6 +191,41 @@ def predict(options: argparse.Namespace) -> int:
         print(f"Passed over {files}:")
         _list(scored.passed_over)
     return _left_out(scored.unreadable)
+
+
+def _ask(options: argparse.Namespace, run: str) -> int:
+    from brainmri import answer, asked
+
+    predictor = answer.load(options.models, run)
+    try:
+        told = asked.ask(predictor, options.images, number=options.slice)
+    except ImageError as error:
+        if options.json:
+            print(json.dumps(asked.refusal_to_json(error.code, str(error), error), indent=1))
+            return REFUSED
+        raise InputError(f"{options.images} could not be read: {error}") from None
+    if options.json:
+        print(json.dumps(told.to_json(maps=options.maps), indent=1))
+    else:
+        print(options.images.name)
+        print("\n".join(f"  {line}" for line in told.in_words()))
+    return DONE
+
+
+def _only_run(models: Path) -> str:
+    """The run that has a model file, where only one has.
+
+    Raises:
+        InputError: there are several, or none.
+    """
+    from brainmri import runs
+
+    able = [path.name for path in runs.folders(models) if (path / runs.MODEL_FILE).is_file()]
+    if len(able) == 1:
+        return able[0]
+    if not able:
+        raise InputError(f"No run in {models} has a model file; train one first.")
+    raise InputError(f"Say with --run whose model answers: {', '.join(able)}.")
 
 
 def check(options: argparse.Namespace) -> int:

@@ -11,3 +11,22 @@ class OutputError(InputError):
 
 class Interrupted(Exception):  # noqa: N818 (nothing went wrong)
     """Long work was stopped by the user; the message says what was kept."""
+
+
+class ImageError(InputError):
+    """A file is not an image that can be used.
+
+    Attributes:
+        code: stable, for programs; the message is for people.
+        slices: how many slices the file holds, where one of them has to be chosen.
+    """
+
+    def __init__(self, code: str, message: str, *, slices: int | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.slices = slices
+
+    @property
+    def proposed(self) -> int | None:
+        """The middle slice, counted from 1, where one has to be chosen."""
+        return None if self.slices is None else (self.slices + 1) // 2

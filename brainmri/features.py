@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from brainmri.images import ImageError, decode, grey_histogram
+from brainmri.errors import ImageError
+from brainmri.images import decode, grey_histogram
 
 FEATURES_VERSION = 2
 """Raised whenever a feature below changes, so that rows computed by older code are not reused."""

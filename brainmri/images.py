@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from brainmri import formats
-from brainmri.errors import InputError
+from brainmri.errors import ImageError
 
 FORMATS, SUFFIXES = formats.FORMATS, formats.SUFFIXES
 MAX_PIXELS = 64_000_000
@@ -33,15 +34,8 @@ _BASELINE_SEGMENTS = frozenset({_SOF0, _DHT, _SOS, 0xDB, 0xDD, *range(0xE0, 0xF0
 """JPEG markers: frame, Huffman tables, scan, quantisation, restart interval, APPn, comment."""
 
 _EXIF_ORIENTATION = 0x0112
+_BAND_PIXELS = 4_000_000
 _DEEP_MODES = ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")
-
-
-class ImageError(InputError):
-    """A file is not an image that can be used. `code` is stable, the message is for people."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
 
 
 @dataclass(frozen=True)
@@ -64,36 +58,41 @@ class GreyImage:
         return np.asarray(self.picture)
 
 
-def decode(source: bytes | Path) -> GreyImage:
+def decode(source: bytes | Path, *, most_pixels: int = MAX_PIXELS) -> GreyImage:
     """Decode a JPEG, PNG, BMP or TIFF into upright 8-bit greyscale.
 
     Colour becomes luma (ITU-R 601-2), transparency is laid over black, 16-bit and float images are
     scaled linearly from their own minimum and maximum to 0-255 (Pillow's own conversion saturates).
 
+    Args:
+        source: the file, or its content.
+        most_pixels: width x height above which it is refused before anything is unpacked.
+
     Raises:
-        ImageError: empty, not one of the four formats, cut off, damaged, animated or too large.
+        ImageError: `empty`, `unreadable`, `not_an_image`, `truncated`, `damaged`, `animated` or
+            `too_large`.
     """
-    data = source if isinstance(source, bytes) else _read(source)
+    data = source if isinstance(source, bytes) else read_bytes(source)
     if not data:
         raise ImageError("empty", "The file is empty (0 bytes).")
     try:
         image: Image.Image = Image.open(io.BytesIO(data), formats=FORMATS)
     except UnidentifiedImageError:
         raise ImageError(
-            "not-an-image",
+            "not_an_image",
             "The file is not a JPEG, PNG, BMP or TIFF image, whatever its name says.",
         ) from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         # Pillow tells the size in its sentence only: "Image size (2500000000 pixels) exceeds ...".
         told = re.search(r"\((\d+) pixels\)", str(error))
         size = f"{int(told[1]):,} pixels" if told else "many more pixels"
-        raise ImageError("too-large", _too_large(size)) from None
+        raise too_large(size, most_pixels) from None
     except Exception as error:  # Pillow's parsers raise many types on damaged headers.
         raise ImageError("damaged", f"The image header is damaged ({error}).") from None
     width, height = image.size
-    if width * height > MAX_PIXELS:
-        raise ImageError("too-large", _too_large(f"{width:,} x {height:,} pixels"))
-    if getattr(image, "n_frames", 1) > 1:
+    if width * height > most_pixels:
+        raise too_large(f"{width:,} x {height:,} pixels", most_pixels)
+    if _has_second_frame(image):
         raise ImageError(
             "animated",
             "The file holds several frames; save the one slice you mean as its own image.",
@@ -109,7 +108,8 @@ def decode(source: bytes | Path) -> GreyImage:
         picture = _grey(image)
     except Exception as error:  # As above: the types differ by format and by damage.
         raise ImageError(
-            "damaged", f"The image is cut off or damaged ({error}); export it again."
+            "truncated" if "truncated" in str(error).lower() else "damaged",
+            f"The image is cut off or damaged ({error}); export it again.",
         ) from None
     return GreyImage(picture, mode, (width, height))
 
@@ -141,7 +141,12 @@ def encode_png(pixels: NDArray[np.uint8]) -> bytes:
     return buffer.getvalue()
 
 
-def _read(path: Path) -> bytes:
+def read_bytes(path: Path) -> bytes:
+    """A file's content.
+
+    Raises:
+        ImageError: it cannot be opened.
+    """
     try:
         return path.read_bytes()
     except OSError as error:
@@ -150,8 +155,26 @@ def _read(path: Path) -> bytes:
         ) from None
 
 
-def _too_large(size: str) -> str:
-    return f"The image is too large ({size}; at most {MAX_PIXELS:,} are read); scale it down first."
+def too_large(size: str, most_pixels: int) -> ImageError:
+    """The refusal of an image of this size, "8,001 x 8,000 pixels"."""
+    return ImageError(
+        "too_large",
+        f"The image is too large ({size}; at most {most_pixels:,} are read); scale it down first.",
+    )
+
+
+def _has_second_frame(image: Image.Image) -> bool:
+    """Without counting: a small file can chain a million frames, and all would be looked up."""
+    if image.format != "TIFF":
+        return getattr(image, "n_frames", 1) > 1
+    try:
+        image.seek(1)
+    except EOFError:
+        return False
+    except Exception:  # What is chained there is no frame; the first one may be whole.
+        image.seek(0)
+        return False
+    return True
 
 
 def _is_grey_jpeg(image: Image.Image, data: bytes) -> bool:
@@ -188,15 +211,42 @@ def _grey(image: Image.Image) -> Image.Image:
     transparent = "transparency" in image.info
     if image.mode == "L" and not transparent:
         return image
+    to_grey: Callable[[Image.Image], Image.Image] = _luma
     if image.mode in _DEEP_MODES:
-        deep = np.asarray(image, dtype=np.float64)
-        if not np.isfinite(deep).all():
-            raise ValueError("pixels that are not numbers")
-        low, high = float(deep.min()), float(deep.max())
+        to_grey = _rescaled(image)
+    elif image.mode in ("LA", "PA", "RGBA", "La", "RGBa") or transparent:
+        to_grey = _over_black
+    width, height = image.size
+    rows = max(1, _BAND_PIXELS // width)
+    if rows >= height:
+        return to_grey(image)
+    # In bands, so that what is made on the way takes little memory beside a large picture.
+    grey = Image.new("L", image.size)
+    for top in range(0, height, rows):
+        grey.paste(to_grey(image.crop((0, top, width, min(top + rows, height)))), (0, top))
+    return grey
+
+
+def _luma(image: Image.Image) -> Image.Image:
+    return image.convert("L")
+
+
+def _over_black(image: Image.Image) -> Image.Image:
+    coloured = image.convert("RGBA")
+    black = Image.new("RGBA", coloured.size, (0, 0, 0, 255))
+    return Image.alpha_composite(black, coloured).convert("L")
+
+
+def _rescaled(image: Image.Image) -> Callable[[Image.Image], Image.Image]:
+    """Scales parts of a deep image from the minimum and maximum of the whole to 0-255."""
+    whole = np.asarray(image)
+    low, high = float(whole.min()), float(whole.max())
+    if not np.isfinite([low, high]).all():  # A nan anywhere is a nan here.
+        raise ValueError("pixels that are not numbers")
+
+    def rescale(part: Image.Image) -> Image.Image:
+        deep = np.asarray(part, dtype=np.float64)
         scaled = np.rint((deep - low) * (255 / max(high - low, 1e-12)))
         return Image.fromarray(scaled.astype(np.uint8))
-    if image.mode in ("LA", "PA", "RGBA", "La", "RGBa") or transparent:
-        coloured = image.convert("RGBA")
-        black = Image.new("RGBA", coloured.size, (0, 0, 0, 255))
-        return Image.alpha_composite(black, coloured).convert("L")
-    return image.convert("L")
+
+    return rescale

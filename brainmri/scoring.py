@@ -28,10 +28,10 @@ from brainmri import (
 )
 from brainmri.calibration import apply_temperature
 from brainmri.embedding import TrainingEmbeddings
-from brainmri.errors import InputError
+from brainmri.errors import ImageError, InputError
 from brainmri.features import perceptual_hashes
 from brainmri.files import check_writable, sha256
-from brainmri.images import SUFFIXES, ImageError, decode
+from brainmri.images import SUFFIXES, decode
 from brainmri.inference import Classifier
 from brainmri.look import Looks
 

@@ -17,7 +17,7 @@ from flask import Flask, Response, abort, jsonify, request
 from flask_compress import Compress
 
 from brainmri.errors import InputError
-from dashboard import data
+from dashboard import api, data
 from dashboard.components import aria
 from dashboard.pages import (
     compare,
@@ -67,6 +67,7 @@ server.register_blueprint(predict_routes.routes)
 dmc.pre_render_color_scheme()
 Compress(server)
 server.config["MAX_CONTENT_LENGTH"] = _MAX_REQUEST_BYTES
+server.register_blueprint(api.blueprint)
 
 
 def _with_single_values(layout: Callable[..., Component]) -> Callable[..., Component]:

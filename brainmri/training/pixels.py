@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from brainmri.errors import InputError
+from brainmri.errors import ImageError, InputError
 from brainmri.files import write_atomically
-from brainmri.images import ImageError, decode
+from brainmri.images import decode
 from brainmri.index import ImageIndex
 from brainmri.preprocessing import Preprocessing
 from brainmri.processes import spawned

@@ -41,7 +41,7 @@ from dashboard.data.dataset import (
     unreadable_files,
     usable_index,
 )
-from dashboard.data.files import images_folder, models_folder
+from dashboard.data.files import api_description, images_folder, models_folder
 from dashboard.data.one_image import Map, Near, Pictured, activation_map, pictured
 from dashboard.data.predictor import (
     EXAMPLES,
@@ -51,6 +51,7 @@ from dashboard.data.predictor import (
     Looked,
     MarkedChange,
     answer,
+    ask,
     check_occlusion,
     example,
     look,

@@ -42,6 +42,12 @@ def images_folder() -> Path | None:
     return Path(given) if given and Path(given).is_dir() else None
 
 
+@cached(1)
+def api_description() -> bytes:
+    """The OpenAPI description of the API, JSON."""
+    return (Path(__file__).parent.parent / "openapi.json").read_bytes()
+
+
 def stamp(*paths: Path) -> Stamp:
     """The state of files; of a folder, that of every part file in it."""
     found: list[tuple[str, int, int, int]] = []

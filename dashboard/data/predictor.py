@@ -6,36 +6,34 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from brainmri import answer as answers
-from brainmri import images, occlusion, phantom, runs
+from brainmri import asked, images, intake, occlusion, phantom, runs
 from brainmri.answer import Answer, Predictor
+from brainmri.asked import Asked
 from brainmri.errors import InputError
 from brainmri.inference import Classifier
+from brainmri.intake import Intake
 from brainmri.occlusion import Occlusion
 from brainmri.runs import Run
 from dashboard.data.files import Stamp, cached, models_folder, run_stamp, stamp
 
 EXAMPLES = tuple((label, 3) for label in phantom.CLASSES)
-MAX_BYTES = 20_000_000
-"""Largest upload; the server's own limit leaves room for two that are compared."""
+MAX_BYTES = intake.MAX_BYTES
 _MOST_SHOWN_PX = 1024
 """Longer sides are scaled down before a picture is sent to the browser."""
 
 
 @dataclass(frozen=True)
 class Looked:
-    """An uploaded image as it is shown.
+    """An uploaded image as it is shown: what the file is, and the picture, grey and upright, as PNG."""
 
-    Attributes:
-        picture_png: grey and upright.
-        shape_px: (height, width) of the upright picture, which maps are placed on.
-        size_px: (width, height) as stored in the file.
-        mode: Pillow's name of the stored pixel format.
-    """
-
+    file: Intake
     picture_png: bytes
-    shape_px: tuple[int, int]
-    size_px: tuple[int, int]
-    mode: str
+
+    @property
+    def shape_px(self) -> tuple[int, int]:
+        """(height, width) of the upright picture, which maps are placed on."""
+        width, height = self.file.image.picture.size
+        return height, width
 
 
 @dataclass(frozen=True)
@@ -73,35 +71,53 @@ def example(number: int) -> tuple[str, bytes]:
     return label, images.encode_png(phantom.draw(label, seed))
 
 
-def look(upload: bytes) -> Looked:
+def look(upload: bytes, *, number: int | None = None) -> Looked:
     """The picture in one uploaded file, before any model has seen it.
 
-    Raises:
-        InputError: the file is no usable image.
-    """
-    return _shown(_decoded(upload))
-
-
-def answer(name: str, upload: bytes) -> Answered:
-    """Let a run's model look at one uploaded file. Nothing is stored.
+    Args:
+        upload: content of the file.
+        number: of the slice, from 1; needed where the file holds several.
 
     Raises:
-        InputError: the file is no usable image, or the run no usable model.
+        ImageError: the file cannot be looked at.
     """
-    predictor = _loaded(name)
-    image = _decoded(upload)
-    said = answers.answer(predictor, image)
-    return Answered(_shown(image), said, predictor.run, predictor.lacking)
+    return _shown(intake.read(upload, number=number))
 
 
-def check_occlusion(name: str, upload: bytes) -> Checked:
+def ask(name: str, upload: bytes, *, number: int | None = None) -> Asked:
+    """Everything that a run says of one uploaded file. Nothing is stored.
+
+    Args:
+        name: of the run.
+        upload: content of the file.
+        number: of the slice, from 1; needed where the file holds several.
+
+    Raises:
+        ImageError: the file cannot be looked at.
+        InputError: the run has no usable model.
+    """
+    return asked.ask(_loaded(name), upload, number=number)
+
+
+def answer(name: str, upload: bytes, *, number: int | None = None) -> Answered:
+    """The same as `ask`, with the picture to show.
+
+    Raises:
+        ImageError: the file cannot be looked at.
+        InputError: the run has no usable model.
+    """
+    told = ask(name, upload, number=number)
+    return Answered(_shown(told.file), told.answer, _loaded(name).run, told.lacking)
+
+
+def check_occlusion(name: str, upload: bytes, *, number: int | None = None) -> Checked:
     """Hide what the map of the answer marks, and ask the run again.
 
     Raises:
         InputError: as `answer`.
     """
     predictor = _loaded(name)
-    finding = answers.answer(predictor, _decoded(upload)).finding
+    finding = asked.ask(predictor, upload, number=number).answer.finding
     if finding is None:
         return Checked(None, b"", "The image was refused, so there is no answer to check.")
     if finding.maps is None:
@@ -158,19 +174,19 @@ def _decoded(upload: bytes) -> images.GreyImage:
     return images.decode(upload)
 
 
-def _shown(image: images.GreyImage) -> Looked:
-    height, width = image.pixels.shape
+def _shown(file: Intake) -> Looked:
+    shown = file.image.pixels
+    height, width = shown.shape
     scale = _MOST_SHOWN_PX / max(height, width)
-    shown = image.pixels
     if scale < 1:
         shown = images.resize(shown, (max(1, round(width * scale)), max(1, round(height * scale))))
-    return Looked(images.encode_png(shown), (height, width), image.stored_size_px, image.mode)
+    return Looked(file, images.encode_png(shown))
 
 
 def _loaded(name: str) -> Predictor:
     models = models_folder()
-    embedding = stamp(models / name / runs.EMBEDDING_FILE)
-    return _predictor(str(models), name, run_stamp(models, name) + embedding)
+    training = stamp(models / name / runs.EMBEDDING_FILE, models / name / runs.LOOK_FILE)
+    return _predictor(str(models), name, run_stamp(models, name) + training)
 
 
 def classifier(name: str) -> Classifier:

@@ -72,6 +72,8 @@ def layout(
                                     **told_script(do="choose", camera="yes"),
                                 ),
                                 _examples(),
+                                choice(PAGE, "show", "Show the answer", _SHOW, show),
+                                predict_reading.readings(),
                             ],
                             id="predict-one",
                             hidden=scans == "two",
@@ -84,8 +86,6 @@ def layout(
                             id="predict-two",
                             hidden=scans != "two",
                         ),
-                        choice(PAGE, "show", "Show the answer", _SHOW, show),
-                        predict_reading.readings(),
                     ],
                     className="predict-in",
                 ),
@@ -117,7 +117,7 @@ def _drop(title: str, how: str, place: str | None = None) -> Component:
     which = told_script(do="choose") if place is None else told_script(do="choose", place=place)
     below: list[Component] = (
         [
-            html.Small("JPEG, PNG, BMP or TIFF, up to 20 MB", **name("setting")),
+            html.Small("JPEG, PNG, BMP, TIFF, DICOM or NIfTI, up to 20 MB", **name("setting")),
             html.Small("or paste one from the clipboard"),
         ]
         if place is None

@@ -10,6 +10,7 @@ from dash import html
 from dash.development.base_component import Component
 
 from brainmri.answer import ConformalSet, Finding, Trace, Tumour
+from brainmri.asked import header_in_words
 from brainmri.runs import Run
 from brainmri.similar import Similar
 from dashboard import data
@@ -50,6 +51,7 @@ def answer_card(answered: data.Answered, what: str, committed: str | None = None
         html.Article(
             [
                 outcome_banner(answered),
+                *notices(answered.looked),
                 _impression(committed, finding, answered.run),
                 html.Div(
                     [
@@ -70,7 +72,7 @@ def answer_card(answered: data.Answered, what: str, committed: str | None = None
                 None if finding is None else _why(finding),
                 None if finding is None else _similar(finding.similar),
                 _trace(answered, what),
-                _actions(),
+                _actions(answered.looked.file.slices),
             ]
         )
     )
@@ -91,6 +93,11 @@ def outcome_banner(answered: data.Answered) -> Component:
         className=f"outcome {kind}" + (" refusal" if outcome == "refused" else ""),
         role="note",
     )
+
+
+def notices(looked: data.Looked) -> list[Component]:
+    """What to know about the file: text burned in, no MRI by its header."""
+    return [html.P(one.message, className="caution", role="note") for one in looked.file.notices]
 
 
 def verdict(finding: Finding, run: Run) -> Component:
@@ -311,10 +318,14 @@ def _similar(similar: tuple[Similar, ...]) -> Component | None:
 def trace_facts(answered: data.Answered, what: str) -> list[tuple[str, str]]:
     """What made the answer, so that it can be made again: title and text each."""
     trace: Trace = answered.answer.trace
-    width, height = answered.looked.size_px
-    run = answered.run
+    file, run = answered.looked.file, answered.run
+    width, height = file.image.stored_size_px
+    which = "" if file.slices == 1 else f", slice {file.number} of {file.slices}"
+    plane = "" if file.plane is None else f", {file.plane}"
+    made_by = [("Scan", header_in_words(file.header))] if file.header else []
     return [
-        ("Image", f"{what}, {width} × {height} pixels, {answered.looked.mode}"),
+        ("Image", f"{what}, {file.kind}{which}{plane}, {width} × {height} pixels, {file.image.mode}"),
+        *made_by,
         ("Answered by", f"{run.name} ({run.architecture})"),
         ("Model version", f"{trace.model_sha256[:12]}, trained {run.created[:10]}, split "
                           f"{run.protocol}"),
@@ -342,9 +353,13 @@ def _trace(answered: data.Answered, what: str) -> Component:
     )
 
 
-def _actions() -> Component:
+def _actions(slices: int) -> Component:
+    another = html.Button(
+        "Another slice", type="button", className="button", **told_script(do="another-slice")
+    )
     return html.Div(
         [
+            another if slices > 1 else None,
             html.Button(
                 "Save report", type="button", className="button", **told_script(do="report")
             ),

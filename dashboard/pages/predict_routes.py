@@ -13,14 +13,15 @@ from dash.development.base_component import Component
 from flask import Blueprint, Response, request
 from plotly.io.json import to_json_plotly
 
-from brainmri.errors import InputError
-from dashboard import data
+from brainmri.errors import ImageError, InputError
+from dashboard import data, figures
 from dashboard.pages import (
     predict_answer,
     predict_occlusion,
     predict_pair,
     predict_reading,
     predict_report,
+    predict_slices,
 )
 
 routes = Blueprint("predict", __name__, url_prefix="/predict")
@@ -34,7 +35,7 @@ def answer() -> Response:
 
     def reply() -> Reply:
         upload, what = _image()
-        answered = data.answer(_run(), upload)
+        answered = data.answer(_run(), upload, number=_slice())
         committed = predict_reading.impression(request.args.get("impression"), answered.run)
         return {
             "outcome": answered.answer.outcome,
@@ -57,7 +58,7 @@ def picture() -> Response:
         upload, what = _image()
         return {
             "outcome": "not read yet",
-            "answer": predict_reading.read_first(data.look(upload), what, _run()),
+            "answer": predict_reading.read_first(data.look(upload, number=_slice()), what, _run()),
             "said": "Commit to an impression; then the model's answer shows.",
             "row": ["not read yet", "–", "–"],
         }
@@ -65,12 +66,23 @@ def picture() -> Response:
     return _told(reply)
 
 
+@routes.post("/slice")
+def one_slice() -> Response:
+    """The picture of one slice of the volume in the body."""
+    return _told(
+        lambda: {
+            "picture": figures.png_uri(data.look(_image()[0], number=_slice()).picture_png),
+            "said": "",
+        }
+    )
+
+
 @routes.post("/occlusion")
 def occlusion() -> Response:
     """Whether hiding what the map marks in the image of the body changes the answer."""
 
     def reply() -> Reply:
-        checked = data.check_occlusion(_run(), _image()[0])
+        checked = data.check_occlusion(_run(), _image()[0], number=_slice())
         return {
             "answer": predict_occlusion.told(checked),
             "said": predict_occlusion.said(checked),
@@ -100,7 +112,7 @@ def report() -> Response:
 
     def reply() -> Reply:
         upload, what = _image()
-        answered = data.answer(_run(), upload)
+        answered = data.answer(_run(), upload, number=_slice())
         if answered.run.model_sha256 != request.args.get("model"):
             raise InputError(
                 "The model of this run has changed since this answer; drop the image again."
@@ -125,11 +137,15 @@ def _run() -> str:
     return request.args.get("run", "")
 
 
+def _slice() -> int | None:
+    return request.args.get("slice", type=int)
+
+
 def _image() -> tuple[bytes, str]:
     """The upload, or the example that is asked for, and what it is."""
     number = request.args.get("example", type=int)
     if number is None:
-        return request.get_data(cache=False), "your image"
+        return request.get_data(), "your image"
     if not 0 <= number < len(data.EXAMPLES):
         raise InputError("There is no such example; choose one of those on the page.")
     label, png = data.example(number)
@@ -140,14 +156,40 @@ def _told(reply: Callable[[], Reply]) -> Response:
     """The reply as JSON; a file that cannot be used is a reply too, in one sentence."""
     try:
         told = reply()
+    except ImageError as error:
+        told = _choose_slice(error) if error.code == "needs_slice" else _refused(error)
     except InputError as error:
-        told = {
-            "outcome": "no answer",
-            "answer": refusal(str(error)),
-            "said": str(error),
-            "row": ["no answer", "–", "–"],
-            "kept": {"outcome": "no answer"},
-        }
+        told = _refused(error)
     return Response(
         to_json_plotly(told), mimetype="application/json", headers={"Cache-Control": "no-store"}
     )
+
+
+def _choose_slice(error: ImageError) -> Reply:
+    """The middle slice of a volume and a slider to the others; of two scans, why they are not read."""
+    if request.endpoint == "predict.pair":
+        return _refused(
+            InputError("A scan holds several slices; save one slice of each to compare them.")
+        )
+    try:
+        looked = data.look(_image()[0], number=error.proposed)
+    except InputError as fault:
+        return _refused(fault)
+    return {
+        "outcome": "choose a slice",
+        "answer": predict_slices.chooser(looked),
+        "said": str(error),
+        "row": ["choose a slice", "–", "–"],
+        "slice": looked.file.number,
+        "slices": looked.file.slices,
+    }
+
+
+def _refused(error: InputError) -> Reply:
+    return {
+        "outcome": "no answer",
+        "answer": refusal(str(error)),
+        "said": str(error),
+        "row": ["no answer", "–", "–"],
+        "kept": {"outcome": "no answer"},
+    }

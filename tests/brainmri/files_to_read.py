@@ -65,17 +65,17 @@ class Bad:
 
 
 BAD = {
-    "truncated JPEG": Bad("cut.jpg", truncated_jpeg(), "damaged", "cut off or damaged"),
-    "truncated PNG": Bad("cut.png", png()[:-30], "damaged", "cut off or damaged"),
-    "text named .jpg": Bad("note.jpg", b"patient notes", "not-an-image", "whatever its name says"),
+    "truncated JPEG": Bad("cut.jpg", truncated_jpeg(), "truncated", "cut off or damaged"),
+    "truncated PNG": Bad("cut.png", png()[:-30], "truncated", "cut off or damaged"),
+    "text named .jpg": Bad("note.jpg", b"patient notes", "not_an_image", "whatever its name says"),
     "GIF named .png": Bad(
-        "picture.png", encode(Image.fromarray(gradient()), "GIF"), "not-an-image", "is not a JPEG"
+        "picture.png", encode(Image.fromarray(gradient()), "GIF"), "not_an_image", "is not a JPEG"
     ),
     "0 bytes": Bad("empty.png", b"", "empty", "0 bytes"),
     "50,000 x 50,000 header": Bad(
-        "huge.png", png_header(50_000, 50_000), "too-large", "2,500,000,000 pixels"
+        "huge.png", png_header(50_000, 50_000), "too_large", "2,500,000,000 pixels"
     ),
-    "just above the limit": Bad("big.png", png_header(8_001, 8_000), "too-large", "8,001 x 8,000"),
+    "just above the limit": Bad("big.png", png_header(8_001, 8_000), "too_large", "8,001 x 8,000"),
     "animated PNG": Bad("film.png", frames("PNG"), "animated", "several frames"),
     "multi-page TIFF": Bad("stack.tif", frames("TIFF"), "animated", "several frames"),
 }

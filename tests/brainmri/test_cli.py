@@ -118,7 +118,8 @@ def test_predicting_one_file_prints_its_probabilities_most_probable_first(
     (row,) = classifier.classify([decode(file).pixels])
     ranked = sorted(zip(row, classifier.run.classes, strict=True), reverse=True)
     lines = [re.escape(name) + rf" +{re.escape(f'{p:.2%}')}" for p, name in ranked]
-    assert re.search(r"^glioma-0000\.png\n  " + r"\n  ".join(lines) + "\n", shown), shown
+    head = rf"^glioma-0000\.png\n  PNG, .*\n(.*\n)*  Most probable: {ranked[0][1]}\n    "
+    assert re.search(head + r"\n    ".join(lines) + "\n", shown), shown
     assert "does not diagnose" in shown
     assert snapshot(trained_models) == before
 

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from brainmri import images
-from brainmri.images import MAX_PIXELS, ImageError, decode, encode_png, resize
+from brainmri.errors import ImageError
+from brainmri.images import MAX_PIXELS, decode, encode_png, resize
 from tests.brainmri.files_to_read import BAD, Bad, encode, gradient, png, png_header
 
 
@@ -59,17 +60,17 @@ def test_a_damaged_header_gives_an_image_or_a_refusal_and_nothing_else(at: int, 
         found = str(decode(bytes(damaged)).pixels.dtype)
     except ImageError as error:
         found = error.code
-    assert found in {"uint8", "damaged", "too-large", "not-an-image"}
+    assert found in {"uint8", "damaged", "truncated", "too_large", "not_an_image"}
 
 
 def test_the_size_limit_counts_pixels_not_sides() -> None:
     assert MAX_PIXELS == 64_000_000
     with pytest.raises(ImageError) as caught:
         decode(png_header(64_000_001, 1))
-    assert caught.value.code == "too-large"
+    assert caught.value.code == "too_large"
     with pytest.raises(ImageError) as caught:
         decode(png_header(8_000, 8_000))  # allowed, and then found to hold no pixels
-    assert caught.value.code == "damaged"
+    assert caught.value.code == "truncated"
 
 
 def test_a_missing_file_is_refused_with_the_reason_of_the_system(tmp_path: Path) -> None:
@@ -238,7 +239,7 @@ def test_a_damaged_colour_jpeg_gives_an_image_or_a_refusal(seed: int) -> None:
         found = str(decode(bytes(data)).pixels.dtype)
     except ImageError as error:
         found = error.code
-    assert found in {"uint8", "damaged", "not-an-image", "too-large"}
+    assert found in {"uint8", "damaged", "truncated", "not_an_image", "too_large"}
 
 
 @given(st.integers(0, 300), st.integers(0, 10_000))

@@ -16,7 +16,14 @@ from playwright.sync_api import Page, expect
 from tests.browser.conftest import Opened
 from tests.browser.driving import choose_file, go, settle
 from tests.browser.test_predict import CANARY, FILE_TRANSFER, drop
-from tests.dashboard.lookers import LOOKER, no_slice, with_lesion, without_lesion, write_looker
+from tests.dashboard.lookers import (
+    LOOKER,
+    five_slices,
+    no_slice,
+    with_lesion,
+    without_lesion,
+    write_looker,
+)
 from tests.dashboard.results import HASTY
 from tests.dashboard.serving import Site, serving
 
@@ -264,3 +271,20 @@ def test_a_server_that_is_gone_is_said(opened: Opened, looking: Site) -> None:
     page.route("**/predict/answer?*", lambda route: route.abort())
     drop(page, slice=with_lesion())
     expect(page.locator("#predict-answer .refusal")).to_contain_text("cannot be reached")
+
+
+def test_the_slices_of_a_volume_are_looked_through_before_one_is_asked_about(
+    page: Page, looking: Site
+) -> None:
+    ask(page, looking)
+    drop(page, volume=five_slices())
+    expect(page.locator("#slice-number")).to_have_text("Slice 3 of 5")
+    picture = page.locator("#slice-picture")
+    before = picture.get_attribute("src") or ""
+    page.get_by_role("slider", name="Slice").press("ArrowRight")
+    expect(page.locator("#slice-number")).to_have_text("Slice 4 of 5")
+    expect(picture).not_to_have_attribute("src", before)
+    page.get_by_role("button", name="Ask about this slice").click()
+    expect(page.locator("#predict-answer .facts")).to_contain_text("slice 4 of 5")
+    page.get_by_role("button", name="Another slice").click()
+    expect(page.locator("#slice-number")).to_have_text("Slice 3 of 5")

@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from brainmri import embedding, images, index, inference, runs
+from brainmri import embedding, images, index, inference, look, phantom, runs
 from brainmri.conformal import Conformal
 from brainmri.decisions import OperatingPoint
 from brainmri.novelty import Limits
 from brainmri.predictions import Predictions
 from tests.brainmri import lookers
+from tests.brainmri.volumes import nifti
 from tests.dashboard.results import write_run
 
 LOOKER = "looker"
@@ -36,6 +37,12 @@ def without_lesion() -> bytes:
 def no_slice() -> bytes:
     """Stripes, unlike any training image."""
     return images.encode_png(np.tile(np.repeat(np.array([0, 255], dtype=np.uint8), 8), (64, 4)))
+
+
+def five_slices() -> bytes:
+    """A NIfTI volume of five slices, none like another."""
+    drawn = [phantom.draw("glioma", k)[:160:4, :144:4].astype(np.int16) for k in range(5)]
+    return nifti(np.stack(drawn, axis=2))
 
 
 def write_looker(models: Path, name: str = LOOKER) -> None:
@@ -62,8 +69,12 @@ def write_looker(models: Path, name: str = LOOKER) -> None:
         of=embedding.fingerprint(classifier.run),
     )
     assert fitted is not None
-    far = fitted.distance(points)
-    embedding.write(models, name, fitted.with_validation(far))
+    embedding.write(models, name, fitted)
+    described = np.stack([look.describe(square) for square in squares])
+    looks = look.fit(described, of=look.fingerprint(classifier.run))
+    assert looks is not None
+    far = looks.distance(described)
+    look.write(models, name, looks.with_validation(far))
     most = float(far.max())
     runs.save(
         models,

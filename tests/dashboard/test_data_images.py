@@ -156,9 +156,9 @@ def test_the_live_answer_is_that_of_the_scorer(shown: Path) -> None:
     assert list(finding.probabilities.values()) == pytest.approx(expected.tolist(), abs=1e-7)
     assert sum(finding.probabilities.values()) == pytest.approx(1, abs=1e-6)
     assert finding.tumour.probability == pytest.approx(1 - finding.probabilities["notumor"])
-    assert answered.looked.size_px == pixels.shape[::-1]
+    assert answered.looked.file.image.stored_size_px == pixels.shape[::-1]
     assert answered.looked.shape_px == pixels.shape
-    assert answered.looked.mode == "L"
+    assert answered.looked.file.image.mode == "L"
     assert np.array_equal(images.decode(answered.looked.picture_png).pixels, pixels)
 
 
@@ -187,7 +187,7 @@ def test_an_answer_writes_nothing(shown: Path, tmp_path: Path) -> None:
     ("run", "upload", "sentence"),
     [
         (HASTY, b"", "empty"),
-        (HASTY, b"some text", "not a JPEG, PNG, BMP or TIFF"),
+        (HASTY, b"some text", "not a JPEG, PNG, BMP, TIFF, DICOM or NIfTI"),
         (CAREFUL, images.encode_png(phantom.draw("glioma", 1)), "comes without its model file"),
         ("nobody", images.encode_png(phantom.draw("glioma", 1)), 'There is no run "nobody"'),
         ("../models", images.encode_png(phantom.draw("glioma", 1)), "cannot be the name of a run"),

@@ -171,7 +171,10 @@ def claims_to_be_huge() -> bytes:
     ("upload", "sentence"),
     [
         (b"", "The file is empty (0 bytes)."),
-        (b"just text", "The file is not a JPEG, PNG, BMP or TIFF image, whatever its name says."),
+        (
+            b"just text",
+            "The file is not a JPEG, PNG, BMP, TIFF, DICOM or NIfTI image, whatever its name says.",
+        ),
         (truncated_jpeg(), "The image is cut off or damaged"),
         (animated_png(), "The file holds several frames"),
         (claims_to_be_huge(), "The image is too large"),
@@ -191,7 +194,7 @@ def test_a_file_that_cannot_be_used_gets_one_clear_sentence(
 @pytest.mark.usefixtures("shown")
 def test_a_file_that_is_too_large_gets_one_clear_sentence(visitor: Visitor) -> None:
     (told,) = alerts(ask(visitor, upload=bytes(25_000_000))).values()
-    assert told == "The file has 25 MB; at most 20 MB are read. Scale it down first."
+    assert told == "The file has 25.0 MB, which is more than the 20 MB that are read."
 
 
 @pytest.mark.usefixtures("shown")

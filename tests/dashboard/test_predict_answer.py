@@ -12,8 +12,16 @@ import pytest
 
 from brainmri import runs
 from dashboard import data
+from tests.brainmri.volumes import dicom, volume
 from tests.dashboard.every_number import bare_numbers
-from tests.dashboard.lookers import LOOKER, no_slice, with_lesion, without_lesion, write_looker
+from tests.dashboard.lookers import (
+    LOOKER,
+    five_slices,
+    no_slice,
+    with_lesion,
+    without_lesion,
+    write_looker,
+)
 from tests.dashboard.results import HASTY
 from tests.dashboard.test_predict import png, reply
 from tests.dashboard.visit import Visitor, find, visible, words
@@ -228,3 +236,42 @@ def test_every_number_has_n_and_an_interval_or_a_reason(visitor: Visitor, upload
     ):
         node = look(visitor, body, what, **query)["answer"]
         assert [str(bare) for bare in bare_numbers(node, [LOOKER])] == []
+
+
+def test_of_a_volume_the_slice_is_asked_for_first(visitor: Visitor) -> None:
+    file = five_slices()
+    told = look(visitor, file)
+    assert (told["slice"], told["slices"]) == (3, 5)
+    assert told["row"] == ["choose a slice", "–", "–"]
+    assert "The file holds 5 slices (axial)." in visible(told["answer"])
+    assert "%" not in words(told["answer"])
+    pictures = {look(visitor, file, "slice", slice=number)["picture"] for number in (1, 2, 5)}
+    assert len(pictures) == 3
+    answered = look(visitor, file, slice=2)
+    assert answered["outcome"] in ("answered", "warned", "refused")
+    assert "NIfTI, slice 2 of 5, axial" in visible(answered["answer"])
+    assert "Another slice" in visible(answered["answer"])
+
+
+def test_a_slice_that_there_is_not_gets_one_clear_sentence(visitor: Visitor) -> None:
+    told = look(visitor, five_slices(), slice=9)
+    assert told["said"] == "There is no slice 9: the file holds 5 slices."
+
+
+def test_volumes_are_no_pair(visitor: Visitor) -> None:
+    file = five_slices()
+    assert "save one slice of each" in pair(visitor, file, file)["said"]
+
+
+def test_what_a_dicom_header_says_of_the_scan_is_shown_and_nothing_of_the_person(
+    visitor: Visitor,
+) -> None:
+    frames = volume(depth=1)[:, :, 0][None].astype("uint16")
+    node = look(
+        visitor, dicom(frames, PatientName="Canary^Person", BurnedInAnnotation="YES",
+                       MagneticFieldStrength=1.5),
+    )["answer"]  # fmt: skip
+    said = words(node)
+    assert "field strength 1.5 T" in said
+    assert "text is burned into the picture" in said
+    assert "Canary" not in json.dumps(node)

@@ -1,0 +1,148 @@
+"""One file and what a run says of it, as JSON and in plain words: the same for API and command line."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from brainmri import answer as answers
+from brainmri import intake
+from brainmri.answer import Answer, Finding, Predictor
+from brainmri.errors import ImageError
+from brainmri.intake import Intake
+from brainmri.wording import counted
+
+ASSISTS = "This assists; it does not diagnose."
+_NEIGHBOURS = 3
+_HEADER_WORDS = {
+    "modality": ("modality", ""),
+    "manufacturer": ("manufacturer", ""),
+    "scanner": ("scanner", ""),
+    "field_strength_t": ("field strength", " T"),
+    "sequence": ("sequence", ""),
+    "sequence_variant": ("variant", ""),
+    "sequence_name": ("sequence name", ""),
+    "acquisition": ("acquisition", ""),
+    "repetition_time_ms": ("repetition time", " ms"),
+    "echo_time_ms": ("echo time", " ms"),
+    "inversion_time_ms": ("inversion time", " ms"),
+    "slice_thickness_mm": ("slice thickness", " mm"),
+}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A file and its answer.
+
+    Attributes:
+        file: what it is, and its picture.
+        answer: what the run says of it.
+        lacking: what the run can say of no image, and why, a sentence each.
+    """
+
+    file: Intake
+    answer: Answer
+    lacking: tuple[str, ...]
+
+    def to_json(self, *, maps: bool = False) -> dict[str, Any]:
+        """Plain values; class-activation maps, which are long, only where they are asked for."""
+        width, height = self.file.image.stored_size_px
+        told = self.answer.to_json()
+        finding = told["finding"]
+        if isinstance(finding, dict) and not maps:
+            finding["maps"] = None
+        return {
+            "file": {
+                "kind": self.file.kind,
+                "width_px": width,
+                "height_px": height,
+                "mode": self.file.image.mode,
+                "slice": self.file.number,
+                "slices": self.file.slices,
+                "plane": self.file.plane,
+                "header": self.file.header,
+                "notices": [asdict(notice) for notice in self.file.notices],
+            },
+            **told,
+            "lacking": list(self.lacking),
+            "note": ASSISTS,
+        }
+
+    def in_words(self) -> list[str]:
+        """The same for people, a line each."""
+        width, height = self.file.image.stored_size_px
+        which = "" if self.file.slices == 1 else f", slice {self.file.number} of {self.file.slices}"
+        plane = "" if self.file.plane is None else f", {self.file.plane}"
+        lines = [f"{self.file.kind}, {width:,} x {height:,} pixels{which}{plane}"]
+        if self.file.header:
+            lines.append(header_in_words(self.file.header))
+        lines += [f"Note: {notice.message}" for notice in self.file.notices]
+        finding = self.answer.finding
+        if finding is None:
+            lines.append("No answer: " + " ".join(self.answer.reasons))
+        else:
+            word = "Warning" if self.answer.outcome == "warned" else "Note"
+            lines += [f"{word}: {reason}" for reason in self.answer.reasons]
+            lines += _finding_in_words(finding)
+        trace = self.answer.trace
+        lines.append(
+            f"Answered by {trace.run}, model {trace.model_sha256[:12]}, {trace.software}, {trace.answered_at}"
+        )
+        lines += [f"Not said: {lacking}" for lacking in self.lacking]
+        return [*lines, ASSISTS]
+
+
+def ask(predictor: Predictor, source: bytes | Path, *, number: int | None = None) -> Asked:
+    """Let a run look at one file. Nothing is stored.
+
+    Args:
+        predictor: as `answer.load` gives it.
+        source: the file, or its content.
+        number: of the slice, from 1; needed where the file holds several.
+
+    Raises:
+        ImageError: as `intake.read`.
+    """
+    file = intake.read(source, number=number)
+    return Asked(file, answers.answer(predictor, file.image), predictor.lacking)
+
+
+def refusal_to_json(code: str, message: str, error: ImageError | None = None) -> dict[str, Any]:
+    """A refusal: its stable code, its sentence, and the slices to choose from where there are several."""
+    told: dict[str, Any] = {"code": code, "message": message}
+    if error is not None and error.slices is not None:
+        told |= {"slices": error.slices, "proposed": error.proposed}
+    return {"error": told}
+
+
+def header_in_words(header: dict[str, str | float]) -> str:
+    """Scanner and sequence in one line, "scanner MRT50H1, sequence SE, echo time 240 ms"."""
+    said = []
+    for key, value in header.items():
+        word, unit = _HEADER_WORDS[key]
+        said.append(f"{word} {f'{value:g}' if isinstance(value, float) else value}{unit}")
+    return ", ".join(said)
+
+
+def _finding_in_words(finding: Finding) -> list[str]:
+    lines = [f"Most probable: {finding.answer}"]
+    ordered = sorted(finding.probabilities.items(), key=lambda entry: -entry[1])
+    lines += [f"  {name:14} {probability:7.2%}" for name, probability in ordered]
+    tumour = finding.tumour
+    point = "no operating point is set"
+    if tumour.operating_point is not None and tumour.called is not None:
+        side = "at or above" if tumour.called else "below"
+        point = f"{side} the operating point of {tumour.operating_point.threshold:.2%}"
+    lines.append(f"Tumour probability: {tumour.probability:.2%}, {point}")
+    if finding.conformal is not None:
+        lines.append(finding.conformal.words)
+    if finding.like_this is not None:
+        lines.append(finding.like_this.words)
+    if finding.similar:
+        nearest = finding.similar[:_NEIGHBOURS]
+        lines.append(
+            f"Most similar {counted(len(nearest), 'training image', 'training images')}: "
+            + ", ".join(f"{one.label} ({one.distance:.2f} away)" for one in nearest)
+        )
+    return lines

@@ -1,0 +1,440 @@
+"""A DICOM file to one 8-bit slice, and the few header entries that say how it was taken.
+
+Only the tags that are listed here are kept; names, dates, identifiers and free texts are skipped while
+the file is read. No sentence of the reader itself is passed on, since it may quote a value.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import subprocess
+import sys
+import warnings
+import zlib
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from pydicom import config, filereader, uid
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.encaps import get_frame
+from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply_voi
+from pydicom.pixels.utils import pixel_array
+from pydicom.tag import Tag
+
+from brainmri.errors import ImageError
+from brainmri.images import GreyImage, too_large
+from brainmri.rendering import LUMA, chosen, spread, square_pixels
+
+MOST_INFLATED_BYTES = 256_000_000
+_MOST_READS = 400_000
+"""Of the reader, each of one element or more: what a file made of millions of entries is cut off at."""
+_DECODER_SECONDS = 5
+_DECODER_BYTES = 1_500_000_000
+
+_MAGIC_AT, _META_AT = 128, 132
+_PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
+_SHOWN = {
+    "modality": "Modality",
+    "manufacturer": "Manufacturer",
+    "scanner": "ManufacturerModelName",
+    "field_strength_t": "MagneticFieldStrength",
+    "sequence": "ScanningSequence",
+    "sequence_variant": "SequenceVariant",
+    "sequence_name": "SequenceName",
+    "acquisition": "MRAcquisitionType",
+    "repetition_time_ms": "RepetitionTime",
+    "echo_time_ms": "EchoTime",
+    "inversion_time_ms": "InversionTime",
+    "slice_thickness_mm": "SliceThickness",
+}
+"""What is told of the header, and from which tag. None of them is about a person."""
+_NEEDED = (
+    "SOPClassUID", "SamplesPerPixel", "PhotometricInterpretation", "PlanarConfiguration", "NumberOfFrames",
+    "Rows", "Columns", "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "PixelSpacing",
+    "PixelAspectRatio", "WindowCenter", "WindowWidth", "VOILUTFunction", "VOILUTSequence",
+    "RescaleIntercept", "RescaleSlope", "RescaleType", "ModalityLUTSequence", "BurnedInAnnotation",
+    "RedPaletteColorLookupTableDescriptor", "GreenPaletteColorLookupTableDescriptor",
+    "BluePaletteColorLookupTableDescriptor", "RedPaletteColorLookupTableData",
+    "GreenPaletteColorLookupTableData", "BluePaletteColorLookupTableData",
+    "SegmentedRedPaletteColorLookupTableData", "SegmentedGreenPaletteColorLookupTableData",
+    "SegmentedBluePaletteColorLookupTableData", "SharedFunctionalGroupsSequence",
+    "PerFrameFunctionalGroupsSequence", "ExtendedOffsetTable", "ExtendedOffsetTableLengths",
+    "EncapsulatedDocument", "EncryptedAttributesSequence", *_PIXELS,
+)  # fmt: skip
+_TAGS: list[int] = [int(Tag(keyword)) for keyword in (*_SHOWN.values(), *_NEEDED)]
+
+_IN_PROCESS = frozenset({
+    uid.ImplicitVRLittleEndian, uid.ExplicitVRLittleEndian, uid.ExplicitVRBigEndian,
+    uid.DeflatedExplicitVRLittleEndian, uid.RLELossless,
+})  # fmt: skip
+_BY_PILLOW = frozenset({uid.JPEGBaseline8Bit, uid.JPEG2000Lossless, uid.JPEG2000})
+"""Compressed ways that Pillow reads, which stands up to damage; others are left to a process that may die."""
+
+config.settings.reading_validation_mode = config.IGNORE
+# What it logs quotes values, and Python prints it where nothing else is set up.
+logging.getLogger("pydicom").addHandler(logging.NullHandler())
+logging.getLogger("pydicom").propagate = False
+
+
+class Slice(NamedTuple):
+    """One slice of a DICOM file.
+
+    Attributes:
+        image: as `images.decode` gives it.
+        slices: how many the file holds.
+        header: of `_SHOWN`, what the file says.
+        burned_in: whether the header says that there is text in the pixels.
+    """
+
+    image: GreyImage
+    slices: int
+    header: dict[str, str | float]
+    burned_in: bool
+
+
+def read(data: bytes, *, number: int | None, most_pixels: int) -> Slice:
+    """Decode one frame.
+
+    Modality transformation (rescale), then the first window of the header; without a window the
+    0.5 to 99.5 percentiles become black and white, but grey of up to 8 bits is taken as it is. MONOCHROME1 is
+    inverted, colour becomes luma, pixels that are not square are made so.
+
+    Args:
+        data: the file.
+        number: of the frame, from 1; needed where there are several.
+        most_pixels: rows x columns above which it is refused before anything is unpacked.
+
+    Raises:
+        ImageError: `damaged`, `truncated`, `no_pixels`, `too_large`, `too_complex`, `encrypted`,
+            `unsupported`, `needs_slice` or `no_such_slice`.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return _read(data, number, most_pixels)
+        except ImageError:
+            raise
+        except Exception:  # The reader raises many types, and may quote a value in its sentence.
+            raise ImageError(
+                "damaged", "The DICOM file is cut off or damaged; export it again."
+            ) from None
+
+
+def _read(data: bytes, number: int | None, most_pixels: int) -> Slice:
+    ds, syntax = _dataset(data)
+    keyword = next((name for name in _PIXELS if name in ds), None)
+    if keyword is None or "Rows" not in ds or "Columns" not in ds:
+        if "EncryptedAttributesSequence" in ds:
+            raise ImageError(
+                "encrypted", "The DICOM file is encrypted; export it without encryption."
+            )
+        raise ImageError(
+            "no_pixels",
+            "The DICOM file holds no picture (a directory, report or plan, for example); choose a file "
+            "of the series itself.",
+        )
+    rows, columns = int(ds.Rows), int(ds.Columns)
+    if rows * columns > most_pixels:
+        raise too_large(f"{columns:,} x {rows:,} pixels", most_pixels)
+    if rows < 1 or columns < 1:
+        raise ImageError("damaged", "The DICOM file says that its picture has no pixels.")
+    frames = int(ds.get("NumberOfFrames") or 1)
+    index = chosen(number, frames)
+    ds.setdefault("SamplesPerPixel", 1)
+    raw = _pixels(ds, data, syntax, index, keyword)
+    kind = str(ds.get("PhotometricInterpretation", "MONOCHROME2"))
+    grey = _grey(ds, raw, index, kind)
+    mode = f"{kind}, {ds.get('BitsStored') or ds.get('BitsAllocated', 32)} bit"
+    picture = square_pixels(Image.fromarray(grey), _aspect(ds, index))
+    return Slice(
+        GreyImage(picture, mode, (columns, rows)),
+        frames,
+        _header(ds),
+        str(ds.get("BurnedInAnnotation", "")).strip().upper() == "YES",
+    )
+
+
+class _Counted(io.BytesIO):
+    """Bytes that can be read so many times and no more."""
+
+    left = _MOST_READS
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self.left -= 1
+        if self.left < 0:
+            raise ImageError(
+                "too_complex",
+                "The DICOM file is made of too many entries; export the one image you mean by itself.",
+            )
+        return super().read(size)
+
+
+def _dataset(data: bytes) -> tuple[Dataset, uid.UID]:
+    """The listed tags, and how the pixels are stored."""
+    start, told = _meta(data)
+    if told == uid.DeflatedExplicitVRLittleEndian:
+        unpack = zlib.decompressobj(-zlib.MAX_WBITS)
+        body = unpack.decompress(data[start:], MOST_INFLATED_BYTES)
+        if unpack.unconsumed_tail:
+            raise ImageError(
+                "too_large",
+                f"The DICOM file unpacks to more than {MOST_INFLATED_BYTES // 1_000_000} MB; export the "
+                "one image you mean by itself.",
+            )
+        data, start = body, 0
+    if told is None:
+        big = data[start : start + 1] == b"\0"
+        explicit = data[start + 4 : start + 6].isalpha() and data[start + 4 : start + 6].isupper()
+        told = (
+            uid.ExplicitVRBigEndian if big
+            else uid.ExplicitVRLittleEndian if explicit
+            else uid.ImplicitVRLittleEndian
+        )  # fmt: skip
+    file = _Counted(data)
+    file.seek(start)
+    ds = filereader.read_dataset(
+        file,
+        is_implicit_VR=told == uid.ImplicitVRLittleEndian,
+        is_little_endian=told != uid.ExplicitVRBigEndian,
+        specific_tags=list(_TAGS),
+    )
+    ds.file_meta = FileMetaDataset()
+    ds.file_meta.TransferSyntaxUID = told
+    return ds, told
+
+
+def _meta(data: bytes) -> tuple[int, uid.UID | None]:
+    """Where the data set begins, and the transfer syntax; None where the file does not say.
+
+    Read here and not by pydicom, which unpacks a deflated data set, however large, on the way.
+    PS3.10, 7.1: elements of group 2, explicit, little endian.
+    """
+    at = _META_AT if data[_MAGIC_AT:_META_AT] == b"DICM" else 0
+    told = None
+    while data[at : at + 2] == b"\x02\x00":
+        kind = data[at + 4 : at + 6]
+        if kind in (b"OB", b"UN", b"OW", b"UT"):
+            body = at + 12
+            length = int.from_bytes(data[at + 8 : body], "little")
+        else:
+            body = at + 8
+            length = int.from_bytes(data[at + 6 : body], "little")
+        if data[at + 2 : at + 4] == b"\x10\x00":
+            told = uid.UID(
+                data[body : body + min(length, 64)].decode("ascii", "ignore").strip("\0 ")
+            )
+        at = body + length
+    return at, told
+
+
+def _pixels(
+    ds: Dataset, data: bytes, syntax: uid.UID, index: int, keyword: str
+) -> NDArray[np.generic]:
+    """Stored values of one frame, (rows, columns) or (rows, columns, 3) in RGB."""
+    if syntax in _IN_PROCESS:
+        if syntax != uid.RLELossless:
+            _check_length(ds, keyword)
+        return pixel_array(ds, index=index)
+    if syntax in _BY_PILLOW:
+        frames = int(ds.get("NumberOfFrames") or 1)
+        coded = get_frame(ds.PixelData, index, number_of_frames=frames)
+        # The compressed picture has a size of its own, which nothing has looked at yet.
+        with Image.open(io.BytesIO(coded), formats=("JPEG", "JPEG2000")) as picture:
+            if picture.size != (int(ds.Columns), int(ds.Rows)):
+                raise ImageError(
+                    "damaged",
+                    "The picture in the DICOM file is not of the size that its header says.",
+                )
+        return pixel_array(ds, index=index, decoding_plugin="pillow")
+    if not uid.UID(syntax).is_transfer_syntax or not syntax.is_compressed:
+        raise ImageError(
+            "unsupported",
+            "The DICOM file is stored in a way that is not read here; export it uncompressed.",
+        )
+    return _decoded_apart(data, index)
+
+
+def _check_length(ds: Dataset, keyword: str) -> None:
+    bits = {"FloatPixelData": 32, "DoubleFloatPixelData": 64}.get(keyword) or int(ds.BitsAllocated)
+    frames, samples = int(ds.get("NumberOfFrames") or 1), int(ds.SamplesPerPixel)
+    if "422" in str(ds.get("PhotometricInterpretation")):
+        samples = 2
+    if len(ds[keyword].value) < frames * int(ds.Rows) * int(ds.Columns) * samples * bits // 8:
+        raise ImageError(
+            "truncated", "The DICOM file is cut off: pixels are missing; copy or export it again."
+        )
+
+
+def _decoded_apart(data: bytes, index: int) -> NDArray[np.generic]:
+    """One frame decoded by native code in a process of its own: damage may crash it, but not us."""
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "brainmri.dicom", str(index), str(_DECODER_BYTES)],
+            input=data,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=_DECODER_SECONDS,
+            check=True,
+            env=environment,
+        )
+        return np.load(io.BytesIO(done.stdout), allow_pickle=False)
+    except (subprocess.SubprocessError, ValueError, EOFError):
+        raise ImageError(
+            "damaged",
+            "The compressed picture in the DICOM file is damaged or of a kind that is not read here; "
+            "export it uncompressed.",
+        ) from None
+
+
+def _main(index: int, most_bytes: int) -> None:
+    """The other end of `_decoded_apart`: a DICOM file in, a frame as .npy out."""
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_AS, (most_bytes, most_bytes))
+    resource.setrlimit(resource.RLIMIT_CPU, (_DECODER_SECONDS, _DECODER_SECONDS))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    warnings.simplefilter("ignore")
+    ds, _ = _dataset(sys.stdin.buffer.read())
+    ds.setdefault("SamplesPerPixel", 1)
+    frame = pixel_array(ds, index=index)
+    if frame.shape[:2] != (ds.Rows, ds.Columns):
+        sys.exit(1)
+    np.save(sys.stdout.buffer, frame)
+
+
+def _grey(ds: Dataset, raw: NDArray[np.generic], index: int, kind: str) -> NDArray[np.uint8]:
+    if kind == "PALETTE COLOR":
+        raw = apply_color_lut(raw, ds)
+        return _luma(raw, 8 * raw.dtype.itemsize)
+    if raw.ndim == 3 and raw.shape[2] == 3:
+        return _luma(raw, int(ds.BitsStored))
+    if raw.ndim != 2 or kind not in ("MONOCHROME1", "MONOCHROME2"):
+        raise ImageError(
+            "unsupported",
+            f"The DICOM file stores its picture as {_printable(kind)}, which is not read here; export it as "
+            "grey or RGB.",
+        )
+    values = _modality(ds, raw, index)
+    if not np.isfinite(values).all():
+        raise ImageError(
+            "damaged", "The picture in the DICOM file holds values that are not numbers."
+        )
+    window = _window(ds, index)
+    if "VOILUTSequence" in ds:
+        looked_up = apply_voi(values.astype(np.int64), ds).astype(np.float64)
+        bits = int(ds.VOILUTSequence[0].LUTDescriptor[2])
+        grey = _levels(looked_up / (2**bits - 1))
+    elif window is not None:
+        grey = _levels(windowed(values, *window))
+    elif raw.dtype == np.uint8 and "RescaleSlope" not in ds:
+        grey = _levels(values / (2 ** int(ds.BitsStored) - 1))
+    else:
+        grey = spread(values)
+    return 255 - grey if kind == "MONOCHROME1" else grey
+
+
+def windowed(
+    values: NDArray[np.floating], center: float, width: float, function: str = "LINEAR"
+) -> NDArray[np.float64]:
+    """Grey levels 0-1 of values under a window (PS3.3, C.11.2.1.2 and C.11.2.1.3)."""
+    x = np.asarray(values, dtype=np.float64)
+    if function == "SIGMOID":
+        return 1 / (1 + np.exp(np.clip(-4 * (x - center) / width, -500, 500)))
+    if function == "LINEAR_EXACT":
+        return (x - center) / width + 0.5
+    return (x - (center - 0.5)) / max(width - 1, 1e-6) + 0.5
+
+
+def _window(ds: Dataset, index: int) -> tuple[float, float, str] | None:
+    of = _of_frame(ds, index, "FrameVOILUTSequence") if "WindowCenter" not in ds else ds
+    center, width = (_first(of.get(name)) for name in ("WindowCenter", "WindowWidth"))
+    function = str(of.get("VOILUTFunction") or "LINEAR")
+    if center is None or width is None or width < (1 if function == "LINEAR" else 1e-12):
+        return None
+    return center, width, function
+
+
+def _modality(ds: Dataset, raw: NDArray[np.generic], index: int) -> NDArray[np.floating]:
+    if "ModalityLUTSequence" in ds:
+        return np.asarray(apply_modality_lut(raw, ds), dtype=np.float64)
+    of = (
+        _of_frame(ds, index, "PixelValueTransformationSequence") if "RescaleSlope" not in ds else ds
+    )
+    slope, intercept = _first(of.get("RescaleSlope")), _first(of.get("RescaleIntercept"))
+    values: NDArray[np.floating] = raw.astype(np.float64 if raw.dtype.itemsize > 2 else np.float32)
+    if slope is None or intercept is None:
+        return values
+    return values * slope + intercept
+
+
+def _of_frame(ds: Dataset, index: int, keyword: str) -> Dataset:
+    """The functional group of one frame of an enhanced file (PS3.3, C.7.6.16); may be empty."""
+    per_frame = ds.get("PerFrameFunctionalGroupsSequence") or []
+    shared = ds.get("SharedFunctionalGroupsSequence") or []
+    for group in (*per_frame[index : index + 1], *shared[:1]):
+        if group.get(keyword):
+            return group[keyword].value[0]
+    return Dataset()
+
+
+def _aspect(ds: Dataset, index: int) -> float:
+    """Height of a pixel by its width."""
+    of = ds if "PixelSpacing" in ds else _of_frame(ds, index, "PixelMeasuresSequence")
+    for name in ("PixelSpacing", "PixelAspectRatio"):
+        told = of.get(name)
+        if told is not None and len(told) == 2 and float(told[1]) > 0:
+            return float(told[0]) / float(told[1])
+    return 1.0
+
+
+def _luma(rgb: NDArray[np.generic], bits: int) -> NDArray[np.uint8]:
+    return _levels(rgb.astype(np.float32) @ LUMA / np.float32(2**bits - 1))
+
+
+def _levels(fractions: NDArray[np.floating]) -> NDArray[np.uint8]:
+    return np.rint(np.clip(fractions, 0, 1) * 255).astype(np.uint8)
+
+
+def _first(value: Any) -> float | None:
+    """A number, or the first of several."""
+    if value is None or value == "":
+        return None
+    number = float(value[0] if hasattr(value, "append") else value)
+    return number if np.isfinite(number) else None
+
+
+def _header(ds: Dataset) -> dict[str, str | float]:
+    told: dict[str, str | float] = {}
+    for name, keyword in _SHOWN.items():
+        try:
+            value = ds.get(keyword)
+            if name.endswith(("_t", "_ms", "_mm")):
+                number = _first(value)
+                if number is not None:
+                    told[name] = round(number, 4)
+            else:
+                several = value if hasattr(value, "append") else [value]
+                text = _printable(", ".join(str(one) for one in several if one))
+                if text:
+                    told[name] = text
+        except Exception:  # An entry that cannot be read is not told.
+            continue
+    strength = told.get("field_strength_t")
+    # Some scanners write gauss.
+    if isinstance(strength, float) and strength > 100:
+        told["field_strength_t"] = round(strength / 10_000, 4)
+    return told
+
+
+def _printable(text: str) -> str:
+    return "".join(c for c in text if c.isprintable()).strip()[:64]
+
+
+if __name__ == "__main__":
+    _main(int(sys.argv[1]), int(sys.argv[2]))

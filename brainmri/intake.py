@@ -1,0 +1,201 @@
+"""One file, as a person brings it, to one picture: JPEG, PNG, BMP, TIFF, DICOM or a slice of a volume.
+
+The same for page, API and command line: the same limits, the same refusals, the same codes.
+"""
+
+from __future__ import annotations
+
+import io
+import threading
+import zlib
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from brainmri import images, rendering
+from brainmri.errors import ImageError
+from brainmri.images import GreyImage
+
+MAX_BYTES = 20_000_000
+"""Largest file."""
+MOST_PIXELS = 25_000_000
+"""Largest picture, width x height; of a volume, largest slice."""
+_LARGE_PIXELS = 2_000_000
+
+_PICTURES = ((b"\x89PNG\r\n\x1a\n", "PNG"), (b"\xff\xd8\xff", "JPEG"), (b"BM", "BMP"))
+_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_ENVELOPED = bytes.fromhex("06092a864886f70d010703")
+"""Object identifier of CMS enveloped data, which encrypted DICOM files are."""
+_ARCHIVE = "The file is an archive; unpack it and choose one image."
+_OTHERS = (
+    (b"%PDF", "not_an_image", "The file is a PDF document; save the picture in it as PNG."),
+    (b"GIF8", "not_an_image", "The file is a GIF; save the picture as PNG."),
+    (b"RIFF", "not_an_image", "The file is a WebP picture or a film; save the picture as PNG."),
+    (b"Rar!", "archive", _ARCHIVE),
+    (b"7z\xbc\xaf", "archive", _ARCHIVE),
+    (b"\x1f\x8b", "archive", "The file is compressed and holds no NIfTI volume; unpack it first."),
+)
+_ONE_AT_A_TIME = threading.Lock()
+"""Held while something large is unpacked, so that several at once take no more memory than one."""
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Something to know about a file that is read all the same. `code` is stable."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Intake:
+    """A file that can be looked at.
+
+    Attributes:
+        image: the picture, or the slice.
+        kind: "JPEG", "PNG", "BMP", "TIFF", "DICOM" or "NIfTI".
+        number: of the slice, from 1.
+        slices: how many the file holds.
+        plane: of a volume: "axial", "coronal" or "sagittal"; otherwise None.
+        header: what a DICOM header says of scanner and sequence (`dicom.read`); nothing of a person.
+        notices: what to know about it.
+    """
+
+    image: GreyImage
+    kind: str
+    number: int
+    slices: int
+    plane: str | None
+    header: dict[str, str | float]
+    notices: tuple[Notice, ...]
+
+
+def read(source: bytes | Path, *, number: int | None = None) -> Intake:
+    """Look at one file, whatever its name.
+
+    Args:
+        source: the file, or its content.
+        number: of the slice, from 1; needed where the file holds several.
+
+    Raises:
+        ImageError: with one of the codes `empty`, `unreadable`, `not_an_image`, `archive`, `too_large`,
+            `too_complex`, `truncated`, `damaged`, `animated`, `encrypted`, `no_pixels`,
+            `unsupported`, `several_volumes`, `needs_slice` (which has `slices`) and `no_such_slice`.
+    """
+    data = source if isinstance(source, bytes) else _bytes(source)
+    if not data:
+        raise ImageError("empty", "The file is empty (0 bytes).")
+    if len(data) > MAX_BYTES:
+        raise over_limit(len(data))
+    kind = kind_of(data)
+    if kind == "DICOM":
+        # Here, since a picture should not wait for readers that take long to load.
+        from brainmri import dicom
+
+        with _ONE_AT_A_TIME:
+            found = dicom.read(data, number=number, most_pixels=MOST_PIXELS)
+        notices = _notices(found.header, burned_in=found.burned_in)
+        return Intake(found.image, kind, number or 1, found.slices, None, found.header, notices)
+    if kind == "NIfTI":
+        from brainmri import nifti
+
+        with _ONE_AT_A_TIME:
+            cut = nifti.read(data, number=number, most_pixels=MOST_PIXELS)
+        return Intake(cut.image, kind, number or 1, cut.slices, cut.plane, {}, ())
+    rendering.chosen(number, 1)
+    # A small file can claim a large picture too.
+    with _ONE_AT_A_TIME if _claimed_pixels(data) > _LARGE_PIXELS else nullcontext():
+        image = images.decode(data, most_pixels=MOST_PIXELS)
+    return Intake(image, kind, 1, 1, None, {}, ())
+
+
+def kind_of(data: bytes) -> str:
+    """The `Intake.kind` of a file, by its first bytes alone.
+
+    Raises:
+        ImageError: `not_an_image`, `archive` or `encrypted`.
+    """
+    for magic, kind in _PICTURES:
+        if data.startswith(magic):
+            return kind
+    # Before TIFF: a DICOM file may begin like one, for readers of either.
+    if data[128:132] == b"DICM":
+        return "DICOM"
+    if data[:4] in _TIFF:
+        return "TIFF"
+    try:
+        head = rendering.start(data)
+    except zlib.error:
+        head = b""
+    if head[344:348] == b"n+1\0" or head[4:8] == b"n+2\0":
+        return "NIfTI"
+    if _is_old_dicom(data):
+        return "DICOM"
+    for magic, code, sentence in _OTHERS:
+        if data.startswith(magic):
+            raise ImageError(code, sentence)
+    if data.startswith(b"PK\x03\x04"):
+        if data[6] & 1:
+            raise ImageError("encrypted", "The file is an encrypted archive; unpack it first.")
+        raise ImageError("archive", _ARCHIVE)
+    if _ENVELOPED in data[:64]:
+        raise ImageError("encrypted", "The file is encrypted; export it without encryption.")
+    raise ImageError(
+        "not_an_image",
+        "The file is not a JPEG, PNG, BMP, TIFF, DICOM or NIfTI image, whatever its name says.",
+    )
+
+
+def over_limit(size_bytes: int | None = None) -> ImageError:
+    """The refusal of a file with too many bytes."""
+    has = "has" if size_bytes is None else f"has {size_bytes / 1e6:,.1f} MB, which is"
+    most = f"{MAX_BYTES // 1_000_000} MB"
+    return ImageError("too_large", f"The file {has} more than the {most} that are read.")
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        size_bytes = path.stat().st_size
+    except OSError:
+        size_bytes = 0  # Reading it tells why.
+    if size_bytes > MAX_BYTES:
+        raise over_limit(size_bytes)
+    return images.read_bytes(path)
+
+
+def _is_old_dicom(data: bytes) -> bool:
+    """Whether it begins with an entry of group 2 or 8: DICOM before files had a preamble."""
+    little = data[:2] in (b"\x02\x00", b"\x08\x00") and data[3:4] == b"\0"
+    big = data[:3] in (b"\0\x02\0", b"\0\x08\0")
+    return len(data) > 16 and (little or big)
+
+
+def _claimed_pixels(data: bytes) -> int:
+    try:
+        with Image.open(io.BytesIO(data), formats=images.FORMATS) as image:
+            return image.width * image.height
+    except Exception:  # Decoding it says what is wrong.
+        return 0
+
+
+def _notices(header: dict[str, str | float], *, burned_in: bool) -> tuple[Notice, ...]:
+    found = []
+    modality = header.get("modality")
+    if modality is not None and modality != "MR":
+        found.append(
+            Notice(
+                "not_mr",
+                f"The header says that this is no MRI (modality {modality}); the model knows nothing else.",
+            )
+        )
+    if burned_in:
+        found.append(
+            Notice(
+                "burned_in_text",
+                "The header says that text is burned into the picture; it may name the patient, and may "
+                "mislead the model.",
+            )
+        )
+    return tuple(found)

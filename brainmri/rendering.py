@@ -1,0 +1,87 @@
+"""What DICOM and NIfTI slices have in common: which one is meant, and measured values to grey levels."""
+
+from __future__ import annotations
+
+import zlib
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from brainmri.errors import ImageError
+
+MOST_SLICES = 10_000
+
+LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
+"""Of red, green and blue (ITU-R 601-2), as Pillow weighs them."""
+GZIP = b"\x1f\x8b"
+_START_BYTES = 1024
+_DARKEST, _BRIGHTEST = 0.5, 99.5
+_SQUARE, _ODDEST = 0.01, 20.0
+
+
+def chosen(number: int | None, slices: int) -> int:
+    """Place, from 0, of the slice that was asked for by its number, from 1.
+
+    Raises:
+        ImageError: `needs_slice`, `no_such_slice`, or `too_large` where there are far too many.
+    """
+    if slices > MOST_SLICES:
+        raise ImageError(
+            "too_large",
+            f"The file says that it holds {slices:,} slices; at most {MOST_SLICES:,} are read.",
+        )
+    if slices < 1:
+        raise ImageError("damaged", "The file says that it holds no slice.")
+    if number is None and slices > 1:
+        raise ImageError(
+            "needs_slice",
+            f"The file holds {slices:,} slices; choose one from 1 to {slices:,}.",
+            slices=slices,
+        )
+    number = 1 if number is None else number
+    if not 1 <= number <= slices:
+        holds = "one slice" if slices == 1 else f"{slices:,} slices"
+        raise ImageError(
+            "no_such_slice",
+            f"There is no slice {number:,}: the file holds {holds}.",
+            slices=slices,
+        )
+    return number - 1
+
+
+def start(data: bytes) -> bytes:
+    """The first bytes of a file, unpacked where it is compressed with gzip.
+
+    Raises:
+        zlib.error: it says that it is compressed, and is not.
+    """
+    if data[:2] != GZIP:
+        return data[:_START_BYTES]
+    return zlib.decompressobj(wbits=31).decompress(data[: 4 * _START_BYTES], _START_BYTES)
+
+
+def spread(values: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """Values (h, w) to 0-255, black at their 0.5 percentile and white at their 99.5 percentile.
+
+    Few very bright pixels, as vessels and coils make them, would leave the rest dark.
+    """
+    low, high = np.percentile(values, [_DARKEST, _BRIGHTEST])
+    if high <= low:
+        low, high = float(values.min()), float(values.max())
+    levels = (values - low) * (255 / max(high - low, 1e-12))
+    return np.rint(np.clip(levels, 0, 255)).astype(np.uint8)
+
+
+def square_pixels(picture: Image.Image, aspect: float) -> Image.Image:
+    """The picture with square pixels, the finer side kept.
+
+    Args:
+        picture: greyscale.
+        aspect: height of a pixel by its width; one that is no sensible number is passed over.
+    """
+    if not 1 / _ODDEST <= aspect <= _ODDEST or abs(aspect - 1) <= _SQUARE:
+        return picture
+    width, height = picture.size
+    size = (width, round(height * aspect)) if aspect > 1 else (round(width / aspect), height)
+    return picture.resize((max(1, size[0]), max(1, size[1])), Image.Resampling.BILINEAR)

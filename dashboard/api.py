@@ -1,0 +1,144 @@
+"""The predictor for programs: a file in, JSON out. What it takes and answers is in openapi.json."""
+
+from __future__ import annotations
+
+import io
+from typing import IO
+
+from flask import Blueprint, Response, jsonify, request
+from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
+from werkzeug.formparser import FormDataParser
+
+from brainmri import asked, intake
+from brainmri.errors import ImageError, InputError
+from dashboard import data
+
+blueprint = Blueprint("api", __name__, url_prefix="/api")
+
+_AROUND_FILE_BYTES = 65_536
+_MOST_PARTS = 16
+_STATUS = {
+    "too_large": 413,
+    "not_an_image": 415,
+    "archive": 415,
+    "unsupported": 415,
+    "no_such_run": 404,
+    "run_cannot_answer": 409,
+    "bad_request": 400,
+    "no_file": 400,
+}
+_OTHERWISE = 422
+_YES_NO = {"yes": True, "no": False}
+
+
+class _RequestError(InputError):
+    """Something about the request, not the file, is wrong."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@blueprint.get("/openapi.json")
+def description() -> Response:
+    """What there is to ask, and how."""
+    return Response(data.api_description(), mimetype="application/json")
+
+
+@blueprint.post("/predict")
+def predict() -> tuple[Response, int]:
+    """What a run says of one file. Nothing is stored, no name is looked at."""
+    try:
+        fields, upload = _sent()
+        fields = {**request.args.to_dict(), **fields}
+        number = _slice(fields.get("slice"))
+        maps = _maps(fields.get("maps", "no"))
+        told = _ask(_run(fields.get("run")), upload, number)
+    except _RequestError as error:
+        return _refused(error.code, str(error))
+    except ImageError as error:
+        return _refused(error.code, str(error), error)
+    return jsonify(told.to_json(maps=maps)), 200
+
+
+def _sent() -> tuple[dict[str, str], bytes]:
+    """Form fields and the file: the body itself, or the part `file` of a form.
+
+    Read here, since Flask would put the file into the temporary folder.
+    """
+    request.max_content_length = intake.MAX_BYTES + _AROUND_FILE_BYTES
+    try:
+        if request.mimetype != "multipart/form-data":
+            return {}, request.stream.read()
+        parser = FormDataParser(
+            stream_factory=_in_memory,
+            max_form_memory_size=_AROUND_FILE_BYTES,
+            max_content_length=request.max_content_length,
+            max_form_parts=_MOST_PARTS,
+            silent=False,
+        )
+        _, fields, files = parser.parse(
+            request.stream, request.mimetype, request.content_length, request.mimetype_params
+        )
+    except RequestEntityTooLarge:
+        raise intake.over_limit() from None
+    except ClientDisconnected:
+        raise _RequestError("bad_request", "The request was cut off; send it again.") from None
+    except ValueError:
+        raise _RequestError("bad_request", "The form cannot be read; send it again.") from None
+    sent = files.getlist("file")
+    if len(sent) != 1:
+        raise _RequestError("no_file", "Send exactly one file, as the form's part named file.")
+    return fields.to_dict(), sent[0].stream.read()
+
+
+def _in_memory(
+    total_content_length: int | None,
+    content_type: str | None,
+    filename: str | None,
+    content_length: int | None = None,
+) -> IO[bytes]:
+    del total_content_length, content_type, filename, content_length
+    return io.BytesIO()
+
+
+def _slice(told: str | None) -> int | None:
+    if told is None:
+        return None
+    if not told.isascii() or not told.isdigit() or len(told) > 9:
+        raise _RequestError("bad_request", "slice is a whole number, from 1.")
+    return int(told)
+
+
+def _maps(told: str) -> bool:
+    if told not in _YES_NO:
+        raise _RequestError("bad_request", "maps is yes or no.")
+    return _YES_NO[told]
+
+
+def _run(name: str | None) -> str:
+    """The run that was asked for, or the one that the Predict page would show."""
+    shown, _ = data.list_runs()
+    able = [view for view in shown if view.has_model]
+    chosen = data.best_run(able) if name is None else next(
+        (view for view in able if view.name == name), None
+    )  # fmt: skip
+    if chosen is not None:
+        return chosen.name
+    there = ", ".join(view.name for view in able) or "none"
+    raise _RequestError(
+        "no_such_run", f"There is no such run with a model; the runs that can answer are: {there}."
+    )
+
+
+def _ask(name: str, upload: bytes, number: int | None) -> asked.Asked:
+    try:
+        return data.ask(name, upload, number=number)
+    except ImageError:
+        raise
+    except InputError as error:
+        raise _RequestError("run_cannot_answer", str(error)) from None
+
+
+def _refused(code: str, message: str, error: ImageError | None = None) -> tuple[Response, int]:
+    return jsonify(asked.refusal_to_json(code, message, error)), _STATUS.get(code, _OTHERWISE)

@@ -1,0 +1,83 @@
+"""Which slice of a volume is meant: a slider through its slices, before any model is asked."""
+
+from __future__ import annotations
+
+import dash_mantine_components as dmc
+from dash import ClientsideFunction, Input, Output, clientside_callback, html
+from dash.development.base_component import Component
+
+from dashboard import data, figures
+from dashboard.components import card, name, told_script
+
+
+def chooser(looked: data.Looked) -> Component:
+    """One slice of a volume, and a slider to the others."""
+    file = looked.file
+    height, width = looked.shape_px
+    plane = "" if file.plane is None else f" ({file.plane})"
+    return card(
+        html.Article(
+            html.Div(
+                [
+                    html.Div(
+                        html.Div(
+                            html.Img(
+                                id="slice-picture",
+                                src=figures.png_uri(looked.picture_png),
+                                alt="The chosen slice",
+                                className="picture",
+                            ),
+                            className="stage",
+                            style={
+                                "aspectRatio": f"{width} / {height}",
+                                "--ratio": f"{width / height:.4f}",
+                            },
+                        ),
+                        className="viewer",
+                    ),
+                    html.Div(
+                        [
+                            html.H2("Which slice?", className="verdict"),
+                            html.P(
+                                f"The file holds {file.slices:,} slices{plane}. The model answers about "
+                                "one at a time, and knows nothing of the others.",
+                                **name("setting"),
+                            ),
+                            html.P(
+                                f"Slice {file.number} of {file.slices}",
+                                id="slice-number",
+                                className="slice-number",
+                                **name("setting"),
+                            ),
+                            dmc.Slider(
+                                id="slice",
+                                min=1,
+                                max=file.slices,
+                                step=1,
+                                value=file.number,
+                                label=None,
+                                updatemode="drag",
+                                thumbLabel="Slice",
+                            ),
+                            html.Button(
+                                "Ask about this slice",
+                                type="button",
+                                className="button ask-slice",
+                                **told_script(do="ask-slice"),
+                            ),
+                        ],
+                        className="answer-words",
+                    ),
+                ],
+                className="answer",
+            )
+        )
+    )
+
+
+clientside_callback(
+    ClientsideFunction("predict", "slice"),
+    Output("slice-number", "children"),
+    Input("slice", "value"),
+    prevent_initial_call=True,
+)

@@ -1,0 +1,343 @@
+"""`brainmri.intake`: one file of any kind to one picture, or one sentence."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import shutil
+import struct
+import sys
+import zlib
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pydicom.data
+import pytest
+from PIL import Image
+from pydicom.uid import DeflatedExplicitVRLittleEndian
+
+from brainmri import dicom, intake, nifti
+from brainmri.errors import ImageError
+from brainmri.intake import Intake
+from tests.brainmri import volumes
+from tests.brainmri.files_to_read import encode, gradient, png
+
+INSTALLED = Path(pydicom.data.__file__).parent
+DICOM_FILES = sorted(
+    path for path in INSTALLED.rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc")
+)
+ANSWERED = 90
+"""At least so many of pydicom's files hold a picture that can be read."""
+
+
+def refusal(data: bytes | Path, *, number: int | None = None) -> ImageError:
+    with pytest.raises(ImageError) as caught:
+        intake.read(data, number=number)
+    message = str(caught.value)
+    assert message.endswith(".")
+    assert "\n" not in message
+    assert caught.value.code.isidentifier()
+    return caught.value
+
+
+def read_any(data: bytes | Path) -> Intake | ImageError:
+    """The middle slice where there are several."""
+    try:
+        return intake.read(data)
+    except ImageError as error:
+        return error if error.slices is None else intake.read(data, number=error.proposed)
+
+
+# --- pydicom's own test set -----------------------------------------------------------------------
+
+
+def test_every_file_of_pydicom_gives_a_picture_or_one_sentence() -> None:
+    pictures = 0
+    for path in DICOM_FILES:
+        found = read_any(path)
+        if isinstance(found, Intake):
+            pictures += 1
+            assert found.image.pixels.dtype == np.uint8, path
+            assert found.image.pixels.ndim == 2, path
+        else:
+            assert str(found).endswith("."), path
+            assert "\n" not in str(found), path
+    assert pictures >= ANSWERED
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["RLE", "implicit", "expb", "bigendian", "jp2klossless", "jpeg_ls_lossless", "padded"],
+)
+def test_one_scan_stored_in_several_ways_is_one_picture(name: str) -> None:
+    plain = intake.read(INSTALLED / "test_files" / "MR_small.dcm").image.pixels
+    other = intake.read(INSTALLED / "test_files" / f"MR_small_{name}.dcm")
+    np.testing.assert_array_equal(other.image.pixels, plain)
+    assert other.header["scanner"] == "MRT50H1"
+    assert other.header["sequence"] == "SE"
+
+
+def test_lossless_jpeg_is_the_picture_that_it_was_made_from() -> None:
+    folder = INSTALLED / "test_files"
+    lossless = intake.read(folder / "SC_rgb_jpeg_gdcm.dcm").image.pixels
+    lossy = intake.read(folder / "SC_rgb_jpeg_lossy_gdcm.dcm").image.pixels
+    assert np.abs(lossless.astype(int) - lossy).mean() < 5
+
+
+# --- DICOM: grey levels, by hand ------------------------------------------------------------------
+
+
+def test_rescale_and_window_are_applied_as_the_standard_says() -> None:
+    stored = np.array([[0, 10, 20, 30, 40]], dtype=np.uint16)[None]
+    data = volumes.dicom(
+        stored, RescaleSlope="2", RescaleIntercept="-10", WindowCenter="30.5", WindowWidth="41"
+    )
+    # Values -10 to 70; PS3.3 C.11.2.1.2.1: (x - 30) / 40 + 0.5, so 10 is black and 50 is white.
+    np.testing.assert_array_equal(intake.read(data).image.pixels, [[0, 0, 128, 255, 255]])
+
+
+@pytest.mark.parametrize(
+    ("function", "expected"),
+    [("LINEAR_EXACT", [[0, 64, 128, 191, 255]]), ("SIGMOID", [[30, 69, 128, 186, 225]])],
+)
+def test_other_windows_are_applied_as_the_standard_says(
+    function: str, expected: list[list[int]]
+) -> None:
+    stored = np.array([[0, 10, 20, 30, 40]], dtype=np.uint16)[None]
+    data = volumes.dicom(stored, WindowCenter="20", WindowWidth="40", VOILUTFunction=function)
+    np.testing.assert_allclose(intake.read(data).image.pixels, expected, atol=1)
+
+
+def test_monochrome1_is_inverted() -> None:
+    pixels = gradient()
+    plain = intake.read(volumes.dicom(pixels[None])).image.pixels
+    np.testing.assert_array_equal(plain, pixels)
+    inverted = volumes.dicom(pixels[None], PhotometricInterpretation="MONOCHROME1")
+    np.testing.assert_array_equal(intake.read(inverted).image.pixels, 255 - pixels)
+
+
+def test_sixteen_bits_without_a_window_are_spread_and_outliers_do_not_darken_the_rest() -> None:
+    deep = np.linspace(100, 900, 400 * 400).reshape(400, 400).astype(np.int16)
+    deep[0, :10] = 30_000
+    pixels = intake.read(volumes.dicom(deep[None])).image.pixels
+    assert int(pixels[200, 200]) == pytest.approx(127, abs=3)
+
+
+def test_pixels_that_are_not_square_are_made_so() -> None:
+    tall = volumes.dicom(gradient(24, 16)[None], PixelSpacing=["2", "1"])
+    found = intake.read(tall)
+    assert found.image.pixels.shape == (32, 24)
+    assert found.image.stored_size_px == (24, 16)
+
+
+def test_each_frame_is_the_one_that_was_asked_for() -> None:
+    frames = np.stack([gradient(), 255 - gradient()])
+    data = volumes.dicom(frames)
+    error = refusal(data)
+    assert (error.code, error.slices, error.proposed) == ("needs_slice", 2, 1)
+    for number in (1, 2):
+        found = intake.read(data, number=number)
+        np.testing.assert_array_equal(found.image.pixels, frames[number - 1])
+        assert (found.number, found.slices) == (number, 2)
+    for number in (0, 3, -1):
+        assert refusal(data, number=number).code == "no_such_slice"
+
+
+# --- DICOM: people --------------------------------------------------------------------------------
+
+
+def test_tags_about_a_person_are_not_kept() -> None:
+    ds, _ = dicom._dataset(volumes.dicom(gradient()[None]))
+    kept = {element.keyword for element in ds}
+    assert "Rows" in kept
+    assert not {name for name in kept if "Patient" in name or "Institution" in name}
+    assert volumes.PATIENT not in str(ds)
+    assert volumes.PATIENT not in str(intake.read(volumes.dicom(gradient()[None])))
+
+
+def test_the_header_says_how_the_scan_was_taken() -> None:
+    header = intake.read(volumes.dicom(gradient()[None])).header
+    assert header == {
+        "modality": "MR",
+        "manufacturer": "Nobody",
+        "scanner": "Phantom One",
+        "field_strength_t": 1.5,
+        "sequence": "SE, IR",
+    }
+
+
+def test_text_in_the_pixels_and_other_modalities_are_warned_about() -> None:
+    data = volumes.dicom(gradient()[None], BurnedInAnnotation="YES", Modality="CT")
+    assert [notice.code for notice in intake.read(data).notices] == ["not_mr", "burned_in_text"]
+    assert intake.read(volumes.dicom(gradient()[None])).notices == ()
+
+
+# --- DICOM: refusals ------------------------------------------------------------------------------
+
+
+def test_a_dicom_file_without_a_picture_is_refused() -> None:
+    assert refusal(INSTALLED / "test_files" / "rtplan.dcm").code == "no_pixels"
+
+
+@pytest.mark.parametrize("kept", [140, 400, 600, 900])
+def test_a_dicom_file_cut_off_anywhere_is_refused(kept: int) -> None:
+    whole = volumes.dicom(gradient(64, 64)[None])
+    assert refusal(whole[:kept]).code in {"truncated", "damaged", "no_pixels"}
+
+
+def test_a_deflated_data_set_is_unpacked_and_a_bomb_is_not() -> None:
+    deflated = INSTALLED / "test_files" / "image_dfl.dcm"
+    assert intake.read(deflated).image.pixels.shape == (512, 512)
+    packer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    bomb = b"".join(packer.compress(bytes(1_000_000)) for _ in range(300)) + packer.flush()
+    told = DeflatedExplicitVRLittleEndian.encode() + b"\0"
+    meta = b"\x02\0\x10\0UI" + struct.pack("<H", len(told)) + told
+    assert refusal(bytes(128) + b"DICM" + meta + bomb).code == "too_large"
+
+
+def test_a_file_of_millions_of_entries_is_refused() -> None:
+    entry = b"\x09\0\x10\0LO\0\0"
+    assert refusal(bytes(128) + b"DICM" + entry * 500_000).code == "too_complex"
+
+
+def test_a_dicom_file_that_claims_to_be_huge_is_refused_before_it_is_unpacked() -> None:
+    assert refusal(volumes.dicom(gradient()[None], Rows=30_000, Columns=30_000)).code == "too_large"
+    assert refusal(volumes.dicom(gradient()[None], NumberOfFrames=99_999)).code == "too_large"
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "value"),
+    [(sys, "executable", shutil.which("false")), (dicom, "_DECODER_SECONDS", 0.01)],
+)
+def test_a_decoder_that_dies_or_does_not_come_back_is_a_refusal(
+    monkeypatch: pytest.MonkeyPatch, module: ModuleType, name: str, value: object
+) -> None:
+    monkeypatch.setattr(module, name, value)
+    assert refusal(INSTALLED / "test_files" / "MR_small_jpeg_ls_lossless.dcm").code == "damaged"
+
+
+# --- NIfTI ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("compressed", [True, False])
+def test_an_even_volume_is_cut_axially_with_the_front_up_and_the_right_side_left(
+    compressed: bool,
+) -> None:
+    voxels = np.zeros((30, 40, 6), dtype=np.int16)
+    voxels[25:, :, 4] = 100  # its right side
+    voxels[:, 35:, 4] = 200  # its front
+    data = volumes.nifti(voxels, compressed=compressed)
+    assert refusal(data).slices == 6
+    found = intake.read(data, number=5)
+    assert (found.kind, found.plane, found.slices) == ("NIfTI", "axial", 6)
+    pixels = found.image.pixels
+    assert pixels.shape == (40, 30)
+    assert (pixels[:5] == 255).all()
+    assert (pixels[5:, :5] == 127).all()  # rounded from 127.5
+    assert (pixels[5:, 5:] == 0).all()
+
+
+def test_the_same_head_stored_in_another_order_is_the_same_picture() -> None:
+    voxels = np.random.default_rng(0).integers(0, 900, (20, 24, 7)).astype(np.int16)
+    plain = intake.read(volumes.nifti(voxels), number=3).image.pixels
+    # Stored from the left back top: each axis runs the other way.
+    affine = np.diag([-1.0, -1.0, -1.0, 1.0])
+    turned = volumes.nifti(np.ascontiguousarray(voxels[::-1, ::-1, ::-1]), affine=affine)
+    np.testing.assert_array_equal(intake.read(turned, number=3).image.pixels, plain)
+
+
+@pytest.mark.parametrize(("axis", "plane"), [(0, "sagittal"), (1, "coronal"), (2, "axial")])
+def test_a_volume_is_cut_across_its_thickest_voxels(axis: int, plane: str) -> None:
+    sizes = np.ones(4)
+    sizes[axis] = 5
+    found = intake.read(volumes.nifti(volumes.volume(9, 40), affine=np.diag(sizes)), number=1)
+    assert found.plane == plane
+
+
+def test_voxels_that_are_not_square_are_made_so() -> None:
+    found = intake.read(volumes.nifti(volumes.volume(5, 40), sizes_mm=(1, 1.4, 1.4)), number=1)
+    assert found.image.pixels.shape == (56, 40)
+
+
+def test_several_volumes_colours_and_infinite_values_are_refused() -> None:
+    assert refusal(volumes.nifti(np.zeros((8, 8, 8, 3), np.int16))).code == "several_volumes"
+    assert refusal(volumes.nifti(np.zeros((8, 8, 8), np.complex64))).code == "unsupported"
+    nothing = np.full((8, 8, 8), np.nan, np.float32)
+    assert refusal(volumes.nifti(nothing), number=1).code == "damaged"
+
+
+def test_a_volume_that_was_cut_off_is_refused() -> None:
+    whole = volumes.nifti(volumes.volume(), compressed=False)
+    assert refusal(whole[:-500], number=1).code == "truncated"
+    packed = gzip.compress(whole[:-500])
+    assert refusal(packed, number=1).code == "truncated"
+
+
+def test_a_volume_is_unpacked_no_further_than_its_header_says() -> None:
+    whole = volumes.nifti(volumes.volume(), compressed=False)
+    bomb = gzip.compress(whole + bytes(300_000_000), 1)
+    assert len(bomb) < 4_000_000
+    found = nifti._unpacked(bomb, len(whole))
+    assert len(found) == len(whole)
+    claimed = volumes.nifti(np.zeros((4, 4, 4), np.int16), compressed=False)
+    huge = claimed[:42] + struct.pack("<3h", 2000, 2000, 2000) + claimed[48:]
+    assert refusal(gzip.compress(huge)).code == "too_large"
+
+
+# --- everything else ------------------------------------------------------------------------------
+
+
+def test_the_name_of_a_file_says_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "scan.txt"
+    file.write_bytes(volumes.dicom(gradient()[None]))
+    assert intake.read(file).kind == "DICOM"
+
+
+@pytest.mark.parametrize("kind", ["PNG", "BMP", "TIFF", "JPEG"])
+def test_pictures_are_read_as_everywhere(kind: str) -> None:
+    found = intake.read(encode(Image.fromarray(gradient()), kind))
+    assert (found.kind, found.slices, found.header) == (kind, 1, {})
+    assert refusal(encode(Image.fromarray(gradient()), kind), number=2).code == "no_such_slice"
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (b"", "empty"),
+        (b"%PDF-1.7 report", "not_an_image"),
+        (b"PK\x03\x04\x14\0\0\0", "archive"),
+        (b"PK\x03\x04\x14\0\x01\0", "encrypted"),
+        (gzip.compress(b"notes"), "archive"),
+        (b"\x1f\x8b\x08\0", "archive"),
+        (bytes.fromhex("308006092a864886f70d010703a080") + bytes(40), "encrypted"),
+        (b"just text", "not_an_image"),
+        (bytes(intake.MAX_BYTES + 1), "too_large"),
+    ],
+)
+def test_what_is_no_image_is_refused_with_its_code(data: bytes, code: str) -> None:
+    assert refusal(data).code == code
+
+
+def test_a_file_that_is_too_large_is_not_even_opened(tmp_path: Path) -> None:
+    file = tmp_path / "large.png"
+    with file.open("wb") as hole:
+        hole.truncate(intake.MAX_BYTES + 1)
+    assert refusal(file).code == "too_large"
+    assert refusal(tmp_path / "gone.png").code == "unreadable"
+
+
+def test_a_picture_inside_another_file_is_not_looked_for() -> None:
+    assert refusal(b"text before" + png()).code == "not_an_image"
+    both = png() + volumes.dicom(gradient()[None])
+    assert intake.read(both).kind == "PNG"
+
+
+def test_a_long_chain_of_tiff_pages_is_refused_without_counting_them() -> None:
+    buffer = io.BytesIO(encode(Image.fromarray(gradient()), "TIFF"))
+    data = bytearray(buffer.getvalue())
+    first = struct.unpack("<L", data[4:8])[0]
+    entries = struct.unpack("<H", data[first : first + 2])[0]
+    link = first + 2 + 12 * entries
+    data[link : link + 4] = struct.pack("<L", first)  # the next page is the first one again
+    assert read_any(bytes(data)) is not None
