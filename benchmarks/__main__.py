@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-from benchmarks import duplicates, explain, index, memory, metrics, predictor
+from benchmarks import duplicates, explain, hostile, index, memory, metrics, predictor
 
 BENCHMARKS: dict[str, Callable[[argparse.Namespace], None]] = {
     "index": lambda options: index.run(options.repeats),
     "duplicates": lambda options: duplicates.run(options.repeats),
     "explain": lambda options: explain.run(options.repeats),
     "predictor": lambda options: predictor.run(options.repeats),
+    "hostile": lambda _: hostile.main(),
     "memory": lambda _: memory.run(),
     "metrics": lambda options: metrics.run(options.repeats, quick=options.quick),
 }

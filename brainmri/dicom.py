@@ -28,10 +28,10 @@ from pydicom.tag import Tag
 
 from brainmri.errors import ImageError
 from brainmri.images import GreyImage, too_large
-from brainmri.rendering import LUMA, chosen, spread, square_pixels
+from brainmri.rendering import LUMA, chosen, spread, square_pixels, unpacked
 
-MOST_INFLATED_BYTES = 256_000_000
-_MOST_READS = 400_000
+MOST_INFLATED_BYTES = 64_000_000
+_MOST_READS = 200_000
 """Of the reader, each of one element or more: what a file made of millions of entries is cut off at."""
 _DECODER_SECONDS = 5
 _DECODER_BYTES = 1_500_000_000
@@ -66,6 +66,9 @@ _NEEDED = (
     "PerFrameFunctionalGroupsSequence", "ExtendedOffsetTable", "ExtendedOffsetTableLengths",
     "EncapsulatedDocument", "EncryptedAttributesSequence", *_PIXELS,
 )  # fmt: skip
+_COLOURS = frozenset({
+    "MONOCHROME1", "MONOCHROME2", "PALETTE COLOR", "RGB", "YBR_FULL", "YBR_FULL_422", "YBR_RCT", "YBR_ICT",
+})  # fmt: skip
 _TAGS: list[int] = [int(Tag(keyword)) for keyword in (*_SHOWN.values(), *_NEEDED)]
 
 _IN_PROCESS = frozenset({
@@ -149,7 +152,8 @@ def _read(data: bytes, number: int | None, most_pixels: int) -> Slice:
     raw = _pixels(ds, data, syntax, index, keyword)
     kind = str(ds.get("PhotometricInterpretation", "MONOCHROME2"))
     grey = _grey(ds, raw, index, kind)
-    mode = f"{kind}, {ds.get('BitsStored') or ds.get('BitsAllocated', 32)} bit"
+    bits = ds.get("BitsStored") or ds.get("BitsAllocated", 32)
+    mode = f"{kind if kind in _COLOURS else 'colour'}, {bits} bit"
     picture = square_pixels(Image.fromarray(grey), _aspect(ds, index))
     return Slice(
         GreyImage(picture, mode, (columns, rows)),
@@ -178,15 +182,14 @@ def _dataset(data: bytes) -> tuple[Dataset, uid.UID]:
     """The listed tags, and how the pixels are stored."""
     start, told = _meta(data)
     if told == uid.DeflatedExplicitVRLittleEndian:
-        unpack = zlib.decompressobj(-zlib.MAX_WBITS)
-        body = unpack.decompress(data[start:], MOST_INFLATED_BYTES)
-        if unpack.unconsumed_tail:
+        body = unpacked(data[start:], MOST_INFLATED_BYTES + 1, -zlib.MAX_WBITS)
+        if len(body) > MOST_INFLATED_BYTES:
             raise ImageError(
                 "too_large",
                 f"The DICOM file unpacks to more than {MOST_INFLATED_BYTES // 1_000_000} MB; export the "
                 "one image you mean by itself.",
             )
-        data, start = body, 0
+        data, start = bytes(body), 0
     if told is None:
         big = data[start : start + 1] == b"\0"
         explicit = data[start + 4 : start + 6].isalpha() and data[start + 4 : start + 6].isupper()
@@ -317,8 +320,7 @@ def _grey(ds: Dataset, raw: NDArray[np.generic], index: int, kind: str) -> NDArr
     if raw.ndim != 2 or kind not in ("MONOCHROME1", "MONOCHROME2"):
         raise ImageError(
             "unsupported",
-            f"The DICOM file stores its picture as {_printable(kind)}, which is not read here; export it as "
-            "grey or RGB.",
+            "The DICOM file stores its picture in colours that are not read here; export it as grey or RGB.",
         )
     values = _modality(ds, raw, index)
     if not np.isfinite(values).all():

@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
-from brainmri import dicom, intake, nifti
+from brainmri import dicom, intake, rendering
 from brainmri.errors import ImageError
 from brainmri.intake import Intake
 from tests.brainmri import volumes
@@ -278,7 +278,7 @@ def test_a_volume_is_unpacked_no_further_than_its_header_says() -> None:
     whole = volumes.nifti(volumes.volume(), compressed=False)
     bomb = gzip.compress(whole + bytes(300_000_000), 1)
     assert len(bomb) < 4_000_000
-    found = nifti._unpacked(bomb, len(whole))
+    found = rendering.unpacked(bomb, len(whole))
     assert len(found) == len(whole)
     claimed = volumes.nifti(np.zeros((4, 4, 4), np.int16), compressed=False)
     huge = claimed[:42] + struct.pack("<3h", 2000, 2000, 2000) + claimed[48:]
