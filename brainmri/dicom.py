@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from pydicom import config, filereader, uid
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import get_frame
 from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply_voi
@@ -31,8 +32,10 @@ from brainmri.images import GreyImage, too_large
 from brainmri.rendering import LUMA, chosen, spread, square_pixels, unpacked
 
 MOST_INFLATED_BYTES = 64_000_000
-_MOST_READS = 200_000
+_MOST_READS = 100_000
 """Of the reader, each of one element or more: what a file made of millions of entries is cut off at."""
+_MOST_SEQUENCE_BYTES = 2_000_000
+"""Of a sequence, which is read entry by entry too, only later."""
 _DECODER_SECONDS = 5
 _DECODER_BYTES = 1_500_000_000
 
@@ -70,6 +73,8 @@ _COLOURS = frozenset({
     "MONOCHROME1", "MONOCHROME2", "PALETTE COLOR", "RGB", "YBR_FULL", "YBR_FULL_422", "YBR_RCT", "YBR_ICT",
 })  # fmt: skip
 _TAGS: list[int] = [int(Tag(keyword)) for keyword in (*_SHOWN.values(), *_NEEDED)]
+
+_PIXEL_TAGS = frozenset(int(Tag(keyword)) for keyword in _PIXELS)
 
 _IN_PROCESS = frozenset({
     uid.ImplicitVRLittleEndian, uid.ExplicitVRLittleEndian, uid.ExplicitVRBigEndian,
@@ -171,11 +176,15 @@ class _Counted(io.BytesIO):
     def read(self, size: int | None = -1, /) -> bytes:
         self.left -= 1
         if self.left < 0:
-            raise ImageError(
-                "too_complex",
-                "The DICOM file is made of too many entries; export the one image you mean by itself.",
-            )
+            raise _too_complex()
         return super().read(size)
+
+
+def _too_complex() -> ImageError:
+    return ImageError(
+        "too_complex",
+        "The DICOM file is made of too many entries; export the one image you mean by itself.",
+    )
 
 
 def _dataset(data: bytes) -> tuple[Dataset, uid.UID]:
@@ -206,6 +215,10 @@ def _dataset(data: bytes) -> tuple[Dataset, uid.UID]:
         is_little_endian=told != uid.ExplicitVRBigEndian,
         specific_tags=list(_TAGS),
     )
+    for entry in ds.values():
+        raw = isinstance(entry, RawDataElement) and entry.VR in ("SQ", "UN", None)
+        if raw and entry.tag not in _PIXEL_TAGS and len(entry.value or b"") > _MOST_SEQUENCE_BYTES:
+            raise _too_complex()
     ds.file_meta = FileMetaDataset()
     ds.file_meta.TransferSyntaxUID = told
     return ds, told

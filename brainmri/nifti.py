@@ -13,7 +13,7 @@ from brainmri.errors import ImageError
 from brainmri.images import GreyImage, too_large
 from brainmri.rendering import GZIP, chosen, spread, square_pixels, start, unpacked
 
-MOST_BYTES = 256_000_000
+MOST_BYTES = 128_000_000
 """Of a volume once it is unpacked; nothing beyond is."""
 _MOST_OFFSET = 1_000_000
 _EVEN = 1.5

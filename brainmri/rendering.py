@@ -76,8 +76,10 @@ def unpacked(data: bytes, most: int, wbits: int = 31) -> bytearray:
     while len(content) < most and rest:
         content += unpack.decompress(rest, min(_PIECE_BYTES, most - len(content)))
         rest = unpack.unconsumed_tail
-        if unpack.eof:  # A gzip file may have several parts.
+        if unpack.eof:
             rest, unpack = unpack.unused_data, zlib.decompressobj(wbits)
+            if wbits < 0 or not rest.startswith(GZIP):  # A gzip file may have several parts.
+                break
     return content
 
 

@@ -199,6 +199,9 @@ def test_a_deflated_data_set_is_unpacked_and_a_bomb_is_not() -> None:
 def test_a_file_of_millions_of_entries_is_refused() -> None:
     entry = b"\x09\0\x10\0LO\0\0"
     assert refusal(bytes(128) + b"DICM" + entry * 500_000).code == "too_complex"
+    inside = b"\xfe\xff\x00\xe0\0\0\0\0" * 300_000
+    sequence = b"\x00\x52\x30\x92SQ\0\0" + struct.pack("<L", len(inside)) + inside
+    assert refusal(bytes(128) + b"DICM\x08\0\x60\0CS\x02\0MR" + sequence).code == "too_complex"
 
 
 def test_a_dicom_file_that_claims_to_be_huge_is_refused_before_it_is_unpacked() -> None:
