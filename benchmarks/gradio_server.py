@@ -30,7 +30,9 @@ def main(port: int) -> None:
             logits = net(given)[0].numpy()
         return dict(zip(names, softmax(logits)[0].tolist(), strict=True))
 
-    page = gradio.Interface(predict, gradio.Image(type="pil", image_mode="L"), gradio.Label(), api_name="predict")
+    page = gradio.Interface(
+        predict, gradio.Image(type="pil", image_mode="L"), gradio.Label(), api_name="predict"
+    )
     page.launch(server_port=port, quiet=True)
 
 

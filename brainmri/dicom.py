@@ -36,7 +36,7 @@ _MOST_READS = 100_000
 """Of the reader, each of one element or more: what a file made of millions of entries is cut off at."""
 _MOST_SEQUENCE_BYTES = 2_000_000
 """Of a sequence, which is read entry by entry too, only later."""
-_DECODER_SECONDS = 5
+_DECODER_SECONDS, _DECODER_CPU_SECONDS = 5, 2
 _DECODER_BYTES = 1_500_000_000
 
 _MAGIC_AT, _META_AT = 128, 132
@@ -313,7 +313,7 @@ def _main(index: int, most_bytes: int) -> None:
     import resource
 
     resource.setrlimit(resource.RLIMIT_AS, (most_bytes, most_bytes))
-    resource.setrlimit(resource.RLIMIT_CPU, (_DECODER_SECONDS, _DECODER_SECONDS))
+    resource.setrlimit(resource.RLIMIT_CPU, (_DECODER_CPU_SECONDS, _DECODER_CPU_SECONDS))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     warnings.simplefilter("ignore")
     ds, _ = _dataset(sys.stdin.buffer.read())

@@ -129,7 +129,7 @@ def test_an_image_with_a_lesion_is_answered_with_all_there_is_to_say(predictor: 
         "glioma; this set contains the true class in 95 of 100 cases like these"
     )
     assert found.maps is not None
-    assert found.maps.box == (0, 0, SIZE_PX, SIZE_PX)
+    assert list(found.maps.box) == [0, 0, SIZE_PX, SIZE_PX]
     np.testing.assert_array_equal(found.maps.square, image.pixels)
     assert set(found.maps.by_class) == {"glioma", "healthy"}
 
