@@ -22,8 +22,8 @@ from PIL import Image
 from pydicom.data import get_testdata_files
 
 from brainmri import embedding, images, index, inference, look, runs, splits
-from brainmri.errors import InputError
-from brainmri.images import ImageError, decode
+from brainmri.errors import ImageError, InputError
+from brainmri.images import decode
 from brainmri.inference import Classifier
 from brainmri.look import Looks
 from brainmri.markdown import share
