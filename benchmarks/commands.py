@@ -44,7 +44,7 @@ def peak_memory_mb(command: Sequence[str]) -> float | None:
     peak = 0
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL) as process:
         while process.poll() is None:
-            peak = max(peak, sum(_resident_bytes(pid) for pid in _family(process.pid)))
+            peak = max(peak, sum(resident_bytes(pid) for pid in family(process.pid)))
             time.sleep(0.01)
     return peak / 1e6
 
@@ -61,19 +61,19 @@ def verdict(what: str, measured: str, met: bool, wanted: str) -> None:
     print(f"  {what:24} {measured:>9}  {'meets' if met else 'misses'} at most {wanted}")
 
 
-def _family(pid: int) -> list[int]:
+def family(pid: int) -> list[int]:
     """A process, its children and theirs."""
     found = [pid]
     try:
         for task in Path(f"/proc/{pid}/task").iterdir():
             for child in (task / "children").read_text().split():
-                found += _family(int(child))
+                found += family(int(child))
     except OSError:  # It ended meanwhile.
         pass
     return found
 
 
-def _resident_bytes(pid: int) -> int:
+def resident_bytes(pid: int) -> int:
     try:
         return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE_BYTES
     except (OSError, IndexError):

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from pydicom import config, filereader, uid
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import get_frame
 from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply_voi
@@ -28,12 +29,14 @@ from pydicom.tag import Tag
 
 from brainmri.errors import ImageError
 from brainmri.images import GreyImage, too_large
-from brainmri.rendering import LUMA, chosen, spread, square_pixels
+from brainmri.rendering import LUMA, chosen, spread, square_pixels, unpacked
 
-MOST_INFLATED_BYTES = 256_000_000
-_MOST_READS = 400_000
+MOST_INFLATED_BYTES = 64_000_000
+_MOST_READS = 100_000
 """Of the reader, each of one element or more: what a file made of millions of entries is cut off at."""
-_DECODER_SECONDS = 5
+_MOST_SEQUENCE_BYTES = 2_000_000
+"""Of a sequence, which is read entry by entry too, only later."""
+_DECODER_SECONDS, _DECODER_CPU_SECONDS = 5, 2
 _DECODER_BYTES = 1_500_000_000
 
 _MAGIC_AT, _META_AT = 128, 132
@@ -66,7 +69,12 @@ _NEEDED = (
     "PerFrameFunctionalGroupsSequence", "ExtendedOffsetTable", "ExtendedOffsetTableLengths",
     "EncapsulatedDocument", "EncryptedAttributesSequence", *_PIXELS,
 )  # fmt: skip
+_COLOURS = frozenset({
+    "MONOCHROME1", "MONOCHROME2", "PALETTE COLOR", "RGB", "YBR_FULL", "YBR_FULL_422", "YBR_RCT", "YBR_ICT",
+})  # fmt: skip
 _TAGS: list[int] = [int(Tag(keyword)) for keyword in (*_SHOWN.values(), *_NEEDED)]
+
+_PIXEL_TAGS = frozenset(int(Tag(keyword)) for keyword in _PIXELS)
 
 _IN_PROCESS = frozenset({
     uid.ImplicitVRLittleEndian, uid.ExplicitVRLittleEndian, uid.ExplicitVRBigEndian,
@@ -149,7 +157,8 @@ def _read(data: bytes, number: int | None, most_pixels: int) -> Slice:
     raw = _pixels(ds, data, syntax, index, keyword)
     kind = str(ds.get("PhotometricInterpretation", "MONOCHROME2"))
     grey = _grey(ds, raw, index, kind)
-    mode = f"{kind}, {ds.get('BitsStored') or ds.get('BitsAllocated', 32)} bit"
+    bits = ds.get("BitsStored") or ds.get("BitsAllocated", 32)
+    mode = f"{kind if kind in _COLOURS else 'colour'}, {bits} bit"
     picture = square_pixels(Image.fromarray(grey), _aspect(ds, index))
     return Slice(
         GreyImage(picture, mode, (columns, rows)),
@@ -167,26 +176,29 @@ class _Counted(io.BytesIO):
     def read(self, size: int | None = -1, /) -> bytes:
         self.left -= 1
         if self.left < 0:
-            raise ImageError(
-                "too_complex",
-                "The DICOM file is made of too many entries; export the one image you mean by itself.",
-            )
+            raise _too_complex()
         return super().read(size)
+
+
+def _too_complex() -> ImageError:
+    return ImageError(
+        "too_complex",
+        "The DICOM file is made of too many entries; export the one image you mean by itself.",
+    )
 
 
 def _dataset(data: bytes) -> tuple[Dataset, uid.UID]:
     """The listed tags, and how the pixels are stored."""
     start, told = _meta(data)
     if told == uid.DeflatedExplicitVRLittleEndian:
-        unpack = zlib.decompressobj(-zlib.MAX_WBITS)
-        body = unpack.decompress(data[start:], MOST_INFLATED_BYTES)
-        if unpack.unconsumed_tail:
+        body = unpacked(data[start:], MOST_INFLATED_BYTES + 1, -zlib.MAX_WBITS)
+        if len(body) > MOST_INFLATED_BYTES:
             raise ImageError(
                 "too_large",
                 f"The DICOM file unpacks to more than {MOST_INFLATED_BYTES // 1_000_000} MB; export the "
                 "one image you mean by itself.",
             )
-        data, start = body, 0
+        data, start = bytes(body), 0
     if told is None:
         big = data[start : start + 1] == b"\0"
         explicit = data[start + 4 : start + 6].isalpha() and data[start + 4 : start + 6].isupper()
@@ -203,6 +215,10 @@ def _dataset(data: bytes) -> tuple[Dataset, uid.UID]:
         is_little_endian=told != uid.ExplicitVRBigEndian,
         specific_tags=list(_TAGS),
     )
+    for entry in ds.values():
+        raw = isinstance(entry, RawDataElement) and entry.VR in ("SQ", "UN", None)
+        if raw and entry.tag not in _PIXEL_TAGS and len(entry.value or b"") > _MOST_SEQUENCE_BYTES:
+            raise _too_complex()
     ds.file_meta = FileMetaDataset()
     ds.file_meta.TransferSyntaxUID = told
     return ds, told
@@ -297,7 +313,7 @@ def _main(index: int, most_bytes: int) -> None:
     import resource
 
     resource.setrlimit(resource.RLIMIT_AS, (most_bytes, most_bytes))
-    resource.setrlimit(resource.RLIMIT_CPU, (_DECODER_SECONDS, _DECODER_SECONDS))
+    resource.setrlimit(resource.RLIMIT_CPU, (_DECODER_CPU_SECONDS, _DECODER_CPU_SECONDS))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     warnings.simplefilter("ignore")
     ds, _ = _dataset(sys.stdin.buffer.read())
@@ -317,8 +333,7 @@ def _grey(ds: Dataset, raw: NDArray[np.generic], index: int, kind: str) -> NDArr
     if raw.ndim != 2 or kind not in ("MONOCHROME1", "MONOCHROME2"):
         raise ImageError(
             "unsupported",
-            f"The DICOM file stores its picture as {_printable(kind)}, which is not read here; export it as "
-            "grey or RGB.",
+            "The DICOM file stores its picture in colours that are not read here; export it as grey or RGB.",
         )
     values = _modality(ds, raw, index)
     if not np.isfinite(values).all():

@@ -21,7 +21,9 @@ from brainmri.images import GreyImage
 MAX_BYTES = 20_000_000
 """Largest file."""
 MOST_PIXELS = 25_000_000
-"""Largest picture, width x height; of a volume, largest slice."""
+"""Largest picture, width x height."""
+MOST_SLICE_PIXELS = 16_000_000
+"""Largest frame of a DICOM file and slice of a volume, whose values take more memory than a picture's."""
 _LARGE_PIXELS = 2_000_000
 
 _PICTURES = ((b"\x89PNG\r\n\x1a\n", "PNG"), (b"\xff\xd8\xff", "JPEG"), (b"BM", "BMP"))
@@ -95,14 +97,14 @@ def read(source: bytes | Path, *, number: int | None = None) -> Intake:
         from brainmri import dicom
 
         with _ONE_AT_A_TIME:
-            found = dicom.read(data, number=number, most_pixels=MOST_PIXELS)
+            found = dicom.read(data, number=number, most_pixels=MOST_SLICE_PIXELS)
         notices = _notices(found.header, burned_in=found.burned_in)
         return Intake(found.image, kind, number or 1, found.slices, None, found.header, notices)
     if kind == "NIfTI":
         from brainmri import nifti
 
         with _ONE_AT_A_TIME:
-            cut = nifti.read(data, number=number, most_pixels=MOST_PIXELS)
+            cut = nifti.read(data, number=number, most_pixels=MOST_SLICE_PIXELS)
         return Intake(cut.image, kind, number or 1, cut.slices, cut.plane, {}, ())
     rendering.chosen(number, 1)
     # A small file can claim a large picture too.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from typing import NamedTuple
 
 import nibabel
@@ -12,11 +11,11 @@ from PIL import Image
 
 from brainmri.errors import ImageError
 from brainmri.images import GreyImage, too_large
-from brainmri.rendering import GZIP, chosen, spread, square_pixels, start
+from brainmri.rendering import GZIP, chosen, spread, square_pixels, start, unpacked
 
-MOST_BYTES = 256_000_000
+MOST_BYTES = 128_000_000
 """Of a volume once it is unpacked; nothing beyond is."""
-_PIECE = 1 << 20
+_MOST_OFFSET = 1_000_000
 _EVEN = 1.5
 """Voxels this many times as thick as wide were taken slice by slice, across the thick side."""
 _PLANES = ("sagittal", "coronal", "axial")
@@ -114,7 +113,8 @@ def _read(data: bytes, number: int | None, most_pixels: int) -> Slice:
         raise too_large(f"{width:,} x {height:,} pixels", most_pixels)
     voxels = _voxels(data, int(header["vox_offset"]), shape, dtype)
     volume = nibabel.apply_orientation(voxels, order)
-    flat = np.take(volume, index, axis=across).astype(np.float64)
+    # Not np.take, which copies the whole volume first.
+    flat = volume[(slice(None),) * across + (index,)].astype(np.float64)
     slope, intercept = header.get_slope_inter()
     if slope is not None:
         flat = flat * slope + (intercept or 0.0)
@@ -138,27 +138,15 @@ def _voxels(
     data: bytes, offset: int, shape: tuple[int, ...], dtype: np.dtype[np.generic]
 ) -> NDArray[np.generic]:
     """Voxels as stored, unpacked no further than the header says."""
-    if not 0 <= offset <= _PIECE:
+    if not 0 <= offset <= _MOST_OFFSET:
         raise ImageError(
             "damaged", "The NIfTI file says that its voxels begin nowhere near its start."
         )
     count = int(np.prod(shape))
     end = offset + count * dtype.itemsize
-    content = data if data[:2] != GZIP else _unpacked(data, end)
+    content = data if data[:2] != GZIP else unpacked(data, end)
     if len(content) < end:
         raise ImageError(
             "truncated", "The NIfTI file is cut off: voxels are missing; copy or export it again."
         )
     return np.frombuffer(content, dtype, count, offset).reshape(shape, order="F")
-
-
-def _unpacked(data: bytes, end: int) -> bytes | bytearray:
-    content = bytearray()
-    unpack = zlib.decompressobj(wbits=31)
-    rest = data
-    while len(content) < end and rest:
-        content += unpack.decompress(rest, min(_PIECE, end - len(content)))
-        rest = unpack.unconsumed_tail
-        if unpack.eof:  # A gzip file may have several parts.
-            rest, unpack = unpack.unused_data, zlib.decompressobj(wbits=31)
-    return content

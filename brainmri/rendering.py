@@ -16,6 +16,7 @@ LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 """Of red, green and blue (ITU-R 601-2), as Pillow weighs them."""
 GZIP = b"\x1f\x8b"
 _START_BYTES = 1024
+_PIECE_BYTES = 1 << 20
 _DARKEST, _BRIGHTEST = 0.5, 99.5
 _SQUARE, _ODDEST = 0.01, 20.0
 
@@ -59,6 +60,27 @@ def start(data: bytes) -> bytes:
     if data[:2] != GZIP:
         return data[:_START_BYTES]
     return zlib.decompressobj(wbits=31).decompress(data[: 4 * _START_BYTES], _START_BYTES)
+
+
+def unpacked(data: bytes, most: int, wbits: int = 31) -> bytearray:
+    """The first `most` bytes of what is packed in `data`, and no more, whatever else there is.
+
+    Piece by piece, since zlib would hold all of it twice for a moment.
+
+    Raises:
+        zlib.error: it is damaged.
+    """
+    content = bytearray()
+    unpack = zlib.decompressobj(wbits)
+    rest = data
+    while len(content) < most and rest:
+        content += unpack.decompress(rest, min(_PIECE_BYTES, most - len(content)))
+        rest = unpack.unconsumed_tail
+        if unpack.eof:
+            rest, unpack = unpack.unused_data, zlib.decompressobj(wbits)
+            if wbits < 0 or not rest.startswith(GZIP):  # A gzip file may have several parts.
+                break
+    return content
 
 
 def spread(values: NDArray[np.floating]) -> NDArray[np.uint8]:

@@ -171,7 +171,7 @@ def _decoded(upload: bytes) -> images.GreyImage:
             f"The file has {len(upload) / 1e6:.0f} MB; at most {MAX_BYTES / 1e6:.0f} MB are read. "
             "Scale it down first."
         )
-    return images.decode(upload)
+    return intake.read(upload).image
 
 
 def _shown(file: Intake) -> Looked:

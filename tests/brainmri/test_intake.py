@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
-from brainmri import dicom, intake, nifti
+from brainmri import dicom, intake, rendering
 from brainmri.errors import ImageError
 from brainmri.intake import Intake
 from tests.brainmri import volumes
@@ -199,6 +199,9 @@ def test_a_deflated_data_set_is_unpacked_and_a_bomb_is_not() -> None:
 def test_a_file_of_millions_of_entries_is_refused() -> None:
     entry = b"\x09\0\x10\0LO\0\0"
     assert refusal(bytes(128) + b"DICM" + entry * 500_000).code == "too_complex"
+    inside = b"\xfe\xff\x00\xe0\0\0\0\0" * 300_000
+    sequence = b"\x00\x52\x30\x92SQ\0\0" + struct.pack("<L", len(inside)) + inside
+    assert refusal(bytes(128) + b"DICM\x08\0\x60\0CS\x02\0MR" + sequence).code == "too_complex"
 
 
 def test_a_dicom_file_that_claims_to_be_huge_is_refused_before_it_is_unpacked() -> None:
@@ -278,7 +281,7 @@ def test_a_volume_is_unpacked_no_further_than_its_header_says() -> None:
     whole = volumes.nifti(volumes.volume(), compressed=False)
     bomb = gzip.compress(whole + bytes(300_000_000), 1)
     assert len(bomb) < 4_000_000
-    found = nifti._unpacked(bomb, len(whole))
+    found = rendering.unpacked(bomb, len(whole))
     assert len(found) == len(whole)
     claimed = volumes.nifti(np.zeros((4, 4, 4), np.int16), compressed=False)
     huge = claimed[:42] + struct.pack("<3h", 2000, 2000, 2000) + claimed[48:]

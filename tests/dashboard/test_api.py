@@ -13,7 +13,8 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from brainmri import images, intake, phantom, runs
+from brainmri import images, intake, phantom, predictions, runs
+from brainmri.calibration import apply_temperature
 from brainmri.cli import main
 from tests.brainmri.files_to_read import BAD, Bad
 from tests.brainmri.volumes import dicom, nifti, volume
@@ -251,3 +252,20 @@ def test_api_and_command_line_refuse_alike(
     arguments = ["predict", str(file), "--run", HASTY, "--models", str(shown), "--json"]
     assert main(arguments) == 2
     assert json.loads(capsys.readouterr().out) == send(client, file.read_bytes()).get_json()
+
+
+def test_api_and_the_predictions_table_give_the_same_probabilities(
+    client: FlaskClient,
+    trained_models: Path,
+    phantom_data: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("BRAINMRI_MODELS", str(trained_models))
+    table = predictions.read(trained_models / "cnn" / runs.PREDICTIONS_FILE)
+    # The table keeps them before the temperature, people see them after it.
+    y_prob = apply_temperature(table.y_prob, runs.load(trained_models, "cnn").temperature)
+    for row in (0, len(table.paths) // 2, len(table.paths) - 1):
+        upload = (phantom_data / str(table.paths[row])).read_bytes()
+        finding = send(client, upload, run="cnn").get_json()["finding"]
+        told = [finding["probabilities"][name] for name in table.classes]
+        np.testing.assert_allclose(told, y_prob[row], atol=1e-5)

@@ -1,0 +1,126 @@
+"""Mutated uploads through the API of a real server: no worker dies, nothing is a 5xx, memory stays."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import statistics
+import tempfile
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from benchmarks.commands import family, resident_bytes, verdict
+from tests.dashboard.serving import ROOT, Site, serving
+from tests.mutations import sound, uploads
+
+UPLOADS = 10_000
+MOST_MEMORY_MB = 512.0
+MOST_SECONDS = 2.0
+_BOUNDARY = "brainmri-limit"
+
+
+def main() -> None:
+    """Send the usual number."""
+    run(UPLOADS)
+
+
+def run(count: int, seed: int = 0) -> None:
+    """Send `count` mutated uploads to a server of its own, one after the other, and print what came of it."""
+    with tempfile.TemporaryDirectory() as folder, serving(
+        Path(folder) / "site", models=ROOT / "models"
+    ) as site:  # fmt: skip
+        for data in sound():  # Readers and models are loaded once, which is no matter of uploads.
+            send(site, data, "warm.bin", 1)
+        workers = family(site.process.pid)
+        before = _memory(site, workers)
+        peak, stop = [before], threading.Event()
+        watch = threading.Thread(target=_watch, args=(site, workers, peak, stop))
+        watch.start()
+        statuses: Counter[str] = Counter()
+        codes: Counter[str] = Counter()
+        refusals: list[tuple[float, str]] = []
+        for kind, data, name, number in uploads(count, seed):
+            start = time.perf_counter()
+            status, answer = send(site, data, name, number)
+            seconds = time.perf_counter() - start
+            statuses[f"{status // 100}xx"] += 1
+            if status == 200:
+                codes["(answered)"] += 1
+            else:
+                code = answer["error"]["code"]
+                codes[code] += 1
+                refusals.append((seconds, f"{kind}: {code}"))
+        stop.set()
+        watch.join()
+        alive = set(workers) <= set(family(site.process.pid))
+        log = site.log.read_text()
+    times = [seconds for seconds, _ in refusals]
+    slowest = max(refusals)
+    print(f"hostile: {count:,} mutated uploads, seed {seed}")
+    print(f"  {', '.join(f'{n:,} {code}' for code, n in codes.most_common())}")
+    print(f"  {'workers':24} {'all alive' if alive else 'DIED':>9}")
+    verdict("5xx", str(statuses["5xx"]), statuses["5xx"] == 0, "0")
+    verdict("tracebacks in the log", str(log.count("Traceback")), "Traceback" not in log, "0")
+    more = (max(peak) - before) / 1e6
+    verdict("more memory", f"{more:,.0f} MB", more <= MOST_MEMORY_MB, f"{MOST_MEMORY_MB:.0f} MB")
+    middle = f"{1e3 * statistics.median(times):,.0f} ms"
+    print(f"  {'refusal, median':24} {middle:>9}")
+    verdict(
+        "refusal, slowest",
+        f"{slowest[0]:.2f} s",
+        slowest[0] <= MOST_SECONDS,
+        f"{MOST_SECONDS:.0f} s ({slowest[1]})",
+    )
+
+
+def send(
+    site: Site, data: bytes, name: str, number: int | None
+) -> tuple[int, dict[str, dict[str, str]]]:
+    """POST one file as a form; the status and the answer."""
+    disposition = f"--{_BOUNDARY}\r\nContent-Disposition: form-data; name="
+    body = b""
+    if number is not None:
+        body += f'{disposition}"slice"\r\n\r\n{number}\r\n'.encode()
+    head = f'{disposition}"file"; filename="{name}"\r\n\r\n'
+    body += head.encode() + data + f"\r\n--{_BOUNDARY}--\r\n".encode()
+    address = urlsplit(site.url)
+    connection = http.client.HTTPConnection(str(address.hostname), address.port, timeout=60)
+    try:
+        connection.request(
+            "POST",
+            "/api/predict",
+            body,
+            {"Content-Type": f"multipart/form-data; boundary={_BOUNDARY}"},
+        )
+        response = connection.getresponse()
+        return response.status, json.loads(response.read())
+    finally:
+        connection.close()
+
+
+def _memory(site: Site, workers: list[int]) -> float:
+    """Of the workers and the decoders that they started.
+
+    A process that is just being started still shows all the memory of the worker as its own.
+    """
+    decoders = [pid for pid in family(site.process.pid) if pid not in workers and _is_decoder(pid)]
+    return float(sum(resident_bytes(pid) for pid in (*workers, *decoders)))
+
+
+def _is_decoder(pid: int) -> bool:
+    try:
+        return b"brainmri.dicom" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
+
+
+def _watch(site: Site, workers: list[int], peak: list[float], stop: threading.Event) -> None:
+    while not stop.wait(0.02):
+        peak.append(max(peak.pop(), _memory(site, workers)))
+
+
+if __name__ == "__main__":
+    main()
