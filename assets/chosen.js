@@ -35,12 +35,12 @@ window.dash_clientside.chosen = {
             const point = hit.value.points[0];
             const told = point.customdata;
             if (id.figure === "bars") next[0] = cellWith(cell, told[told.length - 1]);
-            else if (typeof told === "number") { // The first point of a curve is above all: Infinity.
+            else if (typeof told === "number") {
                 const figures = dash_clientside.callback_context.inputs_list[3];
                 const at = figures.findIndex((one) => one.id.figure === id.figure);
                 const name = drawn[at].data[point.curveNumber].name;
                 // Rounded down, so that the image of the point itself is among them.
-                next[2] = `${name}~${Math.floor(Math.min(told, 1) * 1e6) / 1e6}`;
+                next[2] = `${name}~${Math.floor(told * 1e6) / 1e6}`;
             } else return [no, no, no, no];
         } else if (id.chip === "all") next = [null, null, null];
         else if (id.chip === "truth") next[0] = cellWith(cell, cell.split("~")[0] + "~");
