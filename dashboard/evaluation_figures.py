@@ -144,7 +144,8 @@ def _curves(
             mode="lines",
             line={"color": colours[name], "width": 2},
             name=name,
-            customdata=curve.thresholds[keep],
+            # A list, since Dash finds no entry of a packed array when a point is clicked.
+            customdata=np.minimum(curve.thresholds[keep], 1).tolist(),
             hovertemplate=f"{name}: {y} %{{y:.1%}}, {x} %{{x:.1%}}, from probability "
             "%{customdata:.2f}<extra></extra>",
         )
