@@ -238,6 +238,54 @@ parts: .value (when none is named), .low and .high (ends of the 95 % interval), 
         "--out", type=Path, metavar="FILE", help="Markdown file to write (default: print it)"
     )
 
+    _add_corrections(commands)
+
+    command = _command(
+        commands,
+        "report",
+        run.report,
+        "write the report of a run: its model card with figures, as one HTML file or as PDF",
+        """examples:
+  python -m brainmri report --run cnn-official --out report.html
+  python -m brainmri report --run cnn-official --out report.pdf""",
+        quiet=False,
+    )
+    command.add_argument("--run", required=True, metavar="NAME", help="whose report")
+    command.add_argument(
+        "--out",
+        required=True,
+        type=Path,
+        metavar="FILE",
+        help="file to write, .html, or .pdf where Chromium is installed",
+    )
+
+    command = _command(
+        commands,
+        "demo",
+        run.demo,
+        "make synthetic data and go through every step",
+        """examples:
+  python -m brainmri demo
+  python -m brainmri demo --folder demo --models demo-results""",
+        models=False,
+    )
+    command.add_argument(
+        "--folder",
+        type=Path,
+        default=Path("demo"),
+        metavar="DIR",
+        help="the images go to DIR/data (default: demo)",
+    )
+    command.add_argument(
+        "--models",
+        type=Path,
+        metavar="DIR",
+        help="where results go (default: models in that folder)",
+    )
+    return parser  # fmt: skip
+
+
+def _add_corrections(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     command = _command(
         commands,
         "corrections",
@@ -272,31 +320,6 @@ has to be -1.0 points or more for right answers and -0.5 points or more for tumo
         help="what to compare with (default: the promoted run, or the one that it went on from)",
     )
     command.add_argument("--back", action="store_true", help="take the last promotion back")
-
-    command = _command(
-        commands,
-        "demo",
-        run.demo,
-        "make synthetic data and go through every step",
-        """examples:
-  python -m brainmri demo
-  python -m brainmri demo --folder demo --models demo-results""",
-        models=False,
-    )
-    command.add_argument(
-        "--folder",
-        type=Path,
-        default=Path("demo"),
-        metavar="DIR",
-        help="the images go to DIR/data (default: demo)",
-    )
-    command.add_argument(
-        "--models",
-        type=Path,
-        metavar="DIR",
-        help="where results go (default: models in that folder)",
-    )
-    return parser  # fmt: skip
 
 
 def _add_split(command: argparse.ArgumentParser, *, default: str | None) -> None:

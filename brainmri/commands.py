@@ -296,6 +296,24 @@ def promote(options: argparse.Namespace) -> int:
     return DONE
 
 
+def report(options: argparse.Namespace) -> int:
+    """`python -m brainmri report`."""
+    from brainmri import card, report
+    from brainmri.files import check_writable, write_atomically
+
+    kind = options.out.suffix.lower()
+    if kind not in (".html", ".pdf"):
+        raise InputError(f"{options.out} ends in neither .html nor .pdf; name a file that does.")
+    check_writable(options.out)
+    page = report.render(options.models, options.run, card.count_parts)
+    if kind == ".pdf":
+        write_atomically(options.out, lambda to: report.print_pdf(page, to))
+    else:
+        write_atomically(options.out, lambda to: to.write_text(page, encoding="utf-8"))
+    print(f"Wrote {options.out}, the report of {options.run}.")
+    return DONE
+
+
 def demo(options: argparse.Namespace) -> int:
     """`python -m brainmri demo`."""
     from brainmri import demo

@@ -7,14 +7,16 @@ import hashlib
 import re
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import quote
 
 import dash
 import dash_mantine_components as dmc
 from dash import ALL, ClientsideFunction, Dash, Input, Output, clientside_callback, dcc, html
 from dash.development.base_component import Component
-from flask import Flask, Response, abort, request
+from flask import Flask, Response, abort, jsonify, request
 from flask_compress import Compress
 
+from brainmri.errors import InputError
 from dashboard import data
 from dashboard.components import aria
 from dashboard.pages import (
@@ -127,6 +129,8 @@ def _frame() -> dmc.MantineProvider:
                 "you drop here is stored unless you ask for it.",
                 className="foot",
             ),
+            # What assets/live.js announces; its children are the script's alone.
+            html.Div(id="live", role="status", **aria(live="polite")),
             dcc.Store(id="address"),
         ],
         theme={
@@ -193,6 +197,30 @@ def download(name: str) -> Response:
     )
 
 
+@server.get("/report/<name>.html")
+def report(name: str) -> Response:
+    """The report of a run as one file, to be kept: it opens without this server."""
+    try:
+        page = data.report_html(name)
+    except InputError as error:
+        return Response(f"{error}\n", status=422, mimetype="text/plain")
+    if page is None:
+        abort(404)
+    return Response(
+        page,
+        mimetype="text/html",
+        headers={"Content-Disposition": f'attachment; filename="{quote(name)}-report.html"'},
+    )
+
+
+@server.get("/state")
+def state() -> Response:
+    """What the runs are at the moment, for assets/live.js: nothing is counted for it."""
+    answer = jsonify(data.run_states())
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
 @server.get("/example/<int:number>.png")
 def example(number: int) -> Response:
     """A synthetic slice of the Predict page."""
@@ -210,8 +238,14 @@ def finish(response: Response) -> Response:
     """Unknown pages answer 404 (Dash says 200), and no page may load from or send to elsewhere."""
     known = {path.rstrip("/") for _, path, _ in _PAGES}
     here = request.path.rstrip("/")
+    if request.endpoint == "report":
+        return _guarded(response)
     if response.mimetype == "text/html" and response.status_code == 200 and here not in known:
         response.status_code = 404
+    return _guarded(response)
+
+
+def _guarded(response: Response) -> Response:
     response.headers["Content-Security-Policy"] = _POLICY
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Referrer-Policy"] = "no-referrer"

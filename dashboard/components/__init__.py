@@ -1,5 +1,6 @@
 """What two pages share, one module per job; pages import all of it from here."""
 
+from dashboard.components.exports import csv_columns, export_frame
 from dashboard.components.frame import (
     card,
     command,
@@ -10,6 +11,7 @@ from dashboard.components.frame import (
     no_runs,
     not_shown,
     page,
+    report_link,
     section,
 )
 from dashboard.components.graphs import (
@@ -79,9 +81,11 @@ __all__ = [
     "controls",
     "counted",
     "counted_cell",
+    "csv_columns",
     "downloads",
     "empty",
     "estimate_cell",
+    "export_frame",
     "faults",
     "graph",
     "image_tiles",
@@ -107,6 +111,7 @@ __all__ = [
     "points",
     "points_interval",
     "probability_bars",
+    "report_link",
     "run_picker",
     "section",
     "state_id",

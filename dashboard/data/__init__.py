@@ -54,6 +54,7 @@ from dashboard.data.predictor import (
     marked_change,
     warm_up,
 )
+from dashboard.data.reports import has_report, report_html, run_states
 from dashboard.data.rows import (
     calibration,
     changed_images,
@@ -70,9 +71,11 @@ from dashboard.data.runs import (
     best_by_architecture,
     best_run,
     cell_images,
+    cell_share,
     curves,
     fault_of,
     find_run,
+    latest_pair,
     list_runs,
     report,
     three_figures,

@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from brainmri import corrections, evaluation, promotion, results, runs, tally
+from brainmri import corrections, evaluation, metrics, promotion, results, runs, tally
 from brainmri.calibration import apply_temperature
 from brainmri.errors import InputError
 from brainmri.evaluation import ClassCurves, Report
+from brainmri.metrics import Estimate
 from brainmri.predictions import Predictions
 from brainmri.runs import BrokenRun, Run
 from brainmri.tally import Tallies
@@ -189,6 +190,21 @@ def best_by_architecture() -> list[RunView]:
     return sorted(found.values(), key=_promise, reverse=True)
 
 
+def latest_pair() -> tuple[RunView, RunView] | None:
+    """The run that was trained last and the one before it on the same split; None without both."""
+    shown, _ = list_runs()
+    dated = sorted(
+        ((view.run.created, view.name, view) for view in shown if view.run is not None),
+        key=lambda entry: entry[:2],
+        reverse=True,
+    )
+    for place, (_, _, latest) in enumerate(dated):
+        for _, _, before in dated[place + 1 :]:
+            if latest.run and before.run and latest.run.protocol == before.run.protocol:
+                return latest, before
+    return None
+
+
 def merit(view: RunView) -> tuple[float, str]:
     """What runs are ranked by: accuracy on validation images, then the name."""
     split = "val" if "val" in view.splits else "test"
@@ -207,6 +223,12 @@ def report(view: RunView, split: str, *, unseen: bool = False) -> Report:
     return evaluation.report_of(
         view.tallies.of[split], negative=view.negative_class, run=view.name, unseen=unseen
     )
+
+
+def cell_share(view: RunView, split: str, truth: str, answer: str) -> Estimate:
+    """Of the images of class `truth`, the share that a run called `answer`."""
+    counted, number = view.tallies.of[split], view.classes.index
+    return metrics.called(counted.matrix, number(truth), number(answer), counted.per_group)
 
 
 @cached(64)

@@ -27,6 +27,7 @@ from dashboard.components import (
     no_runs,
     not_shown,
     page,
+    report_link,
     run_picker,
     section,
     state_id,
@@ -76,7 +77,7 @@ def layout(
             choice(PAGE, "show", "Matrix shows", {"counts": "Counts", "share": "Row share"}, show),
         ),
         dcc.Store(id={"page": PAGE, "kept": "cell"}, data=cell),
-        html.Div(three_figures(data.three_figures(view)), id="evaluate-truths"),
+        html.Div(_truths(view), id="evaluate-truths"),
         html.Div(_content(view, split, show), id="evaluate-content"),
         html.Div(confusion.images(view, split, cell), id="evaluate-images", **aria(live="polite")),
         *(
@@ -110,13 +111,16 @@ def show_run(run: str, split: str, show: str, cell: str | None) -> tuple[Any, ..
         return html.Div(), no_runs(), html.Div(), html.Div()
     if ctx.triggered_id == state_id(PAGE, "show"):  # The rest stays as it is.
         return no_update, _content(view, split, show), no_update, no_update
-    truths = three_figures(data.three_figures(view))
     return (
-        truths,
+        _truths(view),
         _content(view, split, show),
         _below(view, split),
         confusion.images(view, split, cell),
     )
+
+
+def _truths(view: data.RunView) -> list[Component]:
+    return [report_link(view), three_figures(data.three_figures(view))]
 
 
 def _too_many() -> Component:
