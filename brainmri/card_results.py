@@ -216,7 +216,12 @@ def _slices(found: Sources) -> list[str]:
             if name not in properties:
                 continue
             ranked = slices.slices(
-                properties[name], by_name[metric], y_true=y_true, y_pred=y_pred, groups=groups
+                properties[name],
+                by_name[metric],
+                y_true=y_true,
+                y_pred=y_pred,
+                groups=groups,
+                k=len(scored.classes),
             )
             usable = [one for one in ranked if one.estimate.value is not None]
             body += [[title, words, text(o.value), share(o.estimate)] for o in usable[:WORST]]

@@ -238,8 +238,6 @@ parts: .value (when none is named), .low and .high (ends of the 95 % interval), 
         "--out", type=Path, metavar="FILE", help="Markdown file to write (default: print it)"
     )
 
-    _add_corrections(commands)
-
     command = _command(
         commands,
         "report",
@@ -258,6 +256,8 @@ parts: .value (when none is named), .low and .high (ends of the 95 % interval), 
         metavar="FILE",
         help="file to write, .html, or .pdf where Chromium is installed",
     )
+
+    _add_corrections(commands)
 
     command = _command(
         commands,
@@ -283,6 +283,21 @@ parts: .value (when none is named), .low and .high (ends of the 95 % interval), 
         help="where results go (default: models in that folder)",
     )
     return parser  # fmt: skip
+
+
+def _add_split(command: argparse.ArgumentParser, *, default: str | None) -> None:
+    command.add_argument(
+        "--split",
+        default=default,
+        metavar="S",
+        help="official, auto, auto:COLUMN, or a metadata column that holds train, val and test "
+        "(default: official)",
+    )
+    command.add_argument(
+        "--allow-leaks",
+        action="store_true",
+        help="accept copies between the parts: figures measured on such a split are too good",
+    )
 
 
 def _add_corrections(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -320,21 +335,6 @@ has to be -1.0 points or more for right answers and -0.5 points or more for tumo
         help="what to compare with (default: the promoted run, or the one that it went on from)",
     )
     command.add_argument("--back", action="store_true", help="take the last promotion back")
-
-
-def _add_split(command: argparse.ArgumentParser, *, default: str | None) -> None:
-    command.add_argument(
-        "--split",
-        default=default,
-        metavar="S",
-        help="official, auto, auto:COLUMN, or a metadata column that holds train, val and test "
-        "(default: official)",
-    )
-    command.add_argument(
-        "--allow-leaks",
-        action="store_true",
-        help="accept copies between the parts: figures measured on such a split are too good",
-    )
 
 
 def _command(

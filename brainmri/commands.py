@@ -227,6 +227,24 @@ def card(options: argparse.Namespace) -> int:
     return DONE
 
 
+def report(options: argparse.Namespace) -> int:
+    """`python -m brainmri report`."""
+    from brainmri import card, report
+    from brainmri.files import check_writable, write_atomically
+
+    kind = options.out.suffix.lower()
+    if kind not in (".html", ".pdf"):
+        raise InputError(f"{options.out} ends in neither .html nor .pdf; name a file that does.")
+    check_writable(options.out)
+    page = report.render(options.models, options.run, card.count_parts)
+    if kind == ".pdf":
+        write_atomically(options.out, lambda to: report.print_pdf(page, to))
+    else:
+        write_atomically(options.out, lambda to: to.write_text(page, encoding="utf-8"))
+    print(f"Wrote {options.out}, the report of {options.run}.")
+    return DONE
+
+
 def corrections(options: argparse.Namespace) -> int:
     """`python -m brainmri corrections`."""
     from brainmri import corrections, manifests
@@ -293,24 +311,6 @@ def promote(options: argparse.Namespace) -> int:
     print(
         f"{options.run} is shown first from now on; `python -m brainmri promote --back` undoes it."
     )
-    return DONE
-
-
-def report(options: argparse.Namespace) -> int:
-    """`python -m brainmri report`."""
-    from brainmri import card, report
-    from brainmri.files import check_writable, write_atomically
-
-    kind = options.out.suffix.lower()
-    if kind not in (".html", ".pdf"):
-        raise InputError(f"{options.out} ends in neither .html nor .pdf; name a file that does.")
-    check_writable(options.out)
-    page = report.render(options.models, options.run, card.count_parts)
-    if kind == ".pdf":
-        write_atomically(options.out, lambda to: report.print_pdf(page, to))
-    else:
-        write_atomically(options.out, lambda to: to.write_text(page, encoding="utf-8"))
-    print(f"Wrote {options.out}, the report of {options.run}.")
     return DONE
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import plotly.graph_objects as go
 from dash import dcc, html
@@ -18,11 +19,17 @@ HEIGHT_PX = 320
 ONE_IMAGE = "What the model says of one image, not a share of many, so it has no interval."
 
 
-def graph(figure: go.Figure, *, says: str, why: str | None = None) -> Component:
-    """A figure; `says` is its text for screen readers, `why` why its numbers have no interval."""
+def graph(
+    figure: go.Figure, *, says: str, why: str | None = None, chooses: str | None = None
+) -> Component:
+    """A figure; `says` is its text for screen readers, `why` why its numbers have no interval.
+
+    A click on a point of a figure that `chooses` something is told as that of {"figure": chooses}.
+    """
     height = figure.layout.height or HEIGHT_PX
+    identity: dict[str, Any] = {} if chooses is None else {"id": {"figure": chooses}}
     shown = html.Div(
-        dcc.Graph(figure=figure, config=GRAPH_CONFIG, style={"height": height}),
+        dcc.Graph(figure=figure, config=GRAPH_CONFIG, style={"height": height}, **identity),
         className="figure",
         # The room is kept from the start, so that nothing moves when the figure is drawn.
         style={"minHeight": height},

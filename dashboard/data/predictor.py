@@ -9,6 +9,7 @@ from brainmri import answer as answers
 from brainmri import images, occlusion, phantom, runs
 from brainmri.answer import Answer, Predictor
 from brainmri.errors import InputError
+from brainmri.inference import Classifier
 from brainmri.occlusion import Occlusion
 from brainmri.runs import Run
 from dashboard.data.files import Stamp, cached, models_folder, run_stamp, stamp
@@ -170,6 +171,15 @@ def _loaded(name: str) -> Predictor:
     models = models_folder()
     embedding = stamp(models / name / runs.EMBEDDING_FILE)
     return _predictor(str(models), name, run_stamp(models, name) + embedding)
+
+
+def classifier(name: str) -> Classifier:
+    """The loaded model of a run.
+
+    Raises:
+        InputError: there is no usable one.
+    """
+    return _loaded(name).classifier
 
 
 @cached(4)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from brainmri import images, phantom
 from brainmri.metrics import proportion
 from dashboard import components, data
-from dashboard.pages import evaluate
+from dashboard.pages import curves, evaluate
 from tests.conftest import SHIPPED
 from tests.dashboard.every_number import bare_numbers, judged_text
 from tests.dashboard.results import HASTY
@@ -24,14 +24,23 @@ from tests.dashboard.visit import Node, Visitor, as_node, find
 VIEWS = [
     "/",
     *(f"/data?part={part}" for part in
-      ("images", "copies", "labels", "shortcuts", "drift", "quality")),
+      ("images", "browse", "copies", "labels", "shortcuts", "drift", "quality")),
     "/data?part=images&split=test&scale=magma",
+    "/data?by=split&pointer=values",
+    "/data?by=brightness",
+    "/data?only=split~test,label~glioma&images=2",
     "/data?part=copies&protocol=grouped_split&kind=mirrored",
     "/data?part=drift&drift=grouped_split",
     "/data?part=quality&flag=dark",
     "/evaluate",
     "/evaluate?split=val&show=share",
-    "/evaluate?by=size&rank=weighted F1&slice=512 × 512",
+    "/evaluate?by=size&rank=weighted F1&slice=size~512 × 512",
+    "/evaluate?cell=glioma~meningioma",
+    "/evaluate?cell=notumor~&slice=source~web",
+    "/evaluate?cell=~pituitary&above=pituitary~0.99",
+    "/evaluate?cell=wrong&sort=unsure",
+    "/evaluate?sort=like&like=Testing/glioma/Te-glTr_0000.jpg&leaf=3",
+    "/evaluate?image=Testing/glioma/Te-glTr_0000.jpg",
     "/compare",
     "/compare?now=wrong",
     "/compare?split=val&now=right",
@@ -130,9 +139,11 @@ def _stores(page: Node) -> Iterator[Node]:
 @pytest.fixture
 def uncached() -> Iterator[None]:
     """Parts of Evaluate are kept; none that was built wrong on purpose may stay."""
-    evaluate._below.cache_clear()
+    evaluate._per_class.cache_clear()
+    curves._content.cache_clear()
     yield
-    evaluate._below.cache_clear()
+    evaluate._per_class.cache_clear()
+    curves._content.cache_clear()
 
 
 @pytest.mark.usefixtures("shown", "uncached")

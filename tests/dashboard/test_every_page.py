@@ -99,7 +99,7 @@ def test_without_results_every_page_says_what_to_run(
 def test_with_an_index_and_no_run_the_data_page_is_full(visitor: Visitor, own: Path) -> None:
     for name in (CAREFUL, HASTY):
         shutil.rmtree(own / name)
-    assert len(find(visitor.open("/data"), "Graph")) == 5
+    assert len(find(visitor.open("/data"), "Graph")) == 6
     for address in ("/", "/evaluate", "/predict"):
         assert "There is nothing to show yet" in words(visitor.open(address))
 
