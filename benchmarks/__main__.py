@@ -14,6 +14,7 @@ from benchmarks import (
     memory,
     metrics,
     novelty,
+    pages,
     predictor,
 )
 
@@ -21,6 +22,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], None]] = {
     "index": lambda options: index.run(options.repeats),
     "duplicates": lambda options: duplicates.run(options.repeats),
     "explain": lambda options: explain.run(options.repeats),
+    "pages": lambda options: pages.run(options.repeats),
     "predictor": lambda options: predictor.run(options.repeats),
     "corrections": lambda _: corrections.run(),
     "label_noise": lambda _: label_noise.run(),

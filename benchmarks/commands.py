@@ -49,6 +49,13 @@ def peak_memory_mb(command: Sequence[str]) -> float | None:
     return peak / 1e6
 
 
+def resident_mb(pid: int) -> float | None:
+    """Resident memory of the largest process among `pid` and its children; None without /proc."""
+    if not Path("/proc/self/statm").exists():
+        return None
+    return max(_resident_bytes(each) for each in _family(pid)) / 1e6
+
+
 def verdict(what: str, measured: str, met: bool, wanted: str) -> None:
     """Print a measured figure and whether it keeps to its limit."""
     print(f"  {what:24} {measured:>9}  {'meets' if met else 'misses'} at most {wanted}")

@@ -1,8 +1,8 @@
 """What a picture looks like, whatever the model: 224 numbers, and how far they are from those of training.
 
-A network's last features hardly tell a photograph from a slice (docs/experiments.md): training keeps of
-them only what tells its classes apart. So the picture itself is described: its shape, shades and texture
-in the canonical form, and how much of the frame the head leaves dark. Pure, but for `write` and `read`.
+A network's last features tell a photograph from a slice less well (docs/experiments.md): training keeps
+of them what tells its classes apart. So the picture itself is described: its shape, shades and texture in
+the canonical form, and how much of the frame the head leaves dark. Pure, but for `write` and `read`.
 """
 
 from __future__ import annotations

@@ -19,10 +19,12 @@ from brainmri.inference import Classifier
 Bools = NDArray[np.bool_]
 Verdict = Literal["explains", "fragile", "does not explain"]
 
-MARKED_FROM = 0.5
+MARKED_FROM = 0.4
 """Of the largest value of a map, from which a pixel belongs to the marked region."""
 CHANGED_BY = 0.1
 """A fall of the probability that counts as a change, where the answer itself stays."""
+_AS_MUCH = 0.5
+"""Of the fall with the region hidden: a control that falls as far changes the answer as well."""
 CONTROLS = 3
 _OVERLAP = 0.1
 """Share of a control, at most, that lies in the marked region."""
@@ -38,8 +40,9 @@ class Occlusion:
 
     Attributes:
         answer: the class that was asked about.
-        verdict: "explains": hiding it changes the answer, hiding other areas does not; "fragile":
-            both do; "does not explain": hiding it changes nothing.
+        verdict: "explains": hiding it changes the answer, and far more than hiding other areas does;
+            "fragile": they change it, too, or leave no room to try; "does not explain": hiding it
+            changes nothing.
         words: the same in a sentence or two.
         before, after: calibrated probability of `answer`.
         answer_after: the most probable class when the region is hidden.
@@ -96,18 +99,24 @@ def marked_share(square: NDArray[np.uint8], class_map: NDArray[np.float32]) -> f
     return float((marked(class_map, len(square)) & inside).sum() / inside.sum())
 
 
-def filled(square: NDArray[np.uint8], region: Bools) -> NDArray[np.uint8]:
-    """The picture with a region filled in smoothly from what is around it.
+def filled(square: NDArray[np.uint8], region: Bools, inside: Bools) -> NDArray[np.uint8]:
+    """The picture with a region of the head filled in smoothly from the head around it.
 
-    Pull-push interpolation (Gortler et al. 1996, section 3.5): every hidden pixel takes the mean of the
-    finest square of 2, 4, 8 ... pixels around it in which anything is known, blended between squares.
+    What lies outside the head stays as it is and does not flow in. Pull-push interpolation (Gortler et
+    al. 1996, section 3.5): every hidden pixel takes the mean of the finest square of 2, 4, 8 ... pixels
+    around it in which anything is known, blended between squares.
+
+    Args:
+        square: network input, uint8 (s, s).
+        region: what to hide, bool (s, s).
+        inside: where the head is, bool (s, s).
     """
-    size = len(square)
-    if region.all():
-        return np.full_like(square, round(float(square.mean())))
-    known = Image.fromarray((~region).astype(np.float32))
-    value = Image.fromarray(np.where(region, 0, square).astype(np.float32))
-    result, missing = np.where(region, 0, square).astype(np.float64), region.astype(np.float64)
+    size, hidden, around = len(square), region & inside, inside & ~region
+    if not around.any():  # The whole head is hidden: nothing but its mean is left to say.
+        return np.where(hidden, round(float(square.mean())), square).astype(np.uint8)
+    value = Image.fromarray(np.where(around, square, 0).astype(np.float32))
+    known = Image.fromarray(around.astype(np.float32))
+    result, missing = np.zeros(square.shape), hidden.astype(np.float64)
     side = size
     while missing.any() and side > 1:
         side = (side + 1) // 2
@@ -120,8 +129,8 @@ def filled(square: NDArray[np.uint8], region: Bools) -> NDArray[np.uint8]:
         result += missing * cover * fine
         missing *= 1 - cover
         missing[missing < 1e-3] = 0
-    result += missing * float(square[~region].mean())
-    return np.rint(np.where(region, np.clip(result, 0, 255), square)).astype(np.uint8)
+    result += missing * float(square[around].mean())
+    return np.rint(np.where(hidden, np.clip(result, 0, 255), square)).astype(np.uint8)
 
 
 def controls(region: Bools, inside: Bools) -> list[Bools]:
@@ -179,13 +188,14 @@ def check(
     region, inside = marked(class_map, len(square)), head_mask(square)
     share = float((region & inside).sum() / inside.sum())
     places = controls(region, inside) if region.any() else []
-    squares = [square, *(filled(square, place) for place in (region, *places))]
+    squares = [square, *(filled(square, place, inside) for place in (region, *places))]
     y_prob = classifier.classify_squares(np.stack(squares))
     before = float(y_prob[0, c])
-    changed = (y_prob.argmax(axis=1) != y_prob[0].argmax()) | (before - y_prob[:, c] >= CHANGED_BY)
+    turned, fall = y_prob.argmax(axis=1) != y_prob[0].argmax(), before - y_prob[:, c]
     verdict: Verdict = "does not explain"
-    if changed[1]:
-        verdict = "fragile" if changed[2:].any() else "explains"
+    if turned[1] or fall[1] >= CHANGED_BY:
+        others = turned[2:] | (fall[2:] >= max(CHANGED_BY, _AS_MUCH * float(fall[1])))
+        verdict = "explains" if places and not others.any() else "fragile"
     after = run.classes[int(y_prob[1].argmax())]
     return Occlusion(
         answer=answer,
@@ -223,13 +233,16 @@ def _words(
     fall = f"from {100 * probability[0]:.1f} to {100 * probability[1]:.1f} %"
     turned = "" if instead is None else f", and the answer turns to {instead}"
     others = probability[2:]
-    elsewhere = (
-        f"hiding as much elsewhere leaves it at {100 * others.min():.1f} % or more"
-        if len(others)
-        else "there is no room to hide as much elsewhere, so nothing to compare it with"
-    )
     if verdict == "explains":
-        return f"{hiding} takes {answer} {fall}{turned}; {elsewhere}. The answer rests on it."
+        return (
+            f"{hiding} takes {answer} {fall}{turned}; hiding as much elsewhere leaves it at "
+            f"{100 * others.min():.1f} % or more. The answer rests on it."
+        )
+    if verdict == "fragile" and not len(others):
+        return (
+            f"{hiding} takes {answer} {fall}{turned}, but there is no room to hide as much elsewhere, so "
+            "whether it matters which part is hidden is not known."
+        )
     if verdict == "fragile":
         return (
             f"{hiding} takes {answer} {fall}{turned}, but so does hiding as much elsewhere (down to "

@@ -47,6 +47,7 @@ from dashboard.components.tables import (
     table,
     table_rows,
 )
+from dashboard.components.terms import explained
 from dashboard.components.tiles import image_tiles, paths_or_tiles, picture_tile, pictures_missing
 from dashboard.components.words import (
     SPLIT_WORDS,
@@ -85,6 +86,7 @@ __all__ = [
     "downloads",
     "empty",
     "estimate_cell",
+    "explained",
     "export_frame",
     "faults",
     "graph",

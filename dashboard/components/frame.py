@@ -10,6 +10,7 @@ from dash import dcc, html
 from dash.development.base_component import Component
 
 from dashboard import data
+from dashboard.components.terms import explained
 from dashboard.components.words import SPLIT_WORDS, Children, aria, counted, no_interval
 
 
@@ -94,7 +95,7 @@ def section(
     if why is not None:
         note = why if note is None else [why, " ", *(note if isinstance(note, list) else [note])]
     if note is not None:
-        head.append(dmc.Text(note, className="note"))
+        head.append(dmc.Text(explained(note), className="note"))
     return html.Section([html.Div(head, className="section-head"), *children], className="section")
 
 
@@ -112,7 +113,7 @@ def contents(parts: Mapping[str, str], chosen: str) -> Component:
 
 def card(*children: Children, title: str | None = None) -> Component:
     """A bordered surface."""
-    head = [dmc.Title(title, order=3, className="card-title")] if title else []
+    head = [dmc.Title(explained(title), order=3, className="card-title")] if title else []
     return dmc.Paper([*head, *children], className="card", withBorder=True)
 
 

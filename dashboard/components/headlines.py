@@ -9,6 +9,7 @@ from brainmri.evaluation import Report
 from brainmri.metrics import Estimate
 from dashboard import data
 from dashboard.components.frame import card
+from dashboard.components.terms import explained
 from dashboard.components.words import (
     SPLIT_WORDS,
     Children,
@@ -26,7 +27,7 @@ def statistic(title: Children, big: str, estimate: Estimate, meaning: Children) 
     else:
         detail = f"95 % interval {interval(estimate)}, n = {estimate.n:,}"
     return card(
-        html.Div(title, className="statistic-title"),
+        html.Div(explained(title), className="statistic-title"),
         html.Div(
             [
                 html.Span(big, className="statistic-value"),
@@ -93,9 +94,12 @@ def three_figures(figures: data.ThreeFigures) -> Component:
 
 def _truth(title: str, report: Report | None, absent: str) -> Component:
     if report is None or not report.n:
-        return card(html.Div(title, className="statistic-title"), html.P(absent, className="note"))
+        return card(
+            html.Div(explained(title), className="statistic-title"),
+            html.P(absent, className="note"),
+        )
     return card(
-        html.Div(title, className="statistic-title"),
+        html.Div(explained(title), className="statistic-title"),
         html.Div(
             [
                 html.Span(percent(report.accuracy.value), className="statistic-value"),

@@ -10,6 +10,7 @@ from dash.development.base_component import Component
 
 from brainmri.metrics import Estimate
 from dashboard.components.exports import csv_columns, export_frame
+from dashboard.components.terms import explained
 from dashboard.components.words import Children, aria, interval, no_interval, percent
 
 _MOST_BESIDE = 3
@@ -37,7 +38,9 @@ def table(
         kinds.append("cards")
     if sortable is not None:
         kinds.append("sortable")
-    heads = sortable or [html.Th(name, scope="col", role="columnheader") for name in head]
+    heads = sortable or [
+        html.Th(explained(name), scope="col", role="columnheader") for name in head
+    ]
     identity: dict[str, Any] = {} if body is None else {"id": body}
     shown = html.Div(
         html.Table(

@@ -65,7 +65,6 @@ from dashboard.data.rows import (
     compare_cells,
     compare_settings,
     compare_sides,
-    slice_choices,
 )
 from dashboard.data.runs import (
     MOST_IN_MEMORY,
@@ -102,7 +101,9 @@ from dashboard.data.selected import (
     chosen_report,
     chosen_share,
     gallery,
-    slice_values,
+    slice_choices,
     usable,
     weak_spots,
+    within_curves,
+    within_slices_by,
 )

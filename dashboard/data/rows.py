@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from brainmri import beside, comparison, index, results, slices, trust
+from brainmri import beside, comparison, index, parts, results, slices, trust
 from brainmri.beside import Cell, Setting, Side
 from brainmri.comparison import Change, Comparison, Pairs
 from brainmri.metrics import Ints
@@ -82,13 +82,6 @@ def changed_images(view: RunView, changes: list[Change], limit: int) -> list[tup
     ]
 
 
-def slice_choices(view: RunView, split: str) -> tuple[list[str], list[str]]:
-    """Names of the properties that a run's images can be sliced by, and of the metrics to rank by."""
-    _, properties = sliceable(view, split)
-    negative = view.classes.index(view.negative_class)
-    return list(properties), list(slices.metrics_of(view.classes, negative))
-
-
 @cached(64)
 def sliceable(view: RunView, split: str) -> tuple[NDArray[np.int64], dict[str, pd.Series[str]]]:
     """Row numbers of a split's labelled images that the index knows, and their properties."""
@@ -100,7 +93,7 @@ def sliceable(view: RunView, split: str) -> tuple[NDArray[np.int64], dict[str, p
     rows = known.rows.drop(columns=index.identifiers(known)).iloc[position[here]]
     found = slices.properties(rows.reset_index(drop=True))
     if table.seen is not None:
-        seen = np.where(table.seen[here], "near-copy in training", "unseen")
+        seen = np.where(table.seen[here], parts.SEEN, parts.UNSEEN)
         found["seen"] = pd.Series(seen, dtype=str)
     return here, found
 

@@ -7,16 +7,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from brainmri import evaluation, slices, tally
+from brainmri import evaluation, index, parts, results, slices, tally
 from brainmri.evaluation import ClassCurves, Report
 from brainmri.metrics import Estimate, Ints, of_groups, share
+from brainmri.parts import Parts
 from brainmri.slices import Slice, enough
-from brainmri.surest import MOST
+from brainmri.surest import MOST, Sure
 from brainmri.tally import Tally
 from dashboard.chosen import Chosen
 from dashboard.data import rows
-from dashboard.data.dataset import usable_index
-from dashboard.data.files import cached
+from dashboard.data.dataset import place_of, usable_index
+from dashboard.data.files import cached, models_folder
 from dashboard.data.runs import RunView, Scored, cell_images, curves, report
 
 SORTS = ("error", "unsure", "sure", "like")
@@ -42,18 +43,47 @@ class Gallery:
 
 
 def usable(view: RunView, split: str, chosen: Chosen) -> Chosen:
-    """What can be chosen of this run: a slice that its images do not have chooses nothing."""
-    if not view.in_memory:
-        return replace(chosen, slice=None, above=None)
+    """What can be chosen of this run: a slice that its images do not have chooses nothing.
+
+    Of a table too large to be held, a slice or a threshold can be chosen, not both, and thresholds
+    are those of `parts.THRESHOLDS`.
+    """
     if chosen.slice is not None:
         name, value = chosen.slice
-        if value not in slice_values(view, split, name):
+        if value not in _slice_values(view, split, name):
             chosen = replace(chosen, slice=None)
-    return chosen
+    if chosen.above is None or view.in_memory:
+        return chosen
+    if chosen.slice is not None or _parts(view, split).above is None:
+        return replace(chosen, above=None)
+    name, least = chosen.above
+    snapped = float(parts.THRESHOLDS[parts.threshold_at(least)])
+    return replace(chosen, above=(name, round(snapped, 6)))
 
 
-def slice_values(view: RunView, split: str, name: str) -> list[str]:
-    """The values of a property of the images; none for an unknown property."""
+def within_slices_by(view: RunView, chosen: Chosen, by: str) -> Chosen:
+    """What the slices by a property are counted in: what is chosen, but for one of themselves.
+
+    Of a table too large to be held they are counted in all of it.
+    """
+    return chosen.without_slice_by(by).within if view.in_memory else Chosen()
+
+
+def within_curves(view: RunView, chosen: Chosen) -> Chosen:
+    """What curves are drawn of: the chosen slice; all of a table too large to be held."""
+    return chosen.slice_only if view.in_memory else Chosen()
+
+
+def slice_choices(view: RunView, split: str) -> tuple[list[str], list[str]]:
+    """Names of the properties that a run's images can be sliced by, and of the metrics to rank by."""
+    found = rows.sliceable(view, split)[1] if view.in_memory else _parts(view, split).slices
+    negative = view.classes.index(view.negative_class)
+    return list(found), list(slices.metrics_of(view.classes, negative))
+
+
+def _slice_values(view: RunView, split: str, name: str) -> list[str]:
+    if not view.in_memory:
+        return list(_parts(view, split).slices.get(name, ()))
     _, properties = rows.sliceable(view, split)
     return list(properties[name].unique()) if name in properties else []
 
@@ -121,6 +151,13 @@ def weak_spots(
 ) -> list[Slice]:
     """A metric of a run for each value of a property, worst first; none for an unknown name."""
     figures = slices.metrics_of(view.classes, view.classes.index(view.negative_class))
+    if not view.in_memory:
+        counted = _parts(view, split).slices.get(by)
+        return (
+            []
+            if counted is None or metric not in figures
+            else slices.ranked(counted, figures[metric])
+        )
     here, properties = rows.sliceable(view, split)
     if by not in properties or metric not in figures:
         return []
@@ -222,6 +259,8 @@ def _tally(view: RunView, split: str, within: Chosen) -> Tally:
     whole = view.tallies.of[split]
     if not within:
         return whole
+    if not view.in_memory:
+        return replace(whole, per_group=_part(view, split, within), seen=None, unlabelled=0)
     at = _rows(view, split, within)
     chosen = np.zeros(len(view.predictions.paths), dtype=bool)
     chosen[at] = True
@@ -229,6 +268,25 @@ def _tally(view: RunView, split: str, within: Chosen) -> Tally:
         return replace(whole, per_group=whole.per_group[:0], seen=None, unlabelled=0)
     some, groups = view.predictions.where(chosen), rows.clusters(view)[chosen]
     return tally.count(some.as_table(), lambda _: groups, splits=(split,)).of[split]
+
+
+@cached(8)
+def _parts(view: RunView, split: str) -> Parts:
+    """Counts of every slice and threshold of a table that is too large to be held."""
+    known = usable_index()
+    table = results.opened(models_folder(), view.name).table
+    return parts.count(table, results.groups_of(known), parts.known_properties(known), split=split)
+
+
+def _part(view: RunView, split: str, within: Chosen) -> Ints:
+    counted = _parts(view, split)
+    if within.slice is not None:
+        name, value = within.slice
+        return counted.slices[name][value]
+    if within.above is not None and counted.above is not None:
+        name, least = within.above
+        return counted.above[view.classes.index(name)][parts.threshold_at(least)]
+    return view.tallies.of[split].per_group
 
 
 @cached(64)
@@ -266,10 +324,36 @@ def _curves(view: RunView, split: str, within: Chosen) -> list[ClassCurves]:
 
 
 def _surest_only(view: RunView, split: str, chosen: Chosen, start: int, most: int) -> Gallery:
-    """Of a table too large to be held: the surest images of each chosen cell."""
+    """Of a table too large to be held: those of the surest images of each cell that are chosen."""
     matrix = cells(view.classes, chosen, _tally(view, split, chosen.within).matrix)
     known: list[Scored] = []
     for i, j in zip(*np.nonzero(matrix), strict=True):
-        known += cell_images(view, split, view.classes[i], view.classes[j], MOST)[1]
+        truth, answer = view.classes[i], view.classes[j]
+        kept = {image.path: image for image in view.tallies.of[split].surest.get((i, j), [])}
+        _, surest = cell_images(view, split, truth, answer, MOST)
+        known += [one for one in surest if _is_within(view, kept[one.path], chosen)]
     known.sort(key=lambda one: -one.probabilities[one.answer])
     return Gallery(int(matrix.sum()), len(known), known[start : start + most], [])
+
+
+def _is_within(view: RunView, image: Sure, chosen: Chosen) -> bool:
+    if chosen.above is not None:
+        name, least = chosen.above
+        return image.y_prob[view.classes.index(name)] >= least
+    if chosen.slice is None:
+        return True
+    name, value = chosen.slice
+    if name == "seen":
+        return value == (parts.SEEN if image.seen else parts.UNSEEN)
+    place = place_of(image.path)
+    return place is not None and _property(view, name).iloc[place] == value
+
+
+@cached(16)
+def _property(view: RunView, name: str) -> pd.Series[str]:
+    """A property of every image of the index."""
+    known = usable_index()
+    if known is None:
+        return pd.Series([], dtype=str)
+    rows_ = known.rows.drop(columns=index.identifiers(known)).reset_index(drop=True)
+    return slices.properties(rows_)[name]

@@ -189,8 +189,14 @@ def _balance_by(index: ImageIndex, by: str) -> Component:
             className="columns balance-columns",
         ),
         why=ALL_OF_THEM,
-        note=f"Whoever knows nothing and always says the most frequent class is right for "
-        f"{percent(balance.told_without, 0)}. n = {len(index.rows):,}.",
+        note=[
+            html.Span(
+                "Whoever knows nothing and always says the most frequent class is right for "
+                f"{percent(balance.told_without, 0)}. ",
+                **no_interval(ALL_OF_THEM),
+            ),
+            f"n = {len(index.rows):,}.",
+        ],
     )
 
 

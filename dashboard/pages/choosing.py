@@ -40,7 +40,7 @@ def register(page: str) -> None:
     clientside_callback(
         ClientsideFunction("chosen", "choose"),
         *(Output(kept(page, key), "data") for key in KEYS),
-        Output(state_id(page, "leaf"), "value", allow_duplicate=True),
+        Output(state_id(page, "leaf"), "value"),
         Input({"cell": ALL}, "n_clicks"),
         Input({"slice": ALL, "only": ALL}, "n_clicks"),
         Input({"chip": ALL}, "n_clicks"),

@@ -75,7 +75,7 @@ def _matrix(report: Report, shares: Shares, show: str, chosen: Chosen) -> Compon
             on = _marked(chosen, truth, said)
             why: dict[str, Any] = {"title": told}
             label = f"{told}; show them"
-            if total and estimate.value is None:
+            if estimate.value is None:
                 why = no_interval("Counted; of so few chosen images there is no interval.")
                 label = f"Images of {truth} called {said}: {estimate.reason}; show them"
             cells.append(

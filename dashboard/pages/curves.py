@@ -35,7 +35,9 @@ _CHOOSE = (
 
 def part(view: data.RunView, split: str, chosen: Chosen) -> Component:
     """ROC and precision-recall curves of the chosen slice, the chosen threshold marked on them."""
-    return html.Div(_content(view, split, chosen.slice_only, chosen.above), id="curves-content")
+    return html.Div(
+        _content(view, split, data.within_curves(view, chosen), chosen.above), id="curves-content"
+    )
 
 
 def register(page: str) -> None:
@@ -55,7 +57,7 @@ def register(page: str) -> None:
         if view is None:
             return html.Div()
         chosen = data.usable(view, split, read(view.classes, None, slice_, above))
-        return _content(view, split, chosen.slice_only, chosen.above)
+        return _content(view, split, data.within_curves(view, chosen), chosen.above)
 
 
 @lru_cache(maxsize=16)  # Figures take longer to build than all else.

@@ -95,14 +95,8 @@ def layout(
         html.Div(_per_class(view, split, chosen), id="evaluate-classes"),
         gallery.part(PAGE, view, split, chosen, sort, leaf, like),
         html.Div(curves.part(view, split, chosen)),
-        *(
-            [
-                weak_spots.part(PAGE, view, split, by, rank, chosen),
-                trust.part(PAGE, view, split, find, worth),
-            ]
-            if view.in_memory
-            else [_too_many()]
-        ),
+        weak_spots.part(PAGE, view, split, by, rank, chosen),
+        trust.part(PAGE, view, split, find, worth) if view.in_memory else _too_many(),
         html.Div(_history(view), id="evaluate-below"),
         image_panel.panel(PAGE, view, image),
         problems,
@@ -149,11 +143,11 @@ def _truths(view: data.RunView) -> list[Component]:
 
 def _too_many() -> Component:
     return section(
-        "Calibration and weak spots",
+        "Calibration",
         empty(
             "This table has very many labelled images",
-            "Its counts and curves are above and below; calibration, thresholds and slices need the "
-            "single rows, so they are shown for smaller tables.",
+            "Its counts, curves and slices are above; calibration and thresholds need the single rows, so "
+            "they are shown for smaller tables.",
         ),
     )
 

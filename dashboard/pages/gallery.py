@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import zip_longest
 from typing import Any
 
-from dash import Input, Output, callback, ctx, html
+from dash import Input, Output, callback, clientside_callback, html
 from dash.development.base_component import Component
 
 from dashboard import data
@@ -61,13 +61,12 @@ def part(
 
 
 def register(page: str) -> None:
-    """The callback of the part, on the page that shows it."""
+    """The callbacks of the part, on the page that shows it."""
 
     @callback(
         Output("gallery-head", "children"),
         Output("gallery-tiles", "children"),
         Output(state_id(page, "leaf"), "total"),
-        Output(state_id(page, "leaf"), "value"),
         Input(state_id(page, "run"), "value"),
         Input(state_id(page, "split"), "value"),
         *(Input(kept(page, key), "data") for key in KEYS),
@@ -86,14 +85,21 @@ def register(page: str) -> None:
         like: str | None,
         leaf: int,
     ) -> tuple[Any, ...]:
-        """Other images or another order, which start at the first page, or another page."""
+        """Other images, another order or another page was chosen."""
         view = data.find_run(run)
         if view is None:
-            return html.Div(), html.Div(), 1, 1
+            return html.Div(), html.Div(), 1
         chosen = data.usable(view, split, read(view.classes, cell, slice_, above))
-        turned = ctx.triggered_id == state_id(page, "leaf")
-        found, pages, at = _found(view, split, chosen, sort, leaf if turned else 1, like)
-        return _head(view, split, chosen, sort, found, like), _tiles(view, found), pages, at
+        found, pages, _ = _found(view, split, chosen, sort, leaf, like)
+        return _head(view, split, chosen, sort, found, like), _tiles(view, found), pages
+
+    # In the browser, as choosing is, so that the address need not wait for the server.
+    clientside_callback(
+        "() => 1",
+        Output(state_id(page, "leaf"), "value", allow_duplicate=True),
+        *(Input(state_id(page, key), "value") for key in ("run", "split", "sort")),
+        prevent_initial_call=True,
+    )
 
 
 def _found(

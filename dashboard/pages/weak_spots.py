@@ -88,7 +88,7 @@ def register(page: str) -> None:
     ) -> tuple[Any, ...]:
         """Another property, metric, run or split was chosen, or other images."""
         view = data.find_run(run)
-        if view is None or not view.in_memory:
+        if view is None:
             return html.Div(), html.Div()
         chosen = data.usable(view, split, read(view.classes, cell, slice_, above))
         return (
@@ -105,7 +105,7 @@ def _first(properties: list[str]) -> str:
 
 
 def _found(view: data.RunView, split: str, by: str, rank: str, chosen: Chosen) -> Component:
-    among = chosen.without_slice_by(by).within
+    among = data.within_slices_by(view, chosen, by)
     spots = data.weak_spots(view, split, by, rank, among)
     ranked = [s for s in spots if s.estimate.value is not None]
     if len(ranked) < 2:
@@ -147,7 +147,7 @@ def _table(view: data.RunView, split: str, by: str, rank: str, chosen: Chosen) -
     """The slices, and how many of their images lie in the chosen cell, or got a wrong answer."""
     cell = chosen if chosen.has_cell else Chosen(wrong=True)
     rows = []
-    for one in data.weak_spots(view, split, by, rank, chosen.without_slice_by(by).within):
+    for one in data.weak_spots(view, split, by, rank, data.within_slices_by(view, chosen, by)):
         count = int(data.cells(view.classes, cell, one.matrix).sum())
         key = f"{by}{SEPARATOR}{one.value}"
         on = chosen.slice == (by, one.value)

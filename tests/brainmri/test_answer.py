@@ -23,6 +23,7 @@ from brainmri.predictions import Predictions
 from tests.brainmri import lookers
 from tests.brainmri.lookers import SIZE_PX, picture
 from tests.brainmri.test_occlusion import asked
+from tests.conftest import SHIPPED
 
 NAME = "lesion"
 
@@ -193,6 +194,15 @@ def test_between_the_limits_an_image_is_answered_with_a_warning(predictor: Predi
     assert "unlike the training images" in given.reasons[0]
     assert given.finding.like_this is not None
     assert "unlike this one" in given.finding.like_this.words
+
+
+@pytest.mark.parametrize(
+    "name", sorted(path.parent.name for path in SHIPPED.glob(f"*/{runs.MODEL_FILE}"))
+)
+def test_every_shipped_model_refuses_noise(name: str) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (256, 256), dtype=np.uint8)
+    given = answer.answer(answer.load(SHIPPED, name, threads=1), grey(noise))
+    assert given.outcome == "refused"
 
 
 # --- what a run may lack ---------------------------------------------------------------------

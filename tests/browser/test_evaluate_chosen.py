@@ -36,7 +36,7 @@ def click_point(page: Page, figure: str, curve: int, point: int) -> None:
         """([figure, curve, point]) => {
             const all = [...document.querySelectorAll(".js-plotly-plot")];
             const plot = all.find((one) => one.closest("[id]").id.includes(`"${figure}"`));
-            plot.scrollIntoView({ block: "center" });
+            plot.scrollIntoView({ block: "center", behavior: "instant" });
             const box = plot.getBoundingClientRect();
             const { xaxis, yaxis, margin } = plot._fullLayout;
             const trace = plot._fullData[curve];
@@ -121,8 +121,10 @@ def test_back_and_forward_walk_through_the_choices(page: Page, site: Site) -> No
     opened(page, site.url + HASTY)
     page.get_by_role("button", name="All images of glioma").click()
     chosen(page, "5 of 20")
+    address_says(page, cell="glioma~")
     page.locator("#weak-table").get_by_role("button", name="unseen").first.click()
     chosen(page, "4 of 20")
+    address_says(page, cell="glioma~", slice="seen~unseen")
     expect(chips(page)).to_have_count(2)
     page.go_back()
     chosen(page, "5 of 20")

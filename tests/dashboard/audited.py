@@ -12,7 +12,15 @@ from dashboard import data, findings
 from tests.dashboard.visit import Visitor
 
 CLASSES = ["glioma", "meningioma", "notumor", "pituitary"]
-PARTS = {"images": 5, "copies": 0, "labels": 0, "shortcuts": 2, "drift": 0, "quality": 0}
+PARTS = {
+    "images": 6,
+    "browse": 0,
+    "copies": 0,
+    "labels": 0,
+    "shortcuts": 2,
+    "drift": 0,
+    "quality": 0,
+}
 """Parts of the page with their number of figures."""
 
 

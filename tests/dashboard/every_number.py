@@ -64,6 +64,8 @@ _N_ITSELF = (
     r"(?:(?:labelled|official|test|validation) )*images"
 )
 _ITS_NAME = rf"95 % intervals?|Intervals?: 95 %|fewer than {_NUMBER} [a-z ]*images"
+# Why there is no figure, with its n: of chosen images there may be too few.
+_ITS_NAME += rf"|too few images \({_NUMBER}; a figure needs {_NUMBER}\)"
 _N_CELL = re.compile(
     rf"^{_NUMBER}(?: \+ {_NUMBER})?(?: test| validation)?(?: \((?:{_NUMBER}|unknown)\))?$"
 )

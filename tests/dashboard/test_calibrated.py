@@ -159,5 +159,5 @@ def test_the_temperature_changes_no_answer(own: Path) -> None:
 
 @pytest.mark.usefixtures("calibrated")
 def test_curves_say_that_they_rank_by_what_the_model_said(visitor: Visitor) -> None:
-    assert "before the temperature; so do" in visible(visitor.open(f"/evaluate?run={HASTY}"))
-    assert "before the temperature; so do" not in visible(visitor.open(f"/evaluate?run={CAREFUL}"))
+    assert "before the temperature ; so do" in visible(visitor.open(f"/evaluate?run={HASTY}"))
+    assert "before the temperature ; so do" not in visible(visitor.open(f"/evaluate?run={CAREFUL}"))

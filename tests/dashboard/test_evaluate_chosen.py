@@ -332,3 +332,34 @@ def test_near_copies_are_told_with_their_labels_and_parts(own: Path, visitor: Vi
     assert "pituitary, training image" in other
     assert "Another label!" in other
     assert all(re.search(r"\d+ of 256 bits differ", tile) for tile in near)
+
+
+# A table too large to be held
+
+
+@pytest.fixture
+def large(shown: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Every table is too large to be held as rows."""
+    monkeypatch.setattr("dashboard.data.runs.MOST_IN_MEMORY", 0)
+    return shown
+
+
+@pytest.mark.usefixtures("large")
+def test_of_a_large_table_slices_and_thresholds_are_chosen_from_counts(visitor: Visitor) -> None:
+    page = visitor.open("/evaluate?run=hasty&slice=seen~unseen&by=seen")
+    assert {row[-1] for row in matrix(page).values()} == {"4"}
+    assert matrix(page)["glioma"][2] == "2"
+    assert "16 images" in headings(page)
+    assert len(tiles(page)) == 12
+    assert table_named(page, "accuracy by seen in training or not")["unseen"][-1] == "5 of 16"
+    above = visitor.open("/evaluate?run=hasty&above=notumor~0.7312345")
+    assert chips(above) == ["Remove probability of notumor ≥ 73.0 %"]
+    assert chosen_line(above).startswith("4 of 20 test images (")
+    assert len(tiles(above)) == 4
+
+
+@pytest.mark.usefixtures("large")
+def test_of_a_large_table_a_slice_and_a_threshold_are_not_chosen_together(visitor: Visitor) -> None:
+    page = visitor.open("/evaluate?run=hasty&slice=seen~unseen&above=notumor~0.73&cell=glioma~")
+    assert chips(page) == ["Remove truth: glioma", "Remove seen in training or not: unseen"]
+    assert chosen_line(page).startswith("4 of 20 test images (")

@@ -139,9 +139,12 @@ def _stores(page: Node) -> Iterator[Node]:
 @pytest.fixture
 def uncached() -> Iterator[None]:
     """Parts of Evaluate are kept; none that was built wrong on purpose may stay."""
-    evaluate._per_class.cache_clear()
-    curves._content.cache_clear()
+    forget()
     yield
+    forget()
+
+
+def forget() -> None:
     evaluate._per_class.cache_clear()
     curves._content.cache_clear()
 
@@ -164,6 +167,7 @@ def test_a_page_that_loses_an_interval_is_caught(
 ) -> None:
     assert walked(visitor, address) == []
     monkeypatch.setattr(place, lambda estimate, what="": f"{estimate.k or 7} {what}".strip())
+    forget()
     assert any(lost in bare for bare in walked(visitor, address))
 
 

@@ -1,0 +1,187 @@
+"""The pages in Chromium: first chart on a cold load, click to paint, memory of a tab and of a worker."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from playwright.sync_api import Browser, CDPSession, Page, sync_playwright
+
+from benchmarks.commands import ROOT, resident_mb, verdict
+from tests.browser.driving import find_chromium, go, launch, new_context, settle
+from tests.dashboard.serving import free_port, serving
+
+MOST_RATIO = 1.3
+MOST_CLICK_MS = 150
+MOST_TAB_MB = 30
+MOST_START_S = 2.0
+MOST_WORKER_MB = 250
+NAVIGATIONS = 100
+CLICKS = 20
+
+# The frame after the one in which the first figure stands drawn.
+_FIRST_CHART = """
+    const look = new MutationObserver(() => {
+        if (!document.querySelector(".js-plotly-plot .main-svg .trace, .js-plotly-plot .main-svg .points"))
+            return;
+        look.disconnect();
+        requestAnimationFrame(() => requestAnimationFrame(() => {
+            document.documentElement.dataset.drawn = performance.now();
+        }));
+    });
+    look.observe(document, {subtree: true, childList: true});
+"""
+# From the press to the frame after the one in which what was asked for stands on the page.
+_CLICK = """([press, wanted]) => new Promise(done => {
+    const start = performance.now();
+    const look = () => {
+        const found = document.querySelector(wanted);
+        if (found) requestAnimationFrame(() => setTimeout(() => done(performance.now() - start)));
+        else requestAnimationFrame(look);
+    };
+    document.querySelector(press).click();
+    look();
+})"""
+
+
+def run(repeats: int) -> None:
+    """Measure each, and print it beside what is wanted."""
+    executable = find_chromium()
+    if executable is None:
+        print("pages: skipped, there is no Chromium here")
+        return
+    print("pages: Chromium, the shipped runs")
+    with tempfile.TemporaryDirectory() as folder:
+        began = time.perf_counter()
+        with serving(Path(folder, "first"), models=ROOT / "models"):
+            start = time.perf_counter() - began
+        with (
+            serving(Path(folder, "site"), models=ROOT / "models") as site,
+            _bare_page() as bare,
+            sync_playwright() as playwright,
+        ):
+            wanted = f"{MOST_START_S:.0f} s"
+            verdict("start to first answer", f"{start:.1f} s", start <= MOST_START_S, wanted)
+            browser = launch(playwright, executable)
+            _cold(browser, site.url, bare, repeats)
+            _clicks(browser, site.url)
+            _navigations(browser, site.url)
+            browser.close()
+            memory = resident_mb(site.process.pid)
+            if memory is not None:
+                most = f"{MOST_WORKER_MB} MB"
+                verdict("memory of a worker", f"{memory:.0f} MB", memory <= MOST_WORKER_MB, most)
+
+
+def _cold(browser: Browser, ours: str, bare: str, repeats: int) -> None:
+    """First chart in a browser without a cache, alternately; one round only warms the servers."""
+    times: list[tuple[float, float]] = []
+    for round_ in range(repeats + 1):
+        pair = (_first_chart(browser, ours), _first_chart(browser, bare))
+        if round_:
+            times.append(pair)
+    ratio = float(np.median([mine / other for mine, other in times]))
+    mine, other = (float(np.median([pair[i] for pair in times])) for i in (0, 1))
+    verdict("first chart / bare page", f"{ratio:.2f}", ratio <= MOST_RATIO, f"{MOST_RATIO}")
+    print(f"    {mine:.0f} ms and {other:.0f} ms, medians of {repeats}")
+
+
+def _first_chart(browser: Browser, address: str) -> float:
+    """Milliseconds from asking for the page to its first painted figure."""
+    context = new_context(browser)
+    context.add_init_script(f"(() => {{{_FIRST_CHART}}})()")
+    page = context.new_page()
+    page.goto(address)
+    page.locator("html[data-drawn]").wait_for(state="attached")
+    drawn = float(page.locator("html").get_attribute("data-drawn") or "nan")
+    context.close()
+    return drawn
+
+
+def _clicks(browser: Browser, url: str) -> None:
+    """Two lists of images that take turns."""
+    context = new_context(browser)
+    page = context.new_page()
+    go(page, f"{url}compare?run=champion-official&other=cnn-official&now=right")
+    settle(page)
+    times = []
+    for i in range(CLICKS + 2):
+        times.append(_painted(page, ("wrong", "right")[i % 2]))
+        page.wait_for_timeout(300)
+    measured = float(np.percentile(times[2:], 95))
+    median = float(np.median(times[2:]))
+    most = f"{MOST_CLICK_MS} ms"
+    verdict("click to paint, p95", f"{measured:.0f} ms", measured <= MOST_CLICK_MS, most)
+    print(f"    a list of images on Compare; median {median:.0f} ms of {CLICKS}")
+    context.close()
+
+
+def _painted(page: Page, kind: str) -> float:
+    """Milliseconds from a press on the head of a list to its images."""
+    press = f"[id*='accordion'][id$='-control-{kind}'], [aria-controls$='panel-{kind}']"
+    panel = f"[id$='panel-{kind}']:not([aria-hidden='true']) .tile"
+    found = page.evaluate(_CLICK, [press, panel])
+    return float(found)
+
+
+def _navigations(browser: Browser, url: str) -> None:
+    """Growth of the tab's heap and documents over many changes of page, after garbage collection."""
+    context = new_context(browser)
+    page = context.new_page()
+    go(page, url)
+    settle(page)
+    session = context.new_cdp_session(page)
+    session.send("HeapProfiler.enable")
+    _tour(page, len(_TOUR) * 2)  # Everything is loaded once before the first look.
+    before = heap_mb(session)
+    _tour(page, NAVIGATIONS)
+    growth = heap_mb(session) - before
+    most = f"{MOST_TAB_MB} MB"
+    verdict(f"tab, {NAVIGATIONS} navigations", f"{growth:.1f} MB", growth <= MOST_TAB_MB, most)
+    context.close()
+
+
+_TOUR = ("Data", "Evaluate", "Compare", "Predict", "Overview")
+
+
+def _tour(page: Page, steps: int) -> None:
+    """Go from page to page by the links at the top."""
+    navigation = page.get_by_role("navigation", name="Pages")
+    for step in range(steps):
+        title = _TOUR[step % len(_TOUR)]
+        navigation.get_by_role("link", name=title).click()
+        page.locator("h1", has_text=title).wait_for()
+        settle(page)
+
+
+def heap_mb(session: CDPSession) -> float:
+    """Heap of the tab after garbage collection."""
+    for _ in range(3):
+        session.send("HeapProfiler.collectGarbage")
+    return float(session.send("Runtime.getHeapUsage")["usedSize"]) / 1e6
+
+
+@contextmanager
+def _bare_page() -> Iterator[str]:
+    port = free_port()
+    command = [sys.executable, "-m", "benchmarks.bare_page", str(port)]
+    with subprocess.Popen(command, cwd=ROOT) as process:
+        url = f"http://127.0.0.1:{port}/"
+        try:
+            for _ in range(600):
+                try:
+                    urllib.request.urlopen(url, timeout=5).close()
+                    break
+                except (urllib.error.URLError, ConnectionError):
+                    time.sleep(0.1)
+            yield url
+        finally:
+            process.terminate()
