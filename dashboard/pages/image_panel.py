@@ -31,6 +31,7 @@ from dashboard.components import (
     table,
     whose_probabilities,
 )
+from dashboard.pages import correct
 from dashboard.pages.choosing import kept
 from dashboard.words import property_words
 
@@ -120,15 +121,25 @@ def _content(view: data.RunView, image: str) -> Component:
                     + urlencode({"run": view.name, "sort": "like", "like": image}),
                 )
             ),
-            _end(),
+            _end(view, found, own),
         ],
         className="panel-body",
     )
 
 
-def _end() -> Component:
-    """What other parts of the dashboard add to the panel, such as a form, goes here."""
-    return html.Div(id="panel-end")
+def _end(view: data.RunView, found: data.Pictured, own: Any) -> Component:
+    """What a person can say of the label, for an image that the index knows."""
+    known = data.label_of(found.path)
+    if known is None:
+        return html.Div()
+    answer = None if own is None else own[2].answer
+    return correct.form(
+        _FORM, data.class_names(), path=found.path, label=known[0], run=view.name, answer=answer
+    )
+
+
+_FORM = "panel"
+correct.register(_FORM)
 
 
 def _picture(view: data.RunView, found: data.Pictured, own: Any) -> Component:

@@ -13,9 +13,7 @@ from brainmri.corrections import (
     BAD_IMAGE,
     CLASS,
     CONFIRM,
-    CONFIRMED,
     DISPUTE,
-    DISPUTED,
     KEPT,
     UNDO,
     UNSURE,
@@ -46,7 +44,7 @@ from dashboard.components import (
     state_id,
     table,
 )
-from dashboard.pages import correct
+from dashboard.pages import correct, review_agreed
 
 PAGE = "review"
 _LEAD = (
@@ -56,10 +54,6 @@ _LEAD = (
 _AT_ONCE = 12
 _MOST_PAGES = 100_000
 """Until the queue has been counted."""
-_COUNTED = (
-    "A count of what people said here, not an estimate of anything else, so it has no interval."
-)
-_TESTS = "Test and validation images get the label that is reported of them, and never train."
 correct.register(PAGE)
 
 
@@ -96,7 +90,7 @@ def layout(image: str | None = None, at: str | None = None, **_query: str) -> Co
                 page_turner(PAGE, "at", number, number, "Pages of the queue"),
             ]
         ),
-        html.Div(_agreed(), id="review-agreed"),
+        html.Div(review_agreed.part(), id="review-agreed"),
     )
 
 
@@ -166,7 +160,7 @@ def review(
         dmc.Button("Undo", id="review-undo", variant="subtle", size="compact-sm"),
         dcc.Store(id="review-last", data={"id": said.id, "who": said.who}),
     ]
-    return _waiting(), _agreed(), dmc.Alert(told, color="green")
+    return _waiting(), review_agreed.part(), dmc.Alert(told, color="green")
 
 
 @callback(
@@ -185,29 +179,11 @@ def undo(clicks: int | None, last: dict[str, str] | None) -> tuple[Any, Any, Any
         data.say(Record(f"undo-{last['id']}"[:64], UNDO, last["who"], about=last["id"]))
     except InputError as error:
         return no_update, no_update, correct.problem(str(error))
-    return _waiting(), _agreed(), dmc.Alert("Undone. Both stay in the record.", color="gray")
-
-
-@callback(
-    Output("review-agreed", "children", allow_duplicate=True),
-    Output("review-told", "children", allow_duplicate=True),
-    Input("review-make", "n_clicks"),
-    prevent_initial_call=True,
-)
-def make(clicks: int | None) -> tuple[Any, Any]:
-    """What is agreed on becomes the next manifest."""
-    if not clicks:
-        return no_update, no_update
-    try:
-        made = data.make_manifest()
-    except InputError as error:
-        return no_update, correct.problem(str(error))
-    said = (
-        "The last corrections say the same already."
-        if made is None
-        else f"Corrections {made.number} are written; every page reports by them from now on."
+    return (
+        _waiting(),
+        review_agreed.part(),
+        dmc.Alert("Undone. Both stay in the record.", color="gray"),
     )
-    return _agreed(), dmc.Alert(html.Span(said, **name("version")), color="green")
 
 
 def _one(path: str | None) -> Component:
@@ -278,11 +254,11 @@ def _waiting() -> Component:
         html.P(
             f"{unseen:,} more are about uploads that were not kept, so nobody can look at them.",
             className="note",
-            **no_interval(_COUNTED),
+            **no_interval(review_agreed.COUNTED),
         )
         if unseen
         else None,
-        why=_COUNTED,
+        why=review_agreed.COUNTED,
         note="Confirm what you see too; dispute what you do not, and say why. Nobody reviews what they "
         "said themselves.",
     )
@@ -348,7 +324,7 @@ def _doubtful(count: int, shown: list[data.Suspect], lacking: list[tuple[str, st
         faults("These runs could not be asked", lacking),
         why="How many are wrong only readers can say, so there is no estimate and no interval.",
         note="Heard are runs about images that did not train them, the training images that look most "
-        f"alike to a run, and near-copies with another label. {_TESTS}",
+        f"alike to a run, and near-copies with another label. {review_agreed.TESTS}",
     )
 
 
@@ -371,65 +347,6 @@ def _suspect(one: data.Suspect) -> Component:
         ]
     )
     return picture_tile(one.path, _split_words(one.split), says, alt=f"{one.label} image")
-
-
-def _agreed() -> Component:
-    try:
-        found, agreed, lines = data.corrections_made(), data.agreed(), data.manifest_lines()
-    except InputError as error:
-        return faults("What was agreed on cannot be shown", [("Fault", str(error))])
-    confirmed = sum(one.state == CONFIRMED for one in found)
-    disputed = [one for one in found if one.state == DISPUTED]
-    head = (
-        f"{confirmed:,} {'correction is' if confirmed == 1 else 'corrections are'} confirmed by two "
-        f"people, {len(disputed):,} disputed"
-    )
-    rows = [
-        [
-            html.Span(f"Corrections {line.number}", **name("version")),
-            f"{line.changed:,}",
-            f"{line.left_out:,}",
-            f"{line.tests:,}",
-        ]
-        for line in lines
-    ]
-    last = lines[0].number if lines else None
-    return section(
-        head,
-        faults(
-            "Confirmed corrections of these images contradict each other, so they change nothing",
-            [(path, "Dispute one of them.") for path in agreed.contradictions],
-        ),
-        html.Div(
-            table(
-                ["", "Labels changed", "Left out", "Test images among them"],
-                rows,
-                caption="Numbered corrections",
-            ),
-            **no_interval(_COUNTED),
-        )
-        if rows
-        else None,
-        html.Div(
-            dmc.Button("Write them as the next numbered corrections", id="review-make"),
-            className="controls",
-        ),
-        html.Div(
-            [
-                html.P("Train a model again with them, and make it the one that is shown first:"),
-                command(
-                    f"python -m brainmri train DATA --from RUN --corrections {last} --run NEW\n"
-                    "python -m brainmri predict DATA --run NEW\n"
-                    "python -m brainmri promote NEW"
-                ),
-            ],
-            **name("setting"),
-        )
-        if last
-        else None,
-        why=_COUNTED,
-        note=f"{_TESTS} Those that are left out are bad images, or nobody is sure of them.",
-    )
 
 
 def _says(record: Record) -> str:

@@ -95,3 +95,24 @@ def test_every_image_of_an_index_is_ranked_by_the_runs_that_know_it(trained_mode
     assert found.lacking == []
     assert len(found.suspicion.order) > 0
     assert (found.suspicion.asked > 0).sum() == len(found.suspicion.order)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_one_wrong_label_in_ten_is_found_among_the_first_of_the_queue(seed: int) -> None:
+    """Classes that lie apart in an embedding, as far as 5 % of their images are beyond the middle.
+
+    benchmarks/label_noise.py plants wrong labels in phantoms and trains on them.
+    """
+    rng = np.random.default_rng(seed)
+    n, k = 600, 4
+    truth = rng.integers(0, k, n)
+    points = 3.3 * np.eye(k)[truth] + rng.normal(size=(n, k))
+    labels = truth.copy()
+    planted = rng.choice(n, n // 10, replace=False)
+    labels[planted] = (truth[planted] + rng.integers(1, k, len(planted))) % k
+    votes = neighbour_votes(points, labels, k, np.arange(n))
+    found = rank(labels, k, [Voice("neighbours", np.arange(n), votes)])
+    first = set(found.order[: round(0.15 * n)].tolist())
+    assert len(first & set(planted.tolist())) >= 0.8 * len(planted)
+    suggested = found.suggestion[planted] == truth[planted]
+    assert suggested.mean() > 0.7

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from PIL import Image, PngImagePlugin
 
-from brainmri import corrections, manifests, phantom
+from brainmri import corrections, manifests, phantom, promotion
 from brainmri.corrections import CONFIRM, CONFIRMED, DISPUTE, DISPUTED, OPEN, UNDONE
 from dashboard import data
 from tests.dashboard.every_number import bare_numbers
@@ -276,6 +276,30 @@ def test_one_image_comes_with_what_each_voice_says_and_an_open_form(visitor: Vis
     (form,) = find(page, "Details")
     assert form["props"]["open"] is True
     assert "There is no such image" in str(visitor.open("/review?image=nowhere.png"))
+
+
+@pytest.mark.usefixtures("own", "pictures")
+def test_the_panel_of_an_image_ends_with_the_form(visitor: Visitor) -> None:
+    page = visitor.open(f"/evaluate?run={HASTY}&image={PATH}")
+    (form,) = [d for d in find(page, "Details") if "Is the label wrong?" in visible(d)]
+    assert form["props"].get("open") is not True
+    assert "Saved. A second reader" in visible(send(visitor, "panel"))
+    (one,) = data.waiting()
+    assert one.record.path == PATH
+
+
+def test_the_promoted_run_is_shown_first(own: Path) -> None:
+    before = data.find_run(None)
+    assert before is not None
+    other = next(name for name in ("careful", HASTY) if name != before.name)
+    promotion.promote(own, other, before.name)
+    after = data.find_run(None)
+    assert after is not None
+    assert after.name == other
+    (own / promotion.FILE).write_text("{")
+    shown, broken = data.list_runs()
+    assert data.best_run(shown) is before
+    assert [one.name for one in broken] == [promotion.FILE]
 
 
 def test_records_are_in_one_plain_table(visitor: Visitor, own: Path) -> None:

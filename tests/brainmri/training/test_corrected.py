@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +12,6 @@ import pandas as pd
 import pytest
 import torch
 
-from benchmarks import label_noise
 from brainmri import corrections, images, index, manifests, phantom, runs, scoring, splits
 from brainmri.corrections import BAD_IMAGE, CLASS, CONFIRM, CORRECTION, KEPT, Record, Store, new_id
 from brainmri.errors import InputError
@@ -227,19 +225,3 @@ def test_a_run_of_another_index_or_without_its_model_is_refused(
     (own_models / "cnn" / "model.onnx").unlink()
     with pytest.raises(InputError, match="is not here"):
         train.train(phantom_data, own_models, name="again", start="cnn", quiet=True)
-
-
-# The whole loop, at a reduced size; benchmarks/label_noise.py has the full one.
-
-
-@pytest.mark.usefixtures("one_thread")
-def test_planted_wrong_labels_are_found_corrected_and_learned_from(tmp_path: Path) -> None:
-    done = label_noise.loop(tmp_path, train_per_class=40, test_per_class=20, size_px=48, epochs=10)
-    assert done.planted == 16
-    assert done.found >= label_noise.WANTED * done.planted
-    accuracy = done.judged.compared.difference("accuracy")
-    assert accuracy.difference.n == 80
-    assert accuracy.difference.low is not None
-    assert accuracy.difference.value is not None
-    assert accuracy.difference.value >= 0
-    shutil.rmtree(tmp_path / "data")

@@ -1,0 +1,102 @@
+"""What two readers agree on, and the numbered corrections made of it, as a part of Review."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dash_mantine_components as dmc
+from dash import Input, Output, callback, html, no_update
+from dash.development.base_component import Component
+
+from brainmri.corrections import CONFIRMED, DISPUTED
+from brainmri.errors import InputError
+from dashboard import data
+from dashboard.components import command, faults, name, no_interval, section, table
+from dashboard.pages import correct
+
+COUNTED = (
+    "A count of what people said here, not an estimate of anything else, so it has no interval."
+)
+TESTS = "Test and validation images get the label that is reported of them, and never train."
+
+
+@callback(
+    Output("review-agreed", "children", allow_duplicate=True),
+    Output("review-told", "children", allow_duplicate=True),
+    Input("review-make", "n_clicks"),
+    prevent_initial_call=True,
+)
+def make(clicks: int | None) -> tuple[Any, Any]:
+    """What is agreed on becomes the next manifest."""
+    if not clicks:
+        return no_update, no_update
+    try:
+        made = data.make_manifest()
+    except InputError as error:
+        return no_update, correct.problem(str(error))
+    said = (
+        "The last corrections say the same already."
+        if made is None
+        else f"Corrections {made.number} are written; every page reports by them from now on."
+    )
+    return part(), dmc.Alert(html.Span(said, **name("version")), color="green")
+
+
+def part() -> Component:
+    """What is confirmed and disputed, every manifest, and a button that writes the next."""
+    try:
+        found, agreed, lines = data.corrections_made(), data.agreed(), data.manifest_lines()
+    except InputError as error:
+        return faults("What was agreed on cannot be shown", [("Fault", str(error))])
+    confirmed = sum(one.state == CONFIRMED for one in found)
+    disputed = [one for one in found if one.state == DISPUTED]
+    head = (
+        f"{confirmed:,} {'correction is' if confirmed == 1 else 'corrections are'} confirmed by two "
+        f"people, {len(disputed):,} disputed"
+    )
+    rows = [
+        [
+            html.Span(f"Corrections {line.number}", **name("version")),
+            f"{line.changed:,}",
+            f"{line.left_out:,}",
+            f"{line.tests:,}",
+        ]
+        for line in lines
+    ]
+    last = lines[0].number if lines else None
+    return section(
+        head,
+        faults(
+            "Confirmed corrections of these images contradict each other, so they change nothing",
+            [(path, "Dispute one of them.") for path in agreed.contradictions],
+        ),
+        html.Div(
+            table(
+                ["", "Labels changed", "Left out", "Test images among them"],
+                rows,
+                caption="Numbered corrections",
+            ),
+            **no_interval(COUNTED),
+        )
+        if rows
+        else None,
+        html.Div(
+            dmc.Button("Write them as the next numbered corrections", id="review-make"),
+            className="controls",
+        ),
+        html.Div(
+            [
+                html.P("Train a model again with them, and make it the one that is shown first:"),
+                command(
+                    f"python -m brainmri train DATA --from RUN --corrections {last} --run NEW\n"
+                    "python -m brainmri predict DATA --run NEW\n"
+                    "python -m brainmri promote NEW"
+                ),
+            ],
+            **name("setting"),
+        )
+        if last
+        else None,
+        why=COUNTED,
+        note=f"{TESTS} Those that are left out are bad images, or nobody is sure of them.",
+    )
