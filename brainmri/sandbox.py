@@ -7,8 +7,8 @@ answer in time is killed.
 
 from __future__ import annotations
 
+import contextlib
 import json
-import os
 import signal
 import struct
 import subprocess
@@ -120,10 +120,8 @@ class Sandbox:
         self._process.kill()
         for stream in (self._process.stdin, self._process.stdout):
             assert stream is not None
-            try:
+            with contextlib.suppress(OSError):  # What was still to be sent finds nobody.
                 stream.close()
-            except OSError:
-                pass  # What was still to be sent finds nobody.
         self._process.wait()
         self._folder.cleanup()
 

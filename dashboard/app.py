@@ -15,9 +15,9 @@ from dash.development.base_component import Component
 from flask import Flask, Response, abort, request
 from flask_compress import Compress
 
-from dashboard import data
+from dashboard import data, uploads
 from dashboard.components import aria
-from dashboard.pages import compare, dataset, evaluate, not_found_404, overview, predict
+from dashboard.pages import bring, compare, dataset, evaluate, not_found_404, overview, predict
 from dashboard.theme import ACCENT, FONT
 
 NAME = "Brain MRI"
@@ -28,6 +28,7 @@ _PAGES = (
     ("Evaluate", "/evaluate", evaluate.layout),
     ("Compare", "/compare", compare.layout),
     ("Predict", "/predict", predict.layout),
+    ("Add", "/bring", bring.layout),
 )
 _ASSETS = Path(__file__).resolve().parent.parent / "assets"
 
@@ -51,6 +52,7 @@ app = Dash(
 </html>""",
 )
 server: Flask = app.server
+server.register_blueprint(uploads.routes)
 dmc.pre_render_color_scheme()
 Compress(server)
 server.config["MAX_CONTENT_LENGTH"] = _MAX_REQUEST_BYTES

@@ -35,6 +35,7 @@ VIEWS = [
     "/compare?now=wrong",
     "/compare?split=val&now=right",
     "/predict",
+    "/bring",
     "/nowhere",
 ]  # fmt: skip
 HIDDEN: Any = {"data-no-interval": "Counted, and never estimated."}
