@@ -228,6 +228,24 @@ parts: .value (when none is named), .low and .high (ends of the 95 % interval), 
 
     command = _command(
         commands,
+        "user",
+        run.user,
+        "make the line of somebody who may sign in to the dashboard",
+        """examples:
+  python -m brainmri user anna --role clinician >> users.txt
+  BRAINMRI_USERS=users.txt python -m dashboard --host 0.0.0.0
+
+roles: viewer (looks), clinician (predicts and corrects too), maintainer (reviews, promotes, uploads too)""",
+        models=False,
+        quiet=False,
+    )
+    command.add_argument("name", help="to sign in with")
+    command.add_argument(
+        "--role", default="viewer", metavar="ROLE", help="viewer, clinician or maintainer (viewer)"
+    )
+
+    command = _command(
+        commands,
         "demo",
         run.demo,
         "make synthetic data and go through every step",
