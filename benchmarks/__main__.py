@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-from benchmarks import duplicates, explain, index, memory, metrics, predictor
+from benchmarks import duplicates, explain, hostile, index, memory, metrics, predictor
 
 BENCHMARKS: dict[str, Callable[[argparse.Namespace], None]] = {
     "index": lambda options: index.run(options.repeats),
@@ -13,6 +13,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], None]] = {
     "explain": lambda options: explain.run(options.repeats),
     "predictor": lambda options: predictor.run(options.repeats),
     "memory": lambda _: memory.run(),
+    "hostile": lambda _: hostile.run(),
     "metrics": lambda options: metrics.run(options.repeats, quick=options.quick),
 }
 

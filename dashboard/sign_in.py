@@ -301,7 +301,7 @@ _PAGE = """<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Sign in · Brain MRI</title>
+<title>Sign in · Brain MRI</title><link rel="icon" href="data:,">
 <style>
 :root { color-scheme: light dark; --ink: #1d2430; --soft: #545d6b; --ground: #fff; --line: #8a93a0;
   --accent: #2b6cb0; --on: #fff; --bad: #a33018; }
