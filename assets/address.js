@@ -22,7 +22,7 @@ window.dash_clientside.address = {
         let changed = null;
         for (const entry of [...states, ...stores]) {
             const key = entry.id.state || entry.id.kept;
-            if (entry.value === null || entry.value === undefined) query.delete(key);
+            if ((entry.value ?? "") === "") query.delete(key);
             else {
                 if (query.get(key) !== String(entry.value)) changed = key;
                 query.set(key, entry.value);

@@ -5,13 +5,27 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-from benchmarks import duplicates, explain, hostile, index, memory, metrics, predictor
+from benchmarks import (
+    corrections,
+    duplicates,
+    explain,
+    hostile,
+    index,
+    label_noise,
+    memory,
+    metrics,
+    novelty,
+    predictor,
+)
 
 BENCHMARKS: dict[str, Callable[[argparse.Namespace], None]] = {
     "index": lambda options: index.run(options.repeats),
     "duplicates": lambda options: duplicates.run(options.repeats),
     "explain": lambda options: explain.run(options.repeats),
     "predictor": lambda options: predictor.run(options.repeats),
+    "corrections": lambda _: corrections.run(),
+    "label_noise": lambda _: label_noise.run(),
+    "novelty": lambda _: novelty.run(),
     "memory": lambda _: memory.run(),
     "hostile": lambda _: hostile.run(),
     "metrics": lambda options: metrics.run(options.repeats, quick=options.quick),

@@ -47,7 +47,7 @@ def run() -> None:
                     spoke.append(f"{one.name}: {said[:200]}")
             watch.end()
             left = _files(place, models) - before
-            uploads = {path for path in left if ".state/" in path}
+            uploads = {path for path in left if "/.state" in path}
             code = (danger / MARK).exists() or any(MARK in path for path in left)
             connections = len(called)
     slowest = max(took, key=lambda name: took[name])

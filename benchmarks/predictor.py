@@ -1,4 +1,4 @@
-"""Time from dropping an image to its painted answer in the browser, for the largest shipped model."""
+"""Time from choosing an image to its painted answer and map in the browser, for the largest shipped model."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ from tests.browser.driving import choose_file, find_chromium, go, launch, new_co
 from tests.dashboard.serving import ROOT, serving
 
 REPETITIONS = 20
-MOST_MS = 300
+MOST_MS = 250
+_WHOLE = (runs.MODEL_FILE, runs.RUN_FILE, runs.EMBEDDING_FILE)
+"""Models that give an embedding give maps, too."""
 
 # Starts the clock when the page learns of the file and stops it in the frame after the one in which
-# the new picture stands decoded beside its verdict. The page's policy does not apply to this script.
+# the new picture stands decoded with its map beside its verdict. The page's policy does not apply here.
 _CLOCK = """
     const times = [];
     let begun = null, old = null;
@@ -29,10 +31,11 @@ _CLOCK = """
     new MutationObserver(async () => {
         const picture = document.querySelector("#predict-answer img.picture");
         if (begun === null || !picture || picture.src === old) return;
-        if (!document.querySelector("#predict-answer .verdict")) return;
+        const maps = [...document.querySelectorAll("#predict-answer img.map")];
+        if (!maps.length || !document.querySelector("#predict-answer .verdict")) return;
         const start = begun;
         begun = null;
-        await picture.decode();
+        await Promise.all([picture, ...maps].map(one => one.decode()));
         requestAnimationFrame(() => requestAnimationFrame(() => {
             times.push(performance.now() - start);
             document.documentElement.dataset.times = JSON.stringify(times);
@@ -81,11 +84,11 @@ def run(repeats: int) -> None:
 
 
 def largest_model(models: Path) -> tuple[str | None, int]:
-    """The run with the largest model file, and its bytes."""
+    """The run with the largest model file among those with maps, and its bytes."""
     sizes = {
         folder.name: (folder / runs.MODEL_FILE).stat().st_size
         for folder in runs.folders(models)
-        if (folder / runs.MODEL_FILE).is_file() and (folder / runs.RUN_FILE).is_file()
+        if all((folder / name).is_file() for name in _WHOLE)
     }
     name = max(sizes, key=lambda run: sizes[run], default=None)
     return name, sizes.get(name or "", 0)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from brainmri import evaluation, slices, tally, trust
 from brainmri.audit_tables import AuditTables
@@ -12,7 +14,7 @@ from brainmri.calibration import apply_temperature
 from brainmri.evaluation import Report
 from brainmri.index import ImageIndex
 from brainmri.markdown import calibration_error, code, listed, number, share, table, text
-from brainmri.metrics import Ints, proportion
+from brainmri.metrics import Ints, called
 from brainmri.predictions import Predictions
 from brainmri.runs import Run
 from brainmri.surest import Sure
@@ -25,6 +27,8 @@ WORST = 3
 SUREST = 10
 """Mistakes of each kind that are named."""
 _SLICED = {"source": "source", "size": "size", "mean_intensity": "mean grey level (0-1)"}
+CountParts = Callable[[ImageIndex, Run], pd.DataFrame]
+"""Images of each class (row) in each part (column) of the split of a run."""
 _SEEN = "near-copies of images that shaped the model"
 
 
@@ -50,13 +54,19 @@ class _Mistake:
 
 @dataclass(frozen=True)
 class Sources:
-    """What a card is made of; `same_index`: `known` is the index that the run was trained with."""
+    """What a card is made of.
+
+    Attributes:
+        same_index: `known` is the index that the run was trained with.
+        counts: images of each class (row) in each part (column); None where they are not counted.
+    """
 
     run: Run
     predictions: Predictions
     groups: Ints
     known: ImageIndex | None
     same_index: bool
+    counts: pd.DataFrame | None
     audit: AuditTables | None
     parts: list[Part]
 
@@ -146,16 +156,19 @@ def failures(found: Sources) -> list[str]:
     negative, classes = whole.report.negative, whole.report.classes
     lines = ["## Where it fails", ""]
     mistakes = whole.report.confusions
+    number_of = classes.index
     if not mistakes:
         lines.append(f"It made no mistake on {whole.report.n:,} test images.")
     else:
         lines += table(
             ["Truth", "Answer", "Images"],
             [
-                [text(m.truth), text(m.answer), share(proportion(m.count, m.support))]
+                [text(m.truth), text(m.answer), share(called(
+                    whole.report.matrix, number_of(m.truth), number_of(m.answer), whole.tally.per_group
+                ))]
                 for m in mistakes
             ],
-        )
+        )  # fmt: skip
     wrong = [
         _Mistake(image, truth, answer, float(apply_temperature(
             np.array([image.y_prob], dtype=np.float32), found.run.temperature)[0, answer]))
@@ -203,7 +216,12 @@ def _slices(found: Sources) -> list[str]:
             if name not in properties:
                 continue
             ranked = slices.slices(
-                properties[name], by_name[metric], y_true=y_true, y_pred=y_pred, groups=groups
+                properties[name],
+                by_name[metric],
+                y_true=y_true,
+                y_pred=y_pred,
+                groups=groups,
+                k=len(scored.classes),
             )
             usable = [one for one in ranked if one.estimate.value is not None]
             body += [[title, words, text(o.value), share(o.estimate)] for o in usable[:WORST]]

@@ -137,17 +137,29 @@ def _parser() -> argparse.ArgumentParser:
   python -m brainmri train data/brain-tumor-mri --model cnn --run cnn-auto --split auto
   python -m brainmri train data/brain-tumor-mri --model cnn --run cnn-patient --split auto:patient
   python -m brainmri train data/brain-tumor-mri --model cnn --run cnn-official --allow-leaks
-  python -m brainmri train data/brain-tumor-mri --model cnn --run cnn-auto --split auto --resume""",
+  python -m brainmri train data/brain-tumor-mri --model cnn --run cnn-auto --split auto --resume
+  python -m brainmri train data/brain-tumor-mri --from cnn-auto --corrections 1 --run cnn-corrected""",
     )
     command.add_argument("data", type=Path, help="the folder that was indexed")
     command.add_argument(
         "--model",
-        required=True,
         help="mean-brightness, cnn, cnn-regularised, cnn-augmented; or one that starts from ImageNet: "
         "efficientnet-lite0, or (downloaded) efficientnet-b0, mobilenet-v3-large, mobilenet-v3-small",
     )
     command.add_argument("--run", required=True, metavar="NAME", help="results go to MODELS/NAME")
-    _add_split(command, default="official")
+    command.add_argument(
+        "--from",
+        dest="start",
+        metavar="RUN",
+        help="go on from this run's weights, on its split, with smaller steps",
+    )
+    command.add_argument(
+        "--corrections",
+        type=int,
+        metavar="N",
+        help="train by the labels that corrections N set right",
+    )
+    _add_split(command, default=None)
     command.add_argument(
         "--epochs", type=int, metavar="N", help="at most (default: the model's own)"
     )
@@ -158,7 +170,7 @@ def _parser() -> argparse.ArgumentParser:
         help="side of the network input (default: the model's own)",
     )
     command.add_argument(
-        "--seed", type=int, default=0, metavar="N", help="of every random choice (default: 0)"
+        "--seed", type=int, metavar="N", help="of every random choice (default: 0)"
     )
     command.add_argument("--resume", action="store_true", help="go on after an interruption")
 
@@ -228,6 +240,25 @@ parts: .value (when none is named), .low and .high (ends of the 95 % interval), 
 
     command = _command(
         commands,
+        "report",
+        run.report,
+        "write the report of a run: its model card with figures, as one HTML file or as PDF",
+        """examples:
+  python -m brainmri report --run cnn-official --out report.html
+  python -m brainmri report --run cnn-official --out report.pdf""",
+        quiet=False,
+    )
+    command.add_argument("--run", required=True, metavar="NAME", help="whose report")
+    command.add_argument(
+        "--out",
+        required=True,
+        type=Path,
+        metavar="FILE",
+        help="file to write, .html, or .pdf where Chromium is installed",
+    )
+
+    command = _command(
+        commands,
         "user",
         run.user,
         "make the line of somebody who may sign in to the dashboard",
@@ -243,6 +274,8 @@ roles: viewer (looks), clinician (predicts and corrects too), maintainer (review
     command.add_argument(
         "--role", default="viewer", metavar="ROLE", help="viewer, clinician or maintainer (viewer)"
     )
+
+    _add_corrections(commands)
 
     command = _command(
         commands,
@@ -283,6 +316,43 @@ def _add_split(command: argparse.ArgumentParser, *, default: str | None) -> None
         action="store_true",
         help="accept copies between the parts: figures measured on such a split are too good",
     )
+
+
+def _add_corrections(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    command = _command(
+        commands,
+        "corrections",
+        run.corrections,
+        "write what two readers agree on as numbered corrections",
+        """examples:
+  python -m brainmri corrections
+  python -m brainmri corrections --list
+  BRAINMRI_DATABASE=postgresql+psycopg://user@host/name python -m brainmri corrections""",
+        quiet=False,
+    )
+    command.add_argument("--list", action="store_true", help="show what people said; write nothing")
+
+    command = _command(
+        commands,
+        "promote",
+        run.promote,
+        "show a run first, if it is shown to be no worse than the one that is",
+        """examples:
+  python -m brainmri promote cnn-corrected
+  python -m brainmri promote cnn-corrected --over cnn-official
+  python -m brainmri promote --back
+
+On the test images of both, by paired comparison, the lower end of the 95 % interval of the difference
+has to be -1.0 points or more for right answers and -0.5 points or more for tumours found.""",
+        quiet=False,
+    )
+    command.add_argument("run", nargs="?", metavar="RUN", help="the candidate")
+    command.add_argument(
+        "--over",
+        metavar="RUN",
+        help="what to compare with (default: the promoted run, or the one that it went on from)",
+    )
+    command.add_argument("--back", action="store_true", help="take the last promotion back")
 
 
 def _command(

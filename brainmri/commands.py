@@ -132,8 +132,10 @@ def train(options: argparse.Namespace) -> int:
     run = train.train(
         options.data,
         options.models,
-        model=options.model,
         name=options.run,
+        model=options.model,
+        start=options.start,
+        corrections=options.corrections,
         protocol=options.split,
         allow_leaks=options.allow_leaks,
         epochs=options.epochs,
@@ -157,7 +159,7 @@ def train(options: argparse.Namespace) -> int:
 
 def predict(options: argparse.Namespace) -> int:
     """`python -m brainmri predict`."""
-    from brainmri import embedding, scoring, trust
+    from brainmri import embedding, novelty, scoring, trust
 
     scored = scoring.score(
         options.images, options.models, options.run, out=options.out, quiet=options.quiet
@@ -175,6 +177,7 @@ def predict(options: argparse.Namespace) -> int:
     if scored.own:
         print(trust.describe(scored.fit))
         print(embedding.describe(scored.space) if scored.space else scored.lacking)
+        print(novelty.describe(scored.run.novelty) if scored.run.novelty else novelty.NOT_SET)
     print("This assists; it does not diagnose.")
     if scored.passed_over:
         files = counted(len(scored.passed_over), "file that is no JPEG, PNG, BMP or TIFF",
@@ -221,6 +224,93 @@ def card(options: argparse.Namespace) -> int:
         return DONE
     write_atomically(options.out, lambda to: to.write_text(text, encoding="utf-8"))
     print(f"Wrote {options.out}, the model card of {options.run}.")
+    return DONE
+
+
+def report(options: argparse.Namespace) -> int:
+    """`python -m brainmri report`."""
+    from brainmri import card, report
+    from brainmri.files import check_writable, write_atomically
+
+    kind = options.out.suffix.lower()
+    if kind not in (".html", ".pdf"):
+        raise InputError(f"{options.out} ends in neither .html nor .pdf; name a file that does.")
+    check_writable(options.out)
+    page = report.render(options.models, options.run, card.count_parts)
+    if kind == ".pdf":
+        write_atomically(options.out, lambda to: report.print_pdf(page, to))
+    else:
+        write_atomically(options.out, lambda to: to.write_text(page, encoding="utf-8"))
+    print(f"Wrote {options.out}, the report of {options.run}.")
+    return DONE
+
+
+def corrections(options: argparse.Namespace) -> int:
+    """`python -m brainmri corrections`."""
+    from brainmri import corrections, manifests
+
+    made = corrections.states(corrections.Store(corrections.url_of(options.models)).records())
+    counts = {state: sum(one.state == state for one in made) for state in corrections.STATES}
+    said = ", ".join(f"{count:,} {state}" for state, count in counts.items())
+    print(f"{counted(len(made), 'correction')}: {said}.")
+    if options.list:
+        _list([
+            f"{one.state:9}  {one.record.path or 'an upload that was not kept'}: "
+            f"{one.record.right_label or one.record.verdict}, not {one.record.label or one.record.answer} "
+            f"({one.record.who}: {one.record.reason})"
+            for one in made
+        ])  # fmt: skip
+        return DONE
+    agreed = manifests.confirmed(made)
+    if agreed.contradictions:
+        print("Confirmed corrections of these images contradict each other; they change nothing:")
+        _list(agreed.contradictions)
+    written = manifests.write(options.models, agreed.rows)
+    if written is None:
+        last = manifests.latest(options.models)
+        there = (
+            "Nothing is confirmed yet"
+            if last is None
+            else f"Corrections {last.number} say the same"
+        )
+        print(f"{there}; nothing was written.")
+        return DONE
+    print(f"Wrote corrections {written.number}: {counted(len(written.rows), 'image')}.")
+    print(f"Next: python -m brainmri train DATA --from RUN --corrections {written.number} --run NEW"
+          f"{_models(options)}")  # fmt: skip
+    return DONE
+
+
+def promote(options: argparse.Namespace) -> int:
+    """`python -m brainmri promote`."""
+    from brainmri import promotion
+
+    models = options.models
+    if options.back:
+        if options.run or options.over:
+            raise InputError("--back stands alone: it takes the last promotion back.")
+        gone, now = promotion.roll_back(models)
+        print(f"{gone} is no longer shown first; {now or 'the best run'} is.")
+        return DONE
+    if options.run is None:
+        raise InputError("Say which run to promote, or --back.")
+    over = options.over or promotion.incumbent_of(models, options.run)
+    if over is None:
+        raise InputError(
+            f"Nothing was promoted yet and {options.run} does not go on from another run; say with --over "
+            "what it has to be compared with."
+        )
+    judged = promotion.judge(models, options.run, over)
+    print(f"{options.run} beside {over} on {counted(judged.compared.n, 'test image')}:")
+    for line in promotion.in_words(judged):
+        print(f"  {line}")
+    if not judged.holds:
+        print(f"Not promoted: {over} is still shown first.")
+        return FAILED
+    promotion.promote(models, options.run, over)
+    print(
+        f"{options.run} is shown first from now on; `python -m brainmri promote --back` undoes it."
+    )
     return DONE
 
 

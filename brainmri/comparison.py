@@ -309,10 +309,10 @@ def _differences(pairs: Pairs, groups: Ints, resamples: int) -> list[Difference]
     found = []
     for name, metric, of_drawn in shares:
         a, b = (metric(m, g) for m, g in zip(matrices, per_group, strict=True))
-        found.append(_difference(name, a, b, of_drawn(drawn[0]), of_drawn(drawn[1])))
+        found.append(paired_difference(name, a, b, of_drawn(drawn[0]), of_drawn(drawn[1])))
     a, b = (metrics.weighted(m, d)["f1"] for m, d in zip(matrices, drawn, strict=True))
     f1_a, f1_b = (metrics.weighted_averages(d)[:, 2] for d in drawn)
-    found.append(_difference("f1", a, b, f1_a, f1_b))
+    found.append(paired_difference("f1", a, b, f1_a, f1_b))
     tumour, score_a = evaluation.tumour_scores(y_true, pairs.prob_a, c)
     _, score_b = evaluation.tumour_scores(y_true, pairs.prob_b, c)
     scores = (score_a, score_b)
@@ -322,7 +322,7 @@ def _differences(pairs: Pairs, groups: Ints, resamples: int) -> list[Difference]
         of_a, of_b = (
             ranking.resampled_areas(tumour, s, groups, resamples=resamples)[:, 0] for s in scores
         )
-    return [*found, _difference("auroc", a, b, of_a, of_b)]
+    return [*found, paired_difference("auroc", a, b, of_a, of_b)]
 
 
 def _accuracies(matrices: Floats) -> Floats:
@@ -341,7 +341,7 @@ def _shares(k: Floats, n: Floats) -> Floats:
     return np.divide(k, n, out=np.full(len(n), np.nan), where=n > 0)
 
 
-def _difference(
+def paired_difference(
     name: str, a: Estimate, b: Estimate, drawn_a: Floats, drawn_b: Floats
 ) -> Difference:
     """B minus A with the interval that their own intervals and their correlation make.

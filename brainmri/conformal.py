@@ -155,6 +155,26 @@ def coverage(
     )
 
 
+def set_in_words(inside: list[str], classes: list[str], alpha: float) -> str:
+    """A set and its promise: "glioma or meningioma; this set contains the true class in ...".
+
+    Args:
+        inside: the classes of the set.
+        classes: all of them.
+        alpha: the share of images whose true class may be missing.
+    """
+    promise = f"{100 * (1 - alpha):g} of 100 cases like these"
+    if not inside:
+        return (
+            "None of the classes: the model is less sure than it was of nearly every validation image, "
+            f"so do not rely on this answer. Sets contain the true class in {promise}; an empty one does not."
+        )
+    said = inside[0] if len(inside) == 1 else f"{', '.join(inside[:-1])} or {inside[-1]}"
+    if len(inside) == len(classes):
+        return f"{said}: every class is possible, so this answer rules nothing out"
+    return f"{said}; this set contains the true class in {promise}"
+
+
 def _true_scores(y_true: Ints, y_prob: NDArray[np.floating]) -> Floats:
     """1 - p of the true class, float64 (n,)."""
     return 1 - y_prob[np.arange(len(y_true)), y_true].astype(np.float64)

@@ -48,9 +48,9 @@ _COLUMNS = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ImageIndex:
-    """The index and what it is about.
+    """The index and what it is about; two are equal when they are one, so that results can be cached.
 
     Attributes:
         rows: one row per image, columns as in `_COLUMNS` and then the metadata's.

@@ -179,8 +179,13 @@ def _of_matrix(
     if per_group is None:
         k, n = (int(number) for number in count(matrix))
         return proportion(k, n, nothing=nothing)
-    bucketed = int(per_group.sum()) >= _BUCKET * len(per_group)
-    return clustered(*count(per_group), nothing=nothing, bucketed=bucketed)
+    many = int(per_group.sum()) >= _BUCKET * len(per_group)
+    return clustered(*count(per_group), nothing=nothing, bucketed=many)
+
+
+def of_groups(hits: Ints, sizes: Ints, per_group: Ints) -> Estimate:
+    """Share of images (g,) that count among (g,), read off the matrices `per_group` of a whole split."""
+    return _of_matrix(lambda _: (hits, sizes), per_group.sum(axis=0), per_group)
 
 
 def f1_scores(matrices: NDArray[np.generic]) -> Floats:

@@ -13,6 +13,8 @@ from brainmri.errors import InputError
 from brainmri.images import resize
 
 FITS = ("stretch", "head")
+Box = tuple[float, float, float, float]
+"""Left, top, right, bottom in pixels of a picture."""
 _MARGIN = 0.03
 """Of the side, left black on each side of a head."""
 _DARKEST, _BRIGHTEST = 1, 99.5
@@ -38,8 +40,17 @@ class Preprocessing:
 
     def square(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Greyscale uint8 (h, w) to uint8 (size_px, size_px)."""
+        return self.placed(pixels)[0]
+
+    def placed(self, pixels: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], Box]:
+        """The same, and the part of the picture that the square covers, to lay a map over it.
+
+        The box may reach beyond the picture.
+        """
         if self.fit == "stretch":
-            return resize(pixels, (self.size_px, self.size_px))
+            height, width = pixels.shape
+            square = resize(pixels, (self.size_px, self.size_px))
+            return square, (0.0, 0.0, float(width), float(height))
         return _canonical(pixels, self.size_px)
 
     def to_json(self) -> dict[str, object]:
@@ -61,7 +72,7 @@ class Preprocessing:
         return cls(size_px, str(fit))
 
 
-def _canonical(pixels: NDArray[np.uint8], size_px: int) -> NDArray[np.uint8]:
+def _canonical(pixels: NDArray[np.uint8], size_px: int) -> tuple[NDArray[np.uint8], Box]:
     (left, top, right, bottom), mask = head.find(pixels)
     scale = size_px * (1 - 2 * _MARGIN) / max(right - left, bottom - top)
     width, height = max(1, round((right - left) * scale)), max(1, round((bottom - top) * scale))
@@ -86,7 +97,9 @@ def _canonical(pixels: NDArray[np.uint8], size_px: int) -> NDArray[np.uint8]:
     np.take(_grey(levels, np.full(256, _HALF, dtype=np.uint8)), content, out=shown)
     edge = cover < _HALF
     shown[edge] = _grey(levels[content[edge]], cover[edge])
-    return square
+    across, down = (right - left) / width, (bottom - top) / height
+    begin, above = left - x * across, top - y * down
+    return square, (begin, above, begin + size_px * across, above + size_px * down)
 
 
 def _grey(level: NDArray[np.float32], cover: NDArray[np.uint8]) -> NDArray[np.uint8]:

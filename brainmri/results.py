@@ -4,18 +4,19 @@ together.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from brainmri import batches, index, predictions, runs
+from brainmri import batches, index, manifests, predictions, runs
 from brainmri.batches import Batch, Table
 from brainmri.classes import negative_class
 from brainmri.errors import InputError
 from brainmri.index import ImageIndex
+from brainmri.manifests import Relabelling
 from brainmri.metrics import Ints
 from brainmri.predictions import Predictions
 from brainmri.runs import Run
@@ -33,12 +34,16 @@ class Results:
 
 @dataclass(frozen=True)
 class Opened:
-    """A run and its predictions table `path`, whose columns are checked and whose rows are not yet."""
+    """A run and its predictions table `path`, whose columns are checked and whose rows are not yet.
+
+    `labels` puts the corrected labels into the rows as they are read, and counts them.
+    """
 
     run: Run | None
     table: Table
     negative_class: str
     path: Path
+    labels: Relabelling
 
 
 def opened(models: Path, name: str) -> Opened:
@@ -52,7 +57,8 @@ def opened(models: Path, name: str) -> Opened:
     if inside and not (models / name / runs.RUN_FILE).is_file() and path.exists():
         table = batches.open_table(path, details=False)
         if not table.run:  # Of another tool, so nobody promised a run.json.
-            return Opened(None, table, negative_class(table.classes, table.negative_class), path)
+            negative = negative_class(table.classes, table.negative_class)
+            return _corrected(models, Opened(None, table, negative, path, _AS_THEY_ARE))
     run = runs.load(models, name)
     if not path.exists():
         raise InputError(
@@ -65,7 +71,7 @@ def opened(models: Path, name: str) -> Opened:
             f'The predictions of "{name}" were made by another model file than run.json names; run '
             f"`python -m brainmri predict DATA --run {name}` again."
         )
-    return Opened(run, table, run.negative_class, path)
+    return _corrected(models, Opened(run, table, run.negative_class, path, _AS_THEY_ARE))
 
 
 def load(models: Path, name: str) -> Results:
@@ -75,8 +81,26 @@ def load(models: Path, name: str) -> Results:
         InputError: as `opened`, or a row breaks a rule of the schema.
     """
     found = opened(models, name)
-    table = predictions.read(found.path, classes=found.table.classes)
+    table = read_rows(models, found.path, found.table.classes)
     return Results(found.run, table, found.negative_class)
+
+
+def read_rows(models: Path, path: Path, classes: list[str]) -> Predictions:
+    """A predictions table in memory, with the labels that the last manifest of corrections sets right.
+
+    Raises:
+        InputError: the table or the manifest cannot be used.
+    """
+    table = predictions.read(path, classes=classes)
+    return Relabelling(manifests.latest(models), classes).rows(table)
+
+
+_AS_THEY_ARE = Relabelling(None, [])
+
+
+def _corrected(models: Path, found: Opened) -> Opened:
+    labels = Relabelling(manifests.latest(models), found.table.classes)
+    return replace(found, table=labels.table(found.table), labels=labels)
 
 
 def known_images(models: Path) -> ImageIndex | None:

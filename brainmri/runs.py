@@ -1,4 +1,4 @@
-"""The run folder: `models/<run>/` with run.json, model.onnx, predictions.parquet and embedding.npz."""
+"""The run folder: `models/<run>/` with run.json, model.onnx, predictions.parquet, embedding.npz, look.npz."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from brainmri.conformal import Conformal
 from brainmri.decisions import NEVER, OperatingPoint
 from brainmri.errors import InputError
 from brainmri.files import write_atomically
+from brainmri.novelty import Limits
 
 SCHEMA_VERSION = 1
 RUN_FILE = "run.json"
@@ -22,6 +23,7 @@ OFFICIAL = "official"
 MODEL_FILE = "model.onnx"
 PREDICTIONS_FILE = "predictions.parquet"
 EMBEDDING_FILE = "embedding.npz"
+LOOK_FILE = "look.npz"
 CHECKPOINT_FILE = "checkpoint.pt"
 BEST_FILE = "best.pt"
 _KINDS: dict[str, type] = {
@@ -67,6 +69,8 @@ class Run:
         operating_point: tumour probability, after the temperature, from which the answer is
             "tumour", and how it was set; None until fitted.
         conformal: per-class thresholds, after the temperature; None until fitted.
+        novelty: distances to the training pictures (`look`) from which an image is warned about and
+            refused; None until fitted.
     """
 
     name: str
@@ -86,6 +90,7 @@ class Run:
     temperature: float | None = None
     operating_point: OperatingPoint | None = None
     conformal: Conformal | None = None
+    novelty: Limits | None = None
 
     @property
     def best_epoch(self) -> dict[str, float] | None:
@@ -177,8 +182,8 @@ def load(models: Path, name: str) -> Run:
 
 def _fitted(values: dict[str, Any], path: Path) -> dict[str, Any]:
     """The fitted parts as their types; None stays None, and so does a field that is not there."""
-    temperature, point, sets = (
-        values.get(field) for field in ("temperature", "operating_point", "conformal")
+    temperature, point, sets, limits = (
+        values.get(field) for field in ("temperature", "operating_point", "conformal", "novelty")
     )
     wrong = [
         field
@@ -186,6 +191,7 @@ def _fitted(values: dict[str, Any], path: Path) -> dict[str, Any]:
             ("temperature", temperature is None or _is_number(temperature, 1e-6, 1e6)),
             ("operating_point", point is None or _is_operating_point(point)),
             ("conformal", sets is None or _is_conformal(sets, values["classes"])),
+            ("novelty", limits is None or _is_limits(limits)),
         )
         if not usable
     ]
@@ -197,6 +203,7 @@ def _fitted(values: dict[str, Any], path: Path) -> dict[str, Any]:
     return {
         "operating_point": None if point is None else OperatingPoint(**point),
         "conformal": None if sets is None else Conformal(**sets),
+        "novelty": None if limits is None else Limits(**limits),
     }
 
 
@@ -225,6 +232,16 @@ def _is_conformal(value: object, classes: list[str]) -> bool:
                 ("images", _is_count),
             )
         )
+    )
+
+
+def _is_limits(value: object) -> bool:
+    return (
+        isinstance(value, dict)
+        and set(value) == {f.name for f in dataclasses.fields(Limits)}
+        and _is_number(value["warn_from"], 0, 1e9)
+        and _is_number(value["refuse_from"], value["warn_from"], 1e9)
+        and _is_count(value["n"])
     )
 
 

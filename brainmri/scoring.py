@@ -14,7 +14,18 @@ import pandas as pd
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from brainmri import duplicates, embedding, index, inference, predictions, runs, splits, trust
+from brainmri import (
+    duplicates,
+    embedding,
+    index,
+    inference,
+    look,
+    novelty,
+    predictions,
+    runs,
+    splits,
+    trust,
+)
 from brainmri.calibration import apply_temperature
 from brainmri.embedding import TrainingEmbeddings
 from brainmri.errors import InputError
@@ -22,6 +33,7 @@ from brainmri.features import perceptual_hashes
 from brainmri.files import check_writable, sha256
 from brainmri.images import SUFFIXES, ImageError, decode
 from brainmri.inference import Classifier
+from brainmri.look import Looks
 
 _BATCH = 32
 
@@ -74,8 +86,8 @@ def score(
 
     Without `out`, `images` is the data folder that was indexed, and the validation and test rows of
     the run's split are written to the run's own predictions.parquet, what the training rows look
-    like to the model to embedding.npz (once: later calls find it there), and run.json once more
-    with what was fitted on the validation rows. With `out`, every image of
+    like to the model to embedding.npz and as pictures to look.npz (once: later calls find them
+    there), and run.json once more with what was fitted on the validation rows. With `out`, every image of
     the folder, or the one file, is scored; an image in a folder named like a class has that label.
     A single file without `out` is scored and nothing is written.
 
@@ -96,15 +108,23 @@ def score(
     if out is not None:
         check_writable(out)
     space, lacking = _space(classifier, images if own else None, models, table, quiet=quiet)
+    looks = _looks(images, models, run, table, quiet=quiet) if own else None
     rows: list[_Image] = []
     hashes: list[bytes] = []
     probabilities: list[NDArray[np.float32]] = []
     distances: list[NDArray[np.float32]] = []
+    described: list[NDArray[np.float32]] = []
     unreadable: list[tuple[str, str]] = []
     with tqdm(total=len(todo), unit="image", desc="Scoring", disable=quiet) as bar:
         for some, pixels in _decoded(todo, unreadable, bar):
             rows += some
             hashes += [perceptual_hashes(each)[0] for each in pixels]
+            if looks is not None:
+                described += [
+                    look.describe(each)
+                    for row, each in zip(some, pixels, strict=True)
+                    if row.split == "val"
+                ]
             squares = np.stack([classifier.preprocessing.square(each) for each in pixels])
             if space is None:
                 probabilities.append(classifier.uncalibrated(squares))
@@ -138,12 +158,20 @@ def score(
         return Scored(
             scored, out, unreadable, run, space=space, lacking=lacking, passed_over=passed_over
         )
-    run, fit = calibrate(models, run, scored)
+    limits: novelty.Limits | None = None
+    if looks is not None and described:
+        looks = looks.with_validation(looks.distance(np.stack(described)))
+        look.write(models, name, looks)
+        limits = novelty.fit(looks.validation)
+    run, fit = calibrate(models, run, scored, limits)
     return Scored(scored, out, unreadable, run, fit, own, space, lacking)
 
 
 def calibrate(
-    models: Path, run: runs.Run, own: predictions.Predictions
+    models: Path,
+    run: runs.Run,
+    own: predictions.Predictions,
+    limits: novelty.Limits | None,
 ) -> tuple[runs.Run, trust.Fit | None]:
     """Fit a run on its own predictions and write run.json again, unless that changes nothing.
 
@@ -156,6 +184,7 @@ def calibrate(
         temperature=fit.temperature if fit else None,
         operating_point=fit.operating_point if fit else None,
         conformal=fit.conformal if fit else None,
+        novelty=limits,
     )
     if fitted != run:
         runs.save(models, fitted)
@@ -279,6 +308,29 @@ def _space(
             "the model."
         )
     return fitted, None
+
+
+def _looks(
+    images: Path, models: Path, run: runs.Run, table: index.ImageIndex | None, *, quiet: bool
+) -> Looks | None:
+    """What the run's training pictures look like, fitted where that is not stored yet.
+
+    None where some of the training pictures are gone, or there are too few.
+    """
+    stored = look.read(models, run)
+    if stored is not None or table is None:
+        return stored
+    chosen = table.rows[splits.assign(table, run.protocol, seed=run.seed) == "train"]
+    todo = [_Image(path, images / path, None, "train") for path in chosen["path"]]
+    gone = [(image.path, "") for image in todo if not image.file.is_file()]
+    described: list[NDArray[np.float32]] = []
+    if not gone:
+        with tqdm(
+            total=len(todo), unit="image", desc="Describing training images", disable=quiet
+        ) as bar:
+            for _, pixels in _decoded(todo, gone, bar):
+                described += [look.describe(each) for each in pixels]
+    return None if gone else look.fit(np.stack(described), of=look.fingerprint(run))
 
 
 def _decoded(

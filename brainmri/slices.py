@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -21,8 +21,8 @@ _MOST_NAMES = 12
 """Different values of a column that get a slice each; the rest share one, or numbers are binned."""
 _BINS = 5
 
-Metric = Callable[[Ints, Ints, Ints], Estimate]
-"""(y_true, y_pred, groups) of the rows of a slice to one figure."""
+Metric = Callable[[Ints], Estimate]
+"""Confusion matrices (g, k, k) of the near-duplicate clusters of a slice to one figure."""
 
 
 @dataclass(frozen=True)
@@ -31,15 +31,23 @@ class Slice:
 
     Attributes:
         value: "web", "0.12 to 0.19", "not recorded".
-        rows: their row numbers.
-        n: how many there are.
+        matrix: their confusion matrix, int64 (k, k).
         estimate: the metric on them; None with a reason where it divides by fewer than `FEWEST`.
     """
 
     value: str
-    rows: Ints
-    n: int
+    matrix: Ints
     estimate: Estimate
+
+    @property
+    def n(self) -> int:
+        """How many images there are."""
+        return int(self.matrix.sum())
+
+    @property
+    def wrong(self) -> int:
+        """How many of them got a wrong answer."""
+        return self.n - int(self.matrix.trace())
 
 
 def properties(rows: pd.DataFrame) -> dict[str, pd.Series[str]]:
@@ -68,29 +76,31 @@ def metrics_of(classes: list[str], negative: int) -> dict[str, Metric]:
     """The metrics that slices can be ranked by, by name; higher is better for all of them."""
     k = len(classes)
 
-    def right(y_true: Ints, y_pred: Ints, groups: Ints) -> Estimate:
-        return metrics.share(y_true == y_pred, groups)
+    def right(per_group: Ints) -> Estimate:
+        return metrics.accuracy(per_group.sum(axis=0), per_group)
 
-    def sensitivity(y_true: Ints, y_pred: Ints, groups: Ints) -> Estimate:
-        rows = y_true != negative
-        return metrics.share(y_pred[rows] != negative, groups[rows], nothing="no tumour images")
+    def sensitivity(per_group: Ints) -> Estimate:
+        return metrics.sensitivity(per_group.sum(axis=0), negative, per_group)
 
-    def recall(y_true: Ints, y_pred: Ints, groups: Ints, *, c: int, nothing: str) -> Estimate:
-        rows = y_true == c
-        return metrics.share(y_pred[rows] == c, groups[rows], nothing=nothing)
+    def specificity(per_group: Ints) -> Estimate:
+        return metrics.specificity(per_group.sum(axis=0), negative, per_group)
 
-    def f1(y_true: Ints, y_pred: Ints, groups: Ints) -> Estimate:
-        matrix = metrics.confusion_matrix(y_true, y_pred, k)
-        return metrics.weighted(matrix, metrics.resampled_matrices(y_true, y_pred, k, groups))["f1"]
+    def recall(per_group: Ints, *, c: int) -> Estimate:
+        return metrics.recall(per_group.sum(axis=0), c, per_group)
+
+    def f1(per_group: Ints) -> Estimate:
+        counts = metrics.drawn_counts(len(per_group))
+        drawn = metrics.drawn_matrices(per_group, counts)
+        return metrics.weighted(per_group.sum(axis=0), drawn)["f1"]
 
     return {
         "accuracy": right,
         "tumours found": sensitivity,
-        "no tumour recognised": partial(recall, c=negative, nothing="no images without a tumour"),
+        "no tumour recognised": specificity,
         "weighted F1": f1,
         **{
-            f"{name} found": partial(recall, c=c, nothing="no images of this class")
-            for c, name in enumerate(classes)
+            f"{name} found": partial(recall, c=c)
+            for c, name in zip(range(k), classes, strict=True)
             if c != negative
         },
     }
@@ -103,30 +113,47 @@ def slices(
     y_true: Ints,
     y_pred: Ints,
     groups: Ints,
+    k: int,
 ) -> list[Slice]:
     """A metric on the images of each value of a property, worst first, too small ones last.
 
     Args:
         value: of each image (n,), as from `properties`.
         metric: one of `metrics_of`.
-        y_true, y_pred: class numbers (n,).
+        y_true, y_pred: class numbers (n,), below `k`.
         groups: near-duplicate cluster of each image (n,).
     """
-    found = []
+    found = {}
     codes, names = pd.factorize(value)
     for code, name in enumerate(names):
         rows = np.flatnonzero(codes == code)
-        estimate = metric(y_true[rows], y_pred[rows], groups[rows])
-        if estimate.value is not None and estimate.n < FEWEST:
-            few = f"too few images ({estimate.n}; a figure needs {FEWEST})"
-            estimate = Estimate(None, None, None, estimate.n, reason=few)
-        found.append(Slice(str(name), rows, len(rows), estimate))
+        numbers, group = np.unique(groups[rows], return_inverse=True)
+        found[str(name)] = metrics.group_matrices(
+            y_true[rows], y_pred[rows], k, group, len(numbers)
+        )
+    return ranked(found, metric)
+
+
+def ranked(per_value: Mapping[str, Ints], metric: Metric) -> list[Slice]:
+    """As `slices`, from the confusion matrices (g, k, k) of the clusters of each value."""
+    found = [
+        Slice(value, per_group.sum(axis=0), enough(metric(per_group)))
+        for value, per_group in per_value.items()
+    ]
 
     def merit(one: Slice) -> tuple[bool, float, str]:
         absent = one.estimate.value is None
         return absent, one.estimate.value or 0.0, one.value
 
     return sorted(found, key=merit)
+
+
+def enough(estimate: Estimate) -> Estimate:
+    """The figure, or why there is none where it divides by fewer than `FEWEST` images."""
+    if estimate.value is None or estimate.n >= FEWEST:
+        return estimate
+    few = f"too few images ({estimate.n}; a figure needs {FEWEST})"
+    return Estimate(None, None, None, estimate.n, estimate.k, reason=few)
 
 
 def _words(column: pd.Series[Any]) -> pd.Series[str] | None:

@@ -7,17 +7,29 @@ import hashlib
 import re
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import quote
 
 import dash
 import dash_mantine_components as dmc
 from dash import ALL, ClientsideFunction, Dash, Input, Output, clientside_callback, dcc, html
 from dash.development.base_component import Component
-from flask import Flask, Response, abort, request
+from flask import Flask, Response, abort, jsonify, request
 from flask_compress import Compress
 
+from brainmri.errors import InputError
 from dashboard import data, sign_in, uploads
 from dashboard.components import aria
-from dashboard.pages import bring, compare, dataset, evaluate, not_found_404, overview, predict
+from dashboard.pages import (
+    bring,
+    compare,
+    dataset,
+    evaluate,
+    not_found_404,
+    overview,
+    predict,
+    predict_routes,
+    review,
+)
 from dashboard.theme import ACCENT, FONT
 
 NAME = "Brain MRI"
@@ -28,6 +40,7 @@ _PAGES = (
     ("Evaluate", "/evaluate", evaluate.layout),
     ("Compare", "/compare", compare.layout),
     ("Predict", "/predict", predict.layout),
+    ("Review", "/review", review.layout),
     ("Add", "/bring", bring.layout),
 )
 _ASSETS = Path(__file__).resolve().parent.parent / "assets"
@@ -48,10 +61,11 @@ app = Dash(
     index_string="""<!DOCTYPE html>
 <html lang="en">
 <head>{%metas%}<title>{%title%}</title>{%favicon%}{%css%}</head>
-<body>{%app_entry%}<footer>{%config%}{%scripts%}{%renderer%}</footer></body>
+<body>{%app_entry%}{%config%}{%scripts%}{%renderer%}</body>
 </html>""",
 )
 server: Flask = app.server
+server.register_blueprint(predict_routes.routes)
 server.register_blueprint(uploads.routes)
 sign_in.install(app, frozenset(path for _, path, _ in _PAGES))
 dmc.pre_render_color_scheme()
@@ -118,9 +132,11 @@ def _frame() -> dmc.MantineProvider:
             html.Main(dash.page_container, id="content", tabIndex="-1"),
             html.Footer(
                 "A research assistant, not a medical device. It assists; it does not diagnose. Nothing "
-                "you drop here is stored.",
+                "you drop here is stored unless you ask for it.",
                 className="foot",
             ),
+            # What assets/live.js announces; its children are the script's alone.
+            html.Div(id="live", role="status", **aria(live="polite")),
             dcc.Store(id="address"),
         ],
         theme={
@@ -165,6 +181,15 @@ def image(path: str) -> Response:
     return Response(png, mimetype="image/png", headers={"Cache-Control": "private, max-age=3600"})
 
 
+@server.get("/kept/<name>")
+def kept(name: str) -> Response:
+    """A picture that somebody let be kept, for the second reader."""
+    png = data.kept_upload(name)
+    if png is None:
+        abort(404)
+    return Response(png, mimetype="image/png", headers={"Cache-Control": "private, no-store"})
+
+
 @server.get("/download/<name>.csv")
 def download(name: str) -> Response:
     """One list of the audit, as a file."""
@@ -176,6 +201,30 @@ def download(name: str) -> Response:
         mimetype="text/csv",
         headers={"Content-Disposition": f'attachment; filename="{name}.csv"'},
     )
+
+
+@server.get("/report/<name>.html")
+def report(name: str) -> Response:
+    """The report of a run as one file, to be kept: it opens without this server."""
+    try:
+        page = data.report_html(name)
+    except InputError as error:
+        return Response(f"{error}\n", status=422, mimetype="text/plain")
+    if page is None:
+        abort(404)
+    return Response(
+        page,
+        mimetype="text/html",
+        headers={"Content-Disposition": f'attachment; filename="{quote(name)}-report.html"'},
+    )
+
+
+@server.get("/state")
+def state() -> Response:
+    """What the runs are at the moment, for assets/live.js: nothing is counted for it."""
+    answer = jsonify(data.run_states())
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
 
 
 @server.get("/example/<int:number>.png")
@@ -195,8 +244,14 @@ def finish(response: Response) -> Response:
     """Unknown pages answer 404 (Dash says 200), and no page may load from or send to elsewhere."""
     known = {path.rstrip("/") for _, path, _ in _PAGES} | {sign_in.PATH}
     here = request.path.rstrip("/")
+    if request.endpoint == "report":
+        return _guarded(response)
     if response.mimetype == "text/html" and response.status_code == 200 and here not in known:
         response.status_code = 404
+    return _guarded(response)
+
+
+def _guarded(response: Response) -> Response:
     response.headers["Content-Security-Policy"] = _POLICY
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Referrer-Policy"] = "no-referrer"

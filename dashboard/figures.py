@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from PIL import Image
 from plotly.colors import sample_colorscale
 
-from brainmri.evaluation import ClassCurves
 from brainmri.metrics import Estimate
-from brainmri.ranking import Curve
 from dashboard.theme import ACCENT, LAYOUT, MUTED
 
+ABOVE = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"}
+"""Place of a legend, where lines cannot be named at their ends."""
 _MOST_POINTS = 400
 """Points of a curve that are sent to the browser; more cannot be seen."""
 
@@ -216,24 +216,16 @@ def differences(rows: Sequence[tuple[str, Estimate]], *, better: tuple[str, str]
     return figure
 
 
-def roc(curves: Sequence[ClassCurves], colours: Mapping[str, str]) -> go.Figure:
-    """One-vs-rest ROC curves."""
-    figure = _curves({c.name: c.roc for c in curves}, colours, "false alarm rate", "found (recall)")
-    figure.add_scatter(
-        x=[0, 1], y=[0, 1], mode="lines", line={"color": MUTED, "dash": "dot", "width": 1},
-        hoverinfo="skip",
-    )  # fmt: skip
-    return figure
+def history(
+    epochs: Sequence[Mapping[str, float]],
+    best: Mapping[str, float],
+    *,
+    top: float | None = None,
+) -> go.Figure:
+    """Training and validation loss by epoch; `best`, the one that was kept, is marked.
 
-
-def precision_recall(curves: Sequence[ClassCurves], colours: Mapping[str, str]) -> go.Figure:
-    """One-vs-rest precision-recall curves."""
-    named = {c.name: c.precision_recall for c in curves}
-    return _curves(named, colours, "found (recall)", "right when said (precision)")
-
-
-def history(epochs: Sequence[Mapping[str, float]], best: Mapping[str, float]) -> go.Figure:
-    """Training and validation loss by epoch; `best`, the one that was kept, is marked."""
+    `top` is the largest loss that the scale has room for, where figures are to be compared.
+    """
     x = [entry["epoch"] for entry in epochs]
     figure = go.Figure()
     for key, colour, name in (
@@ -253,6 +245,8 @@ def history(epochs: Sequence[Mapping[str, float]], best: Mapping[str, float]) ->
     lay_out(figure, x="epoch", y="loss", height=280)
     figure.update_xaxes(dtick=max(1, len(x) // 8))
     figure.update_yaxes(rangemode="tozero")
+    if top is not None:
+        figure.update_yaxes(range=[0, 1.08 * top])
     figure.update_layout(margin={"r": 84})
     return figure
 
@@ -274,33 +268,28 @@ def picture(values: NDArray[np.floating], scale: str, low: float, high: float) -
     return png_uri(buffer.getvalue())
 
 
+def heatmap(values: NDArray[np.floating], scale: str, low: float, high: float) -> go.Figure:
+    """The same as a figure that tells the value of each pixel; ten times as slow to paint."""
+    figure = go.Figure(
+        go.Heatmap(
+            z=np.round(values.astype(np.float32), 3),
+            zmin=low,
+            zmax=high,
+            colorscale=scale.capitalize(),
+            showscale=False,
+            hovertemplate="%{z:.2f}<extra></extra>",
+        )
+    )
+    lay_out(figure, height=256)
+    figure.update_layout(margin={"l": 0, "r": 0, "t": 0, "b": 0})
+    figure.update_xaxes(visible=False)
+    figure.update_yaxes(visible=False, autorange="reversed", scaleanchor="x", constrain="domain")
+    return figure
+
+
 def png_uri(png: bytes) -> str:
     """PNG bytes as a data URI."""
     return "data:image/png;base64," + base64.b64encode(png).decode()
-
-
-def _curves(
-    named: Mapping[str, Curve | None], colours: Mapping[str, str], x: str, y: str
-) -> go.Figure:
-    figure = go.Figure()
-    for name, curve in named.items():
-        if curve is None:
-            continue
-        keep = thinned(len(curve.x))
-        figure.add_scatter(
-            x=curve.x[keep],
-            y=curve.y[keep],
-            mode="lines",
-            line={"color": colours[name], "width": 2},
-            name=name,
-            customdata=curve.thresholds[keep],
-            hovertemplate=f"{name}: {y} %{{y:.1%}}, {x} %{{x:.1%}}, from probability "
-            "%{customdata:.2f}<extra></extra>",
-        )
-    lay_out(figure, x=x, y=y, height=340)
-    figure.update_xaxes(range=[-0.01, 1.01], tickformat=".0%")
-    figure.update_yaxes(range=[-0.01, 1.02], tickformat=".0%")
-    return figure
 
 
 def _lines(

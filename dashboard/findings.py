@@ -21,6 +21,7 @@ Bools = NDArray[np.bool_]
 EVERY_CLASS = "all classes"
 ANY_KIND, ANY_FLAG = "any", "any"
 KINDS = leakage.KINDS
+MIRRORED = leakage.MIRRORED
 FLAGS = quality.FLAGS
 NEAR_DUPLICATES = audit_tables.NEAR_DUPLICATES
 _DISTANCES = (audit_tables.KS, audit_tables.JS)

@@ -16,6 +16,8 @@ PATHS = (
     ("/image/", VIEWER),
     ("/download/", VIEWER),
     ("/example/", VIEWER),
+    ("/report/", VIEWER),
+    ("/state", VIEWER),
     ("/api/openapi.json", VIEWER),
     ("/api/predict", CLINICIAN),
     ("/predict", CLINICIAN),

@@ -10,6 +10,8 @@ CLASS_COLOURS = ("#3f7fc1", "#d4622f", "#a35bb0", "#b58a12", "#1496a0", "#c44e73
 
 ACCENT = "#3f7fc1"
 MUTED = "#8a919c"
+OTHER_RUN = "#b0722a"
+"""The run that another one, in the accent, is compared with."""
 
 COLOUR_SCALES = ("viridis", "cividis", "magma")
 """Colour-blind-safe scales with even steps of lightness."""

@@ -9,24 +9,27 @@ import plotly.graph_objects as go
 
 from brainmri.calibration import ReliabilityBin
 from brainmri.decisions import DecisionCurve, RiskCoverage
-from dashboard.figures import lay_out, thinned
+from dashboard.figures import ABOVE, lay_out, thinned
 from dashboard.theme import ACCENT, CLASS_COLOURS, MUTED
-
-_ABOVE = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"}
 
 
 def reliability(
     before: Sequence[ReliabilityBin], after: Sequence[ReliabilityBin] | None
 ) -> go.Figure:
     """Share of right answers by what the model said its chance was, with 95 % intervals."""
+    kinds = [("as the model said", before, MUTED if after else ACCENT)]
+    if after is not None:
+        kinds.append(("after the temperature", after, ACCENT))
+    return reliabilities(kinds)
+
+
+def reliabilities(kinds: Sequence[tuple[str, Sequence[ReliabilityBin], str]]) -> go.Figure:
+    """The same for several models or ways to say it: name, bins and colour of each."""
     figure = go.Figure()
     figure.add_scatter(
         x=[0, 1], y=[0, 1], mode="lines", line={"color": MUTED, "dash": "dot", "width": 1},
         hoverinfo="skip", showlegend=False,
     )  # fmt: skip
-    kinds = [("as the model said", before, MUTED if after else ACCENT)]
-    if after is not None:
-        kinds.append(("after the temperature", after, ACCENT))
     for name, bins, colour in kinds:
         full = [b for b in bins if b.n and b.confidence is not None]
         share = [b.accuracy.value or 0.0 for b in full]
@@ -51,10 +54,8 @@ def reliability(
             "n = %{customdata[0]:,})<extra></extra>",
         )
     lay_out(figure, x="probability of the answer", y="answers that are right", height=340)
-    figure.update_layout(showlegend=after is not None, legend=_ABOVE)
-    low = min(
-        (b.confidence or 1.0 for bins in (before, after or []) for b in bins if b.n), default=0
-    )
+    figure.update_layout(showlegend=len(kinds) > 1, legend=ABOVE)
+    low = min((b.confidence or 1.0 for _, bins, _ in kinds for b in bins if b.n), default=0)
     figure.update_xaxes(range=[min(low, 0.9) - 0.05, 1.01], tickformat=".0%")
     figure.update_yaxes(range=[-0.02, 1.04], tickformat=".0%")
     return figure
@@ -83,7 +84,7 @@ def decision_curve(curve: DecisionCurve) -> go.Figure:
         height=340,
     )
     top = 100 * curve.tumours / max(curve.n, 1)
-    figure.update_layout(showlegend=True, legend=_ABOVE)
+    figure.update_layout(showlegend=True, legend=ABOVE)
     figure.update_xaxes(range=[-0.01, 1.01], tickformat=".0%")
     figure.update_yaxes(range=[-0.15 * top, 1.1 * top])
     return figure

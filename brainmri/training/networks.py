@@ -18,9 +18,11 @@ class Network(nn.Module):
 
     Attributes:
         k: number of classes.
+        keep_statistics: batch normalisation keeps the statistics that it has.
     """
 
     k: int
+    keep_statistics: bool = False
 
     def parameter_groups(self, learning_rate: float, l2: float) -> list[dict[str, Any]]:
         """What Adam adapts, and how strongly.
@@ -124,6 +126,9 @@ class Transfer(Network):
         """Frozen stages keep the statistics of their batch normalisation, too."""
         super().train(mode)
         self.stages[: self.frozen].eval()
+        for module in self.modules():
+            if self.keep_statistics and isinstance(module, nn.BatchNorm2d):
+                module.eval()
         return self
 
     def parameter_groups(self, learning_rate: float, l2: float) -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import shutil
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -16,12 +16,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 import brainmri
-from brainmri import index, leakage, runs, splits
+from brainmri import index, leakage, manifests, runs, splits
 from brainmri.errors import InputError
 from brainmri.files import sha256, write_atomically
 from brainmri.preprocessing import Preprocessing
-from brainmri.training import distributed
+from brainmri.training import corrected, distributed
 from brainmri.training.distributed import World
+from brainmri.training.orders import settle
 from brainmri.training.pixels import PixelStore, open_store
 
 MEAN_BRIGHTNESS = "mean-brightness"
@@ -96,13 +97,15 @@ def train(
     data: Path,
     models: Path,
     *,
-    model: str,
     name: str,
-    protocol: str = splits.OFFICIAL,
+    model: str | None = None,
+    start: str | None = None,
+    corrections: int | None = None,
+    protocol: str | None = None,
     allow_leaks: bool = False,
     epochs: int | None = None,
     size_px: int | None = None,
-    seed: int = 0,
+    seed: int | None = None,
     resume: bool = False,
     quiet: bool = False,
 ) -> runs.Run:
@@ -114,14 +117,17 @@ def train(
     Args:
         data: the indexed data folder.
         models: folder of results, with `dataset/index.parquet`.
-        model: one of `MODELS`.
         name: of the run.
-        protocol: see `splits.assign`.
+        model: one of `MODELS`; that of `start` when not given.
+        start: run whose weights, split and preprocessing to go on from, with smaller steps.
+        corrections: number of the manifest whose labels to train by (`manifests`); evaluation images
+            that it names never train.
+        protocol: see `splits.assign`; official, or that of `start`, when not given.
         allow_leaks: train although an evaluation image has a copy among those that shape the model;
             a warning on stderr says how many.
         epochs: at most; the model's own default when not given.
         size_px: side of the network's square input; the model's own default when not given.
-        seed: of every random choice.
+        seed: of every random choice; 0, or that of `start`, when not given.
         resume: go on after an interruption.
         quiet: no progress bar.
 
@@ -132,12 +138,16 @@ def train(
     """
     world = distributed.world()
     runs.check_name(name)
+    orders = settle(
+        models, name, model=model, start=start, protocol=protocol, seed=seed, size_px=size_px
+    )
+    model, protocol, seed = orders.model, orders.protocol, orders.seed
     if model not in MODELS:
         raise InputError(f'There is no model "{model}"; choose one of {", ".join(MODELS)}.')
     if epochs is not None and epochs < 1:
         raise InputError("Training needs at least one epoch; give --epochs 1 or more.")
     recipe = RECIPES.get(model, _BRIGHTNESS)
-    size_px = recipe.size_px if size_px is None else size_px
+    size_px = orders.size_px or recipe.size_px
     if size_px < 32:
         raise InputError(
             "The network needs an input of at least 32 pixels; give --size-px 32 or more."
@@ -150,10 +160,15 @@ def train(
         raise InputError(f"There is no folder {data}; give the data folder that was indexed.")
     part = splits.assign(table, protocol, seed=seed)
     if world.leads and (leak := splits.leak_sentence(protocol, leakage.leaks(table, part))):
-        if not allow_leaks:
+        if not allow_leaks and orders.start is None:  # What was accepted stays accepted.
             raise InputError(f"{leak}; --allow-leaks trains on it all the same.")
         print(f"warning: {leak}.", file=sys.stderr)
-    preprocessing = Preprocessing(size_px, recipe.fit)
+    about: dict[str, Any] = dict(orders.about)
+    if corrections is not None:
+        put_right = corrected.apply(models, table, part, manifests.read(models, corrections))
+        table, part = put_right.index, put_right.part
+        about |= {"corrections": corrections, **put_right.counts}
+    preprocessing = Preprocessing(size_px, orders.fit or recipe.fit)
     with world.leader_first():
         store = open_store(data, table, preprocessing, models / ".cache", quiet=quiet)
     y_true = pd.Categorical(table.rows["label"], categories=table.classes).codes.astype(np.int64)
@@ -162,7 +177,8 @@ def train(
     exported, history, configuration, libraries = job(
         _Job(model, models / name, store, rows, y_true, table, epochs, seed, resume,
              quiet, {"protocol": protocol, "model": model, "size_px": size_px,
-                     "index_sha256": sha256(index_path)}, world)
+                     "index_sha256": sha256(index_path), **about}, world,
+             orders.start)
     )  # fmt: skip
     if not world.leads:
         world.share(None)  # Until the first process has written the run.
@@ -178,7 +194,7 @@ def train(
         protocol=protocol,
         index_sha256=sha256(index_path),
         seed=seed,
-        configuration=configuration,
+        configuration=configuration | about,
         preprocessing=preprocessing.to_json(),
         history=history,
         images={p: len(r) for p, r in rows.items()},
@@ -186,19 +202,23 @@ def train(
         versions=_versions(libraries),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    # From here on the folder is being replaced; without run.json it does not count as a run.
-    (folder / runs.RUN_FILE).unlink(missing_ok=True)
-    old_predictions = folder / runs.PREDICTIONS_FILE
-    if old_predictions.is_dir():  # Part files, written by a cluster.
-        shutil.rmtree(old_predictions)
-    old_predictions.unlink(missing_ok=True)
-    (folder / runs.EMBEDDING_FILE).unlink(missing_ok=True)
+    _clear(folder)
     staged.replace(folder / runs.MODEL_FILE)
     runs.save(models, run)
     for leftover in (runs.CHECKPOINT_FILE, runs.BEST_FILE):
         (folder / leftover).unlink(missing_ok=True)
     world.share(None)
     return run
+
+
+def _clear(folder: Path) -> None:
+    """Take away an old run; from here on, without run.json, the folder does not count as one."""
+    (folder / runs.RUN_FILE).unlink(missing_ok=True)
+    old_predictions = folder / runs.PREDICTIONS_FILE
+    if old_predictions.is_dir():  # Part files, written by a cluster.
+        shutil.rmtree(old_predictions)
+    old_predictions.unlink(missing_ok=True)
+    (folder / runs.EMBEDDING_FILE).unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)
@@ -215,6 +235,7 @@ class _Job:
     quiet: bool
     fingerprint: dict[str, Any]
     world: World
+    start: Path | None = None
 
 
 _Result = tuple[bytes, list[dict[str, float]], dict[str, Any], list[str]]
@@ -239,7 +260,7 @@ def _fit_network(job: _Job) -> _Result:
 
     from brainmri.training import fit, networks, transforms
 
-    recipe = RECIPES[job.model]
+    recipe = RECIPES[job.model] if job.start is None else _gentler(RECIPES[job.model])
     options = fit.FitOptions(
         epochs=job.epochs or recipe.epochs,
         patience=recipe.patience,
@@ -253,14 +274,19 @@ def _fit_network(job: _Job) -> _Result:
     )
     torch.manual_seed(job.seed)
     table, train_rows = job.table, job.rows["train"]
+    network = networks.build(
+        job.model,
+        len(table.classes),
+        size_px=job.store.size_px,
+        frozen=recipe.frozen,
+        dropout=recipe.dropout,
+    )
+    if job.start is not None:
+        from brainmri.training import start
+
+        start.load(network, job.start, job.store.size_px)
     fitted = fit.fit(
-        networks.build(
-            job.model,
-            len(table.classes),
-            size_px=job.store.size_px,
-            frozen=recipe.frozen,
-            dropout=recipe.dropout,
-        ),
+        network,
         job.store,
         fit.Rows(
             train_rows,
@@ -302,6 +328,11 @@ def _fit_network(job: _Job) -> _Result:
         configuration,
         ["torch", "torchvision", "timm", "numpy", "onnx", "pillow"],
     )
+
+
+def _gentler(recipe: Recipe) -> Recipe:
+    """For a network that has learned already: a third of the epochs, steps of a fifth."""
+    return replace(recipe, epochs=-(-recipe.epochs // 3), learning_rate=recipe.learning_rate / 5)
 
 
 def balanced_weight(rows: pd.DataFrame) -> NDArray[np.float64]:

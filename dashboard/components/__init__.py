@@ -1,5 +1,6 @@
 """What two pages share, one module per job; pages import all of it from here."""
 
+from dashboard.components.exports import csv_columns, export_frame
 from dashboard.components.frame import (
     card,
     command,
@@ -10,9 +11,11 @@ from dashboard.components.frame import (
     no_runs,
     not_shown,
     page,
+    report_link,
     section,
 )
 from dashboard.components.graphs import (
+    ONE_IMAGE,
     colours_of,
     graph,
     legend,
@@ -59,11 +62,13 @@ from dashboard.components.words import (
     points,
     points_interval,
     state_id,
+    told_script,
 )
 
 __all__ = [
     "GROUPED_WORDS",
     "OFFICIAL_WORDS",
+    "ONE_IMAGE",
     "SPLIT_WORDS",
     "UNSEEN_WORDS",
     "Children",
@@ -76,9 +81,11 @@ __all__ = [
     "controls",
     "counted",
     "counted_cell",
+    "csv_columns",
     "downloads",
     "empty",
     "estimate_cell",
+    "export_frame",
     "faults",
     "graph",
     "image_tiles",
@@ -104,6 +111,7 @@ __all__ = [
     "points",
     "points_interval",
     "probability_bars",
+    "report_link",
     "run_picker",
     "section",
     "state_id",
@@ -111,6 +119,7 @@ __all__ = [
     "table",
     "table_rows",
     "three_figures",
+    "told_script",
     "whose_probabilities",
     "why_they_differ",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from urllib.parse import quote
 
 import dash_mantine_components as dmc
 from dash import dcc, html
@@ -40,10 +41,44 @@ def missed_line() -> Component:
         else f"The best run, {best.name}, misses {counted(report.missed, 'tumours')} among its "
         f"{words} images."
     )
+    changed = best.relabelled.get(report.split, 0)
     return html.P(
-        [html.Strong("This assists; it does not diagnose. "), judged],
+        [
+            html.Strong("This assists; it does not diagnose. "),
+            judged,
+            html.Span(
+                f" Two readers corrected {changed:,} of their labels.",
+                **no_interval("A count of these very images, not an estimate of others."),
+            )
+            if changed
+            else None,
+        ],
         className="missed-line",
         role="note",
+    )
+
+
+def report_link(view: data.RunView) -> Component:
+    """The report of a run as a file to keep; how to write it where it cannot be made here."""
+    if view.run is None:
+        return html.Div()
+    if not data.has_report(view):
+        return html.P(
+            [
+                "Its report is written with ",
+                html.Code(f"python -m brainmri report --run {view.name} --out report.html"),
+            ],
+            className="note",
+        )
+    return html.P(
+        html.A(
+            "Report (HTML)",
+            href=f"/report/{quote(view.name)}.html",
+            className="download",
+            download="",
+            title=f"Everything about {view.name} in one file that opens without a network",
+        ),
+        className="downloads report",
     )
 
 

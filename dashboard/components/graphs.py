@@ -3,28 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import plotly.graph_objects as go
 from dash import dcc, html
 from dash.development.base_component import Component
 
 from dashboard import data
+from dashboard.components.exports import export_frame
 from dashboard.components.words import aria, no_interval, percent
 from dashboard.theme import GRAPH_CONFIG, class_colours
 
+HEIGHT_PX = 320
+"""Of a figure that names no height."""
 ONE_IMAGE = "What the model says of one image, not a share of many, so it has no interval."
 
 
-def graph(figure: go.Figure, *, says: str, why: str | None = None) -> Component:
-    """A figure; `says` is its text for screen readers, `why` why its numbers have no interval."""
-    height = figure.layout.height
-    return html.Div(
-        dcc.Graph(figure=figure, config=GRAPH_CONFIG, style={"height": height}),
+def graph(
+    figure: go.Figure, *, says: str, why: str | None = None, chooses: str | None = None
+) -> Component:
+    """A figure; `says` is its text for screen readers, `why` why its numbers have no interval.
+
+    A click on a point of a figure that `chooses` something is told as that of {"figure": chooses}.
+    """
+    height = figure.layout.height or HEIGHT_PX
+    identity: dict[str, Any] = {} if chooses is None else {"id": {"figure": chooses}}
+    shown = html.Div(
+        dcc.Graph(figure=figure, config=GRAPH_CONFIG, style={"height": height}, **identity),
         className="figure",
+        # The room is kept from the start, so that nothing moves when the figure is drawn.
+        style={"minHeight": height},
         role="img",
         **aria(label=says),
         **({} if why is None else no_interval(why)),
     )
+    return export_frame(shown, png="Download this figure as PNG", svg="Download this figure as SVG")
 
 
 def legend(colours: Mapping[str, str]) -> Component:

@@ -77,6 +77,7 @@ def page_turner(page_name: str, key: str, pages: int, value: int, label: str) ->
         siblings=1,
         size="sm",
         className="pages",
+        hideWithOnePage=True,
         withControls=False,  # Its arrows have no name that a screen reader could say.
         **aria(label=label),
     )

@@ -9,6 +9,7 @@ from dash import html
 from dash.development.base_component import Component
 
 from brainmri.metrics import Estimate
+from dashboard.components.exports import csv_columns, export_frame
 from dashboard.components.words import Children, aria, interval, no_interval, percent
 
 _MOST_BESIDE = 3
@@ -38,7 +39,7 @@ def table(
         kinds.append("sortable")
     heads = sortable or [html.Th(name, scope="col", role="columnheader") for name in head]
     identity: dict[str, Any] = {} if body is None else {"id": body}
-    return html.Div(
+    shown = html.Div(
         html.Table(
             [
                 html.Caption(caption, className="visually-hidden"),
@@ -53,6 +54,7 @@ def table(
         tabIndex=0,
         **aria(label=caption),
     )
+    return export_frame(shown, csv="Download this table as CSV")
 
 
 def table_rows(head: Sequence[str], rows: Sequence[Sequence[Children]]) -> list[Component]:
@@ -76,10 +78,15 @@ def estimate_cell(estimate: Estimate, words: str | None = None) -> Component:
             [percent(None), html.Small(reason, className="interval")],
             className="estimate",
             **no_interval(f"There is no figure here: {reason}."),
+            **csv_columns(estimate),
         )
     ends = interval(estimate)
     lines = [percent(estimate.value), ends] if words is None else [words, f"({ends})"]
-    return html.Span([lines[0], html.Small(lines[1], className="interval")], className="estimate")
+    return html.Span(
+        [lines[0], html.Small(lines[1], className="interval")],
+        className="estimate",
+        **csv_columns(estimate),
+    )
 
 
 def counted_cell(estimate: Estimate) -> Component:
@@ -93,6 +100,7 @@ def counted_cell(estimate: Estimate) -> Component:
             html.Small(interval(estimate), className="interval"),
         ],
         className="estimate counted",
+        **csv_columns(estimate),
     )
 
 

@@ -9,22 +9,28 @@ from urllib.parse import quote
 from dash import html
 from dash.development.base_component import Component
 
+from brainmri.corrections import KEPT
 from dashboard import data
 from dashboard.components.graphs import ONE_IMAGE, colours_of, probability_bars, whose_probabilities
-from dashboard.components.words import Children, name, no_interval, percent
+from dashboard.components.words import Children, aria, name, no_interval, percent
 
 
 def image_tiles(
-    view: data.RunView, shown: Sequence[data.Scored], remarks: Sequence[str] = ()
+    view: data.RunView,
+    shown: Sequence[data.Scored],
+    remarks: Sequence[Children] = (),
+    *,
+    opens: str | None = None,
 ) -> Component:
     """Images of a run with what it said of each; without the images, how to get them.
 
-    `remarks` are a line for each, or none.
+    `remarks` are a line for each, or none. `opens` makes buttons of them that open the image panel
+    (`pages.image_panel`), on a page that has one; it names the place, once on a page.
     """
     colours = colours_of(view)
     here = data.images_folder() is not None
     entries: list[Component] = []
-    for scored, remark in zip_longest(shown, remarks):
+    for i, (scored, remark) in enumerate(zip_longest(shown, remarks)):
         seen = html.Small("has a near-copy in training", className="seen") if scored.seen else None
         said = (
             probability_bars(scored.probabilities, colours)
@@ -34,20 +40,48 @@ def image_tiles(
                 **no_interval(ONE_IMAGE),
             )
         )
-        entries.append(picture_tile(scored.path, seen, remark, said, alt=f"{scored.label} image"))
+        place = None if opens is None else f"{opens}-{i}"
+        alt = f"{scored.label} image"
+        entries.append(picture_tile(scored.path, seen, remark, said, alt=alt, opens=place))
     whose = whose_probabilities(view.temperature, is_run=view.run is not None)
     return html.Div([html.P(whose, className="note whose"), paths_or_tiles(entries)])
 
 
-def picture_tile(path: str, *lines: Children, alt: str | None = None) -> Component:
-    """An indexed image with some lines underneath; without the images here, a line with its path."""
-    words: list[Component] = [html.Span(path or "unnamed", className="path", **name("path"))]
-    if data.images_folder() is None:
-        words += [html.Span(line) for line in lines if line is not None]
+def picture_tile(
+    path: str, *lines: Children, alt: str | None = None, opens: str | None = None
+) -> Component:
+    """An indexed image with some lines underneath; without the images here, a line with its path.
+
+    `opens`, one of its kind on the page, makes it a button that opens the image panel.
+    """
+    kept = path.startswith(KEPT)
+    called = "an upload that was kept" if kept else path or "unnamed"
+    named = html.Span(called, className="path", **name("path"))
+    below = [line for line in lines if line is not None]
+    changed = data.reported_label(path)
+    if changed is not None:
+        below.insert(0, html.Span(changed, className="seen"))
+    if kept:
+        opens = None  # The panel is about indexed images.
+    if data.images_folder() is None and not kept:
+        words = [_opener(path, opens, named, "link-button"), *(html.Span(line) for line in below)]
         return html.Li(words, className="tile path-line")
-    words += [html.Div(line) for line in lines if line is not None]
-    picture = html.Img(src=f"/image/{quote(path)}", alt=alt or path)
-    return html.Figure([picture, html.Figcaption(words)], className="tile")
+    source = f"/kept/{quote(path.removeprefix(KEPT))}" if kept else f"/image/{quote(path)}"
+    picture = html.Img(src=source, alt=alt or called)
+    caption = html.Figcaption([named, *(html.Div(line) for line in below)])
+    return html.Figure([_opener(path, opens, picture, "tile-open"), caption], className="tile")
+
+
+def _opener(path: str, opens: str | None, child: Component, kind: str) -> Component:
+    if opens is None or not path:
+        return child
+    return html.Button(
+        child,
+        id={"image": path, "place": opens},
+        className=kind,
+        **name("path"),
+        **aria(label=f"Open {path}", haspopup="dialog"),
+    )
 
 
 def paths_or_tiles(entries: Sequence[Component], kind: str = "tiles") -> Component:

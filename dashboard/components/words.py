@@ -65,6 +65,11 @@ def aria(**names: str) -> dict[str, Any]:
     return {f"aria-{name}": text for name, text in names.items()}
 
 
+def told_script(**values: str) -> dict[str, Any]:
+    """`told_script(most_bytes="9")` as the attribute data-most-bytes, for the scripts in assets."""
+    return {f"data-{name.replace('_', '-')}": text for name, text in values.items()}
+
+
 def state_id(page: str, key: str) -> dict[str, str]:
     """Id of a control whose `value` is kept in the page's URL under `key`."""
     return {"page": page, "state": key}

@@ -134,21 +134,37 @@ def medians(values: dict[str, NDArray[np.float64]]) -> dict[str, float]:
     return {name: float(np.median(of)) for name, of in values.items()}
 
 
+def place_of(path: str) -> int | None:
+    """Number of the row of an image in the index; None where the index does not know it."""
+    known = index.path(models_folder())
+    if usable_index() is None:
+        return None
+    return _places(str(known), stamp(known)).get(path)
+
+
 def thumbnail(path: str) -> bytes | None:
     """PNG of an indexed image, or None when there is no such image here."""
-    folder, known = images_folder(), index.path(models_folder())
-    if folder is None or not known.is_file():
+    image = decoded(path)
+    if image is None:
         return None
-    try:
-        if path not in _paths(str(known), stamp(known)):
-            return None  # Only what was indexed is ever served.
-        pixels = images.decode(folder / path).pixels
-    except InputError:
-        return None
+    pixels = image.pixels
     height, width = pixels.shape
     scale = THUMBNAIL_PX * 2 / max(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     return images.encode_png(images.resize(pixels, size) if scale < 1 else pixels)
+
+
+def decoded(path: str) -> images.GreyImage | None:
+    """An indexed image, or None when there is no such image here."""
+    folder, known = images_folder(), index.path(models_folder())
+    if folder is None or not known.is_file():
+        return None
+    try:
+        if path not in _places(str(known), stamp(known)):
+            return None  # Only what was indexed is ever served.
+        return images.decode(folder / path)
+    except InputError:
+        return None
 
 
 def _split_order(split: str) -> int:
@@ -177,5 +193,5 @@ def _averages(path: str, stamp: Stamp) -> Averages:
 
 
 @cached(2)
-def _paths(path: str, stamp: Stamp) -> frozenset[str]:
-    return frozenset(_index(path, stamp).rows["path"])
+def _places(path: str, stamp: Stamp) -> dict[str, int]:
+    return {str(one): place for place, one in enumerate(_index(path, stamp).rows["path"])}

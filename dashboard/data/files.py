@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import ParamSpec, TypeVar, cast
 
-from brainmri import index, runs
+from brainmri import corrections, index, runs
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -65,4 +65,5 @@ def run_stamp(models: Path, name: str) -> Stamp:
         folder / runs.PREDICTIONS_FILE,
         folder / runs.MODEL_FILE,
         index.path(models),
+        models / corrections.FOLDER,
     )

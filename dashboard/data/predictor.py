@@ -5,24 +5,66 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from brainmri import images, inference, phantom
+from brainmri import answer as answers
+from brainmri import images, occlusion, phantom, runs
+from brainmri.answer import Answer, Predictor
 from brainmri.errors import InputError
+from brainmri.inference import Classifier
+from brainmri.occlusion import Occlusion
 from brainmri.runs import Run
-from dashboard.data.files import Stamp, cached, models_folder, run_stamp
+from dashboard.data.files import Stamp, cached, models_folder, run_stamp, stamp
 
 EXAMPLES = tuple((label, 3) for label in phantom.CLASSES)
+MAX_BYTES = 20_000_000
+"""Largest upload; the server's own limit leaves room for two that are compared."""
+_MOST_SHOWN_PX = 1024
+"""Longer sides are scaled down before a picture is sent to the browser."""
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What the live predictor says of one image."""
+class Looked:
+    """An uploaded image as it is shown.
 
-    run: Run
-    probabilities: dict[str, float]
-    tumour_probability: float
+    Attributes:
+        picture_png: grey and upright.
+        shape_px: (height, width) of the upright picture, which maps are placed on.
+        size_px: (width, height) as stored in the file.
+        mode: Pillow's name of the stored pixel format.
+    """
+
     picture_png: bytes
+    shape_px: tuple[int, int]
     size_px: tuple[int, int]
     mode: str
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What a run says of an image; `lacking` is what this run cannot say of any image, and why."""
+
+    looked: Looked
+    answer: Answer
+    run: Run
+    lacking: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Checked:
+    """Whether hiding the marked region changes an answer; `why_not` says why that was not asked."""
+
+    occlusion: Occlusion | None
+    hidden_png: bytes
+    why_not: str
+
+
+@dataclass(frozen=True)
+class MarkedChange:
+    """Shares of the head (0-1) that the map for the class `of` marks in two scans, or why not."""
+
+    of: str | None
+    earlier: float | None
+    later: float | None
+    why_not: str = ""
 
 
 def example(number: int) -> tuple[str, bytes]:
@@ -31,25 +73,72 @@ def example(number: int) -> tuple[str, bytes]:
     return label, images.encode_png(phantom.draw(label, seed))
 
 
-def answer(name: str, upload: bytes) -> Answer:
+def look(upload: bytes) -> Looked:
+    """The picture in one uploaded file, before any model has seen it.
+
+    Raises:
+        InputError: the file is no usable image.
+    """
+    return _shown(_decoded(upload))
+
+
+def answer(name: str, upload: bytes) -> Answered:
     """Let a run's model look at one uploaded file. Nothing is stored.
 
     Raises:
         InputError: the file is no usable image, or the run no usable model.
     """
-    classifier = _loaded(name)
-    image = images.decode(upload)
-    (row,) = classifier.classify([image.pixels])
-    run = classifier.run
-    probabilities = dict(zip(run.classes, row.tolist(), strict=True))
-    return Answer(
-        run=run,
-        probabilities=probabilities,
-        tumour_probability=1 - probabilities[run.negative_class],
-        picture_png=images.encode_png(image.pixels),
-        size_px=image.stored_size_px,
-        mode=image.mode,
+    predictor = _loaded(name)
+    image = _decoded(upload)
+    said = answers.answer(predictor, image)
+    return Answered(_shown(image), said, predictor.run, predictor.lacking)
+
+
+def check_occlusion(name: str, upload: bytes) -> Checked:
+    """Hide what the map of the answer marks, and ask the run again.
+
+    Raises:
+        InputError: as `answer`.
+    """
+    predictor = _loaded(name)
+    finding = answers.answer(predictor, _decoded(upload)).finding
+    if finding is None:
+        return Checked(None, b"", "The image was refused, so there is no answer to check.")
+    if finding.maps is None:
+        return Checked(None, b"", "This model gives no map, so nothing is marked.")
+    found = occlusion.check(
+        predictor.classifier,
+        finding.maps.square,
+        finding.maps.by_class[finding.answer],
+        finding.answer,
     )
+    return Checked(found, images.encode_png(found.hidden), "")
+
+
+def marked_change(earlier: Answered, later: Answered) -> MarkedChange:
+    """How much of the head the map marks in an earlier and a later scan, for the class of both."""
+    first, second = earlier.answer.finding, later.answer.finding
+    if first is None or second is None:
+        return MarkedChange(None, None, None, "A scan was refused, so no areas are compared.")
+    if first.maps is None or second.maps is None:
+        return MarkedChange(None, None, None, "This model gives no maps, so no areas are compared.")
+    if first.answer != second.answer:
+        return MarkedChange(
+            None,
+            None,
+            None,
+            f"The maps show evidence for different classes ({first.answer}, then {second.answer}), so "
+            "their areas are not compared.",
+        )
+    if first.answer == earlier.run.negative_class:
+        return MarkedChange(
+            None, None, None, "Neither scan is most probably a tumour, so no areas are compared."
+        )
+    of = first.answer
+    before, after = (
+        occlusion.marked_share(maps.square, maps.by_class[of]) for maps in (first.maps, second.maps)
+    )
+    return MarkedChange(of, before, after)
 
 
 def warm_up(name: str) -> None:
@@ -60,11 +149,39 @@ def warm_up(name: str) -> None:
         return  # The page says so itself when somebody asks.
 
 
-def _loaded(name: str) -> inference.Classifier:
+def _decoded(upload: bytes) -> images.GreyImage:
+    if len(upload) > MAX_BYTES:
+        raise InputError(
+            f"The file has {len(upload) / 1e6:.0f} MB; at most {MAX_BYTES / 1e6:.0f} MB are read. "
+            "Scale it down first."
+        )
+    return images.decode(upload)
+
+
+def _shown(image: images.GreyImage) -> Looked:
+    height, width = image.pixels.shape
+    scale = _MOST_SHOWN_PX / max(height, width)
+    shown = image.pixels
+    if scale < 1:
+        shown = images.resize(shown, (max(1, round(width * scale)), max(1, round(height * scale))))
+    return Looked(images.encode_png(shown), (height, width), image.stored_size_px, image.mode)
+
+
+def _loaded(name: str) -> Predictor:
     models = models_folder()
-    return _classifier(str(models), name, run_stamp(models, name))
+    embedding = stamp(models / name / runs.EMBEDDING_FILE)
+    return _predictor(str(models), name, run_stamp(models, name) + embedding)
+
+
+def classifier(name: str) -> Classifier:
+    """The loaded model of a run.
+
+    Raises:
+        InputError: there is no usable one.
+    """
+    return _loaded(name).classifier
 
 
 @cached(4)
-def _classifier(models: str, name: str, stamp: Stamp) -> inference.Classifier:
-    return inference.load(Path(models), name)
+def _predictor(models: str, name: str, stamp: Stamp) -> Predictor:
+    return answers.load(Path(models), name)

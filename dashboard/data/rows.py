@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from brainmri import comparison, index, results, slices, trust
-from brainmri.comparison import Change, Comparison
-from brainmri.predictions import Predictions
-from brainmri.slices import Slice
+from brainmri import beside, comparison, index, results, slices, trust
+from brainmri.beside import Cell, Setting, Side
+from brainmri.comparison import Change, Comparison, Pairs
+from brainmri.metrics import Ints
 from brainmri.trust import CalibrationReport
 from dashboard.data.dataset import usable_index
 from dashboard.data.files import cached
@@ -27,7 +27,7 @@ def calibration(view: RunView, split: str) -> CalibrationReport:
     table, negative = view.predictions, view.negative_class
     fitted = trust.fit(table, negative=negative) if view.run is None else trust.stored(view.run)
     return trust.calibration_report(
-        table, fitted, split=split, negative=negative, groups=_groups(table)
+        table, fitted, split=split, negative=negative, groups=clusters(view)
     )
 
 
@@ -38,15 +38,37 @@ def compare(view: RunView, other: RunView, split: str) -> Comparison:
     Raises:
         InputError: they cannot be compared.
     """
-    a, b = other.predictions, view.predictions
-    pairs = comparison.join(a, b, split=split, negative=other.negative_class)
-    return comparison.compare(
-        pairs,
-        split=split,
-        groups=_groups(a)[pairs.rows_a],
-        run_a=other.name,
-        run_b=view.name,
+    pairs, groups = _pairs(view, other, split)
+    return comparison.compare(pairs, split=split, groups=groups, run_a=other.name, run_b=view.name)
+
+
+@cached(64)
+def compare_cells(view: RunView, other: RunView, split: str) -> list[list[Cell]]:
+    """Confusion matrix of a run minus that of another, on the images that both answered.
+
+    Raises:
+        InputError: they cannot be compared.
+    """
+    pairs, groups = _pairs(view, other, split)
+    return beside.cells(pairs, groups)
+
+
+@cached(64)
+def compare_sides(view: RunView, other: RunView, split: str) -> tuple[Side, Side]:
+    """Calibration and tumour curves of the other run (A) and of a run (B) on the same images.
+
+    Raises:
+        InputError: they cannot be compared.
+    """
+    pairs, groups = _pairs(view, other, split)
+    return beside.sides(
+        pairs, groups, temperature_a=other.temperature, temperature_b=view.temperature
     )
+
+
+def compare_settings(a: RunView, b: RunView) -> list[Setting]:
+    """Every setting of two runs, those that differ first; none for a table of another tool."""
+    return [] if a.run is None or b.run is None else beside.settings(a.run, b.run)
 
 
 def changed_images(view: RunView, changes: list[Change], limit: int) -> list[tuple[Change, Scored]]:
@@ -62,45 +84,13 @@ def changed_images(view: RunView, changes: list[Change], limit: int) -> list[tup
 
 def slice_choices(view: RunView, split: str) -> tuple[list[str], list[str]]:
     """Names of the properties that a run's images can be sliced by, and of the metrics to rank by."""
-    _, properties = _sliceable(view, split)
+    _, properties = sliceable(view, split)
     negative = view.classes.index(view.negative_class)
     return list(properties), list(slices.metrics_of(view.classes, negative))
 
 
-@cached(256)
-def weak_spots(view: RunView, split: str, by: str, metric: str) -> list[Slice]:
-    """A metric of a run for each value of a property, worst first; none for an unknown name."""
-    table = view.predictions
-    here, properties = _sliceable(view, split)
-    figures = slices.metrics_of(table.classes, table.classes.index(view.negative_class))
-    if by not in properties or metric not in figures:
-        return []
-    return slices.slices(
-        properties[by],
-        figures[metric],
-        y_true=table.y_true[here],
-        y_pred=table.y_pred[here],
-        groups=_groups(table)[here],
-    )
-
-
-def slice_mistakes(
-    view: RunView, split: str, by: str, value: str, limit: int
-) -> tuple[int, list[Scored]]:
-    """How many images with that value of a property got a wrong answer, and the surest of them."""
-    table = view.predictions
-    here, _ = _sliceable(view, split)
-    # Every metric has the same slices; this one needs no bootstrap.
-    found = [one for one in weak_spots(view, split, by, "accuracy") if one.value == value]
-    if not found:
-        return 0, []
-    rows = here[found[0].rows]
-    wrong = rows[table.y_pred[rows] != table.y_true[rows]]
-    return len(wrong), _surest(view, wrong, limit)[1]
-
-
 @cached(64)
-def _sliceable(view: RunView, split: str) -> tuple[NDArray[np.int64], dict[str, pd.Series[str]]]:
+def sliceable(view: RunView, split: str) -> tuple[NDArray[np.int64], dict[str, pd.Series[str]]]:
     """Row numbers of a split's labelled images that the index knows, and their properties."""
     table, known = view.predictions, usable_index()
     if known is None:
@@ -115,25 +105,40 @@ def _sliceable(view: RunView, split: str) -> tuple[NDArray[np.int64], dict[str, 
     return here, found
 
 
-def _groups(table: Predictions) -> NDArray[np.int64]:
-    """Near-duplicate cluster of each row in memory."""
-    return results.groups(table, usable_index())
+@cached(64)
+def clusters(view: RunView) -> NDArray[np.int64]:
+    """Near-duplicate cluster of each row (n,)."""
+    return results.groups(view.predictions, usable_index())
+
+
+def scored(view: RunView, at: NDArray[np.int64]) -> list[Scored]:
+    """The images of these row numbers, with probabilities as the live predictor would tell them."""
+    table = view.predictions
+    y_prob = view.calibrated(table.y_prob[at])
+    return [
+        Scored(
+            path=str(table.paths[row]),
+            label=table.classes[table.y_true[row]] if table.y_true[row] >= 0 else "",
+            answer=table.classes[int(np.argmax(table.y_prob[row]))],
+            probabilities=dict(zip(table.classes, each.tolist(), strict=True)),
+            seen=None if table.seen is None else bool(table.seen[row]),
+        )
+        for row, each in zip(at.tolist(), y_prob, strict=True)
+    ]
+
+
+@cached(8)
+def _pairs(view: RunView, other: RunView, split: str) -> tuple[Pairs, Ints]:
+    """The images of a split that a run (B) and another (A) answered, and their clusters."""
+    a, b = other.predictions, view.predictions
+    pairs = comparison.join(a, b, split=split, negative=other.negative_class)
+    return pairs, clusters(other)[pairs.rows_a]
 
 
 def _surest(
     view: RunView, rows: NDArray[np.int64], limit: int
 ) -> tuple[NDArray[np.int64], list[Scored]]:
     """Places in `rows` of the surest `limit` answers, the surest first, and those images."""
-    table = view.predictions
-    y_prob = view.calibrated(table.y_prob[rows])
+    y_prob = view.calibrated(view.predictions.y_prob[rows])
     order = np.argsort(-y_prob.max(axis=1), kind="stable")[:limit]
-    return order, [
-        Scored(
-            path=str(table.paths[row]),
-            label=table.classes[table.y_true[row]],
-            answer=table.classes[int(np.argmax(table.y_prob[row]))],
-            probabilities=dict(zip(table.classes, each.tolist(), strict=True)),
-            seen=None if table.seen is None else bool(table.seen[row]),
-        )
-        for row, each in zip(rows[order].tolist(), y_prob[order], strict=True)
-    ]
+    return order, scored(view, rows[order])

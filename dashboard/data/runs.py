@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from brainmri import evaluation, predictions, results, runs, tally
+from brainmri import corrections, evaluation, metrics, promotion, results, runs, tally
 from brainmri.calibration import apply_temperature
 from brainmri.errors import InputError
 from brainmri.evaluation import ClassCurves, Report
+from brainmri.metrics import Estimate
 from brainmri.predictions import Predictions
 from brainmri.runs import BrokenRun, Run
 from brainmri.tally import Tallies
@@ -39,6 +41,7 @@ class RunView:
         has_model: its model file is here, so it can answer for a new image.
         table_path: where its predictions are.
         rows: how many predictions there are.
+        relabelled: labels that two readers corrected, per split.
     """
 
     name: str
@@ -49,6 +52,7 @@ class RunView:
     has_model: bool
     table_path: Path
     rows: int
+    relabelled: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def splits(self) -> list[str]:
@@ -63,7 +67,9 @@ class RunView:
     @property
     def predictions(self) -> Predictions:
         """All rows in memory; only for what cannot be counted, since a table may be very large."""
-        return _predictions(str(self.table_path), tuple(self.classes), stamp(self.table_path))
+        models = models_folder()
+        files = stamp(self.table_path, models / corrections.FOLDER)
+        return _predictions(str(models), str(self.table_path), tuple(self.classes), files)
 
     @property
     def architecture(self) -> str:
@@ -133,9 +139,10 @@ def list_runs() -> tuple[list[RunView], list[BrokenRun]]:
     found = [
         _run(str(folder), path.name, run_stamp(folder, path.name)) for path in runs.folders(folder)
     ]
+    listed = _promoted(str(folder), stamp(folder / promotion.FILE))
     return (
         [run for run in found if isinstance(run, RunView)],
-        [run for run in found if isinstance(run, BrokenRun)],
+        [one for one in (*found, listed) if isinstance(one, BrokenRun)],
     )
 
 
@@ -155,12 +162,23 @@ def fault_of(name: str | None) -> str | None:
 
 
 def best_run(shown: list[RunView]) -> RunView | None:
-    """The run to show first: an official one where there is any, of the best model.
+    """The run to show first: the promoted one, else an official one where there is any, of the best model.
 
     The model is chosen by its validation images of a grouped split, where no neighbouring slice was
     trained on, if it has a run on one; then by those of the run itself.
     """
+    promoted = promoted_run()
+    for view in shown:
+        if view.name == promoted:
+            return view
     return max([v for v in shown if v.is_official] or shown, key=_promise, default=None)
+
+
+def promoted_run() -> str | None:
+    """Name of the promoted run; None without one, or where the list cannot be read."""
+    folder = models_folder()
+    found = _promoted(str(folder), stamp(folder / promotion.FILE))
+    return None if isinstance(found, BrokenRun) else found
 
 
 def best_by_architecture() -> list[RunView]:
@@ -170,6 +188,21 @@ def best_by_architecture() -> list[RunView]:
     ranked.sort(key=lambda view: not view.is_official)
     found = {view.architecture: view for view in ranked[::-1]}
     return sorted(found.values(), key=_promise, reverse=True)
+
+
+def latest_pair() -> tuple[RunView, RunView] | None:
+    """The run that was trained last and the one before it on the same split; None without both."""
+    shown, _ = list_runs()
+    dated = sorted(
+        ((view.run.created, view.name, view) for view in shown if view.run is not None),
+        key=lambda entry: entry[:2],
+        reverse=True,
+    )
+    for place, (_, _, latest) in enumerate(dated):
+        for _, _, before in dated[place + 1 :]:
+            if latest.run and before.run and latest.run.protocol == before.run.protocol:
+                return latest, before
+    return None
 
 
 def merit(view: RunView) -> tuple[float, str]:
@@ -190,6 +223,12 @@ def report(view: RunView, split: str, *, unseen: bool = False) -> Report:
     return evaluation.report_of(
         view.tallies.of[split], negative=view.negative_class, run=view.name, unseen=unseen
     )
+
+
+def cell_share(view: RunView, split: str, truth: str, answer: str) -> Estimate:
+    """Of the images of class `truth`, the share that a run called `answer`."""
+    counted, number = view.tallies.of[split], view.classes.index
+    return metrics.called(counted.matrix, number(truth), number(answer), counted.per_group)
 
 
 @cached(64)
@@ -298,9 +337,18 @@ def _view(models: Path, name: str) -> RunView:
         has_model=found.run is not None and (models / name / runs.MODEL_FILE).is_file(),
         table_path=found.path,
         rows=found.table.rows,
+        relabelled=found.labels.changed,
     )
 
 
+@cached(2)
+def _promoted(models: str, stamp: Stamp) -> str | BrokenRun | None:
+    try:
+        return promotion.current(Path(models))
+    except InputError as error:
+        return BrokenRun(promotion.FILE, str(error))
+
+
 @cached(8)
-def _predictions(path: str, classes: tuple[str, ...], stamp: Stamp) -> Predictions:
-    return predictions.read(Path(path), classes=list(classes))
+def _predictions(models: str, path: str, classes: tuple[str, ...], stamp: Stamp) -> Predictions:
+    return results.read_rows(Path(models), Path(path), list(classes))

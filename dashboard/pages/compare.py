@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from dash import Input, Output, callback, html
+from dash import ALL, Input, Output, State, callback, ctx, html
 from dash.development.base_component import Component
 
-from brainmri.comparison import Change, Comparison, McNemar, verdict
+from brainmri.comparison import Comparison, McNemar, verdict
 from brainmri.errors import InputError
 from brainmri.runs import OFFICIAL
 from dashboard import data, figures
@@ -22,7 +22,6 @@ from dashboard.components import (
     estimate_cell,
     faults,
     graph,
-    image_tiles,
     name,
     no_interval,
     no_runs,
@@ -35,9 +34,9 @@ from dashboard.components import (
     state_id,
     table,
 )
+from dashboard.pages import changed, differences, side_by_side
 
 PAGE = "compare"
-MOST_IMAGES = 24
 _SEEN_APART = 0.05
 """Shares of seen images that differ by more than this make one run's test the easier one."""
 _LEAD = "Two runs on the same images: what changed, and whether it is more than chance."
@@ -48,7 +47,7 @@ _METRICS = {
     "f1": "F1, weighted",
     "auroc": "Tumour / no tumour (area under ROC)",
 }
-_KINDS = {"missed": "Missed", "found": "Found", "wrong": "Wrong", "right": "Right"}
+changed.register(PAGE)
 
 
 def layout(
@@ -72,7 +71,6 @@ def layout(
     instead = f"Showing {view.name} beside {beside.name}."
     missing = [not_shown(run, view.name, instead), not_shown(other, beside.name, instead)]
     split = split if split in ("test", "val") else next(iter(view.splits), "test")
-    now = now if now in _KINDS else next(iter(_KINDS))
     return page(
         "Compare",
         _LEAD,
@@ -81,7 +79,6 @@ def layout(
             run_picker(PAGE, shown, view.name),
             run_picker(PAGE, shown, beside.name, key="other", label="Beside"),
             choice(PAGE, "split", "Images", {"test": "Test", "val": "Validation"}, split),
-            choice(PAGE, "now", "Show those that are now", _KINDS, now),
         ),
         html.Div(_content(view, beside, split, now), id="compare-content", **aria(live="polite")),
         problems,
@@ -93,15 +90,17 @@ def layout(
     Input(state_id(PAGE, "run"), "value"),
     Input(state_id(PAGE, "other"), "value"),
     Input(state_id(PAGE, "split"), "value"),
-    Input(state_id(PAGE, "now"), "value"),
+    State({"page": PAGE, "state": ALL}, "value"),
     prevent_initial_call=True,
 )
-def show_comparison(run: str, other: str, split: str, now: str) -> Any:
-    """Other runs, another split, or other images were chosen."""
+def show_comparison(run: str, other: str, split: str, _choices: list[str | None]) -> Any:
+    """Other runs or another split were chosen; the list that is open stays open."""
     view, beside = data.find_run(run), data.find_run(other)
     if view is None or beside is None:
         return no_runs()
-    return _content(view, beside, split, now)
+    # All choices, since the lists are not there while the runs cannot be compared.
+    chosen = {one["id"]["state"]: one.get("value") for one in ctx.states_list[0]}
+    return _content(view, beside, split, chosen.get("now"))
 
 
 def _one_run(view: data.RunView) -> Component:
@@ -119,7 +118,7 @@ def _one_run(view: data.RunView) -> Component:
     )
 
 
-def _content(view: data.RunView, beside: data.RunView, split: str, now: str) -> Component:
+def _content(view: data.RunView, beside: data.RunView, split: str, now: str | None) -> Component:
     if view.name == beside.name:
         return empty("This is one run twice", "Choose another run above.")
     large = [one.name for one in (view, beside) if not one.in_memory]
@@ -146,7 +145,17 @@ def _content(view: data.RunView, beside: data.RunView, split: str, now: str) -> 
             "Choose other images above, or let both score the same folder with "
             "`python -m brainmri predict`.",
         )
-    return html.Div([_figures(view, beside, found), _changed(view, found, now)])
+    cells = data.compare_cells(view, beside, split)
+    return html.Div(
+        [
+            _figures(view, beside, found),
+            differences.part(found, cells, view.negative_class),
+            changed.part(PAGE, view, found, now),
+            side_by_side.curves(found, data.compare_sides(view, beside, split)),
+            side_by_side.training(view, beside),
+            side_by_side.configuration(view, beside),
+        ]
+    )
 
 
 def _figures(view: data.RunView, beside: data.RunView, found: Comparison) -> Component:
@@ -175,7 +184,7 @@ def _figures(view: data.RunView, beside: data.RunView, found: Comparison) -> Com
             section(
                 f"{found.run_b} beside {found.run_a}",
                 table(
-                    ["", found.run_b, found.run_a, "Difference", "Images (n)"],
+                    ["Measure", found.run_b, found.run_a, "Difference", "Images (n)"],
                     [
                         [
                             words,
@@ -201,7 +210,7 @@ def _figures(view: data.RunView, beside: data.RunView, found: Comparison) -> Com
             section(
                 "Images that one run alone got right",
                 table(
-                    ["", found.run_b, found.run_a, "p (McNemar)"],
+                    ["Right about", found.run_b, found.run_a, "p (McNemar)"],
                     [
                         ["The class", *_alone(found.right)],
                         ["Tumour or no tumour", *_alone(found.tumour)],
@@ -266,34 +275,3 @@ def _common(found: Comparison) -> Any:
         return f"{text}."
     left_out = no_interval("Images that were left out are counted, not estimated.")
     return [f"{text}; ", html.Span(f"left out are {' and '.join(alone)}.", **left_out)]
-
-
-def _changed(view: data.RunView, found: Comparison, now: str) -> Component:
-    one, changes, words = {
-        "missed": ("tumour", found.newly_missed, f"{found.run_b} misses and {found.run_a} found"),
-        "found": ("tumour", found.newly_found, f"{found.run_b} finds and {found.run_a} missed"),
-        "wrong": ("image", found.lost, f"{found.run_b} names wrong and {found.run_a} named right"),
-        "right": (
-            "image",
-            found.gained,
-            f"{found.run_b} names right and {found.run_a} named wrong",
-        ),
-    }.get(now, ("tumour", found.newly_missed, f"{found.run_b} misses and {found.run_a} found"))
-    if not changes:
-        return section(f"There is no {one} that {words}")
-    shown = data.changed_images(view, changes, MOST_IMAGES)
-    remarks = [_remark(found, change) for change, _ in shown]
-    return section(
-        f"{len(changes):,} {one}{'' if len(changes) == 1 else 's'} that {words}"
-        + (f"; the {len(shown)} surest" if len(changes) > len(shown) else ""),
-        image_tiles(view, [scored for _, scored in shown], remarks),
-        why="Counted here to be looked at; the difference and its interval are above.",
-        note=f"The probabilities are those of {found.run_b}, its surest answers first.",
-    )
-
-
-def _remark(found: Comparison, change: Change) -> str:
-    truth, before, after = (
-        found.classes[c] for c in (change.truth, change.answer_a, change.answer_b)
-    )
-    return f"{truth}: {found.run_a} said {before}, {found.run_b} says {after}"

@@ -1,90 +1,62 @@
-"""The confusion matrix of a run and the images behind its cells, as a part of Evaluate."""
+"""The confusion matrix of a run, in which a cell, a row or a column can be chosen, as a part of Evaluate."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from dash import ALL, Input, Output, State, callback, ctx, html, no_update
+from dash import html
 from dash.development.base_component import Component
 
 from brainmri.evaluation import Report
 from dashboard import confusions, data
+from dashboard.chosen import Chosen, cell_of
 from dashboard.components import (
-    SPLIT_WORDS,
     aria,
     card,
     counted,
-    image_tiles,
     interval,
     no_interval,
     section,
-    state_id,
 )
 from dashboard.confusions import Shares
-
-_MOST_IMAGES = 24
-_SEPARATOR = "~"
+from dashboard.pages.choosing import words_of
 
 
-def part(report: Report, shares: Shares, show: str) -> Component:
-    """The matrix as counts or shares of its rows (`show`), and in words."""
+def part(view: data.RunView, split: str, show: str, chosen: Chosen) -> Component:
+    """The matrix as counts or shares of its rows (`show`) with the chosen cell marked, and in words.
+
+    It is counted among the images of the chosen slice and threshold, and shows all their cells, so
+    that another one can be chosen.
+    """
+    report = data.chosen_report(view, split, chosen.within)
+    shares = confusions.shares(
+        data.chosen_groups(view, split, chosen.within), some=bool(chosen.within)
+    )
+    among = [" Among images with ", *words_of(chosen.within), "."] if chosen.within else []
     return section(
         _confusion_title(report, shares),
         html.Div(
             [
-                card(_matrix(report, shares, show)),
-                card(_in_words(report, shares), title="In words"),
+                card(_matrix(report, shares, show, chosen)),
+                card(
+                    _cell_in_words(view, split, chosen)
+                    if chosen.truth and chosen.answer
+                    else _in_words(report, shares),
+                    title="In words",
+                ),
             ],
             className="columns matrix-columns",
         ),
-        note="Rows are what the image shows, columns what the model said. Choose a cell to see "
-        "its images. In small print the 95 % interval of its share of the row.",
+        note=[
+            "Rows are what the image shows, columns what the model said. Choose a cell, or the name of a "
+            "class at the side or on top, and the page is about its images. In small print the 95 % "
+            "interval of its share of the row.",
+            *among,
+        ],
     )
 
 
-def images(view: data.RunView, split: str, cell: str | None) -> Component:
-    """The images of one cell, `cell` as in the address; nothing for one that does not exist."""
-    truth, _, said = (cell or "").partition(_SEPARATOR)
-    classes = view.classes
-    if truth not in classes or said not in classes:
-        return html.Div()
-    count, shown = data.cell_images(view, split, truth, said, _MOST_IMAGES)
-    if not count:
-        return section(
-            f"No {truth} was called {said}",
-            html.P(f"{view.name} made no such answer on the {SPLIT_WORDS[split]} images."),
-        )
-    surest = "surest" if view.temperature is None else "surest before the temperature"
-    return section(
-        f"{count:,} {'image' if count == 1 else 'images'} of {truth} called {said}"
-        + (f"; the {len(shown)} {surest}" if count > len(shown) else ""),
-        image_tiles(view, shown),
-        why="Counted here; their share and its interval are in the matrix.",
-        note="The surest answers first." if count > 1 else None,
-    )
-
-
-def register(page: str) -> None:
-    """The callback of the part, on the page that shows it."""
-
-    @callback(
-        Output("evaluate-images", "children"),
-        Output({"page": page, "kept": "cell"}, "data"),
-        Input({"cell": ALL}, "n_clicks"),
-        State(state_id(page, "run"), "value"),
-        State(state_id(page, "split"), "value"),
-        prevent_initial_call=True,
-    )
-    def show_cell(clicks: list[int | None], run: str, split: str) -> tuple[Any, Any]:
-        """A cell of the matrix was clicked."""
-        view = data.find_run(run)
-        if view is None or not any(clicks) or not isinstance(ctx.triggered_id, dict):
-            return no_update, no_update
-        cell = str(ctx.triggered_id["cell"])
-        return images(view, split, cell), cell
-
-
-def _matrix(report: Report, shares: Shares, show: str) -> Component:
+def _matrix(report: Report, shares: Shares, show: str, chosen: Chosen) -> Component:
     """The confusion matrix as a table of buttons, so that it works with keyboard and screen reader."""
     rows = []
     for i, truth in enumerate(report.classes):
@@ -99,27 +71,34 @@ def _matrix(report: Report, shares: Shares, show: str) -> Component:
                 unit = html.Span("\u00a0%", className="unit")
                 text = [f"{100 * share:.1f}", unit] if total else ["–"]
             estimate = shares[i][j]
+            told = counted(estimate, f"images of {truth} called {said}")
+            on = _marked(chosen, truth, said)
+            why: dict[str, Any] = {"title": told}
+            label = f"{told}; show them"
+            if total and estimate.value is None:
+                why = no_interval("Counted; of so few chosen images there is no interval.")
+                label = f"Images of {truth} called {said}: {estimate.reason}; show them"
             cells.append(
                 html.Td(
                     html.Button(
                         [*text, html.Small(interval(estimate), className="matrix-interval")]
-                        if total
+                        if estimate.value is not None
                         else text,
-                        id={"cell": f"{truth}{_SEPARATOR}{said}"},
-                        className=f"matrix-cell {kind}" + ("" if count else " none"),
+                        id={"cell": cell_of(truth, said)},
+                        className=f"matrix-cell {kind}"
+                        + ("" if count else " none")
+                        + (" chosen" if on else ""),
                         style={"--share": f"{share:.3f}"},
                         disabled=count == 0,
-                        title=counted(estimate, f"images of {truth} called {said}"),
-                        **aria(
-                            label=f"{counted(estimate, f'images of {truth} called {said}')}; show them"
-                        ),
+                        **why,
+                        **aria(label=label, pressed="true" if on else "false"),
                     )
                 )
             )
         rows.append(
             html.Tr(
                 [
-                    html.Th(html.Span(truth, className="class"), scope="row", title=truth),
+                    html.Th(_head(truth, cell_of(truth, None), chosen.truth == truth), scope="row"),
                     *cells,
                     html.Td(f"{total:,}", className="total"),
                 ]
@@ -133,16 +112,20 @@ def _matrix(report: Report, shares: Shares, show: str) -> Component:
                     [
                         html.Tr(
                             [
-                                html.Th("shows", className="corner"),
+                                html.Td("", className="corner"),
                                 html.Th("the model said", colSpan=len(report.classes)),
-                                html.Th("", className="totals"),
+                                html.Td("", className="totals"),
                             ]
                         ),
                         html.Tr(
                             [
-                                html.Th("% of row" if show == "share" else ""),
+                                html.Th(
+                                    "shows, % of row" if show == "share" else "shows", scope="col"
+                                ),
                                 *(
-                                    html.Th(html.Span(c, className="class"), scope="col", title=c)
+                                    html.Th(
+                                        _head(c, cell_of(None, c), chosen.answer == c), scope="col"
+                                    )
                                     for c in report.classes
                                 ),
                                 html.Th("n", className="totals"),
@@ -161,12 +144,46 @@ def _matrix(report: Report, shares: Shares, show: str) -> Component:
     )
 
 
+def _head(name: str, cell: str, on: bool) -> Component:
+    """The name of a class at the side or on top, which chooses the whole row or column."""
+    what = "images of" if cell.startswith(name) else "images called"
+    return html.Button(
+        html.Span(name, className="class"),
+        id={"cell": cell},
+        className="matrix-head" + (" chosen" if on else ""),
+        title=name,
+        **aria(label=f"All {what} {name}", pressed="true" if on else "false"),
+    )
+
+
+def _marked(chosen: Chosen, truth: str, said: str) -> bool:
+    if not chosen.has_cell:
+        return False
+    return (
+        chosen.truth in (None, truth)
+        and chosen.answer in (None, said)
+        and not (chosen.wrong and truth == said)
+    )
+
+
 def _confusion_title(report: Report, shares: Shares) -> str:
     if not report.confusions:
         return f"All images were named right: {counted(report.accuracy)}"
     first = report.confusions[0]
     share = confusions.share_of(first, shares, report.classes)
     return f"{first.truth.capitalize()} is most often mistaken for {first.answer}: {counted(share)}"
+
+
+def _cell_in_words(view: data.RunView, split: str, chosen: Chosen) -> Component:
+    of_class, of_answer, of_mistakes = data.cell_shares(view, split, chosen)
+    truth, said = chosen.truth, chosen.answer
+    lines = [
+        html.Li([html.Strong(f"Of the images of {truth}: "), counted(of_class, f"called {said}")]),
+        html.Li([html.Strong(f"Of the images called {said}: "), counted(of_answer, f"of {truth}")]),
+    ]
+    if truth != said:
+        lines.append(html.Li([html.Strong("Of all wrong answers: "), counted(of_mistakes)]))
+    return html.Ul(lines, className="plain-list")
 
 
 def _in_words(report: Report, shares: Shares) -> Component:

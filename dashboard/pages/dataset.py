@@ -18,7 +18,7 @@ from dashboard.components import (
     section,
 )
 from dashboard.findings import Findings
-from dashboard.pages import images, leakage, quality, shortcuts
+from dashboard.pages import balance, browse, images, leakage, quality, shortcuts
 
 PAGE = "data"
 _LEAD = (
@@ -27,6 +27,7 @@ _LEAD = (
 )
 PARTS = {
     "images": "The images",
+    "browse": "Browse",
     "copies": "Copies",
     "labels": "Labels",
     "shortcuts": "Shortcuts",
@@ -35,6 +36,7 @@ PARTS = {
 }
 """Parts of the page by the value of `part` in the address."""
 _CHOICES = {
+    "browse": {"only", "images"},
     "copies": {"protocol", "kind", "pairs"},
     "drift": {"drift"},
     "quality": {"flag", "flagged"},
@@ -42,7 +44,7 @@ _CHOICES = {
 """Choices that only one part has, so that an address without `part` leads there."""
 
 
-def layout(scale: str | None = None, split: str | None = None, **query: str) -> Component:
+def layout(**query: str) -> Component:
     """The page in the state that the URL gives."""
     try:
         index = data.image_index()
@@ -67,11 +69,12 @@ def layout(scale: str | None = None, split: str | None = None, **query: str) -> 
             ),
         )
     chosen = _part(query)
-    shown = (
-        images.part(PAGE, index, averages, scale, split)
-        if chosen == "images"
-        else _audit(chosen, query)
-    )
+    if chosen == "images":
+        shown = images.part(PAGE, index, averages, query)
+    elif chosen == "browse":
+        shown = [browse.part(PAGE, index, query.get("only"), query.get("images"))]
+    else:
+        shown = _audit(chosen, query)
     return page(
         "Data",
         _LEAD,
@@ -125,6 +128,8 @@ def _audit(part: str, query: Mapping[str, str]) -> list[Component]:
     return [build[part]()]
 
 
+balance.register(PAGE)
+browse.register(PAGE)
 images.register(PAGE)
 leakage.register(PAGE)
 shortcuts.register(PAGE)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from dash import Input, Output, State, callback, ctx, dcc, html, no_update
+from dash import Input, Output, callback, ctx, html, no_update
 from dash.development.base_component import Component
 
-from brainmri.evaluation import ClassCurves
-from dashboard import confusions, data, figures
+from brainmri.evaluation import Report
+from dashboard import data, evaluation_figures, figures
+from dashboard.chosen import Chosen, read
 from dashboard.components import (
     SPLIT_WORDS,
     aria,
@@ -17,33 +18,33 @@ from dashboard.components import (
     choice,
     colours_of,
     controls,
+    counted,
     empty,
     estimate_cell,
     faults,
     graph,
-    legend,
     measured,
     name,
     no_runs,
     not_shown,
     page,
+    report_link,
     run_picker,
     section,
     state_id,
     table,
     three_figures,
 )
-from dashboard.pages import confusion, trust, weak_spots
+from dashboard.pages import choosing, confusion, curves, gallery, image_panel, trust, weak_spots
+from dashboard.pages.choosing import kept
 
 PAGE = "evaluate"
-confusion.register(PAGE)
+choosing.register(PAGE)
+gallery.register(PAGE)
 trust.register(PAGE)
 weak_spots.register(PAGE)
-_CURVES = "A curve has no interval of its own; the areas under it have one, below it."
-_BEFORE = (
-    "They rank images by what the model said before the temperature; so do the probabilities that "
-    "show under the pointer."
-)
+curves.register(PAGE)
+image_panel.register(PAGE)
 _LOSSES = "A loss is one number per epoch of this one training, so it has no interval."
 
 
@@ -57,6 +58,11 @@ def layout(
     find: str | None = None,
     worth: str | None = None,
     slice: str | None = None,  # noqa: A002 (a key of the address)
+    above: str | None = None,
+    sort: str | None = None,
+    leaf: str | None = None,
+    like: str | None = None,
+    image: str | None = None,
     **_query: str,
 ) -> Component:
     """The page in the state that the URL gives."""
@@ -66,6 +72,7 @@ def layout(
     if view is None:
         return page("Evaluate", "One run in depth.", no_runs(), problems)
     split, show = _usable(view, split, show)
+    chosen = data.usable(view, split, read(view.classes, cell, slice, above))
     return page(
         "Evaluate",
         "One run in depth: what it confuses, how sure it is, and the images behind each mistake.",
@@ -75,48 +82,69 @@ def layout(
             choice(PAGE, "split", "Images", {"test": "Test", "val": "Validation"}, split),
             choice(PAGE, "show", "Matrix shows", {"counts": "Counts", "share": "Row share"}, show),
         ),
-        dcc.Store(id={"page": PAGE, "kept": "cell"}, data=cell),
-        html.Div(three_figures(data.three_figures(view)), id="evaluate-truths"),
-        html.Div(_content(view, split, show), id="evaluate-content"),
-        html.Div(confusion.images(view, split, cell), id="evaluate-images", **aria(live="polite")),
+        choosing.stores(PAGE, cell=cell, slice=slice, above=above, like=like, image=image),
+        html.Div(_truths(view), id="evaluate-truths"),
+        html.Div(
+            choosing.bar(view, split, chosen),
+            id="evaluate-chosen",
+            className="chosen-bar",
+            role="region",
+            **aria(label="Chosen images", live="polite"),
+        ),
+        html.Div(_matrix(view, split, show, chosen), id="evaluate-content"),
+        html.Div(_per_class(view, split, chosen), id="evaluate-classes"),
+        gallery.part(PAGE, view, split, chosen, sort, leaf, like),
+        html.Div(curves.part(view, split, chosen)),
         *(
             [
+                weak_spots.part(PAGE, view, split, by, rank, chosen),
                 trust.part(PAGE, view, split, find, worth),
-                weak_spots.part(PAGE, view, split, by, rank, slice),
             ]
             if view.in_memory
             else [_too_many()]
         ),
-        html.Div(_below(view, split), id="evaluate-below"),
+        html.Div(_history(view), id="evaluate-below"),
+        image_panel.panel(PAGE, view, image),
         problems,
     )
 
 
 @callback(
     Output("evaluate-truths", "children"),
+    Output("evaluate-chosen", "children"),
     Output("evaluate-content", "children"),
+    Output("evaluate-classes", "children"),
     Output("evaluate-below", "children"),
-    Output("evaluate-images", "children", allow_duplicate=True),
     Input(state_id(PAGE, "run"), "value"),
     Input(state_id(PAGE, "split"), "value"),
     Input(state_id(PAGE, "show"), "value"),
-    State({"page": PAGE, "kept": "cell"}, "data"),
+    *(Input(kept(PAGE, key), "data") for key in choosing.KEYS),
     prevent_initial_call=True,
 )
-def show_run(run: str, split: str, show: str, cell: str | None) -> tuple[Any, ...]:
-    """Another run, split or matrix was chosen."""
+def show_run(
+    run: str,
+    split: str,
+    show: str,
+    cell: str | None,
+    slice_: str | None,
+    above: str | None,
+) -> tuple[Any, ...]:
+    """Another run, split or matrix, or other images were chosen."""
     view = data.find_run(run)
     if view is None:
-        return html.Div(), no_runs(), html.Div(), html.Div()
+        return html.Div(), html.Div(), no_runs(), html.Div(), html.Div()
+    chosen = data.usable(view, split, read(view.classes, cell, slice_, above))
+    matrix = _matrix(view, split, show, chosen)
     if ctx.triggered_id == state_id(PAGE, "show"):  # The rest stays as it is.
-        return no_update, _content(view, split, show), no_update, no_update
-    truths = three_figures(data.three_figures(view))
-    return (
-        truths,
-        _content(view, split, show),
-        _below(view, split),
-        confusion.images(view, split, cell),
-    )
+        return no_update, no_update, matrix, no_update, no_update
+    bar, classes = choosing.bar(view, split, chosen), _per_class(view, split, chosen)
+    if ctx.triggered_id not in (state_id(PAGE, "run"), state_id(PAGE, "split")):
+        return no_update, bar, matrix, classes, no_update
+    return _truths(view), bar, matrix, classes, _history(view)
+
+
+def _truths(view: data.RunView) -> list[Component]:
+    return [report_link(view), three_figures(data.three_figures(view))]
 
 
 def _too_many() -> Component:
@@ -135,108 +163,90 @@ def _usable(view: data.RunView, split: str | None, show: str | None) -> tuple[st
     return usable_split, show if show in ("counts", "share") else "counts"
 
 
-def _content(view: data.RunView, split: str, show: str) -> Component:
-    report = data.report(view, split)
-    if not report.n:
+def _matrix(view: data.RunView, split: str, show: str, chosen: Chosen) -> Component:
+    if not data.report(view, split).n:
         return empty(
             f"{view.name} has no labelled {SPLIT_WORDS[split]} images",
             "Choose other images above, or score labelled ones with `python -m brainmri predict`.",
         )
-    return html.Div(
-        [
-            confusion.part(report, confusions.shares(view.tallies.of[split].per_group), show),
-            section(
-                "Per class",
-                table(
-                    ["Class", "Precision (right when said)", "Recall (found)", "F1", "Images (n)"],
-                    [
-                        [
-                            c.name,
-                            estimate_cell(c.precision),
-                            estimate_cell(c.recall),
-                            estimate_cell(c.f1),
-                            f"{c.support:,}",
-                        ]
-                        for c in report.per_class
-                    ]
-                    + [
-                        [
-                            "weighted",
-                            estimate_cell(report.precision),
-                            estimate_cell(report.recall),
-                            estimate_cell(report.f1),
-                            f"{report.n:,}",
-                        ]
-                    ],
-                    caption=f"Precision, recall and F1 per class of {report.run}",
-                ),
-                note="Under each figure its 95 % interval.",
-            ),
-        ]
-    )
+    return confusion.part(view, split, show, chosen)
 
 
-@lru_cache(maxsize=8)  # Figures take longer to build than all else.
-def _below(view: data.RunView, split: str) -> Component:
-    report = data.report(view, split)
+@lru_cache(maxsize=32)  # Figures take longer to build than all else.
+def _per_class(view: data.RunView, split: str, chosen: Chosen) -> Component:
+    """How each class fares among the chosen images; of a chosen cell, the classes that it is about."""
+    report = data.chosen_report(view, split, chosen.within)
     if not report.n:
         return html.Div()
-    curves = data.curves(view, split)
-    colours = colours_of(view)
-    areas = "; ".join(f"{c.name} {measured(c.area)}" for c in curves if c.area.value is not None)
-    return html.Div(
+    about = {chosen.truth, chosen.answer} - {None}
+    shown = [c for c in report.per_class if not about or c.name in about]
+    rows = [
         [
-            section(
-                _curves_title(curves),
-                legend(colours),
-                html.Div(
-                    [
-                        card(
-                            graph(
-                                figures.roc(curves, colours),
-                                says=f"ROC curves. Areas: {areas}",
-                                why=_CURVES,
-                            ),
-                            title="ROC, one class against the rest",
+            c.name,
+            estimate_cell(c.precision),
+            estimate_cell(c.recall),
+            estimate_cell(c.f1),
+            f"{c.support:,}",
+        ]
+        for c in shown
+    ]
+    if not about:
+        rows.append(
+            [
+                "weighted",
+                estimate_cell(report.precision),
+                estimate_cell(report.recall),
+                estimate_cell(report.f1),
+                f"{report.n:,}",
+            ]
+        )
+    note: list[Any] = [
+        "Under each figure its 95 % interval. Choose a bar, and the page is about the images of that "
+        "class, or about those called so."
+    ]
+    if about:
+        note.append(
+            " Shown are the classes of what is chosen, each with all its images: among those of one "
+            "cell alone everything would be right, or wrong."
+        )
+    if chosen.within:
+        note += [" Among images with ", *choosing.words_of(chosen.within), "."]
+    return section(
+        _classes_title(report),
+        html.Div(
+            [
+                card(
+                    graph(
+                        evaluation_figures.per_class(
+                            report.per_class, colours_of(view), shown=[c.name for c in shown]
                         ),
-                        card(
-                            graph(
-                                figures.precision_recall(curves, colours),
-                                says="Precision-recall curves, one class against the rest",
-                                why=_CURVES,
-                            ),
-                            title="Precision and recall, one class against the rest",
+                        says="Found, and right when said, by class: "
+                        + "; ".join(
+                            f"{c.name} found {measured(c.recall)}, right when said "
+                            f"{measured(c.precision)}"
+                            for c in report.per_class
                         ),
-                    ],
-                    className="columns",
+                        chooses="bars",
+                    )
                 ),
                 table(
-                    ["Class", "Area under ROC", "Average precision", "Images (n)"],
-                    [
-                        [
-                            c.name,
-                            estimate_cell(c.area),
-                            estimate_cell(c.average_precision),
-                            f"{report.n:,}",
-                        ]
-                        for c in curves
-                    ],
-                    caption="Areas under the curves",
+                    ["Class", "Precision (right when said)", "Recall (found)", "F1", "Images (n)"],
+                    rows,
+                    caption=f"Precision, recall and F1 per class of {report.run}",
                 ),
-                note=_CURVES if view.temperature is None else f"{_CURVES} {_BEFORE}",
-            ),
-            _history(view),
-        ]
+            ],
+            className="columns",
+        ),
+        note=note,
     )
 
 
-def _curves_title(curves: list[ClassCurves]) -> str:
-    areas = {c.name: c.area.value for c in curves if c.area.value is not None}
-    if not areas:
-        return "How well the probabilities separate each class from the rest"
-    worst = min(areas, key=areas.__getitem__)
-    area = next(c.area for c in curves if c.name == worst)
-    return f"{worst.capitalize()} is hardest to tell from the rest: area {measured(area)}"
+def _classes_title(report: Report) -> str:
+    found = [c for c in report.per_class if c.recall.value is not None]
+    if not found:
+        return "How each class fares"
+    worst = min(found, key=lambda c: c.recall.value or 0.0)
+    return f"{worst.name.capitalize()} is found least often: {counted(worst.recall)}"
 
 
 def _history(view: data.RunView) -> Component:

@@ -1,4 +1,4 @@
-"""The images of the data set, as a part of the Data page: balance, averages, sizes and brightness."""
+"""The images of the data set, as a part of the Data page: averages, sizes and brightness."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import plotly.graph_objects as go
 from dash import Input, Output, callback, html
 from dash.development.base_component import Component
+from numpy.typing import NDArray
 
 from brainmri.averages import Averages
 from brainmri.errors import InputError
@@ -27,28 +29,32 @@ from dashboard.components import (
     percent,
     section,
     state_id,
-    table,
 )
+from dashboard.pages import balance
 from dashboard.theme import COLOUR_SCALES, class_colours
 
 _CONTRAST_RANGE = 0.3
-_ALL_OF_THEM = (
-    "Every image of the set is counted, none is a sample of others, so there is no interval."
-)
 
 
 def part(
     page: str,
     index: ImageIndex,
     averages: Averages | None,
-    scale: str | None,
-    split: str | None,
+    query: Mapping[str, str],
 ) -> list[Component]:
-    """How many images there are of which class, and how the classes differ to the eye."""
+    """How many images there are of which class, and how the classes differ to the eye.
+
+    Args:
+        page: its name, for the ids of controls.
+        index: of the images.
+        averages: None where there are none yet.
+        query: choices that the address names.
+    """
     colours = class_colours(index.classes, index.negative_class)
     return [
-        _balance(index, colours),
-        _averages(page, index, averages, scale, split),
+        balance.part(index, colours),
+        balance.by_property(page, index, query.get("by")),
+        _averages(page, index, averages, query),
         _sizes(index, colours),
         _brightness(index, averages, colours),
     ]
@@ -61,96 +67,31 @@ def register(page: str) -> None:
         Output("average-images", "children"),
         Input(state_id(page, "scale"), "value"),
         Input(state_id(page, "split"), "value"),
+        Input(state_id(page, "pointer"), "value"),
         prevent_initial_call=True,
     )
-    def show_averages(scale: str, split: str) -> Any:
-        """Another colour scale or split was chosen."""
+    def show_averages(scale: str, split: str, pointer: str) -> Any:
+        """Another colour scale or split was chosen, or values under the pointer."""
         try:
             index, averages = data.image_index(), data.average_images()
         except InputError as error:
             return faults("The average images cannot be shown", [("Fault", str(error))])
         if index is None or averages is None:
             return empty("The image index is gone", "Run `python -m brainmri index DATA` again.")
-        return _average_rows(index, averages, scale, split)
-
-
-def _balance(index: ImageIndex, colours: Mapping[str, str]) -> Component:
-    balance = data.class_balance(index)
-    words = "; ".join(
-        f"{SPLIT_WORDS.get(split, split)} {ratio:.2f} : 1" for split, ratio in balance.ratio.items()
-    )
-    worst = max(balance.ratio.values(), default=None)
-    if worst is None:
-        title = "Some class has no images in a split"
-    elif worst < 1.5:
-        title = f"The classes are nearly balanced: the largest has {worst:.2f} times the smallest"
-    else:
-        title = f"The classes are unbalanced: the largest has {worst:.2f} times the smallest"
-    rows = [
-        [
-            SPLIT_WORDS.get(split, split),
-            *(_with_share(of[name], sum(of.values())) for name in index.classes),
-            f"{sum(of.values()):,}",
-            f"{balance.ratio[split]:.2f}" if split in balance.ratio else "–",
-        ]
-        for split, of in balance.counts.items()
-    ]
-    first = next(iter(balance.counts))
-    return section(
-        title,
-        html.Div(
-            [
-                card(
-                    graph(
-                        figures.class_balance(balance.counts, colours),
-                        says="Bars of images per class: "
-                        + "; ".join(
-                            f"{SPLIT_WORDS.get(part, part)} "
-                            + ", ".join(f"{label} {count:,}" for label, count in of.items())
-                            for part, of in balance.counts.items()
-                        ),
-                        why=_ALL_OF_THEM,
-                    )
-                ),
-                card(
-                    html.Div(
-                        table(
-                            ["Split", *index.classes, "Images (n)", "Largest : smallest"],
-                            rows,
-                            caption="Images per split and class",
-                        ),
-                        **no_interval(_ALL_OF_THEM),
-                    ),
-                    html.P(
-                        f"Solid bars: {SPLIT_WORDS.get(first, first)}; pale bars: the other split. "
-                        f"Largest : smallest: {words}.",
-                        className="note",
-                        **no_interval(_ALL_OF_THEM),
-                    ),
-                ),
-            ],
-            className="columns balance-columns",
-        ),
-        why=_ALL_OF_THEM,
-        note=f"n = {balance.total:,}.",
-    )
-
-
-def _with_share(count: int, total: int) -> Component:
-    share = html.Small(percent(count / total) if total else "–", className="interval")
-    return html.Span([f"{count:,}", share], className="estimate")
+        return _average_rows(index, averages, scale, split, values=pointer == "values")
 
 
 def _averages(
     page: str,
     index: ImageIndex,
     averages: Averages | None,
-    scale: str | None,
-    split: str | None,
+    query: Mapping[str, str],
 ) -> Component:
     if averages is None:
         return section("Average images", empty("No averages yet", "Run the index command again."))
     splits = sorted({s for s, _ in averages.groups}, key=["train", "test", "all"].index)
+    scale, split = query.get("scale"), query.get("split")
+    pointer = "values" if query.get("pointer") == "values" else "nothing"
     usable_scale = scale if scale in COLOUR_SCALES else COLOUR_SCALES[0]
     usable_split = split if split in splits else splits[0]
     return section(
@@ -166,8 +107,18 @@ def _averages(
             choice(
                 page, "scale", "Colours", {s: s.capitalize() for s in COLOUR_SCALES}, usable_scale
             ),
+            choice(
+                page,
+                "pointer",
+                "Under the pointer",
+                {"nothing": "Nothing", "values": "Values"},
+                pointer,
+            ),
         ),
-        html.Div(_average_rows(index, averages, usable_scale, usable_split), id="average-images"),
+        html.Div(
+            _average_rows(index, averages, usable_scale, usable_split, values=pointer == "values"),
+            id="average-images",
+        ),
         note=[
             "Every image counts, shrunk to ",
             html.Span("128 × 128", **name("size")),
@@ -180,13 +131,24 @@ def _averages(
 _PICTURES = "A picture of all these images has no interval."
 
 
-def _average_rows(index: ImageIndex, averages: Averages, scale: str, split: str) -> Component:
+def _average_rows(
+    index: ImageIndex, averages: Averages, scale: str, split: str, *, values: bool
+) -> Component:
+    """Averages and contrasts; as pictures, or with `values` as figures that tell each grey level."""
+
+    def drawn(pixels: NDArray[np.floating], low: float, high: float, *said: str) -> Component:
+        if values:
+            return _figure(figures.heatmap(pixels, scale, low, high), *said)
+        return _picture(figures.picture(pixels, scale, low, high), *said)
+
     place = {group: i for i, group in enumerate(averages.groups)}
     present = [label for label in index.classes if (split, label) in place]
     top = max((float(averages.means[place[split, label]].max()) for label in present), default=1.0)
     means = [
-        _picture(
-            figures.picture(averages.means[place[split, label]], scale, 0, top),
+        drawn(
+            averages.means[place[split, label]],
+            0,
+            top,
             label,
             f"average of {averages.counts[place[split, label]]:,} images",
         )
@@ -200,8 +162,10 @@ def _average_rows(index: ImageIndex, averages: Averages, scale: str, split: str)
             difference = averages.contrast(split, label, index.negative_class)
             largest = np.unravel_index(np.abs(difference).argmax(), difference.shape)
             contrasts.append(
-                _picture(
-                    figures.picture(difference, scale, -_CONTRAST_RANGE, _CONTRAST_RANGE),
+                drawn(
+                    difference,
+                    -_CONTRAST_RANGE,
+                    _CONTRAST_RANGE,
                     f"{label} − {index.negative_class}",
                     f"largest difference {difference[largest]:+.2f}".replace("-", "−"),
                 )
@@ -223,6 +187,16 @@ def _picture(uri: str, label: str, detail: str) -> Component:
     return html.Figure(
         [
             html.Img(src=uri, alt=f"{label}: {detail}", width=256, height=256),
+            html.Figcaption([html.Strong(label), html.Small(detail)]),
+        ],
+        className="average",
+    )
+
+
+def _figure(figure: go.Figure, label: str, detail: str) -> Component:
+    return html.Figure(
+        [
+            graph(figure, says=f"{label}: {detail}", why=_PICTURES),
             html.Figcaption([html.Strong(label), html.Small(detail)]),
         ],
         className="average",
@@ -256,7 +230,7 @@ def _sizes(index: ImageIndex, colours: Mapping[str, str]) -> Component:
                         figures.stacked_shares(sizes, colours),
                         says="Images by size: "
                         + "; ".join(f"{n} {sum(c.values())}" for n, c in sizes),
-                        why=_ALL_OF_THEM,
+                        why=balance.ALL_OF_THEM,
                     ),
                     title="Width × height in pixels",
                 ),
@@ -265,14 +239,14 @@ def _sizes(index: ImageIndex, colours: Mapping[str, str]) -> Component:
                         figures.stacked_shares(modes, colours),
                         says="Images by mode: "
                         + "; ".join(f"{n} {sum(c.values())}" for n, c in modes),
-                        why=_ALL_OF_THEM,
+                        why=balance.ALL_OF_THEM,
                     ),
                     title="Pixel format (L is grey, RGB is colour)",
                 ),
             ],
             className="columns",
         ),
-        why=_ALL_OF_THEM,
+        why=balance.ALL_OF_THEM,
         note=f"n = {len(index.rows):,}. A model that learns such signs learns nothing about brains.",
     )
 
@@ -289,7 +263,7 @@ def _brightness(
                 figures.histograms(values, colours, title="mean grey level of an image"),
                 says="Brightness per class, medians: "
                 + "; ".join(f"{label} {m:.2f}" for label, m in middle.items()),
-                why=_ALL_OF_THEM,
+                why=balance.ALL_OF_THEM,
             ),
             title="Brightness of images",
         )
@@ -302,7 +276,7 @@ def _brightness(
                 graph(
                     figures.densities(densities, colours),
                     says="Share of pixels at each grey level per class",
-                    why=_ALL_OF_THEM,
+                    why=balance.ALL_OF_THEM,
                 ),
                 title="Pixel density: share of pixels at each grey level",
             )
@@ -312,6 +286,6 @@ def _brightness(
         f"{middle[brightest]:.2f} and {middle[darkest]:.2f}",
         legend(colours),
         html.Div(cards, className="columns"),
-        why=_ALL_OF_THEM,
+        why=balance.ALL_OF_THEM,
         note=f"n = {len(index.rows):,}, training and test together.",
     )

@@ -5,7 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 import dash_mantine_components as dmc
-from dash import Input, Output, callback, ctx, html
+from dash import (
+    MATCH,
+    ClientsideFunction,
+    Input,
+    Output,
+    State,
+    callback,
+    clientside_callback,
+    ctx,
+    html,
+)
 from dash.development.base_component import Component
 
 from dashboard import data
@@ -30,13 +40,13 @@ from dashboard.components import (
     state_id,
     table,
 )
-from dashboard.findings import ANY_KIND, KINDS, NEAR_DUPLICATES, Conflict, Findings, Pair
+from dashboard.findings import ANY_KIND, KINDS, MIRRORED, NEAR_DUPLICATES, Conflict, Findings, Pair
 
 _KIND_WORDS = {
     ANY_KIND: "any kind",
     "exact": "equal pixels",
     "near": "near-copy",
-    "mirrored": "mirrored copy",
+    MIRRORED: "mirrored copy",
 }
 _PAIRS_AT_ONCE = 12
 _MOST_CONFLICTS = 24
@@ -79,6 +89,14 @@ def part(
 
 def register(page: str) -> None:
     """The callbacks of the part, on the page that shows it."""
+    clientside_callback(
+        ClientsideFunction("pairs", "blink"),
+        Output({"part": "pair", "blink": MATCH}, "className"),
+        Output({"part": "button", "blink": MATCH}, "children"),
+        Input({"part": "button", "blink": MATCH}, "n_clicks"),
+        State({"part": "pair", "blink": MATCH}, "className"),
+        prevent_initial_call=True,
+    )
 
     @callback(
         Output("leak-head", "children"),
@@ -241,26 +259,50 @@ def _pairs(found: Findings, protocol: str, kind: str, number: int) -> Component:
                 ],
                 className="note",
             ),
-            paths_or_tiles([_pair(pair) for pair in pairs], "pairs"),
+            html.P(
+                "Blink lays the two over each other and lets them take turns once a second, a mirrored "
+                "copy turned round; what moves is what differs. Where the system asks for less motion "
+                "each press turns them.",
+                className="note",
+            )
+            if data.images_folder() is not None
+            else None,
+            paths_or_tiles([_pair(pair, i) for i, pair in enumerate(pairs)], "pairs"),
         ]
     )
 
 
-def _pair(pair: Pair) -> Component:
+def _pair(pair: Pair, place: int) -> Component:
+    """Both pictures side by side, and where they are here a button that lets them take turns."""
     other = pair.copy_label != pair.label
-    return _side_by_side(
-        [
-            picture_tile(pair.path, f"{pair.label}, test image"),
-            picture_tile(
-                pair.copy_path,
-                f"{pair.copy_label}, {SPLIT_WORDS[pair.copy_part]} image",
-                html.Strong("Another label!") if other else None,
-                html.Span(
-                    f"{_KIND_WORDS[pair.kind]}, {pair.distance_bits} of {_HASH_BITS} bits differ",
-                    **no_interval("Read off this one pair of images, not estimated."),
-                ),
+    tiles = [
+        picture_tile(pair.path, f"{pair.label}, test image"),
+        picture_tile(
+            pair.copy_path,
+            f"{pair.copy_label}, {SPLIT_WORDS[pair.copy_part]} image",
+            html.Strong("Another label!") if other else None,
+            html.Span(
+                f"{_KIND_WORDS[pair.kind]}, {pair.distance_bits} of {_HASH_BITS} bits differ",
+                **no_interval("Read off this one pair of images, not estimated."),
             ),
-        ]
+        ),
+    ]
+    if data.images_folder() is None:
+        return _side_by_side(tiles)
+    return html.Div(
+        [
+            html.Div(
+                tiles,
+                id={"part": "pair", "blink": place},
+                className="pair mirrored" if pair.kind == MIRRORED else "pair",
+            ),
+            html.Button(
+                "Blink",
+                id={"part": "button", "blink": place},
+                className="link-button",
+            ),
+        ],
+        className="blinking",
     )
 
 

@@ -1,4 +1,4 @@
-"""Overview: how good the best run is, what it misses, how the runs compare."""
+"""Overview, a story from top to bottom: what it is for, whether to trust it, what it misses, what is new."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from dashboard.components import (
     SPLIT_WORDS,
     UNSEEN_WORDS,
     counted,
+    csv_columns,
     faults,
     graph,
     images_of,
@@ -22,12 +23,13 @@ from dashboard.components import (
     no_runs,
     page,
     percent,
+    report_link,
     section,
     statistic,
     table,
     three_figures,
 )
-from dashboard.pages import leaderboard
+from dashboard.pages import latest_change, leaderboard
 
 RADIOLOGISTS = 0.87
 RADIOLOGISTS_TEXT = "radiologists 87 %<br>(N = 154, no interval published;<br>Munir et al. 2021)"
@@ -70,11 +72,96 @@ def layout(**_query: str) -> Component:
     return page(
         "Overview",
         _best_sentence(report, chosen_on_validation=best.splits == ["test", "val"]),
-        three_figures(data.three_figures(best)),
+        _purpose(best),
+        _trust(best),
+        _misses(best, report),
         _every_model(data.best_by_architecture()),
         section(
-            f"{best.name} on {report.n:,} {SPLIT_WORDS[report.split]} images, in counts",
-            html.Div(
+            _comparison_title(reports),
+            graph(
+                figures.intervals(
+                    [(r.run, r.accuracy) for r in _ranked(reports)],
+                    reference=RADIOLOGISTS,
+                    reference_text=RADIOLOGISTS_TEXT,
+                ),
+                says="Accuracy of each run with its 95 % interval: "
+                + "; ".join(f"{r.run} {measured(r.accuracy)}" for r in _ranked(reports)),
+            ),
+            why="Runs are counted here; each has its interval and n in the figure and below.",
+            note="The line is the accuracy of radiologists in a published study of other images: "
+            "something to compare with, not a match won or lost.",
+        ),
+        html.Div(leaderboard.part(reports), className="on-screen"),
+        latest_change.part(),
+        problems,
+        html.Div(section(
+            "What each figure means",
+            html.Dl(
+                [part for term, meaning in _MEANINGS.items()
+                 for part in (html.Dt(term), html.Dd(meaning))],
+                className="glossary",
+            ),
+        ), className="on-screen"),
+    )  # fmt: skip
+
+
+def _purpose(best: data.RunView) -> Component:
+    tumours = [name for name in best.classes if name != best.negative_class]
+    return html.Div(
+        [
+            html.P(
+                f"What it is for: given one slice of a brain MRI, a model says how probable "
+                f"{', '.join(tumours)} and {best.negative_class} (no tumour) are. It is made for research "
+                "and teaching on public images, to see how far such a model can be trusted; the mistake "
+                "to fear is a missed tumour. It has not been tested on patients of a hospital.",
+                className="purpose",
+            ),
+            report_link(best),
+        ]
+    )
+
+
+def _trust(best: data.RunView) -> Component:
+    """The three figures under what they come to."""
+    found = data.three_figures(best)
+    strict = [
+        (words, one)
+        for words, one in (
+            ("images it has seen no near-copy of", found.unseen),
+            ("images of the grouped split", found.grouped),
+        )
+        if one is not None and one.n
+    ]
+    if not strict:
+        title = "Whether it can be trusted on new images was not measured"
+    else:
+        words, hardest = min(strict, key=lambda entry: entry[1].accuracy.value or 0.0)
+        title = f"Can I trust it? On {words}, right answers are {measured(hardest.accuracy)}"
+    return section(title, three_figures(found))
+
+
+def _misses(best: data.RunView, report: Report) -> Component:
+    """What the best run misses, counted, under the kind of mistake that it makes most often."""
+    missed = counted(report.missed, "tumours")
+    title = (
+        f"What it misses: {missed}"
+        if report.missed.value is not None
+        else "What it misses is not known: there are no images with a tumour"
+    )
+    grouped = data.three_figures(best).grouped
+    if grouped is not None and grouped.run != report.run and grouped.missed.value is not None:
+        title += f"; of the grouped split {counted(grouped.missed)}"
+    note = None
+    if report.confusions:
+        most = report.confusions[0]
+        cell = data.cell_share(best, report.split, most.truth, most.answer)
+        note = (
+            f"{most.truth} is most often mistaken for {most.answer}: {counted(cell)} of the "
+            f"{SPLIT_WORDS[report.split]} images of {most.truth}."
+        )
+    return section(
+        title,
+        html.Div(
             [
                 statistic(
                     "Missed tumours",
@@ -103,36 +190,9 @@ def layout(**_query: str) -> Component:
                 ),
             ],
             className="statistics",
-        )),
-        section(
-            _comparison_title(reports),
-            graph(
-                figures.intervals(
-                    [(r.run, r.accuracy) for r in _ranked(reports)],
-                    reference=RADIOLOGISTS,
-                    reference_text=RADIOLOGISTS_TEXT,
-                ),
-                says="Accuracy of each run with its 95 % interval: "
-                + "; ".join(
-                    f"{r.run} {measured(r.accuracy)}"
-                    for r in _ranked(reports)
-                ),
-            ),
-            why="Runs are counted here; each has its interval and n in the figure and below.",
-            note="The line is the accuracy of radiologists in a published study of other images: "
-            "something to compare with, not a match won or lost.",
         ),
-        leaderboard.part(reports),
-        problems,
-        section(
-            "What each figure means",
-            html.Dl(
-                [part for term, meaning in _MEANINGS.items()
-                 for part in (html.Dt(term), html.Dd(meaning))],
-                className="glossary",
-            ),
-        ),
-    )  # fmt: skip
+        note=note,
+    )
 
 
 def _best_sentence(report: Report, *, chosen_on_validation: bool) -> str:
@@ -159,6 +219,7 @@ def _every_model(views: list[data.RunView]) -> Component:
                 html.Small(f"missed {counted(report.missed)}"),
             ],
             className="stacked",
+            **csv_columns(report.accuracy),
         )
 
     def first(each: data.ThreeFigures) -> Component | str:

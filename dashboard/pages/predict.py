@@ -1,50 +1,46 @@
-"""Predict: one image in, probabilities out. Nothing is stored."""
+"""Predict: images in, answers out. Nothing is stored.
+
+The parts of an answer are in predict_answer, those of reading first in predict_reading, what the page asks
+while it stands in predict_routes, and what the browser does in assets/predict.js.
+"""
 
 from __future__ import annotations
 
-import base64
-import binascii
-from typing import Any
-
-import dash_mantine_components as dmc
-from dash import ALL, Input, Output, State, callback, clientside_callback, ctx, dcc, html, no_update
+from dash import ClientsideFunction, Input, Output, clientside_callback, dcc, html
 from dash.development.base_component import Component
 
-from brainmri.errors import InputError
-from dashboard import data, figures
+from dashboard import data
 from dashboard.components import (
-    SPLIT_WORDS,
     aria,
-    card,
-    counted,
+    choice,
     empty,
     name,
     no_interval,
     no_runs,
     not_shown,
     page,
-    percent,
-    probability_bars,
     run_picker,
     state_id,
-    whose_probabilities,
+    table,
+    told_script,
 )
-from dashboard.theme import class_colours
+from dashboard.pages import correct, predict_reading
 
 PAGE = "predict"
-_ONE_IMAGE = "It is about one image, not a share of many, so it has no interval."
-MAX_BYTES = 20_000_000
-"""Largest upload; the server's own limit leaves room for the base64 around it."""
+_SHOW = {"once": "at once", "after": "after my reading"}
+_SCANS = {"one": "images", "two": "two scans, compared"}
 
 
-def layout(run: str | None = None, **_query: str) -> Component:
+def layout(
+    run: str | None = None, show: str = "once", scans: str = "one", **_query: str
+) -> Component:
     """The page in the state that the URL gives."""
     shown, _ = data.list_runs()
     able = [view for view in shown if view.has_model]
     best = data.best_run(able)
     chosen = next((view for view in able if view.name == run), best)
     fallback = _cannot_answer(run, chosen)
-    lead = "Drop one slice and see what the model makes of it. Nothing is stored."
+    lead = "Drop one slice and see what the model makes of it. Nothing is stored unless you ask for it."
     if not able:
         return page(
             "Predict",
@@ -65,58 +61,124 @@ def layout(run: str | None = None, **_query: str) -> Component:
                 html.Div(
                     [
                         run_picker(PAGE, able, chosen.name),
-                        dcc.Upload(
-                            html.Div(
-                                [
-                                    html.Strong("Drop an image here"),
-                                    html.Span("or click to choose one"),
-                                    html.Small(
-                                        "JPEG, PNG, BMP or TIFF, up to 20 MB", **name("setting")
-                                    ),
-                                ],
-                                className="drop-text",
-                            ),
-                            id="upload",
-                            className="drop",
-                            className_active="drop drop-active",
-                        ),
-                        html.Div("Or try a synthetic slice", className="picker-label"),
+                        choice(PAGE, "scans", "Ask about", _SCANS, scans),
                         html.Div(
                             [
+                                _drop("Drop images here", "or click to choose one or several"),
                                 html.Button(
-                                    [
-                                        html.Img(
-                                            src=f"/example/{i}.png", alt="", width=88, height=88
-                                        ),
-                                        html.Span(label),
-                                    ],
-                                    id={"example": i},
-                                    className="example",
-                                    **aria(label=f"Try a synthetic {label} slice"),
-                                )
-                                for i, (label, _) in enumerate(data.EXAMPLES)
+                                    "Take a picture",
+                                    type="button",
+                                    className="button camera",
+                                    **told_script(do="choose", camera="yes"),
+                                ),
+                                _examples(),
                             ],
-                            className="examples",
+                            id="predict-one",
+                            hidden=scans == "two",
                         ),
-                        html.P(
-                            "Synthetic slices show how this page works. The model was not trained on "
-                            "them, so its answers about them mean nothing.",
-                            className="note",
+                        html.Div(
+                            [
+                                _drop("Earlier scan", "drop it or click", "earlier"),
+                                _drop("Later scan", "drop it or click", "later"),
+                            ],
+                            id="predict-two",
+                            hidden=scans != "two",
                         ),
+                        choice(PAGE, "show", "Show the answer", _SHOW, show),
+                        predict_reading.readings(),
                     ],
                     className="predict-in",
                 ),
                 html.Div(
-                    empty("No image yet", "The answer appears here."),
-                    id="predict-answer",
+                    [
+                        html.P("", id="predict-status", className="visually-hidden", role="status"),
+                        _list(),
+                        html.Div(
+                            empty("No image yet", "The answer appears here."),
+                            id="predict-answer",
+                        ),
+                        html.Div(
+                            correct.form(PAGE, chosen.classes), id="predict-after", hidden=True
+                        ),
+                    ],
                     className="predict-out",
-                    **aria(live="polite"),
                 ),
             ],
             className="predict",
+            id="predict",
+            **told_script(most_bytes=str(data.MAX_BYTES)),
         ),
-        dcc.Store(id="uploaded"),
-        dcc.Store(id="refused"),
+        dcc.Store(id="predict-reply"),
+    )
+
+
+def _drop(title: str, how: str, place: str | None = None) -> Component:
+    """Where files are dropped, and which opens the dialogue to choose them."""
+    which = told_script(do="choose") if place is None else told_script(do="choose", place=place)
+    below: list[Component] = (
+        [
+            html.Small("JPEG, PNG, BMP or TIFF, up to 20 MB", **name("setting")),
+            html.Small("or paste one from the clipboard"),
+        ]
+        if place is None
+        else [html.Em(id=f"predict-{place}-name")]
+    )
+    return html.Button(
+        html.Span([html.Strong(title), html.Span(how), *below], className="drop-text"),
+        type="button",
+        className="drop",
+        **which,
+    )
+
+
+def _examples() -> Component:
+    return html.Div(
+        [
+            html.Div("Or try a synthetic slice", className="picker-label"),
+            html.Div(
+                [
+                    html.Button(
+                        [
+                            html.Img(src=f"/example/{i}.png", alt="", width=88, height=88),
+                            html.Span(label),
+                        ],
+                        type="button",
+                        className="example",
+                        **told_script(do="example", example=str(i)),
+                        **aria(label=f"Try a synthetic {label} slice"),
+                    )
+                    for i, (label, _) in enumerate(data.EXAMPLES)
+                ],
+                className="examples",
+            ),
+            html.P(
+                "Synthetic slices show how this page works. The model was not trained on them, so its "
+                "answers about them mean nothing.",
+                className="note",
+            ),
+        ]
+    )
+
+
+def _list() -> Component:
+    """The table of several images; assets/predict.js fills it, since names stay in the browser."""
+    return html.Div(
+        [
+            table(
+                ["File", "Outcome", "Tumour probability", "Most probable"],
+                [],
+                caption="Images that were dropped, with an answer each",
+                body="predict-rows",
+            ),
+            html.P(
+                "Choose a file to see its whole answer. File names do not leave this browser.",
+                className="note",
+            ),
+        ],
+        id="predict-list",
+        className="predict-list",
+        hidden=True,
+        **no_interval("Answers about one image each, which have no intervals."),
     )
 
 
@@ -136,149 +198,22 @@ def _cannot_answer(run: str | None, chosen: data.RunView | None) -> Component:
     return empty(f"The run “{run}” cannot answer", f"{why} {instead}")
 
 
-# The browser looks at the size first: a larger request would be cut off without a word.
+# What was chosen on the page, as it opens and whenever it changes.
 clientside_callback(
-    f"""(contents) => {{
-        if (!contents) return [dash_clientside.no_update, dash_clientside.no_update];
-        const bytes = (contents.length - contents.indexOf(",")) * 3 / 4;
-        // The time makes the same file dropped twice two questions.
-        const at = Date.now();
-        if (bytes > {MAX_BYTES}) return [null, {{megabytes: Math.round(bytes / 1e6), at}}];
-        return [{{contents, at}}, null];
-    }}""",
-    Output("uploaded", "data"),
-    Output("refused", "data"),
-    Input("upload", "contents"),
-    prevent_initial_call=True,
+    ClientsideFunction("predict", "choose"),
+    Output("predict-one", "hidden"),
+    Output("predict-two", "hidden"),
+    Input(state_id(PAGE, "run"), "value"),
+    Input(state_id(PAGE, "show"), "value"),
+    Input(state_id(PAGE, "scans"), "value"),
 )
 
+correct.register(PAGE)
+correct.follow_answers(PAGE, "predict-after", "predict-reply")
 
-@callback(
+clientside_callback(
+    ClientsideFunction("predict", "show"),
     Output("predict-answer", "children"),
-    # Cleared, so that the same file dropped again is looked at again.
-    Output("upload", "contents"),
-    Input("uploaded", "data"),
-    Input("refused", "data"),
-    Input({"example": ALL}, "n_clicks"),
-    State(state_id(PAGE, "run"), "value"),
+    Input("predict-reply", "data"),
     prevent_initial_call=True,
 )
-def show_answer(
-    uploaded: dict[str, Any] | None,
-    refused: dict[str, Any] | None,
-    clicks: list[int | None],
-    run: str,
-) -> tuple[Any, Any]:
-    """An image was dropped, or an example chosen."""
-    cause = ctx.triggered_id
-    if isinstance(cause, dict):
-        if not any(clicks):
-            return no_update, no_update
-        label, png = data.example(int(cause["example"]))
-        return _answer(run, png, f"synthetic {label} slice"), no_update
-    # The browser fills one of the two and empties the other.
-    if refused:
-        return _refusal(
-            f"The file has {refused['megabytes']} MB; at most 20 MB are read. Scale it down first."
-        ), None
-    if uploaded:
-        try:
-            upload = base64.b64decode(uploaded["contents"].partition(",")[2], validate=True)
-        except binascii.Error:
-            return _refusal("The upload arrived damaged; drop the file again."), None
-        return _answer(run, upload, "your image"), None
-    return no_update, no_update
-
-
-def _answer(run: str, upload: bytes, what: str) -> Component:
-    try:
-        answer = data.answer(run, upload)
-    except InputError as error:
-        return _refusal(str(error))
-    colours = class_colours(answer.run.classes, answer.run.negative_class)
-    top = max(answer.probabilities, key=lambda name: answer.probabilities[name])
-    verdict = (
-        f"Most probable: {top}, {percent(answer.probabilities[top])}"
-        if top != answer.run.negative_class
-        else f"Most probable: no tumour, {percent(answer.probabilities[top])}"
-    )
-    width, height = answer.size_px
-    view = data.find_run(run)
-    record: Any = None
-    if view is not None and view.splits:
-        report = data.report(view, view.splits[0])
-        record = (
-            f"On {report.n:,} {SPLIT_WORDS[report.split]} images of known class this model missed "
-            f"{counted(report.missed, 'tumours')} and raised false alarms on "
-            f"{counted(report.false_alarms, 'images without one')}."
-        )
-    return card(
-        html.Div(
-            [
-                html.Img(
-                    src=figures.png_uri(answer.picture_png),
-                    alt=f"{what}, as the model sees it: grey, upright",
-                    className="picture",
-                ),
-                html.Div(
-                    [
-                        html.Div(
-                            dmc.Title(verdict, order=2, className="verdict"),
-                            **no_interval(_ONE_IMAGE),
-                        ),
-                        html.Div(
-                            [
-                                html.Span("Tumour probability", className="statistic-title"),
-                                html.Span(
-                                    percent(answer.tumour_probability), className="statistic-value"
-                                ),
-                            ],
-                            className="tumour-probability",
-                            **no_interval(_ONE_IMAGE),
-                        ),
-                        probability_bars(answer.probabilities, colours),
-                        html.P(
-                            whose_probabilities(answer.run.temperature, is_run=True),
-                            className="note",
-                        ),
-                        html.P(record, className="note") if record else None,
-                        html.P(
-                            "A probability is the model's opinion, not a finding. A radiologist decides. "
-                            f"{_ONE_IMAGE}",
-                            className="note",
-                        ),
-                        html.Dl(
-                            [
-                                html.Dt("Image"),
-                                html.Dd(
-                                    f"{what}, {width} × {height} pixels, {answer.mode}",
-                                    **name("size"),
-                                ),
-                                html.Dt("Answered by"),
-                                html.Dd(f"{answer.run.name} ({answer.run.architecture})"),
-                                html.Dt("Model version"),
-                                html.Dd(
-                                    f"{answer.run.model_sha256[:12]}, trained "
-                                    f"{answer.run.created[:10]}, split {answer.run.protocol}",
-                                    **name("version"),
-                                ),
-                            ],
-                            className="facts",
-                        ),
-                    ],
-                    className="answer-words",
-                ),
-            ],
-            className="answer",
-        )
-    )
-
-
-def _refusal(sentence: str) -> Component:
-    return dmc.Alert(
-        sentence,
-        title="No answer for this file",
-        color="orange",
-        variant="light",
-        className="refusal",
-    )

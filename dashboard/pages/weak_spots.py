@@ -5,18 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 import dash_mantine_components as dmc
-from dash import ALL, Input, Output, State, callback, ctx, dcc, html, no_update
+from dash import Input, Output, callback, html
 from dash.development.base_component import Component
 
 from brainmri.slices import FEWEST, Slice
 from dashboard import data
+from dashboard.chosen import SEPARATOR, WRONG, Chosen, read
 from dashboard.components import (
     SPLIT_WORDS,
     aria,
     controls,
     empty,
     estimate_cell,
-    image_tiles,
     measured,
     name,
     no_interval,
@@ -25,15 +25,21 @@ from dashboard.components import (
     state_id,
     table,
 )
+from dashboard.pages.choosing import KEYS, kept, words_of
 from dashboard.words import property_words
 
-_MOST_IMAGES = 24
+_COUNTED = "Images are counted to be looked at; the figure has an interval."
 
 
 def part(
-    page: str, view: data.RunView, split: str, by: str | None, rank: str | None, value: str | None
+    page: str,
+    view: data.RunView,
+    split: str,
+    by: str | None,
+    rank: str | None,
+    chosen: Chosen,
 ) -> Component:
-    """Pickers for property and metric, the slices worst first, and the mistakes of one of them."""
+    """Pickers for property and metric, and the slices worst first, each of which can be chosen."""
     properties, metrics = data.slice_choices(view, split)
     if not properties:
         return section(
@@ -47,60 +53,48 @@ def part(
     rank = rank if rank in metrics else metrics[0]
     return html.Div(
         [
-            html.Div(_found(view, split, by, rank), id="weak-head"),
+            html.Div(_found(view, split, by, rank, chosen), id="weak-head"),
             controls(
                 picker(page, "by", "By", {one: property_words(one) for one in properties}, by),
                 picker(page, "rank", "Figure", {one: one for one in metrics}, rank),
             ),
-            dcc.Store(id={"page": page, "kept": "slice"}, data=value),
-            html.Div(_table(view, split, by, rank), id="weak-table"),
-            html.Div(_mistakes(view, split, by, value), id="weak-images", **aria(live="polite")),
+            html.Div(_table(view, split, by, rank, chosen), id="weak-table"),
         ],
         className="section",
     )
 
 
 def register(page: str) -> None:
-    """The callbacks of the part, on the page that shows it."""
+    """The callback of the part, on the page that shows it."""
 
     @callback(
         Output("weak-head", "children"),
         Output("weak-table", "children"),
-        Output("weak-images", "children"),
         Input(state_id(page, "by"), "value"),
         Input(state_id(page, "rank"), "value"),
         Input(state_id(page, "run"), "value"),
         Input(state_id(page, "split"), "value"),
-        State({"page": page, "kept": "slice"}, "data"),
+        *(Input(kept(page, key), "data") for key in KEYS),
         prevent_initial_call=True,
     )
-    def rank_again(by: str, rank: str, run: str, split: str, value: str | None) -> tuple[Any, ...]:
-        """Another property, metric, run or split was chosen."""
+    def rank_again(
+        by: str,
+        rank: str,
+        run: str,
+        split: str,
+        cell: str | None,
+        slice_: str | None,
+        above: str | None,
+    ) -> tuple[Any, ...]:
+        """Another property, metric, run or split was chosen, or other images."""
         view = data.find_run(run)
         if view is None or not view.in_memory:
-            return html.Div(), html.Div(), html.Div()
+            return html.Div(), html.Div()
+        chosen = data.usable(view, split, read(view.classes, cell, slice_, above))
         return (
-            _found(view, split, by, rank),
-            _table(view, split, by, rank),
-            _mistakes(view, split, by, value),
+            _found(view, split, by, rank, chosen),
+            _table(view, split, by, rank, chosen),
         )
-
-    @callback(
-        Output("weak-images", "children", allow_duplicate=True),
-        Output({"page": page, "kept": "slice"}, "data"),
-        Input({"slice": ALL}, "n_clicks"),
-        State(state_id(page, "by"), "value"),
-        State(state_id(page, "run"), "value"),
-        State(state_id(page, "split"), "value"),
-        prevent_initial_call=True,
-    )
-    def show_mistakes(clicks: list[int | None], by: str, run: str, split: str) -> tuple[Any, Any]:
-        """The mistakes of a slice were asked for."""
-        view = data.find_run(run)
-        if view is None or not any(clicks) or not isinstance(ctx.triggered_id, dict):
-            return no_update, no_update
-        value = str(ctx.triggered_id["slice"])
-        return _mistakes(view, split, by, value), value
 
 
 def _first(properties: list[str]) -> str:
@@ -110,8 +104,10 @@ def _first(properties: list[str]) -> str:
     )
 
 
-def _found(view: data.RunView, split: str, by: str, rank: str) -> Component:
-    ranked = [s for s in data.weak_spots(view, split, by, rank) if s.estimate.value is not None]
+def _found(view: data.RunView, split: str, by: str, rank: str, chosen: Chosen) -> Component:
+    among = chosen.without_slice_by(by).within
+    spots = data.weak_spots(view, split, by, rank, among)
+    ranked = [s for s in spots if s.estimate.value is not None]
     if len(ranked) < 2:
         title: list[Any] = [f"Where it is weak: {rank} by {property_words(by)}"]
     else:
@@ -129,10 +125,11 @@ def _found(view: data.RunView, split: str, by: str, rank: str) -> Component:
             dmc.Text(
                 [
                     f"{rank.capitalize()} on the {SPLIT_WORDS[split]} images, by a property of the "
-                    "images, worst first, with 95 % intervals. Wrong answers are counted to be looked "
-                    "at, without an interval. A slice with fewer than ",
+                    "images, worst first, with 95 % intervals. Choose a slice, and the page is about its "
+                    "images. A slice with fewer than ",
                     html.Span(FEWEST, **name("setting")),
                     " images is not ranked.",
+                    *([" Among images with ", *words_of(among), "."] if among else []),
                 ],
                 className="note",
             ),
@@ -146,52 +143,46 @@ def _apart(worst: Slice, best: Slice) -> bool:
     return high is not None and low is not None and high < low
 
 
-def _table(view: data.RunView, split: str, by: str, rank: str) -> Component:
-    found = data.weak_spots(view, split, by, rank)
+def _table(view: data.RunView, split: str, by: str, rank: str, chosen: Chosen) -> Component:
+    """The slices, and how many of their images lie in the chosen cell, or got a wrong answer."""
+    cell = chosen if chosen.has_cell else Chosen(wrong=True)
     rows = []
-    for one in found:
-        wrong, _ = data.slice_mistakes(view, split, by, one.value, 0)
+    for one in data.weak_spots(view, split, by, rank, chosen.without_slice_by(by).within):
+        count = int(data.cells(view.classes, cell, one.matrix).sum())
+        key = f"{by}{SEPARATOR}{one.value}"
+        on = chosen.slice == (by, one.value)
         rows.append(
             [
-                html.Span(one.value, **name("slice")),
+                html.Button(
+                    one.value,
+                    id={"slice": key, "only": "all"},
+                    className="link-button slice" + (" chosen" if on else ""),
+                    **name("slice"),
+                    **aria(label=f"{property_words(by)}: {one.value}", pressed=str(on).lower()),
+                ),
                 estimate_cell(one.estimate),
                 f"{one.estimate.n:,}",
                 html.Button(
-                    f"{wrong:,} of {one.n:,}",
-                    **no_interval(
-                        "Wrong answers are counted to be looked at; the accuracy has an interval."
-                    ),
-                    id={"slice": one.value},
+                    f"{count:,} of {one.n:,}",
+                    **no_interval(_COUNTED),
+                    id={"slice": key, "only": WRONG},
                     className="link-button",
-                    disabled=wrong == 0,
-                    **aria(label=f"{wrong} wrong answers of {one.n} for {one.value}; show them"),
-                ),
+                    disabled=count == 0,
+                    **aria(
+                        label=f"{count} of {one.n}, {_what(chosen)}, for {one.value}; show them"
+                    ),
+                )
+                if not chosen.has_cell
+                else html.Span(f"{count:,} of {one.n:,}", **no_interval(_COUNTED)),
             ]
         )
-    return table(
-        [property_words(by).capitalize(), rank.capitalize(), "n", "Wrong answers"],
-        rows,
-        caption=f"{rank} by {property_words(by)}, worst first",
-    )
+    heads = [property_words(by).capitalize(), rank.capitalize(), "n", _what(chosen).capitalize()]
+    return table(heads, rows, caption=f"{rank} by {property_words(by)}, worst first")
 
 
-def _mistakes(view: data.RunView, split: str, by: str, value: str | None) -> Component:
-    if value is None:
-        return html.Div()
-    count, shown = data.slice_mistakes(view, split, by, value, _MOST_IMAGES)
-    if not count:
-        return html.Div()
-    return html.Div(
-        [
-            html.Div(
-                dmc.Title(
-                    f"{count:,} wrong {'answer' if count == 1 else 'answers'} for "
-                    f"{property_words(by)} “{value}”"
-                    + (f"; the {len(shown)} surest" if count > len(shown) else ""),
-                    order=3,
-                ),
-                **no_interval("Wrong answers are counted to be looked at, not estimated."),
-            ),
-            image_tiles(view, shown),
-        ]
-    )
+def _what(chosen: Chosen) -> str:
+    if not chosen.has_cell or chosen.wrong:
+        return "wrong answers"
+    if chosen.truth and chosen.answer:
+        return f"{chosen.truth} called {chosen.answer}"
+    return f"of {chosen.truth}" if chosen.truth else f"called {chosen.answer}"

@@ -11,6 +11,7 @@ import tarfile
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -240,7 +241,7 @@ def _giants() -> Iterator[Hostile]:
 
     for dims in ([2**40], [2**62], [2**20, 2**20, 2**20], [2**31], [1] * 40 + [2**36]):
         yield Hostile(f"zeros of {'x'.join(map(str, dims[-3:]))}", "model.onnx",
-                      lambda dims=dims: filled(dims))  # fmt: skip
+                      partial(filled, dims))  # fmt: skip
 
     def claimed(dims: list[int]) -> bytes:
         model = foreign.torch()
@@ -249,7 +250,7 @@ def _giants() -> Iterator[Hostile]:
         return _bytes(model)
 
     for dims in ([2**40, 4], [-1, 4], [2**62, 2**62], [0, 4]):
-        yield Hostile(f"weights that claim {dims}", "model.onnx", lambda dims=dims: claimed(dims))
+        yield Hostile(f"weights that claim {dims}", "model.onnx", partial(claimed, dims))
 
     def tiled() -> bytes:
         repeats = numpy_helper.from_array(np.array([1, 1, 40_000, 40_000], np.int64))
@@ -306,7 +307,7 @@ def _slow() -> Iterator[Hostile]:
 
     for side, times in ((4_000, 2_000), (8_000, 100), (1_000, 50_000)):
         yield Hostile(f"{times:,} products of {side:,} x {side:,}", "model.onnx",
-                      lambda side=side, times=times: multiplied(side, times))  # fmt: skip
+                      partial(multiplied, side, times))  # fmt: skip
 
     def folded() -> bytes:
         shape = numpy_helper.from_array(np.array([6_000, 6_000], np.int64))
@@ -332,9 +333,13 @@ def _slow() -> Iterator[Hostile]:
 
 def _truncated() -> Iterator[Hostile]:
     whole = _bytes(foreign.keras())
+
+    def first(share: int) -> bytes:
+        return whole[: max(1, len(whole) * share // 100)]
+
     for share in (1, 5, 20, 50, 80, 95, 99):
         yield Hostile(f"the first {share} %", "model.onnx",
-                      lambda share=share: whole[: max(1, len(whole) * share // 100)])  # fmt: skip
+                      partial(first, share))  # fmt: skip
     yield Hostile("without its last byte", "model.onnx", lambda: whole[:-1])
     yield Hostile("without its first byte", "model.onnx", lambda: whole[1:])
 

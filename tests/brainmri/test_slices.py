@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from brainmri.metrics import group_matrices
 from brainmri.slices import FEWEST, metrics_of, properties, slices
 
 CLASSES = ["glioma", "notumor", "pituitary"]
@@ -57,9 +58,10 @@ def test_slices_come_worst_first_with_their_support() -> None:
     y_pred[:20] = 0  # all gliomas right, a quarter of the others wrong
     value = pd.Series(["web"] * 20 + ["figshare"] * 20)
     metric = metrics_of(CLASSES, NEGATIVE)["accuracy"]
-    first, second = slices(value, metric, y_true=y_true, y_pred=y_pred, groups=np.arange(40))
+    first, second = slices(value, metric, y_true=y_true, y_pred=y_pred, groups=np.arange(40), k=3)
     assert (first.value, first.n, first.estimate.value) == ("figshare", 20, 0.75)
-    assert first.rows.tolist() == list(range(20, 40))
+    assert first.matrix.tolist() == [[0, 0, 0], [0, 15, 5], [0, 0, 0]]
+    assert (first.wrong, second.wrong) == (5, 0)
     assert (second.value, second.n, second.estimate.k) == ("web", 20, 20)
 
 
@@ -68,7 +70,7 @@ def test_a_slice_with_too_few_images_has_a_reason_and_comes_last() -> None:
     y_pred = np.r_[np.ones(FEWEST - 1, dtype=np.int64), np.zeros(21, dtype=np.int64)]
     value = pd.Series(["rare"] * (FEWEST - 1) + ["common"] * 21)
     metric = metrics_of(CLASSES, NEGATIVE)["tumours found"]
-    common, rare = slices(value, metric, y_true=y_true, y_pred=y_pred, groups=np.arange(30))
+    common, rare = slices(value, metric, y_true=y_true, y_pred=y_pred, groups=np.arange(30), k=3)
     assert common.estimate.value == 1
     assert rare.estimate.value is None
     assert rare.estimate.reason == f"too few images ({FEWEST - 1}; a figure needs {FEWEST})"
@@ -84,7 +86,7 @@ def test_every_metric_is_that_of_the_slice(name: str, expected: float) -> None:
     y_pred = np.array([0] * 8 + [2] * 4 + [1] * 8 + [1] * 10)
     metric = metrics_of(CLASSES, NEGATIVE)[name]
     [only] = slices(
-        pd.Series(["web"] * 30), metric, y_true=y_true, y_pred=y_pred, groups=np.arange(30)
+        pd.Series(["web"] * 30), metric, y_true=y_true, y_pred=y_pred, groups=np.arange(30), k=3
     )
     assert only.estimate.value == pytest.approx(expected)
     assert only.estimate.low is not None
@@ -95,8 +97,9 @@ def test_a_slice_of_copies_is_no_surer_than_one_of_as_many_single_images(name: s
     y_true = np.array([0] * 20 + [1] * 20 + [2] * 20)
     y_pred = np.where(np.arange(60) % 4 == 0, (y_true + 1) % 3, y_true)
     metric = metrics_of(CLASSES, NEGATIVE)[name]
-    once = metric(y_true, y_pred, np.arange(60))
-    copied = metric(np.repeat(y_true, 6), np.repeat(y_pred, 6), np.repeat(np.arange(60), 6))
+    once = metric(group_matrices(y_true, y_pred, 3, np.arange(60), 60))
+    six = np.repeat(np.arange(60), 6)
+    copied = metric(group_matrices(y_true[six], y_pred[six], 3, six, 60))
     assert copied.value == pytest.approx(once.value)
     assert copied.n == 6 * once.n
     assert (copied.low, copied.high) == pytest.approx((once.low, once.high), abs=0.02)

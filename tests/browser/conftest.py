@@ -154,3 +154,11 @@ def shipped_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The results that the repository ships."""
     with serving(tmp_path_factory.mktemp("site"), models=SHIPPED) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def shipped_site_with_pictures(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """The same with a folder of images, in which none of them is: what needs pictures is shown."""
+    data = tmp_path_factory.mktemp("pictures")
+    with serving(tmp_path_factory.mktemp("site"), models=SHIPPED, data=data) as running:
+        yield running

@@ -101,5 +101,5 @@ def settle(page: Page) -> None:
 def choose_file(page: Page, path: Path) -> None:
     """Choose a file in the dialogue behind the drop zone, as a user does."""
     with page.expect_file_chooser() as chooser:
-        page.locator(".drop").click()
+        page.locator(".drop:visible").first.click()
     chooser.value.set_files(path)

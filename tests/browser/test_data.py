@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import Tab
 from tests.browser.driving import SCREENS, go, settle
@@ -13,6 +14,7 @@ from tests.dashboard.serving import Site
 
 PARTS = {
     "The images": "classes are nearly balanced",
+    "Browse": "Look at single images",
     "Copies": "official test images",
     "Labels": "groups of near-copies carry different labels",
     "Shortcuts": "Image size and mode alone tell tumour from no tumour",
@@ -97,3 +99,55 @@ def test_the_shortcuts_stand_beside_the_runs_with_intervals(page: Page, shipped_
     expect(row).to_contain_text("94.8 %")
     expect(row.locator(".interval").first).to_be_visible()
     expect(page.locator(".js-plotly-plot .main-svg:first-child")).to_have_count(2)
+
+
+def test_images_are_browsed_by_filters_that_live_in_the_address(page: Page, site: Site) -> None:
+    go(page, site.url + "data?part=browse")
+    settle(page)
+    expect(page.locator(".tile img")).to_have_count(24)
+    page.get_by_role("textbox", name="Only images with").click()
+    page.get_by_role("option", name="class: glioma").click()
+    expect(page.get_by_text("17 images of 68 indexed.")).to_be_visible()
+    expect(page).to_have_url(f"{site.url}data?part=browse&only=label%7Eglioma&images=1")
+    page.go_back()
+    expect(page.get_by_text("68 images indexed.")).to_be_visible()
+    page.go_forward()
+    expect(page.get_by_text("17 images of 68 indexed.")).to_be_visible()
+
+
+def test_the_balance_follows_the_property(page: Page, site: Site) -> None:
+    go(page, site.url + "data")
+    settle(page)
+    page.get_by_role("textbox", name="Classes by").click()
+    page.get_by_role("option", name="brightness", exact=True).click()
+    expect(page.get_by_role("table", name="Images per class by brightness")).to_be_visible()
+    expect(page).to_have_url(re.compile("by=mean_intensity"))
+
+
+@pytest.mark.parametrize("motion", ["no-preference", "reduce"])
+def test_a_pair_of_copies_blinks_by_keyboard_and_stands_still_where_motion_is_unwanted(
+    browser: Browser, shipped_site_with_pictures: Site, motion: str
+) -> None:
+    context = browser.new_context(reduced_motion="reduce" if motion == "reduce" else None)
+    page = context.new_page()
+    go(page, shipped_site_with_pictures.url + "data?part=copies&kind=mirrored")
+    settle(page)
+    button = page.locator(".blinking .link-button").first
+    second = page.locator(".pair").first.locator(".tile").last
+    seen = "one => getComputedStyle(one).animationName"
+    button.focus()
+    page.keyboard.press("Enter")
+    if motion == "reduce":
+        expect(button).to_have_text("Show the copy")
+        expect(second).to_be_hidden()
+        assert second.evaluate(seen) == "none"
+        page.keyboard.press("Enter")
+        expect(second).to_be_visible()
+    else:
+        expect(button).to_have_text("Side by side")
+        assert second.evaluate(seen) == "blink"
+    assert second.locator("img").evaluate("one => getComputedStyle(one).transform") != "none"
+    page.keyboard.press("Enter")
+    expect(button).to_have_text("Blink")
+    expect(page.locator(".pair").first).to_have_class("pair mirrored")
+    context.close()

@@ -33,7 +33,7 @@ def drop(page: Page, **contents: bytes) -> None:
     entries = [[name, base64.b64encode(b).decode()] for name, b in contents.items()]
     transfer = page.evaluate_handle(FILE_TRANSFER, entries)
     for event in ("dragenter", "dragover", "drop"):
-        page.dispatch_event(".drop", event, {"dataTransfer": transfer})
+        page.dispatch_event("#predict-one .drop", event, {"dataTransfer": transfer})
 
 
 def percentages(answer: Locator) -> list[float]:
@@ -58,7 +58,9 @@ def test_a_good_image_is_answered_with_probabilities_and_who_answered(
     go(page, site.url + "predict")
     choose_file(page, saved / name)
     answer = page.locator("#predict-answer")
-    expect(answer.locator(".verdict")).to_have_text(re.compile(r"Most probable: .*\d\s%"))
+    expect(answer.locator(".verdict")).to_have_text(
+        re.compile(r"Most probable: (no tumour|glioma|meningioma|pituitary)")
+    )
     shown = percentages(answer)
     assert len(shown) == 4
     assert sum(shown) == pytest.approx(100, abs=0.21)  # each is rounded to 0.1
@@ -85,12 +87,6 @@ def test_a_dropped_image_is_answered_like_a_chosen_one(page: Page, site: Site, s
     assert dropped.inner_text() == told
 
 
-def test_two_files_at_once_are_answered_or_refused_but_not_ignored(page: Page, site: Site) -> None:
-    go(page, site.url + "predict")
-    drop(page, first=files.png(), second=files.png("notumor"))
-    expect(page.locator("#predict-answer .verdict, #predict-answer .refusal")).to_be_visible()
-
-
 def test_the_same_file_twice_is_looked_at_twice(page: Page, site: Site, saved: Path) -> None:
     go(page, site.url + "predict")
     answer = page.locator("#predict-answer")
@@ -98,12 +94,11 @@ def test_the_same_file_twice_is_looked_at_twice(page: Page, site: Site, saved: P
     expect(answer.locator(".facts")).to_contain_text("your image")
     first = percentages(answer)
     settle(page)
-    with page.expect_request(lambda r: '"uploaded.data"' in (r.post_data or "")) as asked:
+    with page.expect_request("**/predict/answer?*") as asked:
         choose_file(page, saved / "good.png")
     response = asked.value.response()
     assert response is not None
     assert response.status == 200
-    assert "Tumour probability" in response.text()
     expect(answer.locator(".facts")).to_contain_text("your image")
     assert percentages(answer) == first
 

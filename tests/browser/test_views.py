@@ -88,7 +88,7 @@ def test_the_pages_lead_to_each_other(page: Page, site: Site) -> None:
 
 
 def test_figures_are_drawn(page: Page, site: Site) -> None:
-    for address, count in (("", 1), ("data", 5), ("evaluate?run=careful", 4)):
+    for address, count in (("", 1), ("data", 6), ("evaluate?run=careful", 4)):
         go(page, site.url + address)
         drawn = page.locator(".js-plotly-plot .main-svg:first-child")
         expect(drawn).to_have_count(count)

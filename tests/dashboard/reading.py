@@ -17,6 +17,7 @@ ADDRESSES = {
     "/compare": "Compare",
     "/predict": "Predict",
     "/bring": "Add a run",
+    "/review": "Review",
 }
 TWO_ROWS: dict[str, Any] = {
     "label": ["glioma", "normal"],

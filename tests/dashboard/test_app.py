@@ -191,7 +191,7 @@ def test_the_style_sheet_loads_nothing_from_elsewhere() -> None:
 def test_the_list_of_callbacks_is_whole(visitor: Visitor) -> None:
     outputs = " ".join(c["output"] for c in visitor.client.get("/_dash-dependencies").get_json())
     for name in ("average-images", "evaluate-content", "evaluate-images", "predict-answer",
-                 "uploaded", "address", "_pages_content"):  # fmt: skip
+                 "predict-one", "address", "_pages_content"):  # fmt: skip
         assert name in outputs
 
 
@@ -225,13 +225,8 @@ from tests.dashboard.visit import Visitor, words
 visitor = Visitor(server.test_client())
 for address in ("/", "/data", "/evaluate?cell=glioma~notumor", "/predict"):
     visitor.open(address)
-shown = visitor.fire(
-    "predict-answer",
-    inputs={{"example": [(0, 1)]}},
-    state={{"run": "{HASTY}"}},
-    changed=['{{"example":0}}.n_clicks'],
-)
-print(words(shown["predict-answer"]["children"]))
+shown = visitor.client.post("/predict/answer?run={HASTY}&example=0").get_json()
+print(words(shown["answer"]))
 """
 
 

@@ -10,6 +10,7 @@ import pytest
 from brainmri import calibration, images, index, inference, predictions, runs
 from brainmri.predictions import Predictions
 from dashboard import data
+from dashboard.chosen import Chosen
 from tests.dashboard.faults import change_run
 from tests.dashboard.reading import TWO_ROWS, percent, tiles
 from tests.dashboard.results import (
@@ -28,7 +29,7 @@ from tests.dashboard.visit import Visitor, find, visible
 TEMPERATURE = 2.0
 LISTS = {
     "a cell of the matrix": "/evaluate?run=hasty&cell=glioma~notumor",
-    "a weak spot": "/evaluate?run=hasty&by=seen&slice=unseen",
+    "a weak spot": "/evaluate?run=hasty&by=seen&slice=seen~unseen",
     "a comparison": "/compare?run=hasty&other=careful&now=missed",
 }
 
@@ -104,7 +105,8 @@ def test_the_page_and_the_live_predictor_agree_on_an_image(own: Path, phantom_da
     ]
     assert len(shown) == 20
     for image in shown:
-        live = data.answer("live", (phantom_data / image.path).read_bytes())
+        live = data.answer("live", (phantom_data / image.path).read_bytes()).answer.finding
+        assert live is not None
         assert image.probabilities == pytest.approx(live.probabilities, abs=1e-5)
         assert max(live.probabilities, key=live.probabilities.__getitem__) == image.answer
 
@@ -131,7 +133,20 @@ def test_the_surest_after_the_temperature_stands_first(own: Path) -> None:
     view = view_of("close")
     second = "Testing/glioma/glioma-0001.png"
     assert data.cell_images(view, "test", "glioma", CLASSES[1], 9)[1][0].path == second
-    assert data.slice_mistakes(view, "test", "seen", "unseen", 9)[1][0].path == second
+    assert (
+        data.gallery(
+            view,
+            "test",
+            Chosen(slice=("seen", "unseen"), wrong=True),
+            sort="sure",
+            like=None,
+            start=0,
+            most=9,
+        )
+        .shown[0]
+        .path
+        == second
+    )
     found = data.compare(view, view_of(CAREFUL), "test")
     assert [one.path for _, one in data.changed_images(view, found.lost, 1)] == [second]
 

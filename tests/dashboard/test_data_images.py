@@ -148,15 +148,24 @@ def test_the_examples_are_the_same_every_time() -> None:
 
 def test_the_live_answer_is_that_of_the_scorer(shown: Path) -> None:
     pixels = phantom.draw("meningioma", 5)
-    answer = data.answer(HASTY, images.encode_png(pixels))
+    answered = data.answer(HASTY, images.encode_png(pixels))
+    finding = answered.answer.finding
+    assert finding is not None
     (expected,) = inference.load(shown, HASTY).classify([pixels])
-    assert list(answer.probabilities) == CLASSES
-    assert list(answer.probabilities.values()) == pytest.approx(expected.tolist(), abs=1e-7)
-    assert sum(answer.probabilities.values()) == pytest.approx(1, abs=1e-6)
-    assert answer.tumour_probability == pytest.approx(1 - answer.probabilities["notumor"])
-    assert answer.size_px == pixels.shape[::-1]
-    assert answer.mode == "L"
-    assert np.array_equal(images.decode(answer.picture_png).pixels, pixels)
+    assert list(finding.probabilities) == CLASSES
+    assert list(finding.probabilities.values()) == pytest.approx(expected.tolist(), abs=1e-7)
+    assert sum(finding.probabilities.values()) == pytest.approx(1, abs=1e-6)
+    assert finding.tumour.probability == pytest.approx(1 - finding.probabilities["notumor"])
+    assert answered.looked.size_px == pixels.shape[::-1]
+    assert answered.looked.shape_px == pixels.shape
+    assert answered.looked.mode == "L"
+    assert np.array_equal(images.decode(answered.looked.picture_png).pixels, pixels)
+
+
+def test_a_large_picture_is_shown_smaller_in_its_own_shape() -> None:
+    looked = data.look(images.encode_png(np.zeros((1000, 3000), dtype=np.uint8)))
+    assert images.decode(looked.picture_png).pixels.shape == (341, 1024)
+    assert looked.shape_px == (1000, 3000)
 
 
 def test_an_answer_writes_nothing(shown: Path, tmp_path: Path) -> None:

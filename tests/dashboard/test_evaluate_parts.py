@@ -24,16 +24,14 @@ def test_a_run_is_ranked_by_any_property_of_the_images(visitor: Visitor) -> None
     shown = visitor.fire(
         "weak-head",
         inputs={"by": "seen", "rank": "accuracy", "run": HASTY, "split": "test"},
-        state={"slice": "unseen"},
     )
     rows = [visible(row) for row in find(shown["weak-table"]["children"], "Tr")[1:]]
     assert rows[0].startswith("unseen")
     assert "n" in visible(shown["weak-table"]["children"])
     assert "5 of 16" in rows[0]
     assert "too few images (4; a figure needs 10)" in rows[1]
-    assert visible(shown["weak-images"]["children"]).startswith(
-        "5 wrong answers for seen in training or not “unseen”"
-    )
+    (wrong, _) = find(shown["weak-table"]["children"], "Button", className="link-button")[1::2]
+    assert wrong["props"]["id"] == {"slice": "seen~unseen", "only": "wrong"}
 
 
 def test_without_an_index_slices_say_what_to_run(visitor: Visitor, own: Path) -> None:

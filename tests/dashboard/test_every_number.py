@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import plotly.graph_objects as go
 import pytest
 from dash import html
+from numpy.typing import NDArray
 
 from brainmri import images, phantom
 from brainmri.metrics import proportion
 from dashboard import components, data
-from dashboard.pages import evaluate
+from dashboard.pages import curves, evaluate
 from tests.conftest import SHIPPED
 from tests.dashboard.every_number import bare_numbers, judged_text
 from tests.dashboard.results import HASTY
@@ -23,19 +24,30 @@ from tests.dashboard.visit import Node, Visitor, as_node, find
 VIEWS = [
     "/",
     *(f"/data?part={part}" for part in
-      ("images", "copies", "labels", "shortcuts", "drift", "quality")),
+      ("images", "browse", "copies", "labels", "shortcuts", "drift", "quality")),
     "/data?part=images&split=test&scale=magma",
+    "/data?by=split&pointer=values",
+    "/data?by=brightness",
+    "/data?only=split~test,label~glioma&images=2",
     "/data?part=copies&protocol=grouped_split&kind=mirrored",
     "/data?part=drift&drift=grouped_split",
     "/data?part=quality&flag=dark",
     "/evaluate",
     "/evaluate?split=val&show=share",
-    "/evaluate?by=size&rank=weighted F1&slice=512 × 512",
+    "/evaluate?by=size&rank=weighted F1&slice=size~512 × 512",
+    "/evaluate?cell=glioma~meningioma",
+    "/evaluate?cell=notumor~&slice=source~web",
+    "/evaluate?cell=~pituitary&above=pituitary~0.99",
+    "/evaluate?cell=wrong&sort=unsure",
+    "/evaluate?sort=like&like=Testing/glioma/Te-glTr_0000.jpg&leaf=3",
+    "/evaluate?image=Testing/glioma/Te-glTr_0000.jpg",
     "/compare",
     "/compare?now=wrong",
     "/compare?split=val&now=right",
     "/predict",
     "/bring",
+    "/review",
+    "/review?image=Training/pituitary/Tr-pi_0515.jpg",
     "/nowhere",
 ]  # fmt: skip
 HIDDEN: Any = {"data-no-interval": "Counted, and never estimated."}
@@ -84,19 +96,28 @@ def test_without_results_there_is_no_bare_number_either(visitor: Visitor, addres
 
 @pytest.mark.usefixtures("shown")
 def test_every_number_of_an_answer_has_a_reason(visitor: Visitor) -> None:
-    png = base64.b64encode(images.encode_png(phantom.draw("glioma", 1))).decode()
-    answer = visitor.fire(
-        "predict-answer",
-        inputs={
-            "uploaded": {"contents": f"data:image/png;base64,{png}", "at": 1},
-            "refused": None,
-            "example": [(i, None) for i in range(4)],
-        },
-        state={"run": HASTY},
-        changed=["uploaded.data", "refused.data"],
-    )["predict-answer"]["children"]
-    assert "%" in str(answer)
-    assert [str(bare) for bare in bare_numbers(answer, names())] == []
+    assert bare_in_reply(visitor, HASTY, phantom.draw("glioma", 1)) == []
+
+
+@pytest.mark.usefixtures("shipped")
+@pytest.mark.parametrize("run", ["champion-grouped", "champion-official", "cnn-official"])
+@pytest.mark.parametrize("pixels", [phantom.draw("glioma", 1), np.eye(99, dtype=np.uint8) * 255])
+def test_every_number_of_an_answer_of_what_ships_has_a_reason(
+    visitor: Visitor, run: str, pixels: NDArray[np.uint8]
+) -> None:
+    assert bare_in_reply(visitor, run, pixels) == []
+
+
+def bare_in_reply(visitor: Visitor, run: str, pixels: NDArray[np.uint8]) -> list[str]:
+    """The bare numbers of an answer about a picture."""
+    found = []
+    for what in ("answer", "picture"):
+        reply = visitor.client.post(
+            f"/predict/{what}", data=images.encode_png(pixels), query_string={"run": run}
+        ).get_json()
+        assert what == "picture" or reply["outcome"] == "refused" or "%" in str(reply["answer"])
+        found += [str(bare) for bare in bare_numbers(reply["answer"], names())]
+    return found
 
 
 @pytest.mark.usefixtures("plenty")
@@ -119,9 +140,11 @@ def _stores(page: Node) -> Iterator[Node]:
 @pytest.fixture
 def uncached() -> Iterator[None]:
     """Parts of Evaluate are kept; none that was built wrong on purpose may stay."""
-    evaluate._below.cache_clear()
+    evaluate._per_class.cache_clear()
+    curves._content.cache_clear()
     yield
-    evaluate._below.cache_clear()
+    evaluate._per_class.cache_clear()
+    curves._content.cache_clear()
 
 
 @pytest.mark.usefixtures("shown", "uncached")

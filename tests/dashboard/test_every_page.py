@@ -99,7 +99,7 @@ def test_without_results_every_page_says_what_to_run(
 def test_with_an_index_and_no_run_the_data_page_is_full(visitor: Visitor, own: Path) -> None:
     for name in (CAREFUL, HASTY):
         shutil.rmtree(own / name)
-    assert len(find(visitor.open("/data"), "Graph")) == 5
+    assert len(find(visitor.open("/data"), "Graph")) == 6
     for address in ("/", "/evaluate", "/predict"):
         assert "There is nothing to show yet" in words(visitor.open(address))
 
@@ -109,7 +109,7 @@ def test_with_runs_and_no_index_the_other_pages_are_full(visitor: Visitor, own: 
     assert "python -m brainmri index DATA" in visible(visitor.open("/data"))
     assert statistics(visitor.open("/"))["Accuracy"].startswith("90.0 %")
     assert matrix(visitor.open("/evaluate"))["glioma"] == ["4", "0", "1", "0", "5"]
-    assert find(visitor.open("/predict"), "Upload")
+    assert find(visitor.open("/predict"), className="drop")
 
 
 def test_without_averages_the_rest_of_the_data_page_is_there(visitor: Visitor, own: Path) -> None:

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from PIL import Image
 from plotly.colors import sample_colorscale
 
-from brainmri.evaluation import ClassCurves
+from brainmri import metrics
+from brainmri.evaluation import ClassCurves, ClassReport
 from brainmri.metrics import Estimate
 from brainmri.ranking import Curve
-from dashboard import figures
+from dashboard import evaluation_figures, figures
 from dashboard.theme import COLOUR_SCALES
 
 COLOURS = {"glioma": "#3f7fc1", "notumor": "#2f8f5b"}
@@ -131,15 +132,52 @@ def test_roc_has_a_line_per_class_and_the_diagonal() -> None:
         class_curves("glioma", curve([0, 0, 1], [0, 0.5, 1])),
         class_curves("notumor", None),  # a class without images has no curve
     ]
-    glioma, diagonal = checked(figures.roc(curves, COLOURS))
+    glioma, diagonal, names = checked(evaluation_figures.roc(curves, COLOURS))
     assert (list(glioma.x), list(glioma.y)) == ([0, 0, 1], [0, 0.5, 1])
     assert glioma.line.color == "#3f7fc1"
     assert (list(diagonal.x), list(diagonal.y)) == ([0, 1], [0, 1])
+    assert [each.strip() for each in names.text] == ["glioma"]
+    assert names.marker.color == ("#3f7fc1",)
+
+
+def test_the_chosen_threshold_is_marked_where_the_curve_reaches_it() -> None:
+    reached = Curve(
+        np.array([0, 0, 0.5, 1]), np.array([0, 0.4, 0.9, 1]), np.array([np.inf, 0.9, 0.6, 0.1])
+    )
+    curves = [class_curves("glioma", reached)]
+    marked = checked(evaluation_figures.roc(curves, COLOURS, ("glioma", 0.6)))[1]
+    assert (list(marked.x), list(marked.y)) == ([0.5], [0.9])
+    (between,) = [
+        trace
+        for trace in checked(evaluation_figures.precision_recall(curves, COLOURS, ("glioma", 0.7)))
+        if trace.mode == "markers"
+    ]
+    assert list(between.y) == [0.4]
+
+
+def test_each_bar_of_a_class_says_which_images_it_is_about() -> None:
+    known = metrics.proportion(9, 10)
+    classes = [
+        ClassReport("glioma", 10, known, NOTHING, NOTHING),
+        ClassReport("notumor", 10, known, known, NOTHING),
+    ]
+    (bars,) = checked(evaluation_figures.per_class(classes, COLOURS, shown=["notumor"]))
+    assert list(bars.y)[:2] == ["glioma<br>found", "glioma<br>right when said"]
+    assert list(bars.x) == [0, 90, 90, 90]
+    assert [entry[-1] for entry in bars.customdata] == [
+        "glioma~",
+        "~glioma",
+        "notumor~",
+        "~notumor",
+    ]
+    assert bars.marker.opacity[0] < bars.marker.opacity[2]
+    assert bars.error_x.arrayminus[1] == pytest.approx(90 - 100 * (known.low or 0))
 
 
 def test_precision_recall_has_a_line_per_class() -> None:
     curves = [class_curves(name, curve([0.5, 1], [1, 0.6])) for name in COLOURS]
-    lines = checked(figures.precision_recall(curves, COLOURS))
+    *lines, names = checked(evaluation_figures.precision_recall(curves, COLOURS))
+    assert [each.strip() for each in names.text] == ["notumor", "glioma"]
     assert [line.name for line in lines] == ["glioma", "notumor"]
     assert list(lines[1].y) == [1, 0.6]
 
@@ -147,7 +185,7 @@ def test_precision_recall_has_a_line_per_class() -> None:
 def test_a_long_curve_is_thinned_and_keeps_its_ends() -> None:
     many = np.linspace(0, 1, 5001)
     curves = [class_curves("glioma", Curve(many, many**2, many))]
-    line = checked(figures.roc(curves, COLOURS))[0]
+    line = checked(evaluation_figures.roc(curves, COLOURS))[0]
     assert 100 < len(line.x) <= 400
     assert (line.x[0], line.x[-1], line.y[-1]) == (0, 1, 1)
 

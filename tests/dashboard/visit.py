@@ -44,7 +44,8 @@ class Visitor:
         Args:
             output: id of the callback's first output.
             inputs: property values by the id they belong to (by property where that is unambiguous);
-                for an id that stands for several components a list of (id, value).
+                for an id that stands for several components a list of (id, value), under the first key
+                that stands for all; the id is a dict where several keys do.
             state: likewise.
             changed: every "id.property" that caused the call; the first input when not given.
             every: what an output that stands for several components stands for.
@@ -82,9 +83,13 @@ def _filled(entry: Mapping[str, str], values: Mapping[str, Any]) -> Any:
     """One input or state of a callback as the front end sends it."""
     identity: Any = json.loads(entry["id"]) if entry["id"].startswith("{") else entry["id"]
     if isinstance(identity, dict) and ["ALL"] in identity.values():
-        (key,) = (name for name, value in identity.items() if value == ["ALL"])
+        key, *more = (name for name, value in identity.items() if value == ["ALL"])
         return [
-            {"id": {**identity, key: one}, "property": entry["property"], "value": value}
+            {
+                "id": {**identity, **(one if more else {key: one})},
+                "property": entry["property"],
+                "value": value,
+            }
             for one, value in values[key]
         ]
     keys = [entry["id"], entry["property"]]

@@ -1,0 +1,355 @@
+// The Predict page in the browser. Files go to the server as they are, without their names, and its answer
+// comes back as components. Names, files and answers are held in this page's memory only; what is written to
+// sessionStorage is in `readings`, and holds no picture and nothing that identifies.
+
+window.dash_clientside = window.dash_clientside || {};
+
+window.dash_clientside.predict = (() => {
+    const READINGS = "readings";
+    // The choices on the page: run, whether to read first, whether two scans are compared.
+    let choices = {};
+    // What was dropped: {file | example, name, slice, reply, reading}.
+    let entries = [];
+    let shown = null;
+    let pair = {};
+    // A newer question makes the answers to older ones void.
+    let turn = 0;
+
+    const part = (id) => document.getElementById(id);
+    const set = (id, props) => part("predict") && dash_clientside.set_props(id, props);
+    const element = (type, props) => ({ namespace: "dash_html_components", type, props });
+    const say = (text) => { if (part("predict-status")) part("predict-status").textContent = text; };
+
+    const refusal = (sentence) => ({
+        outcome: "no answer",
+        said: sentence,
+        row: ["no answer", "–", "–"],
+        answer: {
+            namespace: "dash_mantine_components",
+            type: "Alert",
+            props: {
+                title: "No answer for this file",
+                children: sentence,
+                color: "orange",
+                variant: "light",
+                className: "refusal",
+            },
+        },
+    });
+
+    const tooLarge = (file) => {
+        const most = Number(part("predict").dataset.mostBytes);
+        if (!file || file.size <= most) return null;
+        const megabytes = Math.round(file.size / 1e6);
+        return `The file has ${megabytes} MB; at most ${Math.round(most / 1e6)} MB are read. Scale it down first.`;
+    };
+
+    // The reply to a question about one or two files, as JSON or as a file to save.
+    const ask = async (what, body, query, read = "json") => {
+        try {
+            const response = await fetch(`/predict/${what}?${new URLSearchParams(query)}`, {
+                method: "POST",
+                headers: { "Content-Type": "application/octet-stream" },
+                body,
+            });
+            if (response.ok) return await response[read]();
+            return refusal(`The server refused the question (${response.status}); try again.`);
+        } catch {
+            return refusal("The server cannot be reached; try again in a moment.");
+        }
+    };
+
+    const query = (entry) => {
+        const asked = { run: choices.run };
+        if (entry.example !== undefined) asked.example = entry.example;
+        if (entry.slice !== undefined) asked.slice = entry.slice;
+        if (entry.reading) asked.impression = entry.reading.impression;
+        return asked;
+    };
+
+    const answered = async (entry) => {
+        const sentence = tooLarge(entry.file);
+        entry.reply = sentence ? refusal(sentence) : await ask("answer", entry.file, query(entry));
+        return entry.reply;
+    };
+
+    const paint = (reply) => {
+        set("predict-reply", { data: { ...reply, at: Date.now() } });
+        say(reply.said);
+        // On a phone the answer stands below everything that asks for it.
+        const place = part("predict-answer");
+        if (place && place.getBoundingClientRect().top > window.innerHeight / 2) place.scrollIntoView();
+    };
+
+    const list = () => {
+        set("predict-list", { hidden: entries.length < 2 });
+        if (entries.length < 2) return;
+        const waits = choices.first ? "not read yet" : "waits";
+        const rows = entries.map((entry, i) => {
+            const cells = entry.reply ? entry.reply.row : [waits, "–", "–"];
+            const open = element("Button", {
+                children: entry.name,
+                className: "link-button",
+                type: "button",
+                "data-entry": String(i),
+                "aria-current": i === shown ? "true" : "false",
+            });
+            const heads = ["Outcome", "Tumour probability", "Most probable"];
+            return element("Tr", {
+                role: "row",
+                className: i === shown ? "chosen" : "",
+                children: [
+                    element("Th", { scope: "row", role: "rowheader", children: open }),
+                    ...cells.map((text, c) => element("Td", {
+                        role: "cell", "data-label": heads[c], children: text,
+                    })),
+                ],
+            });
+        });
+        set("predict-rows", { children: rows });
+    };
+
+    const open = async (i) => {
+        const entry = entries[i];
+        const mine = turn;
+        shown = i;
+        list();
+        if (choices.first && !entry.reading && entry.example === undefined) {
+            const sentence = tooLarge(entry.file);
+            const picture = sentence ? refusal(sentence) : await ask("picture", entry.file, query(entry));
+            if (mine === turn && shown === i) paint(picture);
+            return;
+        }
+        const reply = entry.reply || await answered(entry);
+        if (mine !== turn) return;
+        list();
+        if (shown === i) paint(reply);
+    };
+
+    const start = async (given) => {
+        const mine = ++turn;
+        entries = given;
+        shown = null;
+        if (!entries.length) return;
+        set("predict-answer", { children: element("P", { className: "note", children: "Reading …" }) });
+        await open(0);
+        if (choices.first) return;
+        for (const [i, entry] of entries.entries()) {
+            if (mine !== turn) return;
+            if (!entry.reply) await answered(entry);
+            if (mine !== turn) return;
+            list();
+            if (entries.length > 1) say(`${i + 1} of ${entries.length} files are read.`);
+        }
+    };
+
+    const asEntries = (files) => [...files].map((file, i) => ({ file, name: file.name || `image ${i + 1}` }));
+
+    const compare = async () => {
+        const { earlier, later } = pair;
+        for (const place of ["earlier", "later"]) {
+            const name = part(`predict-${place}-name`);
+            if (name) name.textContent = pair[place] ? pair[place].name : "";
+        }
+        if (!earlier || !later) {
+            say(earlier ? "Now the later scan." : "Now the earlier scan.");
+            return;
+        }
+        const mine = ++turn;
+        const sentence = tooLarge(earlier) || tooLarge(later);
+        const reply = sentence ? refusal(sentence) : await ask(
+            "pair", new Blob([earlier, later]), { run: choices.run, earlier_bytes: earlier.size },
+        );
+        if (mine === turn) paint(reply);
+    };
+
+    const take = (files, place) => {
+        if (!files.length || !part("predict")) return;
+        if (!choices.two) {
+            start(asEntries(files));
+            return;
+        }
+        const given = [...files];
+        if (given.length > 1) [pair.earlier, pair.later] = given;
+        else pair[place || (pair.earlier ? "later" : "earlier")] = given[0];
+        compare();
+    };
+
+    // Choosing, dropping, pasting.
+
+    const choose = (button) => {
+        const input = document.createElement("input");
+        input.type = "file";
+        input.hidden = true;
+        input.multiple = !button.dataset.place && !button.dataset.camera;
+        if (button.dataset.camera) {
+            input.accept = "image/*";
+            // A property in few browsers only, the attribute in all.
+            input.setAttribute("capture", "environment");
+        }
+        input.addEventListener("change", () => {
+            take(input.files, button.dataset.place);
+            input.remove();
+        });
+        input.addEventListener("cancel", () => input.remove());
+        document.body.append(input);
+        input.click();
+    };
+
+    const holdsFiles = (event) => part("predict") && [...(event.dataTransfer?.types || [])].includes("Files");
+    const mark = (target) => {
+        document.querySelectorAll(".drop-active").forEach((one) => one.classList.remove("drop-active"));
+        const zone = target && target.closest?.(".drop");
+        if (zone) zone.classList.add("drop-active");
+    };
+    for (const kind of ["dragenter", "dragover"]) {
+        document.addEventListener(kind, (event) => {
+            if (!holdsFiles(event)) return;
+            event.preventDefault();
+            mark(event.target);
+        });
+    }
+    document.addEventListener("dragleave", (event) => { if (!event.relatedTarget) mark(null); });
+    document.addEventListener("drop", (event) => {
+        if (!holdsFiles(event)) return;
+        // Anywhere on the page: beside the zone the browser would open the picture in place of the page.
+        event.preventDefault();
+        mark(null);
+        take(event.dataTransfer.files, event.target.closest?.(".drop")?.dataset.place);
+    });
+    document.addEventListener("paste", (event) => {
+        if (event.clipboardData?.files.length) take(event.clipboardData.files);
+    });
+
+    // What is kept of a reader's impressions: for this tab, until it is closed.
+
+    const readings = () => JSON.parse(sessionStorage.getItem(READINGS) || "[]");
+    const keep = (all) => {
+        if (all.length) sessionStorage.setItem(READINGS, JSON.stringify(all));
+        else sessionStorage.removeItem(READINGS);
+        tell();
+    };
+    const tell = () => {
+        const n = readings().length;
+        set("predict-readings", { hidden: !n && !choices.first });
+        set("predict-readings-count", {
+            children: n === 1 ? "1 reading is kept in this tab." : `${n} readings are kept in this tab.`,
+        });
+        for (const id of ["predict-readings-save", "predict-readings-forget"]) set(id, { disabled: !n });
+    };
+
+    const commit = async (impression) => {
+        const entry = entries[shown];
+        if (!entry || entry.reading) return;
+        // Committed before the model is asked, so that its answer cannot change it.
+        entry.reading = { impression, read_at_utc: new Date().toISOString() };
+        await open(shown);
+        const told = entry.reply.kept;
+        const all = readings();
+        all.push({ number: all.length + 1, ...entry.reading, ...told });
+        keep(all);
+    };
+
+    const save = (content, type, name) => {
+        const link = document.createElement("a");
+        link.href = URL.createObjectURL(new Blob([content], { type }));
+        link.download = name;
+        link.click();
+        setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+    };
+    const stamp = () => new Date().toISOString().slice(0, 16).replace(/[-:]/g, "");
+
+    const saveReadings = () => {
+        const all = readings();
+        const columns = [...new Set(all.flatMap(Object.keys))];
+        const cell = (value) => {
+            const text = value === undefined || value === null ? "" : String(value);
+            return /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+        };
+        const lines = [columns, ...all.map((one) => columns.map((column) => one[column]))];
+        const text = lines.map((line) => line.map(cell).join(",")).join("\r\n");
+        save(`${text}\r\n`, "text/csv", `readings-${stamp()}.csv`);
+    };
+
+    const saveReport = async (button) => {
+        const entry = entries[shown];
+        if (!entry) return;
+        const { model_sha256: model } = entry.reply;
+        const reply = await ask("report", entry.file, { ...query(entry), model });
+        if (reply.report) save(reply.report, "text/html", `answer-${stamp()}.html`);
+        else paint(reply);
+        button.focus();
+    };
+
+    const checkOcclusion = async (button) => {
+        const entry = entries[shown];
+        if (!entry) return;
+        button.disabled = true;
+        const reply = await ask("occlusion", entry.file, query(entry));
+        button.disabled = false;
+        set("occlusion-told", { children: reply.answer });
+        say(reply.said);
+    };
+
+    const actions = {
+        choose,
+        open: (button) => open(Number(button.dataset.entry)).then(
+            () => part("predict-answer").scrollIntoView({ block: "nearest" }),
+        ),
+        example: (button) => start([{
+            example: button.dataset.example, name: button.textContent.trim(),
+        }]),
+        commit: (button) => commit(button.dataset.impression),
+        occlusion: checkOcclusion,
+        report: saveReport,
+        "save-readings": saveReadings,
+        "forget-readings": () => keep([]),
+    };
+    document.addEventListener("click", (event) => {
+        const button = event.target.closest?.("[data-do], [data-entry]");
+        if (!button || !part("predict")) return;
+        const action = actions[button.dataset.entry === undefined ? button.dataset.do : "open"];
+        if (action) action(button);
+    });
+
+    return {
+        // The choices as the page opens, and as they change: another run answers what lies there.
+        choose: (run, show, scans) => {
+            const opens = !dash_clientside.callback_context.triggered.some((one) => one.prop_id !== ".");
+            const before = choices;
+            choices = { run, first: show === "after", two: scans === "two" };
+            if (opens || before.two !== choices.two) {
+                turn += 1;
+                [entries, shown, pair] = [[], null, {}];
+                if (!opens) {
+                    list();
+                    set("predict-answer", { children: null });
+                }
+            } else if (before.run !== run) {
+                entries.forEach((entry) => { entry.reply = undefined; });
+                if (choices.two) compare();
+                else start(entries);
+            }
+            tell();
+            return [choices.two, !choices.two];
+        },
+        // The picture that is shown, for a reader who lets it be kept with a correction.
+        file: () => entries[shown]?.file ?? null,
+        show: (reply) => (reply ? reply.answer : dash_clientside.no_update),
+        // Which map lies over the picture, and how strongly.
+        overlay: (chosen, opacity) => {
+            const maps = dash_clientside.callback_context.outputs_list;
+            return maps.map((map) => ({ opacity: map.id.map === chosen ? opacity / 100 : 0 }));
+        },
+        slice: (number) => {
+            const entry = entries[shown];
+            if (!entry || number === undefined || number === entry.reply?.slice) {
+                return dash_clientside.no_update;
+            }
+            entry.slice = number;
+            entry.reply = undefined;
+            open(shown);
+            return dash_clientside.no_update;
+        },
+    };
+})();

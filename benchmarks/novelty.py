@@ -1,0 +1,216 @@
+"""Which pictures that are no brain MRI a run refuses or warns about, by kind; and what that costs.
+
+The pictures come with the packages of requirements-dev.txt, are drawn here, or are the screenshots of
+this project. BRAINMRI_DATA names the real data set and BRAINMRI_EXTERNAL a folder of other brain MRI;
+without them the rows about brain MRI are left out.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pydicom
+import skimage
+import sklearn
+from numpy.typing import NDArray
+from PIL import Image
+from pydicom.data import get_testdata_files
+
+from brainmri import embedding, images, index, inference, look, runs, splits
+from brainmri.errors import InputError
+from brainmri.images import ImageError, decode
+from brainmri.inference import Classifier
+from brainmri.look import Looks
+from brainmri.markdown import share
+from brainmri.metrics import proportion
+from brainmri.novelty import Limits, Novelty, judge
+
+MODELS = Path(__file__).parent.parent / "models"
+RUNS = ("champion-grouped", "champion-official")
+SCREENSHOTS = Path(__file__).parent.parent / "docs" / "screenshots"
+NOTICED_AT_LEAST, EXTERNAL_REFUSED_AT_MOST = 0.99, 0.05
+HARDER = ("photograph in an oval", "noise in an oval", "Shepp-Logan phantom")
+"""Made to look like a head: measured and shown, but not counted among the pictures of the goal."""
+_TEXTS = ("page.png", "text.png")
+_MODALITIES = {"CT": "CT", "US": "ultrasound", "NM": "bone scan", "RTDOSE": "dose map",
+               "SEG": "segmentation"}  # fmt: skip
+_LEAST_PX = 200
+"""Pictures at least this large are also cut into quarters."""
+
+Picture = NDArray[np.uint8]
+
+
+def run() -> None:
+    """Print, for each champion, the table of docs/experiments.md, and whether the goals hold."""
+    strange = list(_strange())
+    described = np.stack([look.describe(pixels) for _, pixels in strange])
+    kinds = np.array([kind for kind, _ in strange])
+    for name in RUNS:
+        classifier = inference.load(MODELS, name)
+        looks = look.read(MODELS, classifier.run)
+        if looks is None or classifier.run.novelty is None:
+            raise InputError(f"{name} stores no limits; run `python -m brainmri predict` on it.")
+        limits = classifier.run.novelty
+        print(f"novelty: {name}, warned from {limits.warn_from:.1f}, refused from "
+              f"{limits.refuse_from:.1f} (set on {limits.n} validation images)")  # fmt: skip
+
+        found = _outcomes(looks, limits, described)
+        for kind in sorted(set(kinds), key=lambda kind: (kind in HARDER, kind)):
+            _row(kind, found[kinds == kind])
+        counted = found[~np.isin(kinds, [*HARDER, "MRI of other parts or sizes"])]
+        _row("all that are no MRI, without the harder ones", counted)
+        noticed = float((counted != "answered").mean())
+        _goal("refused or warned", noticed, noticed >= NOTICED_AT_LEAST, "at least 99 %")
+        if test := _test_images(classifier.run):
+            brains = _outcomes(
+                looks, limits, np.stack([look.describe(decode(path).pixels) for path in test])
+            )
+            _row("test images", brains)
+            embedded = _by_embedding(classifier, test, [pixels for _, pixels in strange], kinds)
+            print(f"  by the network's embedding alone, as many test images warned: {embedded:.1%}")
+        if (folder := os.environ.get("BRAINMRI_EXTERNAL")) and Path(folder).is_dir():
+            external = _outcomes(
+                looks, limits, np.stack([look.describe(p) for p in _readable(Path(folder))])
+            )
+            _row("external brain MRI", external)
+            refused = float((external == "refused").mean())
+            met = refused <= EXTERNAL_REFUSED_AT_MOST
+            _goal("external brain MRI refused", refused, met, "at most 5 %")
+
+
+def _outcomes(looks: Looks, limits: Limits, described: NDArray[np.float32]) -> NDArray[np.str_]:
+    return np.array([judge(Novelty(float(d), limits))[0] for d in looks.distance(described)])
+
+
+def _row(kind: str, outcomes: NDArray[np.str_]) -> None:
+    n, refused = len(outcomes), int((outcomes == "refused").sum())
+    warned = int((outcomes == "warned").sum())
+    noticed = share(proportion(refused + warned, n))
+    print(f"  | {kind} | {n} | {refused} | {warned} | {noticed} |")
+
+
+def _goal(what: str, measured: float, met: bool, wanted: str) -> None:
+    print(f"  {what} {measured:.1%}: {'meets' if met else 'misses'} {wanted}")
+
+
+def _by_embedding(
+    classifier: Classifier, test: list[Path], strange: list[Picture], kinds: NDArray[np.str_]
+) -> float:
+    """Share of the strange pictures beyond 95 % of the test images in the network's embedding."""
+    space = embedding.read(MODELS, classifier.run)
+    assert space is not None
+    square = classifier.preprocessing.square
+
+    def distances(pictures: list[Picture]) -> NDArray[np.float32]:
+        batches = [
+            classifier.embedded(np.stack([square(p) for p in pictures[i : i + 32]]))[1]
+            for i in range(0, len(pictures), 32)
+        ]
+        return space.distance(np.concatenate(batches))
+
+    counted = ~np.isin(kinds, [*HARDER, "MRI of other parts or sizes"])
+    limit = np.quantile(distances([decode(path).pixels for path in test]), 0.95)
+    return float((distances(strange)[counted] >= limit).mean())
+
+
+def _test_images(run: runs.Run) -> list[Path]:
+    data = os.environ.get("BRAINMRI_DATA")
+    if not data or not Path(data).is_dir():
+        return []
+    table = index.read(index.path(MODELS))
+    part = splits.assign(table, run.protocol, seed=run.seed)
+    return [Path(data, path) for path in table.rows["path"][part == "test"]]
+
+
+def _readable(folder: Path) -> Iterator[Picture]:
+    for path in sorted(folder.rglob("*")):
+        if path.suffix.lower() in images.SUFFIXES:
+            yield decode(path).pixels
+
+
+def _strange() -> Iterator[tuple[str, Picture]]:
+    """(kind, greyscale picture) of everything that is no brain MRI, or looks a little like one."""
+    photographs: list[Image.Image] = []
+    shipped = Path(skimage.__file__).parent / "data"
+    files = [*shipped.iterdir(), *(Path(sklearn.__file__).parent / "datasets" / "images").iterdir()]
+    for path in sorted(files):
+        try:
+            picture = decode(path).picture
+        except ImageError:
+            continue  # Not of the four formats, or of several frames.
+        if path.name == "phantom.png":
+            yield "Shepp-Logan phantom", np.asarray(picture)
+            continue
+        if path.name not in _TEXTS:
+            photographs.append(picture)
+        kind = "text" if path.name in _TEXTS else "photograph"
+        yield from ((kind, np.asarray(part)) for part in _quartered(picture))
+    for face in np.load(shipped / "lfw_subset.npy")[::4]:
+        yield "face or texture, 25 pixels", (255 * np.clip(face, 0, 1)).astype(np.uint8)
+    yield from _dicom()
+    for path in sorted(SCREENSHOTS.glob("*.png")):
+        picture = decode(path).picture
+        yield from (("screenshot", np.asarray(part)) for part in _quartered(picture))
+    yield from _drawn()
+    yield from (("photograph in an oval", _in_an_oval(picture)) for picture in photographs)
+
+
+def _quartered(picture: Image.Image) -> Iterator[Image.Image]:
+    yield picture
+    width, height = picture.size
+    if min(width, height) >= _LEAST_PX:
+        for left in (0, width // 2):
+            for top in (0, height // 2):
+                yield picture.crop((left, top, left + width // 2, top + height // 2))
+
+
+def _dicom() -> Iterator[tuple[str, Picture]]:
+    """The middle frame of every file of pydicom's that can be decoded, least value black, largest white."""
+    for path in sorted(get_testdata_files("*.dcm")):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                data = pydicom.dcmread(path)
+                pixels = np.asarray(data.pixel_array, dtype=np.float64)
+            except (
+                Exception
+            ):  # No pixels, or a compression without a decoder: not what is measured.
+                continue
+        if int(data.get("NumberOfFrames", 1) or 1) > 1:
+            pixels = pixels[len(pixels) // 2]
+        pixels = (pixels - pixels.min()) * (255 / max(float(np.ptp(pixels)), 1e-9))
+        modality: Any = data.get("Modality")
+        kind = _MODALITIES.get(str(modality), "colour bars and other DICOM")
+        if modality == "MR":
+            kind = "MRI of other parts or sizes"
+        yield kind, np.asarray(Image.fromarray(pixels.astype(np.uint8)).convert("L"))
+
+
+def _drawn() -> Iterator[tuple[str, Picture]]:
+    rng = np.random.default_rng(0)
+    for i in range(20):
+        side = (64, 128, 256, 400)[i % 4]
+        yield "noise", rng.integers(0, 256, (side, side), dtype=np.uint8)
+        yield "noise", np.clip(rng.normal(100, 30, (side, side)), 0, 255).astype(np.uint8)
+        yield "noise", _cloud(rng, int(rng.integers(3, 20)), 0, side)
+        yield "flat or a gradient", np.full((side, side), rng.integers(0, 256), dtype=np.uint8)
+        slope = np.linspace(0, 255, side).astype(np.uint8)
+        yield "flat or a gradient", np.tile(slope, (side, 1))
+        cloud = _cloud(rng, int(rng.integers(4, 60)), 40, side)
+        yield "noise in an oval", _in_an_oval(Image.fromarray(cloud))
+
+
+def _cloud(rng: np.random.Generator, detail: int, darkest: int, side: int) -> Picture:
+    coarse = rng.integers(darkest, 256, (detail, detail), dtype=np.uint8)
+    return np.asarray(Image.fromarray(coarse).resize((side, side), Image.Resampling.BICUBIC))
+
+
+def _in_an_oval(picture: Image.Image) -> Picture:
+    y, x = np.mgrid[-1:1:300j, -1:1:256j]
+    inside = np.hypot(x / 0.75, y / 0.9) < 1
+    return np.asarray(picture.resize((256, 300))) * inside.astype(np.uint8)

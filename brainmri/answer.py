@@ -1,0 +1,378 @@
+"""Everything that is said of one image, the same for browser, API and command line.
+
+`load` reads what a run needs to answer, `answer` asks it about one decoded image. A refused image has
+no probabilities anywhere in its answer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from brainmri import __version__, embedding, inference, look, metrics, novelty, results, similar
+from brainmri.calibration import apply_temperature
+from brainmri.conformal import conformal_sets, set_in_words
+from brainmri.decisions import OperatingPoint
+from brainmri.embedding import TrainingEmbeddings
+from brainmri.errors import InputError
+from brainmri.images import GreyImage
+from brainmri.inference import Classifier
+from brainmri.look import Looks
+from brainmri.metrics import Estimate, Floats, Ints
+from brainmri.novelty import Novelty, Outcome
+from brainmri.predictions import Predictions
+from brainmri.preprocessing import Box
+from brainmri.runs import Run
+from brainmri.similar import Similar
+
+COMPARED = 100
+"""Test images, at most, that say how often answers like one are right."""
+_AROUND = 0.1
+"""How far their confidence may be from that of the answer."""
+_LEAST = 10
+"""Fewer of them say nothing."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The test images that say what a run's answers are worth, (n,) each.
+
+    Attributes:
+        y_true: class numbers.
+        y_prob: calibrated probabilities, (n, k).
+        groups: near-duplicate clusters.
+        unseen: only images without a near-copy among those that shaped the model are among them.
+    """
+
+    y_true: Ints
+    y_prob: NDArray[np.float32]
+    groups: Ints
+    unseen: bool
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A run with all that belongs to an answer.
+
+    Attributes:
+        classifier: the loaded model.
+        space: its training images as the model sees them; None with a reason in `lacking`.
+        looks: the same as pictures; None where they are not stored.
+        measured: its test images; None where the run has no usable predictions.
+        lacking: why a part is None, a sentence each.
+    """
+
+    classifier: Classifier
+    space: TrainingEmbeddings | None
+    looks: Looks | None
+    measured: Measured | None
+    lacking: tuple[str, ...]
+
+    @property
+    def run(self) -> Run:
+        """What run.json says."""
+        return self.classifier.run
+
+
+@dataclass(frozen=True)
+class Tumour:
+    """The tumour probability against the operating point.
+
+    Attributes:
+        probability: 1 - that of the negative class, calibrated.
+        operating_point: None where the run stores none.
+        called: whether it is called a tumour; None without an operating point.
+    """
+
+    probability: float
+    operating_point: OperatingPoint | None
+    called: bool | None
+
+
+@dataclass(frozen=True)
+class ConformalSet:
+    """The classes that the answer leaves possible.
+
+    Attributes:
+        classes: most probable first; may be empty.
+        promised: the share of cases like these whose set holds the true class.
+        measured: how many of the test images' sets did; None where there are no test images.
+        words: the set with its promise, a sentence.
+    """
+
+    classes: tuple[str, ...]
+    promised: float
+    measured: Estimate | None
+    words: str
+
+
+@dataclass(frozen=True)
+class AnswersLikeThis:
+    """How often the run was right where it gave the same answer about as surely, on its test images.
+
+    Attributes:
+        accuracy: with a reason where there were too few.
+        low, high: confidence of those test images, from the least to the surest; None without any.
+        words: a sentence.
+    """
+
+    accuracy: Estimate
+    low: float | None
+    high: float | None
+    words: str
+
+
+@dataclass(frozen=True)
+class Maps:
+    """Where the evidence for each class is.
+
+    Attributes:
+        square: the picture as the network saw it, uint8 (s, s).
+        box: the part of the uploaded picture that the square and the maps cover: left, top, right,
+            bottom in its pixels; may reach beyond it.
+        by_class: class-activation map of each class, float32 (h, w), coarser than the square: the
+            mean over a map is the logit of its class, so negative values speak against it.
+    """
+
+    square: NDArray[np.uint8]
+    box: Box
+    by_class: dict[str, NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What the model says of an image that it does not refuse.
+
+    Attributes:
+        answer: the most probable class.
+        probabilities: of every class, calibrated; they sum to 1.
+        tumour: against the operating point.
+        conformal: None where the run stores no thresholds.
+        like_this: None where the run has no test images.
+        maps: None where the model gives none.
+        similar: the most similar training images, nearest first; empty where they are not stored.
+    """
+
+    answer: str
+    probabilities: dict[str, float]
+    tumour: Tumour
+    conformal: ConformalSet | None
+    like_this: AnswersLikeThis | None
+    maps: Maps | None
+    similar: tuple[Similar, ...]
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What made the answer, so that it can be made again. Hashes are SHA-256.
+
+    Attributes:
+        run: its name.
+        model_sha256: of model.onnx.
+        preprocessing_sha256: of what turns a picture into network input.
+        calibrator_sha256: of the temperature.
+        thresholds_sha256: of operating point, conformal thresholds and novelty limits.
+        software: name and version.
+        answered_at: UTC, ISO 8601.
+    """
+
+    run: str
+    model_sha256: str
+    preprocessing_sha256: str
+    calibrator_sha256: str
+    thresholds_sha256: str
+    software: str
+    answered_at: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Everything about one image.
+
+    Attributes:
+        outcome: "answered", "warned" or "refused".
+        reasons: why it is warned about or refused, and what could not be checked; a sentence each.
+        novelty: how far the image is from the training images, and the limits.
+        finding: what the model says; None for a refused image.
+        trace: what made the answer.
+    """
+
+    outcome: Outcome
+    reasons: tuple[str, ...]
+    novelty: Novelty
+    finding: Finding | None
+    trace: Trace
+
+    def to_json(self) -> dict[str, object]:
+        """Plain values, with everything but the picture."""
+        told = asdict(self)
+        if self.finding is not None and self.finding.maps is not None:
+            maps = self.finding.maps
+            told["finding"]["maps"] = {
+                "box": list(maps.box),
+                "by_class": {name: of.round(4).tolist() for name, of in maps.by_class.items()},
+            }
+        return json.loads(json.dumps(told))
+
+
+def load(models: Path, name: str, *, threads: int = 0) -> Predictor:
+    """Load the model of a run, what its training images look like and what its test images came to.
+
+    A run without the latter two answers all the same, with less to say.
+
+    Args:
+        models: folder of the runs.
+        name: of the run.
+        threads: of ONNX Runtime; 0 lets it choose.
+
+    Raises:
+        InputError: as `inference.load`, or a file that belongs to the run is damaged.
+    """
+    classifier = inference.load(models, name, threads=threads)
+    lacking: list[str] = []
+    space = embedding.read(models, classifier.run)
+    if space is None:
+        lacking.append(
+            embedding.NOT_YET
+            if classifier.embeds
+            else "The model gives no embedding, so no distances to training images are known."
+        )
+    measured: Measured | None = None
+    try:
+        table = results.load(models, name).predictions
+        groups = results.groups(table, results.known_images(models))
+        measured = measured_on(table, groups, classifier.run.temperature)
+        if measured is None:
+            lacking.append("No labelled test image is without a near-copy in training.")
+    except InputError as error:
+        lacking.append(str(error))
+    return Predictor(classifier, space, look.read(models, classifier.run), measured, tuple(lacking))
+
+
+def measured_on(table: Predictions, groups: Ints, temperature: float | None) -> Measured | None:
+    """The labelled test rows, without those that have a near-copy in training, where that is known.
+
+    Nobody's image is among the training images, so answers about those say nothing of it.
+
+    Args:
+        table: predictions of the run, before the temperature.
+        groups: near-duplicate cluster of each row, (n,).
+        temperature: of the run.
+    """
+    rows = (table.splits == "test") & (table.y_true >= 0)
+    if table.seen is not None:
+        rows &= ~table.seen
+    if not rows.any():
+        return None
+    return Measured(
+        table.y_true[rows],
+        apply_temperature(table.y_prob[rows], temperature),
+        groups[rows],
+        table.seen is not None,
+    )
+
+
+def answer(predictor: Predictor, image: GreyImage) -> Answer:
+    """What a run says of one image; nothing is stored."""
+    classifier, run = predictor.classifier, predictor.run
+    distance: float | None = None
+    if predictor.looks is not None:
+        distance = float(predictor.looks.distance(look.describe(image.pixels)[None])[0])
+    found = Novelty(distance, run.novelty)
+    outcome, reasons = novelty.judge(found)
+    if outcome == "refused":
+        return Answer(outcome, reasons, found, None, _trace(run))
+    square, box = classifier.preprocessing.placed(image.pixels)
+    seen = classifier.explain(square[None])
+    y_prob = seen.y_prob[0]
+    maps = None if seen.maps is None else Maps(
+        square, box, dict(zip(run.classes, seen.maps[0], strict=True))
+    )  # fmt: skip
+    finding = Finding(
+        answer=run.classes[int(y_prob.argmax())],
+        probabilities=dict(zip(run.classes, y_prob.tolist(), strict=True)),
+        tumour=_tumour(run, y_prob),
+        conformal=_conformal(predictor, y_prob),
+        like_this=None if predictor.measured is None else _like_this(
+            predictor.measured, y_prob, run.classes, warned=outcome == "warned"
+        ),
+        maps=maps,
+        similar=()
+        if predictor.space is None or seen.embedding is None
+        else similar.most_similar(predictor.space, seen.embedding[0], run.classes),
+    )  # fmt: skip
+    return Answer(outcome, reasons, found, finding, _trace(run))
+
+
+def _tumour(run: Run, y_prob: NDArray[np.float32]) -> Tumour:
+    probability = 1 - float(y_prob[run.classes.index(run.negative_class)])
+    point = run.operating_point
+    return Tumour(probability, point, None if point is None else probability >= point.threshold)
+
+
+def _conformal(predictor: Predictor, y_prob: NDArray[np.float32]) -> ConformalSet | None:
+    run, measured = predictor.run, predictor.measured
+    if run.conformal is None:
+        return None
+    thresholds: Floats = np.array([run.conformal.thresholds[name] for name in run.classes])
+    (chosen,) = conformal_sets(y_prob[None], thresholds)
+    inside = [run.classes[c] for c in np.argsort(-y_prob, kind="stable") if chosen[c]]
+    held: Estimate | None = None
+    if measured is not None:
+        sets = conformal_sets(measured.y_prob, thresholds)
+        held = metrics.share(sets[np.arange(len(sets)), measured.y_true], measured.groups)
+    alpha = run.conformal.alpha
+    return ConformalSet(tuple(inside), 1 - alpha, held, set_in_words(inside, run.classes, alpha))
+
+
+def _like_this(
+    measured: Measured, y_prob: NDArray[np.float32], classes: list[str], *, warned: bool
+) -> AnswersLikeThis:
+    """Of the test images with the same answer, those nearest in confidence."""
+    c, confidence = int(y_prob.argmax()), float(y_prob.max())
+    theirs = measured.y_prob.max(axis=1).astype(np.float64)
+    away = np.abs(theirs - confidence)
+    same = np.flatnonzero((measured.y_prob.argmax(axis=1) == c) & (away <= _AROUND))
+    rows = same[np.argsort(away[same], kind="stable")[:COMPARED]]
+    n = len(rows)
+    of = "test images without a near-copy in training" if measured.unseen else "test images"
+    if n < _LEAST:
+        reason = f"only {n} {of} were called {classes[c]} about as surely"
+        words = f"How often answers like this are right is not known: {reason}."
+        return AnswersLikeThis(Estimate(None, None, None, n, reason=reason), None, None, words)
+    accuracy = metrics.share(measured.y_true[rows] == c, measured.groups[rows])
+    low, high = float(theirs[rows].min()), float(theirs[rows].max())
+    interval = "" if accuracy.low is None or accuracy.high is None else (
+        f" ({100 * accuracy.low:.0f}-{100 * accuracy.high:.0f} %)"
+    )  # fmt: skip
+    words = (
+        f"Of {n} {of} that were called {classes[c]} with a confidence of {100 * low:.1f} to "
+        f"{100 * high:.1f} %, {accuracy.k} were{interval}."
+    )
+    if warned:
+        words += " But most of those images are unlike this one, so expect less."
+    return AnswersLikeThis(accuracy, low, high, words)
+
+
+def _trace(run: Run) -> Trace:
+    return Trace(
+        run=run.name,
+        model_sha256=run.model_sha256,
+        preprocessing_sha256=_hash(run.preprocessing),
+        calibrator_sha256=_hash(run.temperature),
+        thresholds_sha256=_hash(
+            [part and asdict(part) for part in (run.operating_point, run.conformal, run.novelty)]
+        ),
+        software=f"brainmri {__version__}",
+        answered_at=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def _hash(values: object) -> str:
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,186 @@
+"""What two runs look like beside each other: matrices, calibration, curves, settings. Pure.
+
+`comparison` says whether one run is better; this says in what. All of it is about the images that both
+answered, and every difference is B minus A.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from brainmri import calibration, evaluation, metrics, ranking
+from brainmri.calibration import ReliabilityBin
+from brainmri.comparison import Difference, Pairs, paired_difference
+from brainmri.metrics import Estimate, Floats, Ints
+from brainmri.ranking import Curve
+from brainmri.runs import Run
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Images of class `truth` that were called `answer`; the shares are of the images of the class."""
+
+    truth: str
+    answer: str
+    share: Difference
+
+    @property
+    def change(self) -> int:
+        """Images more (or fewer) that B called so."""
+        return (self.share.b.k or 0) - (self.share.a.k or 0)
+
+    @property
+    def certain(self) -> bool:
+        """Whether the interval of the difference leaves out none."""
+        low, high = self.share.difference.low, self.share.difference.high
+        return low is not None and high is not None and (low > 0 or high < 0)
+
+
+@dataclass(frozen=True)
+class Side:
+    """One run on the images that both answered, its probabilities after its temperature.
+
+    Attributes:
+        reliability: accuracy by confidence.
+        error: expected calibration error.
+        roc: tumour against no tumour; None where the images are of one kind only.
+        area: under it.
+    """
+
+    reliability: list[ReliabilityBin]
+    error: Estimate
+    roc: Curve | None
+    area: Estimate
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One entry of run.json in both runs, as text; None where a run has no such entry."""
+
+    name: str
+    a: str | None
+    b: str | None
+
+    @property
+    def differs(self) -> bool:
+        """Whether the runs differ in it."""
+        return self.a != self.b
+
+
+def cells(pairs: Pairs, groups: Ints, *, resamples: int = metrics.RESAMPLES) -> list[list[Cell]]:
+    """Difference of the confusion matrices, by class (rows) and answer (columns).
+
+    Args:
+        pairs: from `comparison.join`.
+        groups: (n,) near-duplicate cluster of each pair.
+        resamples: bootstrap samples per interval.
+    """
+    k, classes = len(pairs.classes), pairs.classes
+    if not len(pairs.y_true):
+        return []
+    _, group = np.unique(groups, return_inverse=True)
+    sides = []
+    for y_pred in (pairs.pred_a, pairs.pred_b):
+        matrix = metrics.confusion_matrix(pairs.y_true, y_pred, k)
+        per_group = metrics.group_matrices(pairs.y_true, y_pred, k, group, int(group.max()) + 1)
+        # The same seed and groups: the same clusters in every draw of both.
+        drawn = metrics.resampled_matrices(pairs.y_true, y_pred, k, groups, resamples=resamples)
+        sides.append((matrix, per_group, drawn))
+
+    def cell(truth: int, answer: int) -> Cell:
+        a, b = (metrics.called(matrix, truth, answer, each) for matrix, each, _ in sides)
+        of_a, of_b = (_shares(drawn, truth, answer) for _, _, drawn in sides)
+        return Cell(
+            classes[truth],
+            classes[answer],
+            paired_difference(f"{classes[truth]} called {classes[answer]}", a, b, of_a, of_b),
+        )
+
+    return [[cell(truth, answer) for answer in range(k)] for truth in range(k)]
+
+
+def sides(
+    pairs: Pairs,
+    groups: Ints,
+    *,
+    temperature_a: float | None,
+    temperature_b: float | None,
+) -> tuple[Side, Side]:
+    """Calibration and tumour curves of A and of B on the same images.
+
+    Args:
+        pairs: from `comparison.join`.
+        groups: (n,) near-duplicate cluster of each pair.
+        temperature_a, temperature_b: what each run's logits are divided by; None for nothing.
+    """
+    found = []
+    for y_prob, temperature in ((pairs.prob_a, temperature_a), (pairs.prob_b, temperature_b)):
+        after = calibration.apply_temperature(y_prob, temperature)
+        tumour, score = evaluation.tumour_scores(pairs.y_true, after, pairs.negative)
+        area, _ = ranking.areas(tumour, score, groups)
+        both = bool(tumour.any()) and not tumour.all()
+        # A score is that of "no tumour", falling; 1 + score is the tumour's.
+        ranked = ranking.by_score(tumour, 1 + score, np.arange(len(score)))
+        found.append(
+            Side(
+                reliability=calibration.reliability(pairs.y_true, after, groups),
+                error=calibration.ece(pairs.y_true, after, groups).ece,
+                roc=ranking.roc_curve(ranked) if both else None,
+                area=area,
+            )
+        )
+    return found[0], found[1]
+
+
+def settings(a: Run, b: Run) -> list[Setting]:
+    """Every setting of two runs, those that differ first, each part in the order of run.json."""
+    of_a, of_b = _flat(a), _flat(b)
+    every = [Setting(name, of_a.get(name), of_b.get(name)) for name in {**of_a, **of_b}]
+    return sorted(every, key=lambda one: not one.differs)
+
+
+def _flat(run: Run) -> dict[str, str]:
+    """Entries of run.json that were chosen or that identify what it was made from."""
+    parts: dict[str, Any] = {
+        "architecture": run.architecture,
+        "split protocol": run.protocol,
+        "seed": run.seed,
+        "training": run.configuration,
+        "input": run.preprocessing,
+        "images": run.images,
+        "epochs trained": len(run.history),
+        "temperature": run.temperature,
+        "operating point": None if run.operating_point is None else run.operating_point.threshold,
+        "classes": run.classes,
+        "negative class": run.negative_class,
+        "image index": run.index_sha256[:12],
+        "version": run.versions,
+        "created (UTC)": run.created.replace("T", " ")[:16],
+    }
+    flat: dict[str, str] = {}
+    for name, value in parts.items():
+        if isinstance(value, Mapping):
+            flat |= {f"{name}: {key.replace('_', ' ')}": _text(v) for key, v in value.items()}
+        elif value is not None:
+            flat[name] = _text(value)
+    return flat
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_text, value))
+    return str(value)
+
+
+def _shares(matrices: Floats, truth: int, answer: int) -> Floats:
+    """Share of one cell in its row (resamples,) of resampled matrices."""
+    n = matrices[:, truth].sum(axis=1)
+    return metrics.divide(matrices[:, truth, answer], n, np.nan)

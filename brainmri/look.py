@@ -1,0 +1,207 @@
+"""What a picture looks like, whatever the model: 224 numbers, and how far they are from those of training.
+
+A network's last features hardly tell a photograph from a slice (docs/experiments.md): training keeps of
+them only what tells its classes apart. So the picture itself is described: its shape, shades and texture
+in the canonical form, and how much of the frame the head leaves dark. Pure, but for `write` and `read`.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from brainmri import head
+from brainmri.errors import InputError
+from brainmri.files import write_atomically
+from brainmri.preprocessing import Preprocessing
+from brainmri.runs import LOOK_FILE, Run
+
+Floats = NDArray[np.float64]
+
+SCHEMA_VERSION = 1
+MIN_IMAGES = 20
+"""Training images below which nothing is fitted."""
+
+_CANONICAL = Preprocessing(96, "head")
+_THUMBNAIL_PX, _LEVELS, _CELLS, _SHADES, _FRAME_PX = 10, 4, 5, 16, 64
+_QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+_FAINT = 0.01
+"""Added to mean differences of grey levels (0-1) before their logarithm: less is noise."""
+_ARRAYS = ("mean", "scale", "whitening", "validation")
+
+
+@dataclass(frozen=True)
+class Looks:
+    """What d numbers of the training pictures are like.
+
+    Attributes:
+        fingerprint: of the training images, see `fingerprint`.
+        mean, scale: mean and standard deviation of each number, float32 (d,).
+        whitening: float32 (d, d); the length of a standardised vector after it is its distance.
+        validation: distances of the run's validation images, float32 (v,): limits are set on them.
+    """
+
+    fingerprint: str
+    mean: NDArray[np.float32]
+    scale: NDArray[np.float32]
+    whitening: NDArray[np.float32]
+    validation: NDArray[np.float32]
+
+    def distance(self, looks: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Mahalanobis distance of each picture to the mean of the training pictures, (m,).
+
+        For a picture like those its square is around d.
+
+        Args:
+            looks: (m, d), a row of `describe` each.
+        """
+        away: NDArray[np.float32] = np.linalg.norm(
+            ((looks - self.mean) / self.scale) @ self.whitening, axis=1
+        )
+        return away.astype(np.float32)
+
+    def with_validation(self, distances: NDArray[np.float32]) -> Looks:
+        """The same, with these distances of the validation images."""
+        return replace(self, validation=np.asarray(distances, dtype=np.float32))
+
+
+def describe(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """What a greyscale picture (h, w) looks like, float32 (224,).
+
+    Of its canonical form, so that size and brightness do not matter: a 10 x 10 thumbnail; the texture,
+    which is the logarithm of the mean difference between neighbouring pixels in 5 x 5 cells, at four
+    scales; how common 16 shades are within the head (Hellinger, that is, square roots of shares). Of
+    the picture as it is: how full the head's box is, how much of the frame it takes, its proportions;
+    and how bright the outermost pixels of the frame are.
+    """
+    square = _CANONICAL.square(pixels)
+    found, (height, width) = head.find(pixels), pixels.shape
+    left, top, right, bottom = found.box
+    shape = np.array(
+        [
+            found.mask.mean(),
+            (right - left) * (bottom - top) / (height * width),
+            np.log((right - left) / (bottom - top)),
+        ]
+    )
+    parts = [_thumbnail(square), *_textures(square), _shades(square), shape, _frame(pixels)]
+    return np.concatenate(parts).astype(np.float32)
+
+
+def _thumbnail(square: NDArray[np.uint8]) -> Floats:
+    small = Image.fromarray(square).resize((_THUMBNAIL_PX, _THUMBNAIL_PX), Image.Resampling.BOX)
+    return np.asarray(small, dtype=np.float64).ravel() / 255
+
+
+def _textures(square: NDArray[np.uint8]) -> list[Floats]:
+    told: list[Floats] = []
+    picture = square.astype(np.float64) / 255
+    for _ in range(_LEVELS):
+        rough = np.abs(np.diff(picture, axis=1))[:-1] + np.abs(np.diff(picture, axis=0))[:, :-1]
+        n = len(rough) // _CELLS
+        cells = rough[: n * _CELLS, : n * _CELLS].reshape(_CELLS, n, _CELLS, n).mean(axis=(1, 3))
+        told.append(np.log(cells.ravel() + _FAINT))
+        half = len(picture) // 2
+        picture = picture.reshape(half, 2, half, 2).mean(axis=(1, 3))
+    return told
+
+
+def _shades(square: NDArray[np.uint8]) -> Floats:
+    inside = square[square > 0]
+    counts = np.bincount(inside >> 4, minlength=_SHADES)
+    return np.sqrt(counts / max(len(inside), 1))
+
+
+def _frame(pixels: NDArray[np.uint8]) -> Floats:
+    small = np.asarray(
+        Image.fromarray(pixels).resize((_FRAME_PX, _FRAME_PX), Image.Resampling.BOX),
+        dtype=np.float64,
+    )
+    edges = (small[:2], small[-2:], small[:, :2], small[:, -2:])
+    return np.quantile(np.concatenate([edge.ravel() for edge in edges]) / 255, _QUANTILES)
+
+
+def fit(looks: NDArray[np.float32], *, of: str) -> Looks | None:
+    """Mean and shrunk covariance of training pictures; None with fewer than MIN_IMAGES.
+
+    Numbers are standardised and their covariance mixed with the identity, d / (n + d) of it, which makes
+    it invertible whatever n is (shrinkage as in Ledoit and Wolf 2004, with a weight that needs no
+    estimate).
+
+    Args:
+        looks: (n, d), a row of `describe` each.
+        of: `fingerprint` of the run.
+    """
+    n, d = looks.shape
+    if n < MIN_IMAGES:
+        return None
+    mean = looks.mean(axis=0, dtype=np.float64)
+    scale = looks.std(axis=0, dtype=np.float64) + 1e-6
+    standard = (looks - mean) / scale
+    identity, share = np.eye(d), d / (n + d)
+    covariance = (1 - share) * (standard.T @ standard / n) + share * identity
+    whitening = np.linalg.inv(np.linalg.cholesky(covariance)).T
+    return Looks(
+        of,
+        mean.astype(np.float32),
+        scale.astype(np.float32),
+        np.ascontiguousarray(whitening, dtype=np.float32),
+        np.zeros(0, dtype=np.float32),
+    )
+
+
+def fingerprint(run: Run) -> str:
+    """What decides which training pictures a run has; with another one they are described anew."""
+    return json.dumps([SCHEMA_VERSION, run.index_sha256, run.protocol, run.seed])
+
+
+def write(models: Path, name: str, fitted: Looks) -> None:
+    """Write look.npz of the run `name`: plain arrays, the same bytes for the same content.
+
+    Raises:
+        OutputError: it could not be written.
+    """
+
+    def save(temporary: Path) -> None:
+        with temporary.open("wb") as file:
+            np.savez_compressed(
+                file,
+                fingerprint=np.array(fitted.fingerprint),
+                **{array: getattr(fitted, array) for array in _ARRAYS},
+            )
+
+    write_atomically(models / name / LOOK_FILE, save)
+
+
+def read(models: Path, run: Run) -> Looks | None:
+    """What `write` wrote for this run; None where that was never done, or for other training images.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    path = models / run.name / LOOK_FILE
+    if not path.is_file():
+        return None
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            of = str(arrays["fingerprint"])
+            if of != fingerprint(run):
+                return None
+            found = Looks(of, **{array: arrays[array] for array in _ARRAYS})
+        d = len(found.mean)
+        usable = (found.scale.shape, found.whitening.shape) == ((d,), (d, d))
+        fault = None if usable else "arrays of different shapes"
+        if not all(np.isfinite(getattr(found, array)).all() for array in _ARRAYS):
+            fault = "values that are not numbers"
+    except Exception as error:  # zipfile and numpy raise many types on a damaged file.
+        fault = str(error) or type(error).__name__
+    if fault:
+        raise InputError(
+            f"{path} is damaged ({fault}); delete it, and `predict` will fit it again."
+        )
+    return found

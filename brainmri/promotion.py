@@ -1,0 +1,197 @@
+"""Which run is shown first, changed only for one that is shown to be no worse; `models/promoted.json`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from brainmri import comparison, results, runs
+from brainmri.comparison import Comparison
+from brainmri.errors import InputError
+from brainmri.files import write_atomically
+from brainmri.metrics import RESAMPLES, Estimate
+from brainmri.results import Results
+
+FILE = "promoted.json"
+SCHEMA_VERSION = 1
+MARGINS = {"accuracy": 0.01, "sensitivity": 0.005}
+"""How much worse the candidate may be at the worse end of the 95 % interval of the difference."""
+_WORDS = {"accuracy": "right answers", "sensitivity": "tumours found"}
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """One entry of the list: `run` took the place of `over` at a time (UTC); None: it was the first."""
+
+    run: str
+    over: str | None
+    at: str
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A candidate (B) beside the run that is shown first (A), on test images of the same split.
+
+    Attributes:
+        compared: the paired comparison, by the labels that are reported now.
+        worse: for each metric of `MARGINS` that does not hold, by how much its lower end falls short.
+    """
+
+    compared: Comparison
+    worse: dict[str, float]
+
+    @property
+    def holds(self) -> bool:
+        """Whether the candidate is shown to be no worse."""
+        return not self.worse
+
+
+def current(models: Path) -> str | None:
+    """The promoted run; None where none was promoted.
+
+    Raises:
+        InputError: the list is damaged.
+    """
+    entries = history(models)
+    return entries[-1].run if entries else None
+
+
+def history(models: Path) -> list[Promotion]:
+    """Everything that was promoted and not rolled back, in order.
+
+    Raises:
+        InputError: the list is damaged.
+    """
+    path = models / FILE
+    if not path.is_file():
+        return []
+    try:
+        told = json.loads(path.read_text())
+        if told["schema"] != SCHEMA_VERSION:
+            raise ValueError(f"schema {told['schema']}")
+        return [Promotion(**entry) for entry in told["promoted"]]
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise InputError(
+            f"{path} is damaged ({error}); delete it, and the best run is shown first again."
+        ) from None
+
+
+def judge(models: Path, name: str, over: str, *, resamples: int = RESAMPLES) -> Judged:
+    """Compare a candidate with the run that is shown first, on the test images of both.
+
+    Raises:
+        InputError: their test images are not the same, or those of one could have trained the other.
+    """
+    candidate, incumbent = results.load(models, name), results.load(models, over)
+    _same_test(candidate, incumbent, name, over)
+    a, b = incumbent.predictions, candidate.predictions
+    pairs = comparison.join(a, b, split="test", negative=incumbent.negative_class)
+    if pairs.only_a or pairs.only_b or not len(pairs.y_true):
+        raise InputError(
+            f"{name} and {over} were not tested on the same images; run `python -m brainmri predict DATA "
+            f"--run` for both."
+        )
+    groups = results.groups(a, results.known_images(models))[pairs.rows_a]
+    compared = comparison.compare(
+        pairs, split="test", groups=groups, run_a=over, run_b=name, resamples=resamples
+    )
+    worse = {}
+    for metric, margin in MARGINS.items():
+        difference = compared.difference(metric).difference
+        if difference.low is None:
+            raise InputError(
+                f"Whether {name} is no worse cannot be said: {difference.reason or 'no interval'}."
+            )
+        if difference.low < -margin:
+            worse[metric] = -margin - difference.low
+    return Judged(compared, worse)
+
+
+def promote(models: Path, name: str, over: str | None) -> None:
+    """Show a run first from now on.
+
+    Raises:
+        OutputError: the list could not be written.
+    """
+    at = datetime.now(UTC).isoformat(timespec="seconds")
+    _write(models, [*history(models), Promotion(name, over, at)])
+
+
+def roll_back(models: Path) -> tuple[str, str | None]:
+    """Take the last promotion back; returns its run and the one that is promoted now.
+
+    Raises:
+        InputError: nothing was promoted.
+    """
+    entries = history(models)
+    if not entries:
+        raise InputError("Nothing was promoted, so there is nothing to roll back.")
+    _write(models, entries[:-1])
+    return entries[-1].run, (entries[-2].run if len(entries) > 1 else None)
+
+
+def in_words(judged: Judged) -> list[str]:
+    """A line per metric: both figures, the difference with its interval, and what it has to be."""
+    lines = []
+    for metric, margin in MARGINS.items():
+        found = judged.compared.difference(metric)
+        verdict = (
+            f"falls short by {100 * judged.worse[metric]:.1f} points"
+            if metric in judged.worse
+            else "holds"
+        )
+        lines.append(
+            f"{_WORDS[metric]}: {_share(found.a)} -> {_share(found.b)} of {found.b.n:,}, difference "
+            f"{_points(found.difference)}; its lower end has to be {-100 * margin:+.1f} points or more: "
+            f"{verdict}"
+        )
+    return lines
+
+
+def _same_test(candidate: Results, incumbent: Results, name: str, over: str) -> None:
+    if name == over:
+        raise InputError(f"{name} is the run that is shown first already.")
+    if candidate.run is None or incumbent.run is None:
+        raise InputError(
+            "A table of another tool does not say what trained its model, so it cannot be promoted."
+        )
+    for what in ("protocol", "index_sha256", "seed"):
+        if getattr(candidate.run, what) != getattr(incumbent.run, what):
+            named = {"protocol": "split", "index_sha256": "image index", "seed": "seed"}[what]
+            raise InputError(
+                f"{name} and {over} have another {named}, so test images of one could have trained the "
+                "other; train the candidate --from it, or on the same split."
+            )
+
+
+def _share(estimate: Estimate) -> str:
+    if estimate.value is None or estimate.low is None or estimate.high is None:
+        return "-"
+    return f"{estimate.value:.1%} ({estimate.low:.1%}-{estimate.high:.1%})"
+
+
+def _points(estimate: Estimate) -> str:
+    if estimate.value is None or estimate.low is None or estimate.high is None:
+        return estimate.reason or "-"
+    ends = f"{100 * estimate.low:+.1f} to {100 * estimate.high:+.1f}"
+    return f"{100 * estimate.value:+.1f} points ({ends})"
+
+
+def _write(models: Path, entries: list[Promotion]) -> None:
+    told = {"schema": SCHEMA_VERSION, "promoted": [asdict(entry) for entry in entries]}
+    write_atomically(
+        models / FILE, lambda to: to.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+    )
+
+
+def incumbent_of(models: Path, name: str) -> str | None:
+    """The run that a candidate has to be compared with when nobody says which: the promoted one, else
+    the one that it went on from; None where there is neither.
+
+    Raises:
+        InputError: there is no such run.
+    """
+    promoted = current(models)
+    return promoted or runs.load(models, name).configuration.get("from")

@@ -1,0 +1,217 @@
+"""The report of a run: its model card with figures, one HTML file that asks nothing of a network.
+
+The words and figures are those of the card (`card_parts`); what is added are drawings of them and the
+figures of the same model on the other kind of split.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+from html import escape
+from pathlib import Path
+
+from markdown_it import MarkdownIt
+
+from brainmri import card_parts, metrics, report_figures, results, truths
+from brainmri.card_results import CountParts, Part, Sources
+from brainmri.errors import InputError
+from brainmri.markdown import share
+from brainmri.metrics import Estimate
+from brainmri.truths import Truth
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+"""What can print to PDF, by name."""
+_SECONDS = 120
+_SCRIPT = "document.getElementById('print').addEventListener('click', () => window.print());"
+
+
+def render(models: Path, name: str, count: CountParts | None = None) -> str:
+    """The report of the run `name`, a whole HTML page.
+
+    Args:
+        models: folder with the results.
+        name: of the run.
+        count: as `card_parts.sources` takes it.
+
+    Raises:
+        InputError: as `card_parts.sources`.
+    """
+    found = card_parts.sources(models, name, count)
+    three = truths.three(models, found.run, results.groups_of(found.known))
+    markdown = card_parts.sections(models, found)
+    parts = {key: _html(lines) for key, lines in markdown.items()}
+    parts["use"] += _three(three)
+    parts["results"] += _per_class(found.parts)
+    parts["failures"] = _below_head(parts["failures"], _matrices(found))
+    parts["calibration"] += _reliability(found.parts[0])
+    return _page(found, "".join(f"<section>{part}</section>" for part in parts.values()))
+
+
+def print_pdf(page: str, path: Path) -> None:
+    """Print a report to a PDF file, with the Chromium of this machine.
+
+    Raises:
+        InputError: there is none, or it does not print.
+    """
+    browser = next((found for name in BROWSERS if (found := shutil.which(name))), None)
+    if browser is None:
+        raise InputError(
+            "There is no Chromium on this machine to print a PDF with; write the report to a file that "
+            "ends in .html, open it in any browser and print it from there."
+        )
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder) / "report.html"
+        source.write_text(page, encoding="utf-8")
+        command = [browser, "--headless", "--disable-gpu", f"--user-data-dir={folder}/profile",
+                   "--no-pdf-header-footer", f"--print-to-pdf={path.resolve()}"]  # fmt: skip
+        if os.geteuid() == 0:
+            command.append("--no-sandbox")  # Chromium refuses its sandbox to root.
+        try:
+            subprocess.run(
+                [*command, source.as_uri()], capture_output=True, timeout=_SECONDS, check=True
+            )
+        except (subprocess.SubprocessError, OSError) as error:
+            raise InputError(
+                f"{browser} did not print the report ({type(error).__name__}); write it to a file that "
+                "ends in .html and print it from a browser."
+            ) from error
+
+
+def _page(found: Sources, body: str) -> str:
+    style = Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(_SCRIPT.encode()).digest()).decode()
+    policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
+    title = f"{escape(found.run.name)} \u00b7 report"
+    return (
+        "<!DOCTYPE html>\n"
+        f'<html lang="en"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{title}</title><style>{style}</style></head><body>"
+        "<div class='top'><span>A research assistant, not a medical device. Every share stands with its "
+        "count or n and its 95 % interval.</span>"
+        "<button id='print' type='button'>Print / save as PDF</button></div>"
+        f"<main>{body}</main><script>{_SCRIPT}</script></body></html>\n"
+    )
+
+
+def _html(lines: list[str]) -> str:
+    """Markdown of the card as HTML; what looks like a tag in it stays text."""
+    parser = MarkdownIt("commonmark", {"html": False}).enable("table")
+    text: str = parser.render("\n".join(lines))
+    text = text.replace("<table>", "<div class='scroll'><table>")
+    return _unbroken(text.replace("</table>", "</table></div>"))
+
+
+def _unbroken(text: str) -> str:
+    """No line breaks between a number and its unit, nor inside "n = 20"."""
+    return text.replace(" %", "\u00a0%").replace("n = ", "n\u00a0=\u00a0")
+
+
+def _share(estimate: Estimate) -> str:
+    return _unbroken(escape(share(estimate)))
+
+
+def _below_head(section: str, figure: str) -> str:
+    head, end, rest = section.partition("</h2>")
+    return head + end + figure + rest
+
+
+def _three(found: list[Truth]) -> str:
+    """The flattering figure and the true ones beside it."""
+    cards = []
+    for one in found:
+        report = one.report
+        if report is None or not report.n:
+            cards.append(f"<div><h3>{escape(one.title)}</h3><p>{escape(one.absent)}</p></div>")
+            continue
+        big = f"{100 * (report.accuracy.value or 0):.1f}\u00a0%"
+        cards.append(
+            f"<div><h3>{escape(one.title)}</h3><p class='big'>{big}</p>"
+            f"<p>right answers: {_share(report.accuracy)}</p>"
+            f"<p>missed tumours: {_share(report.missed)}</p>"
+            f"<p>false alarms: {_share(report.false_alarms)}</p>"
+            f"<p class='note'>run {escape(str(one.run))}</p></div>"
+        )
+    return (
+        "<h2>Can it be trusted? The three figures</h2>"
+        f"<div class='three'>{''.join(cards)}</div>"
+        "<p class='note'>The first figure rewards memory where test images have a near-copy in training; "
+        "the second leaves those out, the third keeps neighbouring images together. In brackets 95 % "
+        "intervals.</p>"
+    )
+
+
+def _per_class(parts: list[Part]) -> str:
+    drawn = []
+    for part in parts:
+        judged = [one for one in part.report.per_class if one.recall.value is not None]
+        if not judged:
+            continue
+        weakest = min(judged, key=lambda one: one.recall.value or 0.0)
+        rows = [
+            (f"{one.name}, {word}", estimate)
+            for one in part.report.per_class
+            for word, estimate in (("found", one.recall), ("right when said", one.precision))
+        ]
+        drawn.append(
+            report_figures.figure(
+                f"Found least often among {part.name}: {weakest.name}, {share(weakest.recall)}",
+                report_figures.intervals(
+                    rows, says=f"Recall and precision of each class, {part.name}"
+                ),
+                "Found: recall. Right when said: precision. The lines are 95 % intervals.",
+            )
+        )
+    return "".join(drawn)
+
+
+def _matrices(found: Sources) -> str:
+    drawn = []
+    for part in found.parts:
+        report = part.report
+        if not report.n:
+            continue
+        title = f"No mistake on {report.n:,} {part.name}"
+        if report.confusions:
+            most = report.confusions[0]
+            truth, answer = report.classes.index(most.truth), report.classes.index(most.answer)
+            cell = metrics.called(report.matrix, truth, answer, part.tally.per_group)
+            title = (
+                f"{most.truth} is most often called {most.answer} among {part.name}: {share(cell)}"
+            )
+        drawn.append(
+            report_figures.figure(
+                title[0].upper() + title[1:],
+                report_figures.matrix(
+                    report.classes,
+                    report.classes[report.negative],
+                    part.tally.per_group,
+                    says=f"Confusion matrix, {part.name} (n = {report.n:,}): how many images of each class "
+                    "(row) got each answer (column), their share of the row and its 95 % interval.",
+                ),
+            )
+        )
+    return "".join(drawn)
+
+
+def _reliability(part: Part) -> str:
+    trust = part.trust
+    if not any(b.n for b in trust.before):
+        return ""
+    error = trust.error_after or trust.error_before
+    return report_figures.figure(
+        "Between what the model says of its chance to be right and the truth lie on average: "
+        + share(error.ece),
+        report_figures.reliability(
+            trust.before,
+            trust.after,
+            says=f"Share of right answers by the probability of the answer, {part.name}",
+        ),
+        "Each dot is a group of answers of about the same probability; its line is the 95 % interval.",
+    )

@@ -1,0 +1,54 @@
+"""What can be downloaded of a page, tables as CSV and figures as PNG or SVG; assets/export.js does it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dash import html
+from dash.development.base_component import Component
+
+from brainmri.metrics import Estimate
+from dashboard.components.words import aria
+
+
+def export_frame(shown: Component, **kinds: str) -> Component:
+    """A table or figure above its download buttons; `kinds` are csv, png or svg with their names."""
+    return html.Div(
+        [
+            shown,
+            html.Div(
+                [
+                    html.Button(
+                        kind.upper(),
+                        type="button",
+                        className="export",
+                        title=words,
+                        **_says(kind, words),
+                    )
+                    for kind, words in kinds.items()
+                ],
+                className="exports",
+            ),
+        ],
+        className="export-frame",
+    )
+
+
+def _says(kind: str, words: str) -> dict[str, Any]:
+    return {"data-export": kind, **aria(label=words)}
+
+
+def csv_columns(estimate: Estimate) -> dict[str, Any]:
+    """Attributes of a table cell's element, from which the CSV gets the interval and n in columns."""
+    known = {
+        "value": estimate.value,
+        "low": estimate.low,
+        "high": estimate.high,
+        "n": estimate.n,
+        "k": estimate.k,
+    }
+    return {
+        f"data-{name}": f"{value:.6g}" if isinstance(value, float) else str(value)
+        for name, value in known.items()
+        if value is not None
+    }

@@ -1,0 +1,307 @@
+"""What people said is wrong with labels: taken, shown, and put into numbered manifests."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from brainmri import corrections, images, manifests, runs, suspects
+from brainmri.corrections import CLASS, KEPT, OPEN, Correction, Record, Store
+from brainmri.errors import InputError
+from brainmri.files import write_atomically
+from brainmri.manifests import Confirmed, Manifest
+from brainmri.suspects import Suspects
+from dashboard.data.dataset import usable_index
+from dashboard.data.files import Stamp, cached, models_folder, run_stamp, stamp
+
+_KEPT_NAME = re.compile(r"[0-9a-f]{64}\.png")
+_KEPT_FOLDER = "images"
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """An indexed image whose label is in doubt.
+
+    Attributes:
+        path: in the data folder.
+        split: train or test by its folder; empty where it has none.
+        label: what the data set says.
+        suggestion: what the voices say together.
+        against: voices that hold another class more probable than the label.
+        asked: voices that were heard.
+        score: -1 to 1; see `label_errors.rank`.
+        place: in the queue, from 1.
+    """
+
+    path: str
+    split: str
+    label: str
+    suggestion: str
+    against: int
+    asked: int
+    score: float
+    place: int
+
+
+@dataclass(frozen=True)
+class ManifestLine:
+    """A manifest in figures: labels changed, images left out, and how many of both are test images."""
+
+    number: int
+    changed: int
+    left_out: int
+    tests: int
+
+
+def say(record: Record) -> Record:
+    """Take a correction, a review or an undo; when this returns it is on the disk.
+
+    Raises:
+        InputError: it cannot be taken, and why.
+    """
+    try:
+        taken = _store(corrections.url_of(models_folder())).add(record)
+    except InputError:
+        _forget_unneeded(record.path)
+        raise
+    if taken.kind == corrections.UNDO:
+        for one in corrections_made():
+            if one.record.id == taken.about:
+                _forget_unneeded(one.record.path)
+    return taken
+
+
+def _forget_unneeded(path: str | None) -> None:
+    """Delete a kept picture of which no correction that stands speaks."""
+    if path is None or not path.startswith(KEPT):
+        return
+    try:
+        needed = any(
+            one.record.path == path and one.state != corrections.UNDONE
+            for one in corrections_made()
+        )
+    except InputError:
+        return  # Who knows: then it stays.
+    if not needed:
+        (kept_folder() / path.removeprefix(KEPT)).unlink(missing_ok=True)
+
+
+def corrections_made() -> list[Correction]:
+    """Every correction and what became of it, in the order in which they were made.
+
+    Raises:
+        InputError: they cannot be read.
+    """
+    url = corrections.url_of(models_folder())
+    return _states(url, _store(url).version())
+
+
+def waiting() -> list[Correction]:
+    """Corrections that wait for a second reader.
+
+    Raises:
+        InputError: they cannot be read.
+    """
+    return [one for one in corrections_made() if one.state == OPEN]
+
+
+def checked(record: Record) -> Record:
+    """The record itself, when it is whole.
+
+    Raises:
+        InputError: what is missing.
+    """
+    corrections.check(record)
+    return record
+
+
+def with_upload(record: Record, upload: bytes) -> Record:
+    """The record about an upload, whose pixels are kept for training and nothing else of it.
+
+    The picture is decoded and written anew as a grey PNG, so that no name, date or other metadata of
+    the file is kept.
+
+    Raises:
+        InputError: it is no usable image, or cannot be written.
+    """
+    if not upload:
+        raise InputError("The picture is not here any more; drop the file again.")
+    png = images.encode_png(images.decode(upload).pixels)
+    name = f"{hashlib.sha256(png).hexdigest()}.png"
+    write_atomically(kept_folder() / name, lambda to: to.write_bytes(png))
+    return replace(record, path=KEPT + name)
+
+
+def kept_upload(name: str) -> bytes | None:
+    """A kept picture, or None where there is no such one."""
+    path = kept_folder() / name
+    return path.read_bytes() if _KEPT_NAME.fullmatch(name) and path.is_file() else None
+
+
+def kept_folder() -> Path:
+    """Where kept pictures are."""
+    return models_folder() / corrections.FOLDER / _KEPT_FOLDER
+
+
+def label_of(path: str) -> tuple[str, str] | None:
+    """(label, split) that the image index has for a path; None for an image that it does not know."""
+    known = usable_index()
+    if known is None:
+        return None
+    where = np.flatnonzero((known.rows["path"] == path).to_numpy(bool))
+    if not len(where):
+        return None
+    row = known.rows.iloc[int(where[0])]
+    split = row["split"]
+    return str(row["label"]), split if isinstance(split, str) else ""
+
+
+def class_names() -> list[str]:
+    """Classes of the image index; none without one."""
+    known = usable_index()
+    return [] if known is None else known.classes
+
+
+def doubtful(start: int, most: int) -> tuple[int, list[Suspect], list[tuple[str, str]]]:
+    """How many images somebody could be asked about, some of them, and runs that were not heard.
+
+    The most suspicious first; images about which a correction was made, and not undone, are left out.
+    """
+    known = usable_index()
+    if known is None:
+        return 0, [], []
+    found = _suspects(str(models_folder()), _all_runs())
+    said, rows = found.suspicion, known.rows
+    done = {one.record.path for one in corrections_made() if one.state != corrections.UNDONE}
+    doubted = said.order[said.score[said.order] > 0]
+    paths = rows["path"].to_numpy(dtype=object)[doubted]
+    left = doubted[[path not in done for path in paths]] if len(doubted) else doubted
+    labels, split = rows["label"].to_numpy(dtype=object), rows["split"].to_numpy(dtype=object)
+    shown = [
+        Suspect(
+            path=str(rows["path"].iloc[row]),
+            split=split[row] if isinstance(split[row], str) else "",
+            label=str(labels[row]),
+            suggestion=known.classes[int(said.suggestion[row])],
+            against=int(said.against[row]),
+            asked=int(said.asked[row]),
+            score=float(said.score[row]),
+            place=start + i + 1,
+        )
+        for i, row in enumerate(left[start : start + most].tolist())
+    ]
+    return len(left), shown, found.lacking
+
+
+def voices_about(path: str) -> Mapping[str, Mapping[str, float]]:
+    """What each voice says of an indexed image: probabilities by class, by the name of the voice."""
+    known = usable_index()
+    if known is None:
+        return {}
+    where = np.flatnonzero((known.rows["path"] == path).to_numpy(bool))
+    found: dict[str, dict[str, float]] = {}
+    for voice in _suspects(str(models_folder()), _all_runs()).voices if len(where) else []:
+        at = np.flatnonzero(voice.rows == where[0])
+        if len(at):
+            y_prob = voice.y_prob[int(at[0])].tolist()
+            found[voice.name] = dict(zip(known.classes, y_prob, strict=True))
+    return found
+
+
+def agreed() -> Confirmed:
+    """What a manifest that is made now would hold.
+
+    Raises:
+        InputError: the corrections cannot be read.
+    """
+    return manifests.confirmed(corrections_made())
+
+
+def make_manifest() -> Manifest | None:
+    """Write what two people agree on as the next manifest; None where the last one says the same.
+
+    Raises:
+        InputError: it cannot be made.
+    """
+    return manifests.write(models_folder(), agreed().rows)
+
+
+def manifest_lines() -> list[ManifestLine]:
+    """Every manifest in figures, the last one first.
+
+    Raises:
+        InputError: one of them is damaged.
+    """
+    models = models_folder()
+    return [
+        _line(str(models), number, stamp(models / corrections.FOLDER / f"{number}.parquet"))
+        for number in reversed(manifests.numbers(models))
+    ]
+
+
+def reported_label(path: str) -> str | None:
+    """In words, how the last manifest changed what is reported of an image; None where it did not."""
+    folder = models_folder()
+    change = _changes(str(folder), stamp(folder / corrections.FOLDER)).get(path)
+    if change is None:
+        return None
+    was, right = change
+    if right is None:
+        return f"two readers left it out (it was labelled {was})"
+    return f"two readers corrected the label (it was {was})"
+
+
+def _changes(models: str, stamp: Stamp) -> Mapping[str, tuple[str, str | None]]:
+    try:
+        return _read_changes(models, stamp)
+    except InputError:
+        return {}  # The runs say themselves that the manifest is damaged.
+
+
+@cached(2)
+def _read_changes(models: str, stamp: Stamp) -> Mapping[str, tuple[str, str | None]]:
+    last = manifests.latest(Path(models))
+    return {} if last is None else last.changes
+
+
+@cached(64)
+def _line(models: str, number: int, stamp: Stamp) -> ManifestLine:
+    rows = manifests.read(Path(models), number).rows
+    known = usable_index()
+    tests: set[str] = set()
+    if known is not None:
+        tests = set(known.rows.loc[known.rows["split"] == "test", "path"])
+    changed = int((rows["verdict"] == CLASS).sum())
+    return ManifestLine(
+        number, changed, len(rows) - changed, int(rows["path"].isin(list(tests)).sum())
+    )
+
+
+@cached(2)
+def _store(url: str) -> Store:
+    return Store(url)
+
+
+@cached(2)
+def _states(url: str, version: int) -> list[Correction]:
+    return corrections.states(_store(url).records())
+
+
+def _all_runs() -> Stamp:
+    folder = models_folder()
+    files: Stamp = ()
+    for run in runs.folders(folder):
+        files += run_stamp(folder, run.name) + stamp(run / runs.EMBEDDING_FILE)
+    return files
+
+
+@cached(2)
+def _suspects(models: str, stamp: Stamp) -> Suspects:
+    known = usable_index()
+    assert known is not None
+    return suspects.find(Path(models), known)

@@ -1,0 +1,53 @@
+"""The report of a run, and what the runs are at the moment."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from brainmri import runs
+from brainmri.errors import InputError
+from dashboard.data.files import cached, models_folder, run_stamp
+from dashboard.data.runs import MOST_IN_MEMORY, RunView, list_runs
+
+
+def run_states() -> dict[str, str]:
+    """A fingerprint of the files of every run with predictions; only the file system is asked."""
+    folder = models_folder()
+    return {
+        path.name: hashlib.sha256(repr(run_stamp(folder, path.name)).encode()).hexdigest()[:16]
+        for path in runs.folders(folder)
+        if (path / runs.PREDICTIONS_FILE).exists()
+    }
+
+
+def has_report(view: RunView) -> bool:
+    """Whether a report of the run can be made here: it needs run.json and the single predictions."""
+    return view.run is not None and view.in_memory
+
+
+def report_html(name: str) -> str | None:
+    """The report of a run as one HTML page; None where there is no run of that name.
+
+    Raises:
+        InputError: there is one, and no report of it can be made.
+    """
+    shown, _ = list_runs()
+    view = next((view for view in shown if view.name == name), None)
+    if view is None:
+        return None
+    if not view.in_memory:
+        raise InputError(
+            f"{name} has more than {MOST_IN_MEMORY:,} predictions; write its report with `python -m "
+            f"brainmri report --run {name} --out report.html`."
+        )
+    # The figures of other runs of the same model are in it too.
+    return _report(str(models_folder()), name, tuple(sorted(run_states().items())))
+
+
+@cached(8)
+def _report(models: str, name: str, states: tuple[tuple[str, str], ...]) -> str:
+    # Asked for rarely, and nothing else needs what it imports: serving starts without it.
+    from brainmri import report
+
+    return report.render(Path(models), name)

@@ -1,0 +1,275 @@
+"""What a run said of chosen images: counts, curves, slices, and the images themselves in order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from brainmri import evaluation, slices, tally
+from brainmri.evaluation import ClassCurves, Report
+from brainmri.metrics import Estimate, Ints, of_groups, share
+from brainmri.slices import Slice, enough
+from brainmri.surest import MOST
+from brainmri.tally import Tally
+from dashboard.chosen import Chosen
+from dashboard.data import rows
+from dashboard.data.dataset import usable_index
+from dashboard.data.files import cached
+from dashboard.data.runs import RunView, Scored, cell_images, curves, report
+
+SORTS = ("error", "unsure", "sure", "like")
+"""Orders of images: the most wrong, the least sure or the surest first, or those alike to one."""
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Some of the chosen images, in order.
+
+    Attributes:
+        n: chosen images.
+        known: how many of them can be shown: all, but of very large tables the surest of each cell.
+        shown: those of one page.
+        bits: of each of them, how many bits of its hash differ from those of the image that they are
+            compared with; empty for another order.
+    """
+
+    n: int
+    known: int
+    shown: list[Scored]
+    bits: list[int | None]
+
+
+def usable(view: RunView, split: str, chosen: Chosen) -> Chosen:
+    """What can be chosen of this run: a slice that its images do not have chooses nothing."""
+    if not view.in_memory:
+        return replace(chosen, slice=None, above=None)
+    if chosen.slice is not None:
+        name, value = chosen.slice
+        if value not in slice_values(view, split, name):
+            chosen = replace(chosen, slice=None)
+    return chosen
+
+
+def slice_values(view: RunView, split: str, name: str) -> list[str]:
+    """The values of a property of the images; none for an unknown property."""
+    _, properties = rows.sliceable(view, split)
+    return list(properties[name].unique()) if name in properties else []
+
+
+def chosen_report(view: RunView, split: str, within: Chosen) -> Report:
+    """Figures of the chosen images; those that divide by too few say so."""
+    if not within:
+        return report(view, split)
+    return _report(view, split, within)
+
+
+def chosen_curves(view: RunView, split: str, within: Chosen) -> list[ClassCurves]:
+    """One-vs-rest curves of the chosen images."""
+    return _curves(view, split, within) if within else curves(view, split)
+
+
+def chosen_groups(view: RunView, split: str, within: Chosen) -> Ints:
+    """Confusion matrix (g, k, k) of each near-duplicate cluster of the chosen images."""
+    return _tally(view, split, within).per_group
+
+
+def chosen_share(view: RunView, split: str, chosen: Chosen) -> Estimate:
+    """How many images of the split are chosen, of all of them."""
+    whole = view.tallies.of[split].per_group
+    some = cells(view.classes, chosen, _tally(view, split, chosen.within).per_group)
+    if len(some) == len(whole):  # The same clusters.
+        return of_groups(some.sum(axis=(1, 2)), whole.sum(axis=(1, 2)), whole)
+    every = _rows(view, split, Chosen())
+    return share(np.isin(every, _rows(view, split, chosen)), rows.clusters(view)[every])
+
+
+def cell_shares(view: RunView, split: str, chosen: Chosen) -> tuple[Estimate, Estimate, Estimate]:
+    """What a chosen cell is of the images of its class, of those with its answer, of all mistakes."""
+    per_group = chosen_groups(view, split, chosen.within)
+    own = cells(view.classes, chosen, per_group).sum(axis=(1, 2))
+
+    def of(other: Chosen) -> Estimate:
+        among = cells(view.classes, other, per_group).sum(axis=(1, 2))
+        return enough(of_groups(own, among, per_group))
+
+    return (
+        of(Chosen(truth=chosen.truth)),
+        of(Chosen(answer=chosen.answer)),
+        of(Chosen(wrong=True)),
+    )
+
+
+def cells(classes: list[str], chosen: Chosen, matrix: Ints) -> Ints:
+    """A confusion matrix (..., k, k) with 0 in every cell that is not chosen."""
+    k = len(classes)
+    kept = np.ones((k, k), dtype=bool)
+    if chosen.truth is not None:
+        kept &= (np.arange(k) == classes.index(chosen.truth))[:, None]
+    if chosen.answer is not None:
+        kept &= (np.arange(k) == classes.index(chosen.answer))[None]
+    if chosen.wrong:
+        kept &= ~np.eye(k, dtype=bool)
+    found: Ints = np.where(kept, matrix, 0)
+    return found
+
+
+@cached(256)
+def weak_spots(
+    view: RunView, split: str, by: str, metric: str, chosen: Chosen | None = None
+) -> list[Slice]:
+    """A metric of a run for each value of a property, worst first; none for an unknown name."""
+    figures = slices.metrics_of(view.classes, view.classes.index(view.negative_class))
+    here, properties = rows.sliceable(view, split)
+    if by not in properties or metric not in figures:
+        return []
+    table = view.predictions
+    among = np.isin(here, _rows(view, split, (chosen or Chosen()).within))
+    at = here[among]
+    return slices.slices(
+        properties[by].reset_index(drop=True)[among],
+        figures[metric],
+        y_true=table.y_true[at],
+        y_pred=table.y_pred[at],
+        groups=rows.clusters(view)[at],
+        k=len(view.classes),
+    )
+
+
+def gallery(
+    view: RunView, split: str, chosen: Chosen, *, sort: str, like: str | None, start: int, most: int
+) -> Gallery:
+    """The chosen images from place `start` on, at most `most`, in the order `sort`."""
+    if not view.in_memory:
+        return _surest_only(view, split, chosen, start, most)
+    order, bits = _ordered(view, split, chosen, sort, (like or None) if sort == "like" else None)
+    at = order[start : start + most]
+    return Gallery(
+        n=len(order),
+        known=len(order),
+        shown=rows.scored(view, at),
+        bits=[]
+        if bits is None
+        else [None if b < 0 else int(b) for b in bits[start : start + most]],
+    )
+
+
+@cached(64)
+def _ordered(
+    view: RunView, split: str, chosen: Chosen, sort: str, like: str | None
+) -> tuple[Ints, Ints | None]:
+    at, table = _rows(view, split, chosen), view.predictions
+    y_prob = view.calibrated(table.y_prob[at])
+    if like is not None:
+        bits = _bits_from(view, like)[at]
+        order = np.argsort(np.where(bits < 0, np.iinfo(np.int64).max, bits), kind="stable")
+        return at[order], bits[order]
+    if sort == "sure":
+        order = np.argsort(-y_prob.max(axis=1), kind="stable")
+    elif sort == "unsure":
+        order = np.argsort(y_prob.max(axis=1), kind="stable")
+    else:
+        order = np.argsort(y_prob[np.arange(len(at)), table.y_true[at]], kind="stable")
+    return at[order], None
+
+
+@cached(16)
+def _bits_from(view: RunView, path: str) -> Ints:
+    """Bits in which the hash of each row (n,) differs from that of one image, mirrored or not; -1
+    where the index does not know the image.
+    """
+    known = usable_index()
+    paths = view.predictions.paths
+    if known is None:
+        return np.full(len(paths), -1, dtype=np.int64)
+    place = pd.Index(known.rows["path"]).get_indexer(pd.Index([path, *paths.tolist()]))
+    if place[0] < 0:
+        return np.full(len(paths), -1, dtype=np.int64)
+    plain, mirrored = (
+        np.frombuffer(b"".join(known.rows[name]), dtype=np.uint8).reshape(len(known.rows), -1)
+        for name in ("phash", "phash_mirrored")
+    )
+    one = plain[place[0]]
+    bits = np.minimum(
+        *(np.bitwise_count(each ^ one).sum(axis=1, dtype=np.int64) for each in (plain, mirrored))
+    )
+    return np.where(place[1:] >= 0, bits[place[1:]], -1)
+
+
+@cached(256)
+def _rows(view: RunView, split: str, chosen: Chosen) -> Ints:
+    """Numbers of the labelled rows that are chosen."""
+    table = view.predictions
+    at = np.flatnonzero((table.splits == split) & (table.y_true >= 0))
+    if chosen.slice is not None:
+        here, properties = rows.sliceable(view, split)
+        name, value = chosen.slice
+        at = here[(properties[name] == value).to_numpy()] if name in properties else at[:0]
+    if chosen.above is not None:
+        name, least = chosen.above
+        at = at[table.y_prob[at, view.classes.index(name)] >= np.float32(least)]
+    for called, column in ((chosen.truth, table.y_true), (chosen.answer, table.y_pred)):
+        if called is not None:
+            at = at[column[at] == view.classes.index(called)]
+    if chosen.wrong:
+        at = at[table.y_pred[at] != table.y_true[at]]
+    return at
+
+
+@cached(64)
+def _tally(view: RunView, split: str, within: Chosen) -> Tally:
+    whole = view.tallies.of[split]
+    if not within:
+        return whole
+    at = _rows(view, split, within)
+    chosen = np.zeros(len(view.predictions.paths), dtype=bool)
+    chosen[at] = True
+    if not len(at):
+        return replace(whole, per_group=whole.per_group[:0], seen=None, unlabelled=0)
+    some, groups = view.predictions.where(chosen), rows.clusters(view)[chosen]
+    return tally.count(some.as_table(), lambda _: groups, splits=(split,)).of[split]
+
+
+@cached(64)
+def _report(view: RunView, split: str, within: Chosen) -> Report:
+    found = evaluation.report_of(
+        _tally(view, split, within), negative=view.negative_class, run=view.name
+    )
+    return replace(
+        found,
+        unlabelled=0,
+        accuracy=enough(found.accuracy),
+        precision=enough(found.precision),
+        recall=enough(found.recall),
+        f1=enough(found.f1),
+        sensitivity=enough(found.sensitivity),
+        specificity=enough(found.specificity),
+        missed=enough(found.missed),
+        false_alarms=enough(found.false_alarms),
+        negative_precision=enough(found.negative_precision),
+        per_class=[
+            replace(c, precision=enough(c.precision), recall=enough(c.recall), f1=enough(c.f1))
+            for c in found.per_class
+        ],
+    )
+
+
+@cached(32)
+def _curves(view: RunView, split: str, within: Chosen) -> list[ClassCurves]:
+    if not len(_rows(view, split, within)):
+        return []
+    return [
+        replace(one, area=enough(one.area), average_precision=enough(one.average_precision))
+        for one in evaluation.curves_of(_tally(view, split, within))
+    ]
+
+
+def _surest_only(view: RunView, split: str, chosen: Chosen, start: int, most: int) -> Gallery:
+    """Of a table too large to be held: the surest images of each chosen cell."""
+    matrix = cells(view.classes, chosen, _tally(view, split, chosen.within).matrix)
+    known: list[Scored] = []
+    for i, j in zip(*np.nonzero(matrix), strict=True):
+        known += cell_images(view, split, view.classes[i], view.classes[j], MOST)[1]
+    known.sort(key=lambda one: -one.probabilities[one.answer])
+    return Gallery(int(matrix.sum()), len(known), known[start : start + most], [])

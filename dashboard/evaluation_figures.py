@@ -1,0 +1,203 @@
+"""Figures of one run on one split: how each class fares, and curves. No file access, no dash."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+from PIL import Image
+from plotly.colors import sample_colorscale
+
+from brainmri.evaluation import ClassCurves, ClassReport
+from brainmri.metrics import Estimate
+from brainmri.ranking import Curve
+from dashboard.chosen import cell_of
+from dashboard.figures import ABOVE, lay_out, png_uri, thinned
+from dashboard.theme import MUTED
+
+_PALE, _FAINT = 0.6, 0.3
+_SEEN_FROM = 0.15
+"""Of the strongest evidence; what is weaker lets the picture shine through whole."""
+
+
+def per_class(
+    classes: Sequence[ClassReport], colours: Mapping[str, str], *, shown: Sequence[str]
+) -> go.Figure:
+    """Two bars a class with 95 % intervals: found (recall), and right when said (precision).
+
+    The last entry of the custom data of a bar is the cell that it stands for: all images of the
+    class, or all that were called so. Classes that are not `shown` are pale.
+    """
+    bars: list[tuple[str, str, Estimate, str]] = []
+    for c in classes:
+        bars.append((c.name, "found", c.recall, cell_of(c.name, None)))
+        bars.append((c.name, "right when said", c.precision, cell_of(None, c.name)))
+    values = [100 * (e.value or 0) for _, _, e, _ in bars]
+    low = [100 * (e.value or 0 if e.low is None else e.low) for _, _, e, _ in bars]
+    high = [100 * (e.value or 0 if e.high is None else e.high) for _, _, e, _ in bars]
+    figure = go.Figure(
+        go.Bar(
+            y=[f"{name}<br>{what}" for name, what, _, _ in bars],
+            x=values,
+            orientation="h",
+            marker={
+                "color": [colours[name] for name, _, _, _ in bars],
+                "opacity": [
+                    (1 if what == "found" else _PALE) * (1 if name in shown else _FAINT)
+                    for name, what, _, _ in bars
+                ],
+            },
+            error_x={
+                "type": "data",
+                "symmetric": False,
+                "array": [b - a for a, b in zip(values, high, strict=True)],
+                "arrayminus": [a - b for a, b in zip(values, low, strict=True)],
+                "color": MUTED,
+                "thickness": 1.5,
+                "width": 4,
+            },
+            customdata=[
+                [*ends, e.n, cell] for *ends, (_, _, e, cell) in zip(low, high, bars, strict=True)
+            ],
+            hovertemplate="%{y}: %{x:.1f} % (%{customdata[0]:.1f}–%{customdata[1]:.1f} %, "
+            "n = %{customdata[2]:,})<extra></extra>",
+        )
+    )
+    lay_out(figure, x="% of images, with 95 % interval", height=72 + 40 * len(bars))
+    figure.update_layout(bargap=0.3, clickmode="event", hovermode="closest")
+    figure.update_yaxes(autorange="reversed")
+    figure.update_xaxes(range=[0, 101])
+    return figure
+
+
+def roc(
+    curves: Sequence[ClassCurves],
+    colours: Mapping[str, str],
+    above: tuple[str, float] | None = None,
+) -> go.Figure:
+    """One-vs-rest ROC curves; `above`, a class and a threshold, is marked."""
+    named = {c.name: c.roc for c in curves}
+    figure = _curves(named, colours, "false alarm rate", "found (recall)", above)
+    figure.add_scatter(
+        x=[0, 1], y=[0, 1], mode="lines", line={"color": MUTED, "dash": "dot", "width": 1},
+        hoverinfo="skip",
+    )  # fmt: skip
+    _names_inside(figure, named, colours, left=False)
+    return figure
+
+
+def tumour_roc(runs: Mapping[str, tuple[Curve, str]]) -> go.Figure:
+    """ROC curves of several runs, tumour against no tumour, each with its colour and name.
+
+    Where all of them find nearly every tumour at few false alarms, only that corner is shown.
+    """
+    figure = _curves(
+        {name: curve for name, (curve, _) in runs.items()},
+        {name: colour for name, (_, colour) in runs.items()},
+        "false alarm rate",
+        "tumours found",
+        None,
+    )
+    figure.add_scatter(
+        x=[0, 1], y=[0, 1], mode="lines", line={"color": MUTED, "dash": "dot", "width": 1},
+        hoverinfo="skip", showlegend=False,
+    )  # fmt: skip
+    figure.update_layout(showlegend=True, legend=ABOVE)
+    reach = max(float(curve.x[int(np.argmax(curve.y >= 0.99))]) for curve, _ in runs.values())
+    side = next((side for side in (0.1, 0.2, 0.4) if reach <= side / 2), 1.0)
+    if side < 1:
+        figure.update_xaxes(range=[-0.01 * side, side])
+        figure.update_yaxes(range=[1 - side, 1 + 0.02 * side])
+    return figure
+
+
+def precision_recall(
+    curves: Sequence[ClassCurves],
+    colours: Mapping[str, str],
+    above: tuple[str, float] | None = None,
+) -> go.Figure:
+    """One-vs-rest precision-recall curves; `above`, a class and a threshold, is marked."""
+    named = {c.name: c.precision_recall for c in curves}
+    figure = _curves(named, colours, "found (recall)", "right when said (precision)", above)
+    _names_inside(figure, named, colours, left=True)
+    return figure
+
+
+def _curves(
+    named: Mapping[str, Curve | None],
+    colours: Mapping[str, str],
+    x: str,
+    y: str,
+    above: tuple[str, float] | None,
+) -> go.Figure:
+    figure = go.Figure()
+    for name, curve in named.items():
+        if curve is None:
+            continue
+        keep = thinned(len(curve.x))
+        figure.add_scatter(
+            x=curve.x[keep],
+            y=curve.y[keep],
+            mode="lines",
+            line={"color": colours[name], "width": 2},
+            name=name,
+            customdata=curve.thresholds[keep],
+            hovertemplate=f"{name}: {y} %{{y:.1%}}, {x} %{{x:.1%}}, from probability "
+            "%{customdata:.2f}<extra></extra>",
+        )
+    marked = named.get(above[0]) if above else None
+    if above and marked is not None:
+        # The last point whose images all have at least that probability.
+        at = max(int(np.count_nonzero(marked.thresholds >= above[1])) - 1, 0)
+        figure.add_scatter(
+            x=marked.x[at : at + 1], y=marked.y[at : at + 1], mode="markers", hoverinfo="skip",
+            marker={"size": 14, "symbol": "circle-open", "color": colours[above[0]],
+                    "line": {"width": 3}},
+        )  # fmt: skip
+    lay_out(figure, x=x, y=y, height=340)
+    figure.update_xaxes(range=[-0.01, 1.01], tickformat=".0%")
+    figure.update_yaxes(range=[-0.01, 1.02], tickformat=".0%")
+    # A click finds the nearest point, so that nobody has to hit a line of two pixels.
+    figure.update_layout(hovermode="closest", clickmode="event", hoverdistance=30)
+    return figure
+
+
+def _names_inside(
+    figure: go.Figure, named: Mapping[str, Curve | None], colours: Mapping[str, str], *, left: bool
+) -> None:
+    """Names of the classes in the corner that curves of a useful model leave free."""
+    drawn = [name for name, curve in named.items() if curve is not None][::-1]
+    figure.add_scatter(
+        x=[0.04 if left else 0.96] * len(drawn),
+        y=[0.07 + 0.08 * i for i in range(len(drawn))],
+        mode="markers+text",
+        marker={"symbol": "square", "size": 11, "color": [colours[name] for name in drawn]},
+        text=[f" {name}" if left else f"{name} " for name in drawn],
+        textposition="middle right" if left else "middle left",
+        hoverinfo="skip",
+    )
+
+
+def lit(square: NDArray[np.uint8], heat: NDArray[np.float32]) -> str:
+    """A grey picture (s, s) under the heat (h, w) of an activation map, 0-1, as a PNG data URI.
+
+    The stronger the evidence, the less of the picture shines through; weak evidence is not drawn.
+    """
+    smooth = np.asarray(
+        Image.fromarray(heat).resize(square.shape[::-1], Image.Resampling.BICUBIC)
+    ).clip(0, 1)
+    opacity = 0.65 * np.clip((smooth - _SEEN_FROM) / (1 - _SEEN_FROM), 0, 1)[..., None]
+    colours = np.array(
+        [
+            [float(part) for part in colour[4:-1].split(",")]
+            for colour in sample_colorscale("Inferno", np.linspace(0.35, 1, 256).tolist())
+        ]
+    )
+    warm = colours[np.rint(255 * smooth).astype(np.uint8)]
+    mixed = square[..., None] * (1 - opacity) + warm * opacity
+    buffer = io.BytesIO()
+    Image.fromarray(mixed.round().astype(np.uint8)).save(buffer, "PNG")
+    return png_uri(buffer.getvalue())

@@ -1,0 +1,203 @@
+"""Class balance, as a part of the Data page: per split, and by any property of the images."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from dash import Input, Output, callback, html
+from dash.development.base_component import Component
+
+from brainmri.index import ImageIndex
+from dashboard import data, figures
+from dashboard.components import (
+    SPLIT_WORDS,
+    aria,
+    card,
+    controls,
+    graph,
+    legend,
+    name,
+    no_interval,
+    percent,
+    picker,
+    section,
+    state_id,
+    table,
+)
+from dashboard.theme import class_colours
+from dashboard.words import property_words
+
+ALL_OF_THEM = (
+    "Every image of the set is counted, none is a sample of others, so there is no interval."
+)
+_CLEARLY = 0.1
+"""A property that names this much more of the classes than knowing nothing gives them away."""
+
+
+def register(page: str) -> None:
+    """The callback of the part, on the page that shows it."""
+
+    @callback(
+        Output("balance-by", "children"),
+        Input(state_id(page, "by"), "value"),
+        prevent_initial_call=True,
+    )
+    def show_balance(by: str) -> Any:
+        """Another property was chosen."""
+        index = data.usable_index()
+        if index is None or by not in data.sample_properties(index):
+            return html.Div()
+        return _balance_by(index, by)
+
+
+def part(index: ImageIndex, colours: Mapping[str, str]) -> Component:
+    """Images per split and class."""
+    found = data.class_balance(index)
+    words = "; ".join(
+        f"{SPLIT_WORDS.get(split, split)} {ratio:.2f} : 1" for split, ratio in found.ratio.items()
+    )
+    worst = max(found.ratio.values(), default=None)
+    if worst is None:
+        title = "Some class has no images in a split"
+    elif worst < 1.5:
+        title = f"The classes are nearly balanced: the largest has {worst:.2f} times the smallest"
+    else:
+        title = f"The classes are unbalanced: the largest has {worst:.2f} times the smallest"
+    rows = [
+        [
+            SPLIT_WORDS.get(split, split),
+            *(_with_share(of[name], sum(of.values())) for name in index.classes),
+            f"{sum(of.values()):,}",
+            f"{found.ratio[split]:.2f}" if split in found.ratio else "–",
+        ]
+        for split, of in found.counts.items()
+    ]
+    first = next(iter(found.counts))
+    return section(
+        title,
+        html.Div(
+            [
+                card(
+                    graph(
+                        figures.class_balance(found.counts, colours),
+                        says="Bars of images per class: "
+                        + "; ".join(
+                            f"{SPLIT_WORDS.get(part, part)} "
+                            + ", ".join(f"{label} {count:,}" for label, count in of.items())
+                            for part, of in found.counts.items()
+                        ),
+                        why=ALL_OF_THEM,
+                    )
+                ),
+                card(
+                    html.Div(
+                        table(
+                            ["Split", *index.classes, "Images (n)", "Largest : smallest"],
+                            rows,
+                            caption="Images per split and class",
+                        ),
+                        **no_interval(ALL_OF_THEM),
+                    ),
+                    html.P(
+                        f"Solid bars: {SPLIT_WORDS.get(first, first)}; pale bars: the other split. "
+                        f"Largest : smallest: {words}.",
+                        className="note",
+                        **no_interval(ALL_OF_THEM),
+                    ),
+                ),
+            ],
+            className="columns balance-columns",
+        ),
+        why=ALL_OF_THEM,
+        note=f"n = {found.total:,}.",
+    )
+
+
+def by_property(page: str, index: ImageIndex, by: str | None) -> Component:
+    """Images per class for each value of any property that the address or the picker names."""
+    names = [name for name in data.sample_properties(index) if name != "label"]
+    if not names:
+        return html.Div()
+    chosen = by if by in names else "source" if "source" in names else names[0]
+    return html.Div(
+        [
+            controls(
+                picker(
+                    page, "by", "Classes by", {name: property_words(name) for name in names}, chosen
+                )
+            ),
+            html.Div(_balance_by(index, chosen), id="balance-by", **aria(live="polite")),
+        ],
+        className="drift",
+    )
+
+
+def _balance_by(index: ImageIndex, by: str) -> Component:
+    """Images per class for each value of one property, and how much it gives away."""
+    colours = class_colours(index.classes, index.negative_class)
+    balance, words = data.balance_by(index, by), property_words(by)
+    told = "; ".join(
+        f"{value} " + ", ".join(f"{label} {count:,}" for label, count in of.items())
+        for value, of in balance.counts
+    )
+    more = balance.told > balance.told_without + _CLEARLY
+    return section(
+        f"Who knows the {words} alone names the class of {percent(balance.told, 0)} of the images"
+        if more
+        else f"The {words} does not give the class away",
+        html.Div(
+            [
+                card(
+                    legend(colours),
+                    graph(
+                        figures.stacked_shares(balance.counts, colours),
+                        says=f"Images per class by {words}: {told}",
+                        why=ALL_OF_THEM,
+                    ),
+                ),
+                card(
+                    html.Div(
+                        table(
+                            [
+                                words.capitalize(),
+                                *index.classes,
+                                "Images (n)",
+                                "Largest : smallest",
+                            ],
+                            [
+                                [
+                                    html.Span(
+                                        SPLIT_WORDS.get(value, value) if by == "split" else value,
+                                        **name("slice"),
+                                    ),
+                                    *(
+                                        _with_share(of[label], sum(of.values()))
+                                        for label in index.classes
+                                    ),
+                                    f"{sum(of.values()):,}",
+                                    _ratio(balance.ratio[value]),
+                                ]
+                                for value, of in balance.counts
+                            ],
+                            caption=f"Images per class by {words}",
+                        ),
+                        **no_interval(ALL_OF_THEM),
+                    )
+                ),
+            ],
+            className="columns balance-columns",
+        ),
+        why=ALL_OF_THEM,
+        note=f"Whoever knows nothing and always says the most frequent class is right for "
+        f"{percent(balance.told_without, 0)}. n = {len(index.rows):,}.",
+    )
+
+
+def _ratio(ratio: float | None) -> str:
+    return "a class is missing" if ratio is None else f"{ratio:.2f}"
+
+
+def _with_share(count: int, total: int) -> Component:
+    share = html.Small(percent(count / total) if total else "–", className="interval")
+    return html.Span([f"{count:,}", share], className="estimate")

@@ -1,0 +1,116 @@
+"""What is chosen on Evaluate: a bar of chips that stays in sight, and the clicks that choose.
+
+A cell of the matrix, a bar, a point of a curve and a slice are the same to the rest of the page: keys
+of the address (`cell`, `slice`, `above`). assets/chosen.js turns clicks into them without a request.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dash import ALL, ClientsideFunction, Input, Output, State, clientside_callback, dcc, html
+from dash.development.base_component import Component
+
+from dashboard import data
+from dashboard.chosen import Chosen
+from dashboard.components import SPLIT_WORDS, aria, counted, name, no_interval, percent, state_id
+from dashboard.words import property_words
+
+KEYS = ("cell", "slice", "above")
+_CHOSEN = "A threshold that was chosen, not a measurement."
+
+
+def kept(page: str, key: str) -> dict[str, str]:
+    """Id of the store whose `data` is kept in the page's URL under `key`."""
+    return {"page": page, "kept": key}
+
+
+def stores(page: str, **values: str | None) -> Component:
+    """The keys of the address that no control holds; "" is nothing chosen.
+
+    (A store that is made with None sets its data once more, and every callback of it runs twice.)
+    """
+    return html.Div(
+        [dcc.Store(id=kept(page, key), data=chosen or "") for key, chosen in values.items()]
+    )
+
+
+def register(page: str) -> None:
+    """The callback of every click that chooses, on the page that shows the bar."""
+    clientside_callback(
+        ClientsideFunction("chosen", "choose"),
+        *(Output(kept(page, key), "data") for key in KEYS),
+        Output(state_id(page, "leaf"), "value", allow_duplicate=True),
+        Input({"cell": ALL}, "n_clicks"),
+        Input({"slice": ALL, "only": ALL}, "n_clicks"),
+        Input({"chip": ALL}, "n_clicks"),
+        Input({"figure": ALL}, "clickData"),
+        State({"figure": ALL}, "figure"),
+        *(State(kept(page, key), "data") for key in KEYS),
+        prevent_initial_call=True,
+    )
+
+
+def bar(view: data.RunView, split: str, chosen: Chosen) -> Component:
+    """How many images are chosen and by what, each of which can be taken away."""
+    if not chosen:
+        n = data.report(view, split).n
+        return html.Div(
+            html.Span(
+                f"All {n:,} {SPLIT_WORDS[split]} images. Choose a cell, a bar, a point of a curve or a "
+                "slice, and the page is about its images.",
+                **no_interval("A count of these very images, not an estimate of others."),
+            ),
+            className="chosen-line",
+        )
+    chips = [
+        html.Button(
+            [html.Span(text), html.Span("×", className="chip-x", **aria(hidden="true"))],
+            id={"chip": key},
+            className="chip",
+            **why,
+            **aria(label=f"Remove {text}"),
+        )
+        for key, text, why in _chips(chosen)
+    ]
+    share = data.chosen_share(view, split, chosen)
+    return html.Div(
+        [
+            html.Span(counted(share, f"{SPLIT_WORDS[split]} images"), className="chosen-count"),
+            *chips,
+            html.Button("Remove all", id={"chip": "all"}, className="link-button"),
+        ],
+        className="chosen-line",
+    )
+
+
+def words_of(chosen: Chosen) -> list[Component]:
+    """What is chosen, in words."""
+    return [
+        html.Span(f"{', ' if i else ''}{text}", **why)
+        for i, (_, text, why) in enumerate(_chips(chosen))
+    ]
+
+
+def _chips(chosen: Chosen) -> list[tuple[str, str, dict[str, Any]]]:
+    """Key of each thing that is chosen, what its chip says, and why its numbers have no interval."""
+    found: list[tuple[str, str, dict[str, Any]]] = []
+    if chosen.truth is not None:
+        found.append(("truth", f"truth: {chosen.truth}", {}))
+    if chosen.answer is not None:
+        found.append(("answer", f"answer: {chosen.answer}", {}))
+    if chosen.wrong:
+        found.append(("wrong", "wrong answers", {}))
+    if chosen.slice is not None:
+        by, value = chosen.slice
+        found.append(("slice", f"{property_words(by)}: {value}", name("slice")))
+    if chosen.above is not None:
+        called, least = chosen.above
+        text = f"probability of {called} ≥ {percent(least, _digits(least))}"
+        found.append(("above", text, no_interval(_CHOSEN)))
+    return found
+
+
+def _digits(least: float) -> int:
+    """Digits that a threshold is told with: more of them near 0 and 1, where sure answers crowd."""
+    return 1 if 0.01 <= least <= 0.99 else 2 if 0.001 <= least <= 0.999 else 4

@@ -1,0 +1,265 @@
+"""What a person says of one image, as a part of the pages that show one."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Sequence
+from typing import Any
+
+import dash_mantine_components as dmc
+from dash import Input, Output, State, callback, clientside_callback, dcc, html, no_update
+from dash.development.base_component import Component
+
+from brainmri.corrections import BAD_IMAGE, CLASS, CORRECTION, UNDO, UNSURE, Record
+from brainmri.errors import InputError
+from dashboard import data
+from dashboard.components import aria
+
+_CLASS = f"{CLASS}:"
+_KEEP = "Keep this image, without identifiers, for training"
+_STORED = "A file’s name, date and other data are never kept, only its pixels. Words that are burnt into the "
+_STORED += "picture are pixels too: do not tick this where a name can be read."
+
+
+def form(
+    page: str,
+    classes: Sequence[str],
+    *,
+    path: str | None = None,
+    label: str | None = None,
+    run: str | None = None,
+    answer: str | None = None,
+    is_open: bool = False,
+) -> Component:
+    """What a person can say of one image; one form a page.
+
+    Args:
+        page: whose `register` was called.
+        classes: that can be chosen.
+        path: of an indexed image; None for an upload, whose pixels the page holds.
+        label: what the data set says of it.
+        run: whose answer is looked at.
+        answer: what it was.
+        is_open: show the form at once.
+    """
+    subject = {"path": path, "label": label, "run": run, "answer": answer}
+    choices = {f"{_CLASS}{name}": name for name in classes}
+    choices |= {UNSURE: "Not sure", BAD_IMAGE: "Bad image"}
+    return html.Details(
+        [
+            html.Summary("This is wrong" if label is None else "Is the label wrong?"),
+            html.Div(
+                [
+                    dmc.RadioGroup(
+                        dmc.Group(
+                            [
+                                dmc.Radio(label=words, value=value)
+                                for value, words in choices.items()
+                            ],
+                            gap="md",
+                        ),
+                        id=_id(page, "verdict"),
+                        label="What does it show?",
+                        description=None
+                        if label is None
+                        else f"The data set says {label}; choose that if it is right.",
+                    ),
+                    dmc.Textarea(
+                        id=_id(page, "reason"),
+                        label="Why?",
+                        description="A few words; a second reader has to understand it.",
+                        autosize=True,
+                        minRows=2,
+                    ),
+                    name_input(_id(page, "who")),
+                    dmc.Checkbox(
+                        id=_id(page, "keep"),
+                        label=_KEEP,
+                        description=_STORED,
+                        checked=False,
+                        display="none" if path is not None else None,
+                    ),
+                    dmc.Button("Send", id=_id(page, "send"), className="send"),
+                    dcc.Store(id=_id(page, "subject"), data=subject),
+                    dcc.Store(id=_id(page, "said")),
+                    dcc.Store(id=_id(page, "taken")),
+                    html.Div(id=_id(page, "told"), **aria(live="polite")),
+                ],
+                className="correct",
+            ),
+        ],
+        className="correct-part",
+        open=is_open,
+    )
+
+
+def name_input(identity: Any) -> Component:
+    """Whose name stands under what is said; the browser remembers it."""
+    return dmc.TextInput(
+        id=identity,
+        label="Your name",
+        description="It stands under what you say.",
+        persistence=True,
+        persistence_type="local",
+        className="who",
+    )
+
+
+def register(page: str) -> None:
+    """The callbacks of the form, on the page that shows it."""
+    # The browser makes the id, and makes the same one again as long as no answer came: a retry of what
+    # was taken already doubles nothing. Pixels leave the browser again only with the tick.
+    clientside_callback(
+        """async (clicks, verdict, reason, who, keep, subject, last, taken) => {
+            if (!clicks) return dash_clientside.no_update;
+            const said = {verdict, reason, who, keep: !!keep, subject};
+            const text = JSON.stringify(said);
+            const again = last && last.text === text && last.id !== (taken || {}).id;
+            const bytes = Array.from(crypto.getRandomValues(new Uint8Array(16)));
+            const fresh = bytes.map((byte) => byte.toString(16).padStart(2, "0")).join("");
+            const file = said.keep && dash_clientside.predict ? dash_clientside.predict.file() : null;
+            const upload = file && await new Promise((resolve) => {
+                const reader = new FileReader();
+                reader.onload = () => resolve(reader.result);
+                reader.onerror = () => resolve(null);
+                reader.readAsDataURL(file);
+            });
+            return {...said, text, upload, id: again ? last.id : fresh, at: Date.now()};
+        }""",
+        Output(_id(page, "said"), "data"),
+        Input(_id(page, "send"), "n_clicks"),
+        State(_id(page, "verdict"), "value"),
+        State(_id(page, "reason"), "value"),
+        State(_id(page, "who"), "value"),
+        State(_id(page, "keep"), "checked"),
+        State(_id(page, "subject"), "data"),
+        State(_id(page, "said"), "data"),
+        State(_id(page, "taken"), "data"),
+        prevent_initial_call=True,
+    )
+
+    @callback(
+        Output(_id(page, "told"), "children"),
+        Output(_id(page, "taken"), "data"),
+        Input(_id(page, "said"), "data"),
+        prevent_initial_call=True,
+    )
+    def take(said: dict[str, Any] | None) -> tuple[Any, Any]:
+        """Somebody sent the form."""
+        if not said:
+            return no_update, no_update
+        try:
+            record = data.say(_record(said))
+        except InputError as error:
+            return problem(str(error)), no_update
+        return _thanks(page, record), {"id": record.id, "who": record.who}
+
+    @callback(
+        Output(_id(page, "told"), "children", allow_duplicate=True),
+        Input(_id(page, "undo"), "n_clicks"),
+        State(_id(page, "taken"), "data"),
+        prevent_initial_call=True,
+    )
+    def undo(clicks: int | None, taken: dict[str, str] | None) -> Any:
+        """What was just said was a slip."""
+        if not clicks or not taken:
+            return no_update
+        try:
+            data.say(Record(f"undo-{taken['id']}"[:64], UNDO, taken["who"], about=taken["id"]))
+        except InputError as error:
+            return problem(str(error))
+        return dmc.Alert("Undone. Both stay in the record; neither changes a label.", color="gray")
+
+
+def follow_answers(page: str, container: str, reply: str) -> None:
+    """Show the form, empty, below every answer about a picture of one's own, and only then.
+
+    Args:
+        page: whose `register` was called.
+        container: id of what holds the form.
+        reply: id of the store with the answer.
+    """
+    clientside_callback(
+        """(reply) => {
+            const own = reply && reply.own;
+            const subject = own && {
+                path: null, label: null, run: reply.kept.run, answer: reply.kept.model_answer || null,
+            };
+            return [!own, subject || null, null, "", false, null];
+        }""",
+        Output(container, "hidden"),
+        Output(_id(page, "subject"), "data"),
+        Output(_id(page, "verdict"), "value"),
+        Output(_id(page, "reason"), "value"),
+        Output(_id(page, "keep"), "checked"),
+        Output(_id(page, "told"), "children", allow_duplicate=True),
+        Input(reply, "data"),
+        prevent_initial_call=True,
+    )
+
+
+def problem(sentence: str) -> Component:
+    """Why something was not taken."""
+    return dmc.Alert(sentence, title="Not saved", color="orange", variant="light")
+
+
+def _thanks(page: str, record: Record) -> Component:
+    kept = " The picture is kept for training." if record.path and record.label is None else ""
+    if record.path is None:
+        words = "Saved. The picture itself is not kept, so nobody else can review it."
+    else:
+        words = f"Saved. A second reader decides about it.{kept} "
+    return dmc.Alert(
+        [
+            words,
+            dcc.Link("Open the review queue", href="/review") if record.path else None,
+            dmc.Button("Undo", id=_id(page, "undo"), variant="subtle", size="compact-sm"),
+        ],
+        title=None,
+        color="green",
+        variant="light",
+    )
+
+
+def _record(said: dict[str, Any]) -> Record:
+    """What the form says, as a record; the pixels of an upload are kept first where they are to be.
+
+    Raises:
+        InputError: the form is not whole, or the image is no longer there.
+    """
+    subject = said.get("subject") or {}
+    verdict = str(said.get("verdict") or "")
+    path, label = subject.get("path"), subject.get("label")
+    record = Record(
+        id=str(said.get("id") or ""),
+        kind=CORRECTION,
+        who=str(said.get("who") or "").strip(),
+        reason=str(said.get("reason") or "").strip(),
+        path=path,
+        label=label,
+        verdict=CLASS if verdict.startswith(_CLASS) else verdict,
+        right_label=verdict.removeprefix(_CLASS) if verdict.startswith(_CLASS) else None,
+        run=subject.get("run"),
+        answer=subject.get("answer"),
+    )
+    if path is not None:
+        known = data.label_of(str(path))
+        if known is None or known[0] != label:
+            raise InputError("The data set has changed meanwhile; reload the page.")
+        return record
+    if said.get("keep"):
+        record = data.checked(record)  # Before anything is kept.
+        return data.with_upload(record, _upload(said.get("upload")))
+    return record
+
+
+def _upload(contents: str | None) -> bytes:
+    try:
+        return base64.b64decode(str(contents or "").partition(",")[2], validate=True)
+    except binascii.Error:
+        raise InputError("The upload arrived damaged; drop the file again.") from None
+
+
+def _id(page: str, part: str) -> dict[str, str]:
+    return {"correct": page, "part": part}

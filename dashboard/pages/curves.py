@@ -1,0 +1,126 @@
+"""The part of Evaluate about how well probabilities rank images: curves whose points can be chosen."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+from dash import Input, Output, callback, html
+from dash.development.base_component import Component
+
+from brainmri.evaluation import ClassCurves
+from dashboard import data, evaluation_figures
+from dashboard.chosen import Chosen, read
+from dashboard.components import (
+    card,
+    colours_of,
+    estimate_cell,
+    graph,
+    measured,
+    section,
+    state_id,
+    table,
+)
+from dashboard.pages.choosing import kept, words_of
+
+_CURVES = "A curve has no interval of its own; the areas under it have one, below it."
+_BEFORE = (
+    "They rank images by what the model said before the temperature; so do the probabilities that "
+    "show under the pointer."
+)
+_CHOOSE = (
+    "Choose a point, and the page is about the images with at least the probability of that point."
+)
+
+
+def part(view: data.RunView, split: str, chosen: Chosen) -> Component:
+    """ROC and precision-recall curves of the chosen slice, the chosen threshold marked on them."""
+    return html.Div(_content(view, split, chosen.slice_only, chosen.above), id="curves-content")
+
+
+def register(page: str) -> None:
+    """The callback of the part, on the page that shows it."""
+
+    @callback(
+        Output("curves-content", "children"),
+        Input(state_id(page, "run"), "value"),
+        Input(state_id(page, "split"), "value"),
+        Input(kept(page, "slice"), "data"),
+        Input(kept(page, "above"), "data"),
+        prevent_initial_call=True,
+    )
+    def draw_again(run: str, split: str, slice_: str | None, above: str | None) -> Any:
+        """Another run, split, slice or threshold was chosen."""
+        view = data.find_run(run)
+        if view is None:
+            return html.Div()
+        chosen = data.usable(view, split, read(view.classes, None, slice_, above))
+        return _content(view, split, chosen.slice_only, chosen.above)
+
+
+@lru_cache(maxsize=16)  # Figures take longer to build than all else.
+def _content(
+    view: data.RunView, split: str, among: Chosen, above: tuple[str, float] | None
+) -> Component:
+    n = data.chosen_report(view, split, among).n
+    if not n:
+        return html.Div()
+    curves = data.chosen_curves(view, split, among)
+    colours = colours_of(view)
+    areas = "; ".join(f"{c.name} {measured(c.area)}" for c in curves if c.area.value is not None)
+    note: list[Any] = [
+        _CURVES,
+        f" {_BEFORE}" if view.temperature is not None else "",
+        f" {_CHOOSE}",
+    ]
+    if among:
+        note += [" Among images with ", *words_of(among), "."]
+    return section(
+        _title(curves),
+        html.Div(
+            [
+                card(
+                    graph(
+                        evaluation_figures.roc(curves, colours, above),
+                        says=f"ROC curves. Areas: {areas}",
+                        why=_CURVES,
+                        chooses="roc",
+                    ),
+                    title="ROC, one class against the rest",
+                ),
+                card(
+                    graph(
+                        evaluation_figures.precision_recall(curves, colours, above),
+                        says="Precision-recall curves, one class against the rest. Average precision: "
+                        + "; ".join(
+                            f"{c.name} {measured(c.average_precision)}"
+                            for c in curves
+                            if c.average_precision.value is not None
+                        ),
+                        why=_CURVES,
+                        chooses="precision-recall",
+                    ),
+                    title="Precision and recall, one class against the rest",
+                ),
+            ],
+            className="columns",
+        ),
+        table(
+            ["Class", "Area under ROC", "Average precision", "Images (n)"],
+            [
+                [c.name, estimate_cell(c.area), estimate_cell(c.average_precision), f"{n:,}"]
+                for c in curves
+            ],
+            caption="Areas under the curves",
+        ),
+        note=note,
+    )
+
+
+def _title(curves: list[ClassCurves]) -> str:
+    areas = {c.name: c.area.value for c in curves if c.area.value is not None}
+    if not areas:
+        return "How well the probabilities separate each class from the rest"
+    worst = min(areas, key=areas.__getitem__)
+    area = next(c.area for c in curves if c.name == worst)
+    return f"{worst.capitalize()} is hardest to tell from the rest: area {measured(area)}"

@@ -1,0 +1,160 @@
+"""The part of Compare that shows two confusion matrices as one: B minus A, cell by cell and in words."""
+
+from __future__ import annotations
+
+from dash import html
+from dash.development.base_component import Component
+
+from brainmri.beside import Cell
+from brainmri.comparison import Comparison
+from dashboard.components import aria, card, no_interval, section
+
+_MOST_WORDS = 6
+_NO_CHANGE = "These very answers are compared; where none differs there is nothing to estimate."
+
+
+def part(found: Comparison, cells: list[list[Cell]], negative: str) -> Component:
+    """The matrix of differences, with what changed most in words beside it."""
+    changed = sorted(
+        (cell for row in cells for cell in row if cell.change),
+        key=lambda cell: (not cell.certain, -abs(cell.change)),
+    )
+    return section(
+        _title(found, changed),
+        html.Div(
+            [
+                card(_matrix(found, cells, negative)),
+                card(_in_words(found, changed), title="In words"),
+            ],
+            className="columns matrix-columns",
+        ),
+        note=f"Images that {found.run_b} called so, more (+) or fewer (−) than {found.run_a}; rows are what "
+        "the image shows, columns what the models said. In small print the 95 % interval. Coloured "
+        "where it leaves out zero: green is better, orange worse, red misses more tumours.",
+    )
+
+
+def _title(found: Comparison, changed: list[Cell]) -> str:
+    mistakes = [cell for cell in changed if cell.certain and cell.truth != cell.answer]
+    if mistakes:
+        return f"{_said(mistakes[0]).capitalize()} {_change(mistakes[0], found.run_a)}"
+    return "No kind of mistake became clearly rarer or more frequent"
+
+
+def _said(cell: Cell) -> str:
+    if cell.truth == cell.answer:
+        return f"{cell.truth} named right:"
+    return f"{cell.truth} called {cell.answer}:"
+
+
+def _change(cell: Cell, other: str) -> str:
+    """Words such as "22 fewer of 300 than with cnn (−34 to −12)"."""
+    more = "more" if cell.change > 0 else "fewer"
+    share = cell.share.difference
+    return f"{abs(cell.change):,} {more} of {share.n:,} than with {other} ({_ends(cell)})"
+
+
+def _ends(cell: Cell) -> str:
+    """The 95 % interval of the change, in images."""
+    share = cell.share.difference
+    if share.low is None or share.high is None:
+        return share.reason or "no interval"
+    return f"{_signed(share.low * share.n)} to {_signed(share.high * share.n)}"
+
+
+def _signed(images: float) -> str:
+    whole = round(images)
+    return f"{whole:+,}".replace("-", "−") if whole else "0"
+
+
+def _in_words(found: Comparison, changed: list[Cell]) -> Component:
+    if not changed:
+        return html.P("Both runs gave the same answer to every image.", **no_interval(_NO_CHANGE))
+    lines = [
+        html.Li(
+            [
+                html.Strong(f"{_said(cell)} "),
+                _change(cell, found.run_a),
+                "" if cell.certain else "; chance alone could do that",
+            ]
+        )
+        for cell in changed[:_MOST_WORDS]
+    ]
+    return html.Ul(lines, className="plain-list")
+
+
+def _matrix(found: Comparison, cells: list[list[Cell]], negative: str) -> Component:
+    largest = max((abs(cell.change) for row in cells for cell in row), default=0) or 1
+    body = [
+        html.Tr(
+            [
+                html.Th(
+                    html.Span(row[0].truth, className="class"), scope="row", title=row[0].truth
+                ),
+                *(html.Td(_cell(cell, negative, largest, found.run_a)) for cell in row),
+                html.Td(f"{row[0].share.difference.n:,}", className="total"),
+            ]
+        )
+        for row in cells
+    ]
+    caption = f"Confusion matrix of {found.run_b} minus that of {found.run_a}"
+    return html.Div(
+        html.Table(
+            [
+                html.Caption(caption, className="visually-hidden"),
+                html.Thead(
+                    [
+                        html.Tr(
+                            [
+                                html.Td("", className="corner"),
+                                html.Th(
+                                    f"{found.run_b} minus {found.run_a}",
+                                    colSpan=len(found.classes),
+                                    scope="colgroup",
+                                ),
+                                html.Td("", className="totals"),
+                            ]
+                        ),
+                        html.Tr(
+                            [
+                                html.Th("shows", scope="col"),
+                                *(
+                                    html.Th(html.Span(c, className="class"), scope="col", title=c)
+                                    for c in found.classes
+                                ),
+                                html.Th("n", className="totals", scope="col"),
+                            ]
+                        ),
+                    ]
+                ),
+                html.Tbody(body),
+            ],
+            className="matrix",
+        ),
+        className="scroll",
+        role="region",
+        tabIndex=0,
+        **aria(label=caption),
+    )
+
+
+def _cell(cell: Cell, negative: str, largest: int, other: str) -> Component:
+    better = (cell.change > 0) == (cell.truth == cell.answer)
+    missed = cell.answer == negative and cell.truth != negative
+    kind = "none"
+    if cell.certain:
+        kind = "right" if better else "missed" if missed else "wrong"
+    said = (
+        f"{_said(cell)} {_change(cell, other)}"
+        if cell.change
+        else f"{_said(cell)} as many with either run"
+    )
+    return html.Div(
+        [
+            html.Span(_signed(cell.change)),
+            html.Small(_ends(cell), className="matrix-interval"),
+        ],
+        className=f"matrix-cell still {kind}",
+        style={"--share": f"{abs(cell.change) / largest:.3f}"},
+        title=said,
+    )

@@ -1,0 +1,294 @@
+"""A panel at the side with all that is known of one image, for every page that lists images.
+
+A page calls `register` once, puts `panel` into its layout, and makes its tiles open it
+(`image_tiles(..., opens="...")`). The image that is open is kept in the address as `image`.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import dash_mantine_components as dmc
+from dash import ALL, Input, Output, State, callback, clientside_callback, ctx, dcc, html, no_update
+from dash.development.base_component import Component
+
+from brainmri.errors import InputError
+from dashboard import data, evaluation_figures
+from dashboard.components import (
+    SPLIT_WORDS,
+    aria,
+    colours_of,
+    empty,
+    name,
+    no_interval,
+    paths_or_tiles,
+    percent,
+    picture_tile,
+    probability_bars,
+    state_id,
+    table,
+    whose_probabilities,
+)
+from dashboard.pages.choosing import kept
+from dashboard.words import property_words
+
+_BITS = "Bits in which two hashes differ, read off these very images."
+_ONE_IMAGE = "What each run says of this one image, not a share of many, so it has no interval."
+_RECORDED = "What is recorded of this one image; nothing is estimated."
+
+
+def panel(page: str, view: data.RunView, image: str | None) -> Component:
+    """The panel, open when the address names an image."""
+    return dmc.Drawer(
+        html.Div(_content(view, image) if image else None, id="panel-content"),
+        id={"page": page, "panel": "image"},
+        opened=bool(image),
+        title=_title(image) if image else "",
+        position="right",
+        size="min(46rem, 100vw)",
+        padding="lg",
+        closeButtonProps=aria(label="Close the image"),
+        className="image-panel",
+    )
+
+
+def register(page: str) -> None:
+    """The callbacks of the panel, on the page that has it."""
+    drawer = {"page": page, "panel": "image"}
+
+    @callback(
+        Output(drawer, "opened"),
+        Output(drawer, "title"),
+        Output("panel-content", "children"),
+        Output(kept(page, "image"), "data"),
+        Input({"image": ALL, "place": ALL}, "n_clicks"),
+        State(state_id(page, "run"), "value"),
+        prevent_initial_call=True,
+    )
+    def open_image(clicks: list[int | None], run: str) -> tuple[Any, ...]:
+        """A tile was clicked."""
+        view = data.find_run(run)
+        # Tiles that have just been drawn count as triggers too, without a click.
+        if view is None or not any(clicks) or not ctx.triggered[0]["value"]:
+            return no_update, no_update, no_update, no_update
+        image = str(json.loads(ctx.triggered[0]["prop_id"].rpartition(".")[0])["image"])
+        return True, _title(image), _content(view, image), image
+
+    clientside_callback(
+        """(opened) => (opened ? dash_clientside.no_update : "")""",
+        Output(kept(page, "image"), "data", allow_duplicate=True),
+        Input(drawer, "opened"),
+        prevent_initial_call=True,
+    )
+
+
+@callback(Output("panel-map", "children"), Input("panel-wanted", "data"))
+def show_map(wanted: dict[str, str]) -> Any:
+    """The panel stands; where the model looked takes longer, and comes now."""
+    view = data.find_run(wanted["run"])
+    if view is None:
+        return html.Div()
+    return _map(view, wanted["image"], wanted["answer"])
+
+
+def _title(image: str) -> Component:
+    return html.Span(image, className="path", **name("path"))
+
+
+def _content(view: data.RunView, image: str) -> Component:
+    found = data.pictured(image)
+    if found is None:
+        return empty(
+            "This image is not known here",
+            "No run has answered it, and the image index does not know it; close this panel and choose "
+            "another one.",
+        )
+    own = next((one for one in found.answers if one[0].name == view.name), None)
+    return html.Div(
+        [
+            _picture(view, found, own),
+            _said(view, own),
+            _others(view, found),
+            _near(found),
+            _facts(found),
+            html.P(
+                dcc.Link(
+                    "Images like this one",
+                    href="/evaluate?"
+                    + urlencode({"run": view.name, "sort": "like", "like": image}),
+                )
+            ),
+            _end(),
+        ],
+        className="panel-body",
+    )
+
+
+def _end() -> Component:
+    """What other parts of the dashboard add to the panel, such as a form, goes here."""
+    return html.Div(id="panel-end")
+
+
+def _picture(view: data.RunView, found: data.Pictured, own: Any) -> Component:
+    pictures: list[Any] = []
+    if data.images_folder() is None:
+        pictures.append(
+            html.P("Start the dashboard with --data FOLDER to see the picture.", className="note")
+        )
+    elif found.split:
+        alt = f"{found.label} image"
+        pictures.append(
+            html.Figure(
+                [
+                    html.Img(src=f"/image/{quote(found.path)}", alt=alt, className="picture"),
+                    html.Figcaption("As it is in the folder", className="note"),
+                ],
+                className="panel-figure",
+            )
+        )
+    if own is not None and data.images_folder() is not None and found.split:
+        answer = own[2].answer
+        pictures += [
+            dcc.Store(
+                id="panel-wanted", data={"run": view.name, "image": found.path, "answer": answer}
+            ),
+            html.Div(html.Div(className="skeleton"), id="panel-map", className="panel-figure"),
+        ]
+    return html.Div(pictures, className="panel-pictures")
+
+
+def _map(view: data.RunView, image: str, answer: str) -> Component:
+    try:
+        told = data.activation_map(view, image, answer)
+    except InputError as error:
+        return html.P(
+            f"There is no activation map. {error}", className="note", **no_interval(_RECORDED)
+        )
+    if told is None:
+        return html.P("The model of this run gives no activation map.", className="note")
+    return html.Figure(
+        [
+            html.Img(
+                src=evaluation_figures.lit(told.square, told.heat),
+                alt=f"Where {view.name} found what speaks for {answer}: the brighter, the more",
+                className="picture",
+            ),
+            html.Figcaption(
+                f"What the model is given, and where it found what speaks for {answer}: the brighter, the "
+                "more. It is no outline of a tumour.",
+                className="note",
+            ),
+        ]
+    )
+
+
+def _said(view: data.RunView, own: Any) -> Component:
+    if own is None:
+        return html.P(f"{view.name} has not answered this image.", **name("version"))
+    _, split, scored = own
+    verdict = (
+        f"{view.name} says {scored.answer}. That is right."
+        if scored.answer == scored.label
+        else f"{view.name} says {scored.answer}. It is labelled {scored.label or 'not at all'}."
+    )
+    return html.Div(
+        [
+            html.P(verdict, className="verdict", **name("version")),
+            probability_bars(scored.probabilities, colours_of(view)),
+            html.P(
+                [
+                    whose_probabilities(view.temperature, is_run=view.run is not None),
+                    f" It is one of the {SPLIT_WORDS.get(split, split)} images of this run",
+                    ", and a near-copy of it shaped the model." if scored.seen else ".",
+                ],
+                className="note",
+            ),
+        ]
+    )
+
+
+def _others(view: data.RunView, found: data.Pictured) -> Component:
+    rows = [
+        [
+            other.name,
+            scored.answer if scored.answer == scored.label else html.Strong(scored.answer),
+            html.Span(percent(scored.probabilities[scored.answer]), **no_interval(_ONE_IMAGE)),
+            SPLIT_WORDS.get(split, split),
+        ]
+        for other, split, scored in found.answers
+        if other.name != view.name
+    ]
+    missing = [
+        f"Not among the images of {', '.join(found.silent)}." if found.silent else "",
+        f"Too large to look one image up: {', '.join(found.too_large)}." if found.too_large else "",
+    ]
+    wrong = sum(scored.answer != scored.label for _, _, scored in found.answers)
+    title = (
+        "No run has answered it"
+        if not found.answers
+        else "Every run that has answered it is right"
+        if not wrong
+        else f"{wrong} of {len(found.answers)} runs that have answered it are wrong"
+    )
+    return html.Section(
+        [
+            html.Div(dmc.Title(title, order=3), **no_interval(_RUNS)),
+            table(
+                ["Other run", "Says", "Probability", "Part"],
+                rows,
+                caption="What every other run says of this image",
+            )
+            if rows
+            else None,
+            html.P(" ".join(filter(None, missing)), className="note", **name("version")),
+        ]
+    )
+
+
+_RUNS = "Runs are counted here; nothing is estimated."
+
+
+def _near(found: data.Pictured) -> Component:
+    if not found.near:
+        return html.Section(
+            [dmc.Title("No other image is a near-copy of it", order=3)] if found.split else []
+        )
+    others = {near.label for near in found.near} - {found.label}
+    title = f"{found.copies} near-{'copy' if found.copies == 1 else 'copies'}"
+    if found.copies > len(found.near):
+        title += f"; the {len(found.near)} most alike"
+    if others:
+        title += f", not all of them labelled {found.label}"
+    tiles = [
+        picture_tile(
+            near.path,
+            f"{near.label}, {SPLIT_WORDS.get(near.split, near.split)} image",
+            html.Strong("Another label!") if near.label != found.label else None,
+            html.Span(f"{near.bits} of 256 bits differ", **no_interval(_BITS)),
+            opens=f"near-{i}",
+        )
+        for i, near in enumerate(found.near)
+    ]
+    return html.Section(
+        [html.Div(dmc.Title(title, order=3), **no_interval(_BITS)), paths_or_tiles(tiles)]
+    )
+
+
+def _facts(found: data.Pictured) -> Component:
+    if not found.facts:
+        return html.P("The image index does not know this image.", className="note")
+    entries: list[Component] = []
+    for key, value in [
+        ("label", found.label),
+        ("part", SPLIT_WORDS.get(found.split, found.split)),
+        *found.facts,
+    ]:
+        entries += [html.Dt(property_words(key)), html.Dd(value)]
+    return html.Section(
+        [
+            dmc.Title("What the index knows of it", order=3),
+            html.Dl(entries, className="facts", **no_interval(_RECORDED)),
+        ]
+    )

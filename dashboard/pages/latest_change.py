@@ -1,0 +1,118 @@
+"""What the run that was trained last changed, as a part of Overview."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+from dash import dcc, html
+from dash.development.base_component import Component
+
+from brainmri.comparison import Comparison, verdict
+from brainmri.errors import InputError
+from dashboard import data
+from dashboard.components import (
+    SPLIT_WORDS,
+    Children,
+    csv_columns,
+    estimate_cell,
+    name,
+    points,
+    points_interval,
+    section,
+    table,
+)
+
+_METRICS = {
+    "sensitivity": "Tumours found (sensitivity)",
+    "specificity": "No tumour recognised (specificity)",
+    "accuracy": "Right answers (accuracy)",
+}
+
+
+def part() -> Component:
+    """The latest run beside the one before it on the same split."""
+    pair = data.latest_pair()
+    title = "What changed since the last run"
+    if pair is None:
+        return section(
+            title, html.P("There are no two runs on the same split yet.", className="note")
+        )
+    latest, before = pair
+    assert latest.run is not None
+    assert before.run is not None
+    when: Children = [
+        "The latest run, ",
+        html.Strong(latest.name),
+        " (trained ",
+        html.Span(_day(latest.run.created), **name("setting")),
+        "), beside the one before it on the split “",
+        html.Span(latest.run.protocol, **name("setting")),
+        "”, ",
+        html.Strong(before.name),
+        " (",
+        html.Span(_day(before.run.created), **name("setting")),
+        ").",
+    ]
+    found = _compared(latest, before)
+    if isinstance(found, str):
+        return section(title, html.P(when, className="note"), html.P(found))
+    address = urlencode({"run": latest.name, "other": before.name, "split": found.split})
+    return section(
+        f"{title}: {verdict(found)}",
+        html.P(when, className="note"),
+        _table(found),
+        html.P(
+            dcc.Link("Compare them image by image", href=f"/compare?{address}"),
+            className="on-screen below",
+        ),
+        note=f"Judged on the {found.n:,} labelled {SPLIT_WORDS[found.split]} images that both answered. "
+        "The interval of a difference draws the same images for both runs, near-copies together.",
+    )
+
+
+def _compared(latest: data.RunView, before: data.RunView) -> Comparison | str:
+    """The comparison, or why there is none."""
+    large = [one.name for one in (latest, before) if not one.in_memory]
+    if large:
+        return (
+            f"{' and '.join(large)} cannot be compared: the table is too large to be held as rows."
+        )
+    if latest.negative_class != before.negative_class:
+        return f"They cannot be compared: “no tumour” is {latest.negative_class} in one only."
+    split = next(iter(latest.splits), "test")
+    try:
+        found = data.compare(latest, before, split)
+    except InputError as error:
+        return f"They cannot be compared: {error}"
+    if not found.n:
+        return f"They have no labelled {SPLIT_WORDS[split]} image in common."
+    return found
+
+
+def _table(found: Comparison) -> Component:
+    rows = [(words, found.difference(key)) for key, words in _METRICS.items()]
+    return table(
+        ["", found.run_b, found.run_a, "Difference", "Images (n)"],
+        [
+            [
+                words,
+                estimate_cell(d.b),
+                estimate_cell(d.a),
+                html.Span(
+                    [
+                        points(d.difference.value),
+                        html.Small(points_interval(d.difference), className="interval"),
+                    ],
+                    className="estimate",
+                    **csv_columns(d.difference),
+                ),
+                f"{d.difference.n:,}",
+            ]
+            for words, d in rows
+        ],
+        caption=f"{found.run_b} and {found.run_a}, each figure with its 95 % interval",
+    )
+
+
+def _day(created: str) -> str:
+    return created[:10]

@@ -1,0 +1,153 @@
+"""What the Predict page asks while it stands: files come as they are, without names, and are not stored.
+
+assets/predict.js posts them; a body needs no form, which would write large files to a temporary folder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import dash_mantine_components as dmc
+from dash.development.base_component import Component
+from flask import Blueprint, Response, request
+from plotly.io.json import to_json_plotly
+
+from brainmri.errors import InputError
+from dashboard import data
+from dashboard.pages import (
+    predict_answer,
+    predict_occlusion,
+    predict_pair,
+    predict_reading,
+    predict_report,
+)
+
+routes = Blueprint("predict", __name__, url_prefix="/predict")
+Reply = dict[str, Any]
+"""`answer`: components; `said`: a sentence for screen readers; `row`: cells of a table of images."""
+
+
+@routes.post("/answer")
+def answer() -> Response:
+    """What the run says of the image in the body."""
+
+    def reply() -> Reply:
+        upload, what = _image()
+        answered = data.answer(_run(), upload)
+        committed = predict_reading.impression(request.args.get("impression"), answered.run)
+        return {
+            "outcome": answered.answer.outcome,
+            "answer": predict_answer.answer_card(answered, what, committed),
+            "said": predict_answer.said(answered),
+            "row": predict_answer.row(answered),
+            "kept": predict_answer.kept(answered),
+            "own": "example" not in request.args,
+            "model_sha256": answered.run.model_sha256,
+        }
+
+    return _told(reply)
+
+
+@routes.post("/picture")
+def picture() -> Response:
+    """The picture in the body and what a reader can commit to, before any model has seen it."""
+
+    def reply() -> Reply:
+        upload, what = _image()
+        return {
+            "outcome": "not read yet",
+            "answer": predict_reading.read_first(data.look(upload), what, _run()),
+            "said": "Commit to an impression; then the model's answer shows.",
+            "row": ["not read yet", "–", "–"],
+        }
+
+    return _told(reply)
+
+
+@routes.post("/occlusion")
+def occlusion() -> Response:
+    """Whether hiding what the map marks in the image of the body changes the answer."""
+
+    def reply() -> Reply:
+        checked = data.check_occlusion(_run(), _image()[0])
+        return {
+            "answer": predict_occlusion.told(checked),
+            "said": predict_occlusion.said(checked),
+        }
+
+    return _told(reply)
+
+
+@routes.post("/pair")
+def pair() -> Response:
+    """Two scans: the body holds both, the first one `earlier_bytes` long."""
+
+    def reply() -> Reply:
+        both, length = request.get_data(cache=False), request.args.get("earlier_bytes", 0, type=int)
+        earlier, later = (data.answer(_run(), one) for one in (both[:length], both[length:]))
+        return {
+            "answer": predict_pair.pair(earlier, later, data.marked_change(earlier, later)),
+            "said": predict_pair.said(earlier, later),
+        }
+
+    return _told(reply)
+
+
+@routes.post("/report")
+def report() -> Response:
+    """The answer about the image in the body as one page to keep, while the `model` is still the same."""
+
+    def reply() -> Reply:
+        upload, what = _image()
+        answered = data.answer(_run(), upload)
+        if answered.run.model_sha256 != request.args.get("model"):
+            raise InputError(
+                "The model of this run has changed since this answer; drop the image again."
+            )
+        return {"report": predict_report.page(answered, what)}
+
+    return _told(reply)
+
+
+def refusal(sentence: str) -> Component:
+    """Why there is no answer, in one sentence."""
+    return dmc.Alert(
+        sentence,
+        title="No answer for this file",
+        color="orange",
+        variant="light",
+        className="refusal",
+    )
+
+
+def _run() -> str:
+    return request.args.get("run", "")
+
+
+def _image() -> tuple[bytes, str]:
+    """The upload, or the example that is asked for, and what it is."""
+    number = request.args.get("example", type=int)
+    if number is None:
+        return request.get_data(cache=False), "your image"
+    if not 0 <= number < len(data.EXAMPLES):
+        raise InputError("There is no such example; choose one of those on the page.")
+    label, png = data.example(number)
+    return png, f"synthetic {label} slice"
+
+
+def _told(reply: Callable[[], Reply]) -> Response:
+    """The reply as JSON; a file that cannot be used is a reply too, in one sentence."""
+    try:
+        told = reply()
+    except InputError as error:
+        told = {
+            "outcome": "no answer",
+            "answer": refusal(str(error)),
+            "said": str(error),
+            "row": ["no answer", "–", "–"],
+            "kept": {"outcome": "no answer"},
+        }
+    return Response(
+        to_json_plotly(told), mimetype="application/json", headers={"Cache-Control": "no-store"}
+    )

@@ -1,0 +1,123 @@
+"""The picture of an answer, with a map of the evidence for each class over it."""
+
+from __future__ import annotations
+
+import dash_mantine_components as dmc
+from dash import ALL, MATCH, ClientsideFunction, Input, Output, clientside_callback, html
+from dash.development.base_component import Component
+
+from brainmri.answer import Maps
+from dashboard import data, figures, map_figures
+from dashboard.components import aria
+
+_OPACITY = 60
+
+
+def stage(looked: data.Looked, what: str, over: Component | None = None) -> Component:
+    """The picture in its own shape, and what lies over it."""
+    height, width = looked.shape_px
+    picture = html.Img(
+        src=figures.png_uri(looked.picture_png), alt=f"{what}: grey, upright", className="picture"
+    )
+    return html.Div(
+        [picture, over],
+        className="stage",
+        style={"aspectRatio": f"{width} / {height}", "--ratio": f"{width / height:.4f}"},
+    )
+
+
+def viewer(answered: data.Answered, key: str, what: str) -> Component:
+    """The picture, a map of the evidence for each class over it, and what changes the two."""
+    finding = answered.answer.finding
+    maps = None if finding is None else finding.maps
+    if maps is None or finding is None:
+        why = (
+            None
+            if finding is None
+            else "This model gives no map of where it looked: it has no class-activation maps."
+        )
+        return html.Div(
+            [stage(answered.looked, what), html.P(why, className="note")],
+            className="viewer",
+        )
+    return html.Div(
+        [
+            stage(
+                answered.looked, what, _overlay(maps, answered.looked.shape_px, key, finding.answer)
+            ),
+            html.Div(
+                [
+                    html.Div("Evidence for", className="picker-label"),
+                    dmc.SegmentedControl(
+                        id={"answer": key, "part": "class"},
+                        data=[{"value": one, "label": one} for one in maps.by_class],
+                        value=finding.answer,
+                        size="xs",
+                        fullWidth=True,
+                        **aria(label="Class whose evidence is shown"),
+                    ),
+                    html.Div("Opacity of the map", className="picker-label"),
+                    dmc.Slider(
+                        id={"answer": key, "part": "opacity"},
+                        min=0,
+                        max=100,
+                        step=5,
+                        value=_OPACITY,
+                        label=None,
+                        updatemode="drag",
+                        thumbLabel="Opacity of the map",
+                        size="sm",
+                    ),
+                    html.Div(
+                        [
+                            html.Span("weak"),
+                            html.Span(className="ramp evidence"),
+                            html.Span("strong evidence"),
+                        ],
+                        className="scale-bar",
+                    ),
+                    html.P(
+                        "Where the model found evidence for the class, on one scale for all classes. "
+                        "It is coarse, and no outline of a tumour.",
+                        className="note",
+                    ),
+                ],
+                className="viewer-controls",
+            ),
+        ],
+        className="viewer",
+    )
+
+
+def _overlay(maps: Maps, shape_px: tuple[int, int], key: str, chosen: str) -> Component:
+    left, top, right, bottom = maps.box
+    height, width = shape_px
+    return html.Div(
+        [
+            html.Img(
+                src=source,
+                alt="",
+                id={"answer": key, "map": one},
+                className="map",
+                style={"opacity": _OPACITY / 100 if one == chosen else 0},
+            )
+            for one, source in map_figures.overlays(maps.by_class).items()
+        ],
+        className="map-place",
+        style={
+            "left": f"{100 * left / width:.3f}%",
+            "top": f"{100 * top / height:.3f}%",
+            "width": f"{100 * (right - left) / width:.3f}%",
+            "height": f"{100 * (bottom - top) / height:.3f}%",
+        },
+    )
+
+
+# In the browser, so that the map moves with the slider and without a request.
+clientside_callback(
+    ClientsideFunction("predict", "overlay"),
+    Output({"answer": MATCH, "map": ALL}, "style"),
+    Input({"answer": MATCH, "part": "class"}, "value"),
+    Input({"answer": MATCH, "part": "opacity"}, "value"),
+    prevent_initial_call=True,
+)

@@ -1,0 +1,97 @@
+"""`brainmri.label_errors`: what voices say against a label puts an image first."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from brainmri import index, label_errors, suspects
+from brainmri.label_errors import Voice, cluster_votes, neighbour_votes, rank
+
+
+def voice(rows: list[int], y_prob: list[list[float]]) -> Voice:
+    return Voice("a run", np.array(rows), np.array(y_prob))
+
+
+def test_a_sure_voice_against_the_label_comes_before_a_doubtful_one_and_that_before_agreement() -> (
+    None
+):
+    y_true = np.array([0, 0, 0])
+    found = rank(y_true, 2, [voice([0, 1, 2], [[0.9, 0.1], [0.4, 0.6], [0.01, 0.99]])])
+    assert found.order.tolist() == [2, 1, 0]
+    assert found.score == pytest.approx([-0.8, 0.2, 0.98])
+    assert found.suggestion.tolist() == [0, 1, 1]
+    assert (found.against.tolist(), found.asked.tolist()) == ([0, 1, 1], [1, 1, 1])
+
+
+def test_several_voices_outweigh_one() -> None:
+    y_true = np.array([0, 0])
+    one, other = [[0.1, 0.9], [0.1, 0.9]], [[0.2, 0.8], [0.9, 0.1]]
+    found = rank(y_true, 2, [voice([0, 1], one), voice([0, 1], other)])
+    assert found.score == pytest.approx([(0.8 + 0.6) / 2, (0.8 - 0.8) / 2])
+    assert found.against.tolist() == [2, 1]
+
+
+def test_an_image_of_which_nobody_speaks_is_not_in_the_queue() -> None:
+    found = rank(np.array([0, 1, 1]), 2, [voice([2], [[0.3, 0.7]])])
+    assert found.order.tolist() == [2]
+    assert np.isnan(found.score[:2]).all()
+
+
+@given(st.integers(0, 10_000))
+def test_the_order_of_the_voices_does_not_matter(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    y_true = rng.integers(0, 3, 20)
+    said = [Voice(str(i), np.sort(rng.choice(20, 15, replace=False)), rng.dirichlet(np.ones(3), 15))
+            for i in range(3)]  # fmt: skip
+    one, other = rank(y_true, 3, said), rank(y_true, 3, said[::-1])
+    assert one.score == pytest.approx(other.score, nan_ok=True)
+    assert one.against.tolist() == other.against.tolist()
+
+
+def test_of_copies_that_disagree_each_hears_the_others() -> None:
+    #                     a cluster of three, one that agrees, one alone
+    labels, clusters = np.array([0, 0, 1, 2, 2, 1]), np.array([5, 5, 5, 7, 7, 9])
+    said = cluster_votes(labels, 3, clusters)
+    assert said.rows.tolist() == [0, 1, 2]
+    assert said.y_prob.tolist() == [[0.5, 0.5, 0], [0.5, 0.5, 0], [1, 0, 0]]
+    assert rank(labels, 3, [said]).order[0] == 2
+
+
+def test_neighbours_vote_but_neither_the_image_nor_its_copies() -> None:
+    points = np.array([[0.0], [0.0], [0.1], [0.2], [9.0], [9.1], [9.2]])
+    labels, clusters = np.array([1, 1, 0, 0, 1, 1, 1]), np.array([0, 0, 1, 2, 3, 4, 5])
+    votes = neighbour_votes(points, labels, 2, clusters)
+    assert votes.sum(axis=1) == pytest.approx(np.ones(7))
+    assert votes[0].tolist() == [2 / 5, 3 / 5]  # All five that are no copy of it.
+
+
+def test_of_many_images_the_nearest_twenty_vote(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 1], 60)
+    points = labels[:, None] * 8 + rng.normal(size=(120, 4))
+    labels[7] = 1
+    votes = neighbour_votes(points, labels, 2, np.arange(120))
+    assert votes[7].tolist() == [1.0, 0.0]
+    monkeypatch.setattr(label_errors, "MOST_COMPARED", 50)
+    assert neighbour_votes(points, labels, 2, np.arange(120))[7, 0] > 0.9
+
+
+def test_an_image_alone_has_equal_shares() -> None:
+    assert neighbour_votes(np.ones((1, 2)), np.array([0]), 4, np.array([0])).tolist() == [
+        [0.25] * 4
+    ]
+
+
+def test_every_image_of_an_index_is_ranked_by_the_runs_that_know_it(trained_models: Path) -> None:
+    table = index.read(index.path(trained_models))
+    found = suspects.find(trained_models, table)
+    names = {one.name for one in found.voices}
+    assert {"cnn", "brightness"} <= names
+    assert found.lacking == []
+    assert len(found.suspicion.order) > 0
+    assert (found.suspicion.asked > 0).sum() == len(found.suspicion.order)

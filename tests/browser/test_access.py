@@ -1,0 +1,122 @@
+"""Every page for everyone: axe-core finds no fault, nothing jumps, going back restores the state."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Opened, Tab
+from tests.browser.driving import SCREENS, go, settle
+from tests.dashboard.serving import Site
+
+PAGES = [
+    "",
+    "data",
+    "data?part=browse",
+    "data?part=copies",
+    "data?part=labels",
+    "data?part=shortcuts",
+    "data?part=drift",
+    "data?part=quality",
+    "evaluate",
+    "compare",
+    "predict",
+]
+MOST_SHIFT = 0.05
+
+_AXE = files("axe_playwright_python").joinpath("axe.min.js")
+_JUDGE = """async () => {
+    const found = await axe.run(document, {resultTypes: ["violations"]});
+    return found.violations.flatMap(rule => rule.nodes.map(node =>
+        `${rule.id} (${rule.impact}): ${node.target.join(" ")}: ${node.html.slice(0, 160)}`));
+}"""
+# Shifts within half a second of a key or click are answers to it (web.dev/cls).
+_SHIFTS = """
+    window.shifts = [];
+    new PerformanceObserver(list => {
+        for (const entry of list.getEntries()) {
+            if (!entry.hadRecentInput) window.shifts.push(
+                [entry.value, ...entry.sources.map(one => one.node?.className || one.node?.nodeName)]);
+        }
+    }).observe({type: "layout-shift", buffered: true});
+"""
+
+
+def violations(page: Page) -> list[str]:
+    """What axe-core has against the page as it stands."""
+    page.evaluate(_AXE.read_text(encoding="utf-8"))
+    found: list[str] = page.evaluate(_JUDGE)
+    return found
+
+
+def shifts(page: Page) -> list[list[object]]:
+    """Layout shifts so far that no input asked for: how far, and what moved."""
+    found: list[list[object]] = page.evaluate("window.shifts")
+    return found
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("screen", SCREENS)
+@pytest.mark.parametrize("address", PAGES)
+def test_axe_finds_nothing(
+    tab: Tab, shipped_site: Site, address: str, screen: str, scheme: str
+) -> None:
+    page = tab(screen, dark=scheme == "dark")
+    go(page, shipped_site.url + address)
+    settle(page)
+    assert violations(page) == []
+
+
+def test_axe_would_find_a_picture_without_a_text(page: Page, shipped_site: Site) -> None:
+    go(page, shipped_site.url)
+    page.evaluate("document.querySelector('main').append(new Image())")
+    assert [fault for fault in violations(page) if fault.startswith("image-alt")]
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+@pytest.mark.parametrize("address", PAGES)
+def test_nothing_jumps_while_a_page_loads(
+    opened: Opened, shipped_site: Site, address: str, screen: str
+) -> None:
+    context = opened(screen=SCREENS[screen])
+    context.add_init_script(f"(() => {{{_SHIFTS}}})()")
+    page = context.new_page()
+    go(page, shipped_site.url + address)
+    settle(page)
+    found = shifts(page)
+    assert sum(float(str(value)) for value, *_ in found) <= MOST_SHIFT, found
+
+
+def test_a_jump_would_be_noticed(opened: Opened, shipped_site: Site) -> None:
+    context = opened()
+    context.add_init_script(f"(() => {{{_SHIFTS}}})()")
+    page = context.new_page()
+    go(page, shipped_site.url)
+    settle(page)
+    page.evaluate("document.querySelector('main').style.marginTop = '300px'")
+    page.wait_for_function(f"window.shifts.some(([value]) => value > {MOST_SHIFT})")
+
+
+def test_back_and_forward_restore_each_page_with_its_state(page: Page, shipped_site: Site) -> None:
+    """Through every page once, with a choice made on the way, and back again."""
+    go(page, shipped_site.url + "compare?run=cnn-official&other=cnn-augmented-official")
+    settle(page)
+    page.get_by_text("Validation", exact=True).click()
+    expect(page.get_by_text("labelled validation images that both answered")).to_be_visible()
+    navigation = page.get_by_role("navigation", name="Pages")
+    navigation.get_by_role("link", name="Data").click()
+    page.get_by_role("link", name="Browse").click()
+    expect(page.locator("h2").first).to_have_text("Look at single images")
+    navigation.get_by_role("link", name="Overview").click()
+    expect(page.locator("h1")).to_have_text("Overview")
+    page.go_back()
+    expect(page.locator("h2").first).to_have_text("Look at single images")
+    page.go_back()
+    expect(page.locator("h2").first).to_contain_text("The classes are")
+    page.go_back()
+    expect(page.get_by_text("labelled validation images that both answered")).to_be_visible()
+    expect(page.get_by_role("textbox", name="Beside")).to_have_value("cnn-augmented-official")
+    page.go_forward()
+    expect(page.locator("h2").first).to_contain_text("The classes are")

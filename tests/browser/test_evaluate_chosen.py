@@ -1,0 +1,239 @@
+"""Choosing on the Evaluate page: every kind of click, chips, the way back, the panel of one image."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.conftest import Tab
+from tests.browser.driving import go, settle
+from tests.browser.test_evaluate import MISSED, address_says
+from tests.dashboard.serving import Site
+
+HASTY = "evaluate?run=hasty&split=test&show=counts"
+
+
+def chips(page: Page) -> Locator:
+    return page.locator(".chosen-bar .chip")
+
+
+def chosen(page: Page, text: str) -> None:
+    expect(page.locator(".chosen-count")).to_contain_text(text)
+
+
+def opened(page: Page, address: str) -> None:
+    """Open the page and wait until its address is spelt out, so that a choice is a step of its own."""
+    go(page, address)
+    address_says(page, show="counts", leaf="1")
+    settle(page)
+
+
+def click_point(page: Page, figure: str, curve: int, point: int) -> None:
+    """Click on a point of a figure where it is drawn."""
+    at = page.evaluate(
+        """([figure, curve, point]) => {
+            const all = [...document.querySelectorAll(".js-plotly-plot")];
+            const plot = all.find((one) => one.closest("[id]").id.includes(`"${figure}"`));
+            plot.scrollIntoView({ block: "center" });
+            const box = plot.getBoundingClientRect();
+            const { xaxis, yaxis, margin } = plot._fullLayout;
+            const trace = plot._fullData[curve];
+            const x = figure === "bars" ? trace.x[point] * 0.5 : trace.x[point];
+            return [
+                box.x + xaxis._offset + xaxis.d2p(x),
+                box.y + yaxis._offset + yaxis.d2p(trace.y[point]),
+            ];
+        }""",
+        [figure, curve, point],
+    )
+    page.mouse.move(*at)
+    page.wait_for_timeout(200)  # A figure looks where the pointer is at most so often.
+    page.mouse.click(*at)
+
+
+def test_a_cell_shows_as_chips_and_each_can_be_taken_away(page: Page, site: Site) -> None:
+    opened(page, site.url + HASTY)
+    page.get_by_role("button", name=MISSED).click()
+    chosen(page, "3 of 20 test images")
+    expect(chips(page)).to_have_text(["truth: glioma×", "answer: notumor×"])
+    page.get_by_role("button", name="Remove answer: notumor").click()
+    chosen(page, "5 of 20 test images")
+    address_says(page, cell="glioma~")
+    expect(page.locator(".gallery .tile")).to_have_count(5)
+    page.get_by_role("button", name="Remove all").click()
+    expect(chips(page)).to_have_count(0)
+    expect(page.locator(".gallery .tile")).to_have_count(12)
+    page.wait_for_url(lambda url: "cell" not in url)
+
+
+def test_a_cell_that_is_clicked_again_is_not_chosen_any_more(page: Page, site: Site) -> None:
+    opened(page, site.url + HASTY)
+    cell = page.get_by_role("button", name=MISSED)
+    cell.click()
+    expect(cell).to_have_attribute("aria-pressed", "true")
+    cell.click()
+    expect(chips(page)).to_have_count(0)
+
+
+def test_names_at_the_side_and_on_top_choose_a_row_and_a_column(page: Page, site: Site) -> None:
+    opened(page, site.url + HASTY)
+    page.get_by_role("button", name="All images of glioma").click()
+    chosen(page, "5 of 20")
+    page.get_by_role("button", name="All images called notumor").click()
+    expect(chips(page)).to_have_text(["truth: glioma×", "answer: notumor×"])
+    chosen(page, "3 of 20")
+
+
+def test_a_bar_chooses_the_images_of_its_class(page: Page, site: Site) -> None:
+    opened(page, site.url + HASTY)
+    click_point(page, "bars", 0, 2)
+    chosen(page, "5 of 20")
+    address_says(page, cell="meningioma~")
+    expect(chips(page)).to_have_text(["truth: meningioma×"])
+
+
+@pytest.mark.parametrize("figure", ["roc", "precision-recall"])
+def test_a_point_of_a_curve_chooses_the_images_above_its_threshold(
+    page: Page, site: Site, figure: str
+) -> None:
+    opened(page, site.url + HASTY)
+    click_point(page, figure, 2, 2)
+    expect(chips(page)).to_have_count(1)
+    expect(chips(page)).to_have_text(re.compile("probability of notumor ≥"))
+    page.wait_for_url("**above=notumor**")
+    count = page.locator(".chosen-count").inner_text()
+    assert 0 < int(count.split()[0]) < 20
+    expect(page.locator(".gallery .tile").first).to_contain_text("notumor")
+
+
+def test_a_slice_narrows_the_matrix_and_the_images(page: Page, site: Site) -> None:
+    opened(page, site.url + HASTY)
+    page.locator("#weak-table").get_by_role("button", name="unseen").first.click()
+    chosen(page, "16 of 20")
+    expect(chips(page)).to_have_text(["seen in training or not: unseen×"])
+    expect(page.locator(".matrix .total")).to_have_text(["4", "4", "4", "4"])
+    address_says(page, slice="seen~unseen")
+
+
+def test_back_and_forward_walk_through_the_choices(page: Page, site: Site) -> None:
+    opened(page, site.url + HASTY)
+    page.get_by_role("button", name="All images of glioma").click()
+    chosen(page, "5 of 20")
+    page.locator("#weak-table").get_by_role("button", name="unseen").first.click()
+    chosen(page, "4 of 20")
+    expect(chips(page)).to_have_count(2)
+    page.go_back()
+    chosen(page, "5 of 20")
+    expect(chips(page)).to_have_text(["truth: glioma×"])
+    page.go_back()
+    expect(chips(page)).to_have_count(0)
+    page.go_forward()
+    chosen(page, "5 of 20")
+    page.go_forward()
+    chosen(page, "4 of 20")
+    expect(page.locator(".gallery .tile")).to_have_count(4)
+
+
+def test_the_address_opens_the_same_choice_in_another_tab(page: Page, tab: Tab, site: Site) -> None:
+    opened(page, site.url + HASTY)
+    page.get_by_role("button", name=MISSED).click()
+    chosen(page, "3 of 20")
+    page.wait_for_url("**cell=**")
+    other = tab()
+    go(other, page.url)
+    expect(chips(other)).to_have_text(["truth: glioma×", "answer: notumor×"])
+
+
+def test_the_chips_stay_in_sight_while_the_page_scrolls(page: Page, site: Site) -> None:
+    opened(page, site.url + HASTY + "&cell=glioma~")
+    page.locator("#weak-table").scroll_into_view_if_needed()
+    expect(chips(page)).to_be_in_viewport()
+
+
+def test_images_are_turned_over_and_ordered(page: Page, site: Site) -> None:
+    opened(page, site.url + HASTY)
+    tiles = page.locator(".gallery .tile .path")
+    first = tiles.first.inner_text()
+    page.get_by_label("Pages of images").get_by_role("button", name="2").click()
+    expect(tiles).to_have_count(8)
+    address_says(page, leaf="2")
+    page.go_back()
+    expect(tiles).to_have_count(12)
+    expect(tiles.first).to_have_text(first)
+    page.get_by_label("Order", exact=True).first.click()
+    page.get_by_role("option", name="Surest first").click()
+    expect(tiles.first).not_to_have_text(first)
+    address_says(page, sort="sure")
+
+
+def test_a_choice_starts_at_the_first_page_in_one_step(page: Page, site: Site) -> None:
+    opened(page, site.url + HASTY)
+    page.get_by_label("Pages of images").get_by_role("button", name="2").click()
+    expect(page.locator(".gallery .tile")).to_have_count(8)
+    page.get_by_role("button", name=MISSED).click()
+    expect(page.locator(".gallery .tile")).to_have_count(3)
+    address_says(page, leaf="1", cell="glioma~notumor")
+    page.go_back()
+    expect(page.locator(".gallery .tile")).to_have_count(8)
+
+
+# The panel of one image
+
+IMAGE = "Testing/glioma/glioma-0002.png"
+
+
+def test_an_image_opens_a_panel_that_escape_closes_with_the_focus_back(
+    page: Page, site: Site
+) -> None:
+    opened(page, site.url + HASTY + "&cell=glioma~notumor")
+    tile = page.get_by_role("button", name=f"Open {IMAGE}")
+    tile.focus()
+    page.keyboard.press("Enter")
+    panel = page.get_by_role("dialog")
+    expect(panel).to_contain_text("hasty says notumor. It is labelled glioma.")
+    expect(panel).to_contain_text("careful")
+    expect(panel).to_contain_text("gives no activation map")
+    address_says(page, image=IMAGE)
+    settle(page)
+    assert panel.locator("img").first.evaluate("one => one.naturalWidth") > 0
+    page.keyboard.press("Escape")
+    expect(panel).to_have_count(0)
+    expect(tile).to_be_focused()
+    page.wait_for_url(lambda url: "image=" not in url)
+
+
+def test_an_image_is_in_the_address_and_back_closes_it(page: Page, tab: Tab, site: Site) -> None:
+    opened(page, site.url + HASTY + "&cell=glioma~notumor")
+    page.get_by_role("button", name=f"Open {IMAGE}").click()
+    expect(page.get_by_role("dialog")).to_contain_text("hasty says notumor")
+    address_says(page, image=IMAGE)
+    other = tab("phone")
+    go(other, page.url)
+    expect(other.get_by_role("dialog")).to_contain_text("hasty says notumor")
+    width = other.evaluate("document.querySelector('[role=dialog]').scrollWidth")
+    assert width <= 390
+    page.go_back()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    page.go_forward()
+    expect(page.get_by_role("dialog")).to_contain_text("hasty says notumor")
+
+
+def test_images_like_one_are_a_link_away(page: Page, site: Site) -> None:
+    opened(page, site.url + HASTY)
+    page.locator(".gallery .tile-open").first.click()
+    panel = page.get_by_role("dialog")
+    name = panel.locator(".path").first.inner_text()
+    panel.get_by_role("link", name="Images like this one").click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page.locator(".gallery .tile .path").first).to_have_text(name)
+    expect(page.locator(".gallery .tile").first).to_contain_text("0 bits differ")
+    address_says(page, sort="like", like=name)
+
+
+def test_without_the_pictures_names_open_the_panel(page: Page, site_without_images: Site) -> None:
+    opened(page, site_without_images.url + HASTY + "&cell=glioma~notumor")
+    page.get_by_role("button", name=f"Open {IMAGE}").click()
+    expect(page.get_by_role("dialog")).to_contain_text("Start the dashboard with --data FOLDER")
+    expect(page.get_by_role("dialog").locator("img")).to_have_count(0)

@@ -1,0 +1,175 @@
+"""Overview on paper, downloads, the report, runs that finish while a page is open, a server that is gone."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import shutil
+import signal
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Download, Page, expect
+
+from brainmri import index
+from tests.browser.conftest import Opened
+from tests.browser.driving import go, settle
+from tests.dashboard.results import CAREFUL, HASTY_MISTAKES, answers, write_run
+from tests.dashboard.serving import Site, serving
+
+PNG = b"\x89PNG\r\n\x1a\n"
+EVERY_MS = 10_000
+"""How often a page asks whether there is news."""
+
+
+def pages_of(pdf: bytes) -> int:
+    return len(re.findall(rb"/Type\s*/Page\b", pdf))
+
+
+def downloaded(page: Page, button: str, place: int = 0) -> tuple[Download, bytes]:
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name=button).nth(place).click()
+    return waiting.value, Path(waiting.value.path()).read_bytes()
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_the_overview_of_what_ships_is_two_pages_on_paper(
+    opened: Opened, shipped_site: Site, dark: bool
+) -> None:
+    page = opened(dark=dark).new_page()
+    go(page, shipped_site.url)
+    settle(page)
+    expect(page.locator(".figure .main-svg").first).to_be_visible()
+    assert pages_of(page.pdf(prefer_css_page_size=True, print_background=True)) == 2
+    # And the figure has the size of the screen again.
+    width = page.locator(".figure").first.bounding_box()
+    drawn = page.locator(".figure .main-svg").first
+    assert width is not None
+    expect(drawn).to_have_attribute("width", str(round(width["width"])))
+
+
+def test_a_figure_on_paper_is_no_wider_than_the_paper(page: Page, site: Site) -> None:
+    go(page, site.url)
+    expect(page.locator(".figure .main-svg").first).to_be_visible()
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    widths = page.locator(".figure .main-svg").evaluate_all(
+        "all => all.map(one => +one.getAttribute('width'))"
+    )
+    assert widths
+    assert max(widths) <= 700
+    page.evaluate("window.dispatchEvent(new Event('afterprint'))")
+
+
+def test_a_table_is_downloaded_with_n_and_interval_columns(page: Page, site: Site) -> None:
+    go(page, site.url)
+    button = page.locator(".export-frame", has=page.locator("#leaderboard-rows")).locator(
+        "[data-export]"
+    )
+    with page.expect_download() as waiting:
+        button.click()
+    assert waiting.value.suggested_filename == "all-runs-with-their-figures.csv"
+    text = Path(waiting.value.path()).read_text(encoding="utf-8")
+    rows = {row["Run"]: row for row in csv.DictReader(io.StringIO(text))}
+    careful = rows[CAREFUL]
+    assert careful["Accuracy"] == "90.0\u00a0% 69.9–97.2\u00a0%".replace("\u00a0", " ")
+    assert float(careful["Accuracy (0-1)"]) == pytest.approx(0.9)
+    assert float(careful["Accuracy low"]) == pytest.approx(0.699, abs=5e-4)
+    assert float(careful["Accuracy high"]) == pytest.approx(0.972, abs=5e-4)
+    assert careful["Accuracy n"] == "20"
+    assert (careful["Missed tumours count"], careful["Missed tumours n"]) == ("1", "15")
+
+
+def test_a_figure_is_downloaded_with_its_title(page: Page, site: Site) -> None:
+    go(page, site.url)
+    expect(page.locator(".figure .main-svg").first).to_be_visible()
+    title = page.locator(".section", has=page.locator(".figure")).locator("h2").first.inner_text()
+    file, png = downloaded(page, "Download this figure as PNG")
+    assert file.suggested_filename.endswith(".png")
+    assert png.startswith(PNG)
+    file, svg = downloaded(page, "Download this figure as SVG")
+    assert file.suggested_filename.endswith(".svg")
+    drawn = svg.decode()
+    assert drawn.startswith("<svg")
+    assert title in re.sub(r"<[^>]*>", "", drawn)
+    assert "rgb(29, 36, 48)" in drawn  # ink, which on the page is the style sheet's
+
+
+@pytest.mark.parametrize("address", ["", f"evaluate?run={CAREFUL}"])
+def test_the_report_opens_without_a_network(
+    opened: Opened, site: Site, address: str, tmp_path: Path
+) -> None:
+    context = opened(r"file://\S*report\.html$")  # the file itself, which is opened below
+    page = context.new_page()
+    go(page, site.url + address)
+    with page.expect_download() as waiting:
+        page.get_by_role("link", name="Report (HTML)").click()
+    assert waiting.value.suggested_filename == f"{CAREFUL}-report.html"
+    kept = tmp_path / "report.html"
+    waiting.value.save_as(kept)
+    assert kept.stat().st_size < 3_000_000
+    context.set_offline(True)
+    page.goto(kept.as_uri())
+    expect(page.locator("h1")).to_have_text(f"Model card: {CAREFUL}")
+    page.evaluate("window.print = () => { document.title = 'printed' }")
+    page.get_by_role("button", name="Print / save as PDF").click()
+    expect(page).to_have_title("printed")
+    figures = page.locator("figure svg, .matrix")
+    page.emulate_media(media="print")
+    page.set_viewport_size({"width": 690, "height": 980})
+    for i in range(figures.count()):
+        box = figures.nth(i).bounding_box()
+        assert box is not None
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 690
+    for screen in (390, 1440):
+        page.emulate_media(media="screen")
+        page.set_viewport_size({"width": screen, "height": 844})
+        assert page.evaluate("document.documentElement.scrollWidth") <= screen
+
+
+def test_a_run_that_finishes_while_a_page_is_open_is_announced_and_shown_when_asked_for(
+    opened: Opened, models: Path, tmp_path: Path
+) -> None:
+    own = tmp_path / "models"
+    shutil.copytree(models, own)
+    with serving(tmp_path / "site", models=own) as running:
+        page = opened().new_page()
+        page.clock.install()
+        with page.expect_response("**/state"):
+            go(page, running.url)
+        settle(page)
+        page.clock.fast_forward(EVERY_MS)
+        expect(page.locator("#live")).to_be_empty()
+        table = index.read(own / "dataset" / "index.parquet")
+        write_run(own, "finished-now", answers(table, HASTY_MISTAKES))
+        with page.expect_response("**/state"):
+            page.clock.fast_forward(EVERY_MS)
+        expect(page.get_by_role("status")).to_contain_text("New run: finished-now")
+        expect(page.locator("#leaderboard-rows")).not_to_contain_text("finished-now")  # unmoved
+        page.get_by_role("button", name="Update this page").click()
+        expect(page.locator("#leaderboard-rows")).to_contain_text("finished-now")
+        expect(page.locator("#live")).to_be_empty()
+        write_run(own, "finished-later", answers(table, HASTY_MISTAKES))
+        with page.expect_response("**/state"):
+            page.clock.fast_forward(EVERY_MS)
+        page.get_by_role("button", name="Show").click()
+        expect(page.locator("h1")).to_have_text("Evaluate")
+        expect(page).to_have_url(re.compile("run=finished-later"))
+        page.go_back()
+        expect(page.locator("h1")).to_have_text("Overview")
+
+
+def test_when_the_server_is_gone_a_sentence_says_so(
+    opened: Opened, models: Path, tmp_path: Path
+) -> None:
+    with serving(tmp_path / "site", models=models) as running:
+        page = opened("Failed to load resource").new_page()
+        page.clock.install()
+        go(page, running.url)
+        settle(page)
+        running.process.send_signal(signal.SIGTERM)
+        running.process.wait(timeout=30)
+        page.clock.fast_forward(EVERY_MS)
+        expect(page.get_by_role("status")).to_contain_text("The server does not answer")
+        expect(page.locator("h1")).to_have_text("Overview")  # and what was there stays

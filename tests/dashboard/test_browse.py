@@ -1,0 +1,125 @@
+"""The sample browser and class balance by any property, opened in process."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from brainmri import index
+from brainmri.index import ImageIndex
+from dashboard import data
+from tests.dashboard.reading import headings, table_named, tiles
+from tests.dashboard.visit import Visitor, find, picked, visible
+
+
+def known() -> ImageIndex:
+    found = data.usable_index()
+    assert found is not None
+    return found
+
+
+@pytest.mark.usefixtures("shown")
+def test_all_images_are_there_a_page_at_a_time(visitor: Visitor) -> None:
+    page = visitor.open("/data?part=browse")
+    assert "Images 1 to 24 of 68" in visible(page)
+    assert len(tiles(page)) == 24
+    last = visitor.open("/data?part=browse&images=3")
+    assert "Images 49 to 68 of 68" in visible(last)
+    assert len(tiles(last)) == 20
+
+
+@pytest.mark.usefixtures("shown")
+def test_filters_of_one_property_are_alternatives_and_of_several_must_all_fit(
+    visitor: Visitor,
+) -> None:
+    page = visitor.open("/data?only=split~test,label~glioma,label~notumor")
+    assert picked(page, "only") == ["split~test", "label~glioma", "label~notumor"]
+    assert "10 images of 68 indexed." in visible(page)
+    assert all("Testing/glioma" in tile or "Testing/notumor" in tile for tile in tiles(page))
+
+
+@pytest.mark.usefixtures("shown")
+def test_filters_that_stand_for_nothing_are_left_out(visitor: Visitor) -> None:
+    page = visitor.open("/data?only=label~glioma,label~dragon,nothing~1,~,")
+    assert picked(page, "only") == ["label~glioma"]
+    assert "17 images of 68 indexed." in visible(page)
+
+
+@pytest.mark.usefixtures("shown")
+def test_other_filters_start_at_the_first_page(visitor: Visitor) -> None:
+    fired = visitor.fire(
+        "sample-images",
+        inputs={"only": ["split~train"], "images": 3},
+        changed=['{"page":"data","state":"only"}.value'],
+    )
+    turned = fired['{"page":"data","state":"images"}']
+    assert (turned["total"], turned["value"]) == (2, 1)
+    assert "Images 1 to 24 of 48" in visible(fired["sample-images"]["children"])
+
+
+@pytest.mark.usefixtures("shown")
+def test_where_nothing_passes_the_page_says_what_to_do(visitor: Visitor) -> None:
+    assert data.samples(known(), (("split", "test"), ("split", "train")), 0, 1)[0] == 68
+    with_none = ("label~glioma", "size~1 × 1")
+    page = visitor.open(f"/data?only={','.join(with_none)}")
+    assert picked(page, "only") == ["label~glioma"]
+
+
+def test_every_column_of_the_metadata_is_a_filter_and_a_balance(
+    visitor: Visitor, own: Path, phantom_data: Path, tmp_path: Path
+) -> None:
+    paths = known().rows["path"]
+    scanner = ["one" if i % 4 else "two, mobile" for i in range(len(paths))]
+    metadata = tmp_path / "metadata.csv"
+    pd.DataFrame({"path": paths, "scanner": scanner}).to_csv(metadata, index=False)
+    index.build(phantom_data, own, metadata=metadata, quiet=True)
+    page = visitor.open("/data?only=scanner~two mobile")
+    assert "17 images of 68 indexed." in visible(page)
+    rows = table_named(visitor.open("/data?by=scanner"), "Images per class by scanner")
+    assert [rows[name][-2] for name in ("one", "two, mobile")] == ["51", "17"]
+
+
+@pytest.mark.usefixtures("shown")
+def test_balance_says_how_much_a_property_gives_away(visitor: Visitor) -> None:
+    rows = table_named(visitor.open("/data?by=split"), "Images per class by split")
+    assert rows["training"][:4] == ["12 25.0 %"] * 4
+    assert rows["test"][-2:] == ["20", "1.00"]
+    assert "The split does not give the class away" in headings(visitor.open("/data?by=split"))
+    by_label = data.balance_by(known(), "label")
+    assert (by_label.told, by_label.told_without) == (1.0, 0.25)
+    assert by_label.ratio["glioma"] is None
+
+
+@pytest.mark.usefixtures("shown")
+def test_values_under_the_pointer_are_there_on_demand_only(visitor: Visitor) -> None:
+    assert not find(find(visitor.open("/data"), className="average"), "Graph")
+    page = visitor.open("/data?pointer=values")
+    averages = find(page, className="average")
+    assert len(averages) == 7
+    assert all(len(find(one, "Graph")) == 1 for one in averages)
+
+
+def test_without_an_index_a_choice_shows_nothing(visitor: Visitor, own: Path) -> None:
+    shutil.rmtree(own / "dataset")
+    fired = visitor.fire("sample-images", inputs={"only": [], "images": 1})
+    assert visible(fired["sample-images"]["children"]) == ""
+
+
+@pytest.mark.usefixtures("shipped", "pictures")
+def test_each_pair_of_copies_can_blink_and_mirrored_ones_are_turned_round(
+    visitor: Visitor,
+) -> None:
+    page = visitor.open("/data?part=copies&kind=mirrored")
+    assert len(find(page, className="mirrored")) == 12
+    assert [visible(one) for one in find(find(page, className="blinking"), "Button")] == [
+        "Blink"
+    ] * 12
+    assert not find(visitor.open("/data?part=copies&kind=exact"), className="mirrored")
+
+
+@pytest.mark.usefixtures("shipped")
+def test_paths_alone_do_not_blink(visitor: Visitor) -> None:
+    assert not find(visitor.open("/data?part=copies"), className="blinking")

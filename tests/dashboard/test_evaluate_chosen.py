@@ -1,0 +1,334 @@
+"""Choosing on Evaluate: a cell, a slice or a threshold narrows the rest of the page; one image in depth."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from numpy.typing import NDArray
+
+from brainmri import index
+from brainmri.inference import Answers
+from brainmri.preprocessing import Preprocessing
+from dashboard import data
+from dashboard.chosen import Chosen, cell_of, read
+from tests.dashboard.reading import headings, matrix, table_named, tiles
+from tests.dashboard.results import CAREFUL, CLASSES, HASTY, view_of
+from tests.dashboard.visit import Node, Visitor, find, picked, visible
+
+
+def chips(page: Node) -> list[str]:
+    buttons = find(page, "Button", className="chip")
+    return [" ".join(button["props"]["aria-label"].split()) for button in buttons]
+
+
+def chosen_line(page: Node) -> str:
+    return visible(find(page, className="chosen-line"))
+
+
+@pytest.mark.parametrize(
+    ("cell", "slice_", "above", "expected"),
+    [
+        ("glioma~notumor", None, None, Chosen(truth="glioma", answer="notumor")),
+        ("glioma~", "", "", Chosen(truth="glioma")),
+        ("~notumor", None, None, Chosen(answer="notumor")),
+        ("wrong", None, None, Chosen(wrong=True)),
+        (None, "source~web", None, Chosen(slice=("source", "web"))),
+        (None, None, "glioma~0.25", Chosen(above=("glioma", 0.25))),
+        ("glioma", "source", "glioma", Chosen()),
+        ("cat~glioma", "~web", "cat~0.5", Chosen()),
+        ("glioma~cat", None, "glioma~nan", Chosen()),
+        ("~", None, "glioma~7", Chosen()),
+    ],
+)
+def test_the_address_says_what_is_chosen_and_misspelt_keys_choose_nothing(
+    cell: str | None, slice_: str | None, above: str | None, expected: Chosen
+) -> None:
+    assert read(CLASSES, cell, slice_, above) == expected
+    if expected.truth or expected.answer:
+        assert cell_of(expected.truth, expected.answer) == cell
+
+
+@pytest.mark.usefixtures("shown")
+def test_every_choice_is_a_chip_that_can_be_removed(visitor: Visitor) -> None:
+    page = visitor.open(
+        "/evaluate?run=hasty&cell=glioma~notumor&slice=seen~unseen&above=notumor~0.5"
+    )
+    assert chips(page) == [
+        "Remove truth: glioma",
+        "Remove answer: notumor",
+        "Remove seen in training or not: unseen",
+        "Remove probability of notumor ≥ 50.0 %",
+    ]
+    assert chosen_line(page).startswith("2 of 20 test images (")
+    assert {"chip": "all"} in [b["props"].get("id") for b in find(page, "Button")]
+
+
+@pytest.mark.usefixtures("shown")
+def test_with_nothing_chosen_the_page_says_how_to_choose(visitor: Visitor) -> None:
+    page = visitor.open("/evaluate?run=hasty")
+    assert chips(page) == []
+    assert chosen_line(page).startswith("All 20 test images. Choose a cell")
+
+
+@pytest.mark.usefixtures("shown")
+def test_a_slice_narrows_matrix_classes_and_images_and_keeps_n(visitor: Visitor) -> None:
+    page = visitor.open("/evaluate?run=hasty&slice=seen~unseen")
+    # Every third image of a class counts as seen: one of five.
+    assert {row[-1] for row in matrix(page).values()} == {"4"}
+    assert matrix(page)["glioma"][2] == "2"
+    classes = table_named(page, "Precision, recall and F1 per class")
+    assert classes["glioma"][-1] == "4"
+    assert "too few images (4; a figure needs 10)" in classes["glioma"][1]
+    assert classes["weighted"][-1] == "16"
+    assert re.search(r"\d–\d", classes["weighted"][1])
+    assert "16 images" in headings(page)
+    assert len(tiles(page)) == 12
+    assert chosen_line(page).startswith("16 of 20 test images (")
+
+
+@pytest.mark.usefixtures("shown")
+def test_the_matrix_keeps_its_other_cells_when_one_is_chosen(visitor: Visitor) -> None:
+    page = visitor.open("/evaluate?run=hasty&cell=glioma~notumor")
+    assert matrix(page)["pituitary"] == ["1", "0", "0", "4", "5"]
+    on = [c["props"]["id"]["cell"] for c in find(page, className="matrix-cell")
+          if c["props"]["aria-pressed"] == "true"]  # fmt: skip
+    assert on == ["glioma~notumor"]
+    assert list(table_named(page, "Precision, recall and F1 per class")) == ["glioma", "notumor"]
+    told = [visible(item) for item in find(page, className="plain-list")]
+    assert any("Of the images of glioma: 3 of 5 called notumor" in each for each in told) or any(
+        "too few" in each for each in told
+    )
+
+
+@pytest.mark.usefixtures("shown")
+@pytest.mark.parametrize(
+    ("query", "n"),
+    [("cell=glioma~", 5), ("cell=~notumor", 6), ("cell=wrong", 6), ("above=notumor~0.73", 4),
+     ("above=notumor~0.73&cell=glioma~", 1)],
+)  # fmt: skip
+def test_rows_columns_mistakes_and_thresholds_choose_their_images(
+    visitor: Visitor, query: str, n: int
+) -> None:
+    page = visitor.open(f"/evaluate?run=hasty&{query}")
+    assert chosen_line(page).startswith(f"{n} of 20 test images (")
+    assert len(tiles(page)) == n
+
+
+@pytest.mark.usefixtures("shown")
+def test_a_threshold_is_that_of_the_stored_probabilities() -> None:
+    view = view_of(HASTY)
+    table, c = view.predictions, CLASSES.index("glioma")
+    for least in (0.05, 0.1, 0.7):
+        found = data.gallery(
+            view, "test", Chosen(above=("glioma", least)), sort="sure", like=None, start=0, most=99
+        )
+        test = table.splits == "test"
+        assert found.n == int((table.y_prob[test, c] >= np.float32(least)).sum())
+
+
+@pytest.mark.usefixtures("shown")
+def test_an_unknown_slice_chooses_nothing(visitor: Visitor) -> None:
+    for query in ("slice=source~mars", "slice=colour~red"):
+        assert chips(visitor.open(f"/evaluate?{query}")) == []
+
+
+@pytest.mark.usefixtures("shown")
+def test_slices_are_counted_among_what_else_is_chosen_but_not_among_one_of_their_own(
+    visitor: Visitor,
+) -> None:
+    page = visitor.open("/evaluate?run=hasty&by=seen&slice=seen~unseen&cell=glioma~notumor")
+    rows = table_named(page, "accuracy by seen in training or not")
+    assert rows["unseen"][-1] == "2 of 16"
+    assert rows["near-copy in training"][-1] == "1 of 4"
+    other = visitor.open("/evaluate?run=hasty&by=size&slice=seen~near-copy in training")
+    assert (
+        sum(
+            int(row[-1].split()[-1])
+            for row in table_named(other, "accuracy by image size").values()
+        )
+        == 4
+    )
+
+
+@pytest.mark.usefixtures("shown")
+def test_curves_are_those_of_the_chosen_slice(visitor: Visitor) -> None:
+    areas = table_named(
+        visitor.open("/evaluate?run=hasty&slice=seen~unseen"), "Areas under the curves"
+    )
+    assert {row[-1] for row in areas.values()} == {"16"}
+
+
+# The images in order
+
+
+def order(sort: str, *, like: str | None = None) -> list[data.Scored]:
+    return data.gallery(
+        view_of(HASTY), "test", Chosen(), sort=sort, like=like, start=0, most=99
+    ).shown
+
+
+@pytest.mark.usefixtures("shown")
+def test_images_come_by_error_or_by_how_sure_the_model_was() -> None:
+    def true(one: data.Scored) -> float:
+        return one.probabilities[one.label]
+
+    def sure(one: data.Scored) -> float:
+        return max(one.probabilities.values())
+
+    wrong_first = order("error")
+    assert [true(one) for one in wrong_first] == sorted(map(true, wrong_first))
+    assert all(one.answer != one.label for one in wrong_first[:6])
+    assert [sure(one) for one in order("sure")] == sorted(map(sure, wrong_first), reverse=True)
+    assert [sure(one) for one in order("unsure")] == sorted(map(sure, wrong_first))
+
+
+def test_images_alike_to_one_come_by_the_bits_in_which_their_hashes_differ(shown: Path) -> None:
+    known = index.read(shown / "dataset" / "index.parquet").rows.set_index("path")
+    like = "Testing/glioma/glioma-0003.png"
+    found = data.gallery(view_of(HASTY), "test", Chosen(), sort="like", like=like, start=0, most=99)
+    assert found.shown[0].path == like
+    assert found.bits[0] == 0
+
+    def apart(path: str) -> int:
+        one = int.from_bytes(known["phash"][like])
+        return min(
+            (one ^ int.from_bytes(known[name][path])).bit_count()
+            for name in ("phash", "phash_mirrored")
+        )
+
+    bits = [apart(one.path) for one in found.shown]
+    assert found.bits == bits
+    assert bits == sorted(bits)
+
+
+@pytest.mark.usefixtures("shown")
+def test_pages_of_images_follow_each_other(visitor: Visitor) -> None:
+    first, second = (visitor.open(f"/evaluate?run=hasty&leaf={leaf}") for leaf in (1, 2))
+    assert (len(tiles(first)), len(tiles(second))) == (12, 8)
+    assert not set(tiles(first)) & set(tiles(second))
+    assert picked(visitor.open("/evaluate?run=hasty&leaf=99"), "leaf") == 2
+
+
+@pytest.mark.usefixtures("shown")
+def test_without_an_image_to_compare_with_the_page_says_how_to_get_one(visitor: Visitor) -> None:
+    assert "Open an image and choose" in visible(visitor.open("/evaluate?sort=like"))
+
+
+# One image
+
+IMAGE = "Testing/glioma/glioma-0000.png"
+
+
+def panel(page: Node) -> Node:
+    (drawer,) = find(page, "Drawer")
+    return drawer
+
+
+@pytest.mark.usefixtures("shown", "pictures")
+def test_the_panel_tells_what_every_run_says_of_an_image(visitor: Visitor) -> None:
+    drawer = panel(visitor.open(f"/evaluate?run=careful&image={IMAGE}"))
+    assert drawer["props"]["opened"]
+    text = visible(drawer)
+    assert "careful says notumor. It is labelled glioma." in text
+    assert "2 of 2 runs that have answered it are wrong" in text
+    assert table_named(drawer, "What every other run says") == {
+        HASTY: ["notumor", "70.0 %", "test"]
+    }
+    assert find(drawer, "Img")[0]["props"]["src"] == f"/image/{IMAGE}"
+    assert len(find(drawer, id="panel-end")) == 1
+
+
+@pytest.mark.usefixtures("shown")
+def test_the_panel_is_closed_when_the_address_names_no_image(visitor: Visitor) -> None:
+    drawer = panel(visitor.open("/evaluate"))
+    assert not drawer["props"]["opened"]
+    assert visible(drawer) == ""
+
+
+@pytest.mark.usefixtures("shown")
+def test_an_unknown_image_is_said_to_be_unknown(visitor: Visitor) -> None:
+    text = visible(panel(visitor.open("/evaluate?image=../../etc/passwd")))
+    assert "No run has answered it, and the image index does not know it" in text
+
+
+@pytest.mark.usefixtures("shown")
+def test_a_click_on_a_tile_opens_its_image_and_a_drawn_tile_does_not(visitor: Visitor) -> None:
+    drawn = [({"image": IMAGE, "place": "gallery-0"}, None)]
+    name = '{"page":"evaluate","panel":"image"}'
+    click = f'{{"image":"{IMAGE}","place":"gallery-0"}}.n_clicks'
+    assert (
+        visitor.fire(name, inputs={"image": drawn}, state={"run": CAREFUL}, changed=[click]) == {}
+    )
+    clicked = [({"image": IMAGE, "place": "gallery-0"}, 1)]
+    shown = visitor.fire(name, inputs={"image": clicked}, state={"run": CAREFUL}, changed=[click])
+    assert shown['{"kept":"image","page":"evaluate"}']["data"] == IMAGE
+    assert shown[name]["opened"]
+    assert "careful says notumor" in visible(shown["panel-content"]["children"])
+
+
+@pytest.mark.usefixtures("shown", "pictures")
+def test_a_model_without_maps_or_without_a_file_says_so(visitor: Visitor) -> None:
+    def told(run: str) -> str:
+        wanted = {"run": run, "image": IMAGE, "answer": "notumor"}
+        return visible(
+            visitor.fire("panel-map", inputs={"panel-wanted": wanted})["panel-map"]["children"]
+        )
+
+    assert told(HASTY) == "The model of this run gives no activation map."
+    assert "The model file of careful is not here" in told(CAREFUL)
+
+
+@dataclass
+class Looker:
+    """A model with maps: glioma speaks from the middle, pituitary twice as strongly from a corner."""
+
+    preprocessing = Preprocessing(size_px=32)
+
+    def explain(self, squares: NDArray[np.uint8]) -> Answers:
+        maps = np.full((len(squares), 4, 4, 4), -1.0, dtype=np.float32)
+        maps[:, CLASSES.index("glioma"), 1:3, 1:3] = 2
+        maps[:, CLASSES.index("pituitary"), 0, 0] = 4
+        return Answers(np.full((len(squares), 4), 0.25, dtype=np.float32), None, maps)
+
+
+@pytest.mark.usefixtures("shown", "pictures")
+def test_a_model_with_maps_shows_where_it_looked(
+    visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dashboard.data.one_image.classifier", lambda _: Looker())
+    image = "Testing/glioma/glioma-0001.png"
+    told = data.activation_map(view_of(HASTY), image, "glioma")
+    assert told is not None
+    assert told.square.shape == (32, 32)
+    assert told.heat[1:3, 1:3].tolist() == [[0.5, 0.5], [0.5, 0.5]]
+    assert told.heat.sum() == 2.0
+    wanted = {"run": HASTY, "image": image, "answer": "glioma"}
+    node = visitor.fire("panel-map", inputs={"panel-wanted": wanted})["panel-map"]["children"]
+    (picture,) = find(node, "Img")
+    assert picture["props"]["src"].startswith("data:image/png;base64,")
+    assert "what speaks for glioma" in picture["props"]["alt"]
+
+
+def test_near_copies_are_told_with_their_labels_and_parts(own: Path, visitor: Visitor) -> None:
+    path = own / "dataset" / "index.parquet"
+    table = pq.read_table(path)
+    clusters = table["cluster"].to_pylist()
+    names = table["path"].to_pylist()
+    copies = [IMAGE, "Training/glioma/glioma-0001.png", "Training/pituitary/pituitary-0002.png"]
+    for copy in copies:
+        clusters[names.index(copy)] = 10_000
+    at = table.column_names.index("cluster")
+    pq.write_table(table.set_column(at, table.field("cluster"), [clusters]), path)
+    drawer = panel(visitor.open(f"/evaluate?image={IMAGE}"))
+    assert "2 near-copies, not all of them labelled glioma" in visible(drawer)
+    near = tiles(drawer)
+    assert len(near) == 2
+    other = next(tile for tile in near if copies[2] in tile)
+    assert "pituitary, training image" in other
+    assert "Another label!" in other
+    assert all(re.search(r"\d+ of 256 bits differ", tile) for tile in near)

@@ -1,0 +1,230 @@
+"""A whole answer on Predict: gate, threshold, sets, maps, neighbours, trace, occlusion, pairs, report."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from brainmri import runs
+from dashboard import data
+from tests.dashboard.every_number import bare_numbers
+from tests.dashboard.lookers import LOOKER, no_slice, with_lesion, without_lesion, write_looker
+from tests.dashboard.results import HASTY
+from tests.dashboard.test_predict import png, reply
+from tests.dashboard.visit import Visitor, find, visible, words
+
+
+@pytest.fixture(scope="module")
+def looking(made_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`made_models` with the run "looker"."""
+    models = tmp_path_factory.mktemp("looking") / "models"
+    shutil.copytree(made_models, models)
+    write_looker(models)
+    return models
+
+
+@pytest.fixture(autouse=True)
+def shown_looking(looking: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BRAINMRI_MODELS", str(looking))
+    monkeypatch.delenv("BRAINMRI_DATA", raising=False)
+
+
+def look(visitor: Visitor, upload: bytes, what: str = "answer", **query: Any) -> dict[str, Any]:
+    return reply(visitor, upload, what=what, run=LOOKER, **query)
+
+
+def test_an_image_like_the_training_images_is_answered(visitor: Visitor) -> None:
+    told = look(visitor, with_lesion())
+    assert told["outcome"] == "answered"
+    (banner,) = find(told["answer"], className="outcome")
+    assert visible(banner).startswith("Answered To the model the image looks like the training")
+    assert told["row"] == ["answered", "100.0\u00a0%", "glioma"]
+    assert told["said"].startswith("Called a tumour, most probable: glioma")
+
+
+def test_an_image_unlike_them_is_refused_and_no_probability_is_shown(visitor: Visitor) -> None:
+    told = look(visitor, no_slice())
+    assert told["outcome"] == "refused"
+    assert told["row"] == ["refused", "–", "–"]
+    assert "model_answer" not in told["kept"]
+    said = visible(told["answer"])
+    assert "Refused: no answer for this image" in said
+    assert "distance to the training images is" in said
+    assert not find(told["answer"], className="bars")
+    assert not find(told["answer"], className="map")
+    assert "%" not in said
+    assert look(visitor, no_slice(), "occlusion")["said"].startswith("The image was refused")
+
+
+def test_the_tumour_probability_stands_against_the_threshold_in_words(visitor: Visitor) -> None:
+    above, below = (
+        visible(look(visitor, upload)["answer"]) for upload in (with_lesion(), without_lesion())
+    )
+    what = (
+        "the threshold of 12.0 %, which finds 99 % of the tumours among the validation images "
+        "(80 with a tumour of 120)."
+    )
+    assert f"Above {what}" in above.replace("\u00a0", " ")
+    assert f"Below {what}" in below.replace("\u00a0", " ")
+    assert "Not called a tumour, most probable: no tumour" in below
+
+
+def test_possible_classes_and_answers_like_this_one_are_told_with_what_was_measured(
+    visitor: Visitor,
+) -> None:
+    said = visible(look(visitor, with_lesion())["answer"])
+    assert "Glioma; this set contains the true class in 90 of 100 cases like these." in said
+    assert re.search(r"the set held the true class in 38 of 40 \(\d", said)
+    assert re.search(r"\d+ of \d+ were right \(\d+\.\d–\d", said)
+
+
+def test_a_map_of_every_class_lies_over_the_head(visitor: Visitor) -> None:
+    node = look(visitor, with_lesion())["answer"]
+    maps = {one["props"]["id"]["map"]: one["props"] for one in find(node, className="map")}
+    assert {name: one["style"]["opacity"] for name, one in maps.items()} == {
+        "glioma": 0.6,
+        "notumor": 0,
+    }
+    (place,) = find(node, className="map-place")
+    assert place["props"]["style"] == {
+        "left": "0.000%", "top": "0.000%", "width": "100.000%", "height": "100.000%",
+    }  # fmt: skip
+
+
+def test_the_eight_most_similar_training_images_have_labels_and_distances(
+    visitor: Visitor, phantom_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (without,) = find(look(visitor, with_lesion())["answer"], className="similar")
+    entries = [visible(one) for one in find(without, "Li")]
+    assert len(entries) == 8
+    assert not find(without, "Img")
+    distances = [float(entry.split()[1]) for entry in entries]
+    assert distances == sorted(distances)
+    monkeypatch.setenv("BRAINMRI_DATA", str(phantom_data))
+    (pictured,) = find(look(visitor, with_lesion())["answer"], className="similar")
+    sources = [one["props"]["src"] for one in find(pictured, "Img")]
+    assert len(sources) == 8
+    assert visitor.client.get(sources[0]).mimetype == "image/png"
+
+
+def test_the_trace_holds_hashes_version_and_time(visitor: Visitor, looking: Path) -> None:
+    (facts,) = find(look(visitor, with_lesion())["answer"], className="trace")
+    said = visible(facts)
+    assert runs.load(looking, LOOKER).model_sha256 in said
+    assert re.search(r"Answered at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", said)
+    assert len(re.findall(r"\b[0-9a-f]{64}\b", said)) == 4
+
+
+def test_hiding_the_lesion_changes_the_answer_and_the_page_says_so(visitor: Visitor) -> None:
+    told = look(visitor, with_lesion(), "occlusion")
+    assert "Yes: the answer rests on the marked region" in visible(told["answer"])
+    assert find(told["answer"], "Img")
+
+
+def test_a_model_without_maps_says_that_nothing_is_marked(visitor: Visitor) -> None:
+    told = reply(visitor, png(), what="occlusion", run=HASTY)
+    assert told["said"] == "This model gives no map, so nothing is marked."
+    assert "no class-activation maps" in visible(reply(visitor, png(), run=HASTY)["answer"])
+
+
+def pair(visitor: Visitor, earlier: bytes, later: bytes) -> dict[str, Any]:
+    return look(visitor, earlier + later, "pair", earlier_bytes=len(earlier))
+
+
+def test_two_scans_are_answered_beside_each_other_with_the_change_in_marked_area(
+    visitor: Visitor,
+) -> None:
+    same = pair(visitor, with_lesion(), with_lesion())["answer"]
+    assert "0 % larger." in visible(same).replace("\u00a0", " ")
+    assert len(find(same, className="map")) == 4
+    said = visible(same)
+    assert "This is not a measurement of growth" in said
+    assert said.index("Earlier scan") < said.index("Later scan")
+
+
+@pytest.mark.parametrize(
+    ("later", "why"),
+    [
+        (without_lesion(), "different classes (glioma, then notumor)"),
+        (no_slice(), "A scan was refused, so no areas are compared."),
+    ],
+    ids=["no tumour", "refused"],
+)
+def test_areas_that_cannot_be_compared_are_not(visitor: Visitor, later: bytes, why: str) -> None:
+    assert why in visible(pair(visitor, with_lesion(), later)["answer"])
+
+
+def test_the_change_is_that_of_the_marked_shares_of_the_head() -> None:
+    small, large = (data.answer(LOOKER, with_lesion(grey=grey)) for grey in (100, 120))
+    change = data.marked_change(small, large)
+    assert change.of == "glioma"
+    assert change.earlier is not None
+    assert 0 < change.earlier < 0.5
+
+
+def test_a_damaged_pair_gets_one_clear_sentence(visitor: Visitor) -> None:
+    assert look(visitor, with_lesion(), "pair", earlier_bytes=0)["said"] == (
+        "The file is empty (0 bytes)."
+    )
+
+
+@pytest.mark.parametrize("upload", [with_lesion(), no_slice()], ids=["answered", "refused"])
+def test_a_report_is_one_page_of_its_own_that_loads_nothing(
+    visitor: Visitor, looking: Path, upload: bytes
+) -> None:
+    model = runs.load(looking, LOOKER).model_sha256
+    page = look(visitor, upload, "report", model=model)["report"]
+    assert model in page
+    assert "It assists; it does not diagnose." in page
+    assert "<script" not in page
+    assert not re.search(r"(?:src|href)=\"(?!data:)", page)
+    assert ("Tumour probability" in page) == (upload != no_slice())
+
+
+def test_a_report_of_another_model_is_refused(visitor: Visitor) -> None:
+    told = look(visitor, with_lesion(), "report", model="another")
+    assert "report" not in told
+    assert told["said"].startswith("The model of this run has changed since this answer")
+
+
+def test_the_picture_comes_without_any_answer_before_a_reader_commits(visitor: Visitor) -> None:
+    told = look(visitor, with_lesion(), "picture")
+    offered = [one["props"]["data-impression"] for one in find(told["answer"], "Button")]
+    assert offered == ["no tumour", "glioma", "tumour, type unsure", "cannot tell"]
+    assert "%" not in words(told["answer"])
+    assert "kept" not in told
+
+
+def test_what_was_committed_stands_beside_the_answer(visitor: Visitor) -> None:
+    told = look(visitor, with_lesion(), impression="no tumour")
+    assert "You committed to: no tumour. The model: called a tumour" in " ".join(
+        visible(told["answer"]).split()
+    )
+    forged = look(visitor, with_lesion(), impression="<b>x</b>")
+    assert not find(forged["answer"], className="impression")
+
+
+def test_what_a_browser_may_keep_holds_no_picture(visitor: Visitor) -> None:
+    kept = look(visitor, with_lesion())["kept"]
+    assert set(kept) == {
+        "outcome", "model_answer", "tumour_probability", "called_tumour", "answered_at_utc", "run",
+        "model_sha256",
+    }  # fmt: skip
+    assert len(json.dumps(kept)) < 400
+
+
+@pytest.mark.parametrize("upload", [with_lesion(), without_lesion(), no_slice()])
+def test_every_number_has_n_and_an_interval_or_a_reason(visitor: Visitor, upload: bytes) -> None:
+    for what, body, query in (
+        ("answer", upload, {"impression": "no tumour"}),
+        ("picture", upload, {}),
+        ("occlusion", upload, {}),
+        ("pair", upload + upload, {"earlier_bytes": len(upload)}),
+    ):
+        node = look(visitor, body, what, **query)["answer"]
+        assert [str(bare) for bare in bare_numbers(node, [LOOKER])] == []

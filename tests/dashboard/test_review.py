@@ -1,0 +1,288 @@
+"""Corrections on the pages: what people say is taken, shown to a second reader, and changes labels."""
+
+from __future__ import annotations
+
+import base64
+import io
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image, PngImagePlugin
+
+from brainmri import corrections, manifests, phantom
+from brainmri.corrections import CONFIRM, CONFIRMED, DISPUTE, DISPUTED, OPEN, UNDONE
+from dashboard import data
+from tests.dashboard.every_number import bare_numbers
+from tests.dashboard.reading import heading
+from tests.dashboard.results import HASTY
+from tests.dashboard.visit import Node, Visitor, find, visible
+
+PATH = "Testing/glioma/glioma-0000.png"
+CLASSES = ["glioma", "meningioma", "notumor", "pituitary"]
+
+
+def said(**changed: Any) -> dict[str, Any]:
+    subject = {"path": PATH, "label": "glioma", "run": None, "answer": None}
+    return {"id": "0123456789abcdef", "verdict": "class:meningioma", "reason": "on the dura",
+            "who": "Ada", "keep": False, "subject": subject, **changed}  # fmt: skip
+
+
+def send(
+    visitor: Visitor, page: str = "review", upload: bytes | None = None, **changed: Any
+) -> Node:
+    """Send the form of a page; returns what it then says."""
+    name = '{"correct":"' + page + '","part":"told"}'
+    contents = "data:image/png;base64," + base64.b64encode(upload or b"").decode()
+    answer = visitor.fire(name, inputs={"data": said(upload=contents, **changed)})
+    return answer[name]["children"]
+
+
+def review(visitor: Visitor, kind: str, who: str, reason: str = "I see it too") -> dict[str, Any]:
+    """Press a button beside the one correction that waits."""
+    (one,) = data.waiting()
+    callback = next(
+        c
+        for c in visitor.client.get("/_dash-dependencies").get_json()
+        if c["output"].startswith("..review-waiting.children.") and len(c["inputs"]) == 2
+    )
+
+    def entry(does: str, prop: str, value: Any) -> Any:
+        return {"id": {"review": one.record.id, "does": does}, "property": prop, "value": value}
+
+    buttons = [[entry(does, "n_clicks", int(does == kind))] for does in (CONFIRM, DISPUTE)]
+    reader = {"id": {"correct": "review", "part": "reader"}, "property": "value", "value": who}
+    identity = {"review": one.record.id, "does": "reason"}
+    body = {
+        "output": callback["output"],
+        "outputs": [
+            {"id": part, "property": "children"}
+            for part in ("review-waiting", "review-agreed", "review-told")
+        ],
+        "inputs": buttons,
+        "state": [[entry("reason", "value", reason)], [entry("reason", "id", identity)], reader],
+        "changedPropIds": [
+            f'{{"does":"{kind}","review":"{one.record.id}"}}.n_clicks',
+        ],
+    }
+    response = visitor.client.post("/_dash-update-component", json=body)
+    assert response.status_code == 200, response.get_data(as_text=True)[-3000:]
+    answer: dict[str, Any] = response.get_json()["response"]
+    return answer
+
+
+@pytest.mark.usefixtures("bare")
+def test_without_an_index_the_page_says_what_to_run(visitor: Visitor) -> None:
+    assert "python -m brainmri index DATA" in visible(visitor.open("/review"))
+
+
+@pytest.mark.usefixtures("own")
+def test_a_correction_is_taken_and_waits_for_a_second_reader(visitor: Visitor) -> None:
+    assert "No correction waits" in visible(visitor.open("/review"))
+    assert "Saved. A second reader decides" in visible(send(visitor))
+    (one,) = data.waiting()
+    assert (one.record.path, one.record.right_label, one.record.label) == (
+        PATH, "meningioma", "glioma",
+    )  # fmt: skip
+    shown = visible(visitor.open("/review"))
+    assert "1 correction waits" in shown
+    assert "meningioma, not glioma" in shown
+    assert "on the dura" in shown
+
+
+@pytest.mark.usefixtures("own")
+def test_sent_twice_it_is_taken_once(visitor: Visitor) -> None:
+    send(visitor)
+    send(visitor)
+    assert len(data.corrections_made()) == 1
+
+
+@pytest.mark.usefixtures("own")
+@pytest.mark.parametrize(
+    ("changed", "fault"),
+    [
+        ({"who": " "}, "Say who you are"),
+        ({"reason": None}, "Say why"),
+        ({"verdict": None}, "Choose the right class"),
+        ({"subject": {"path": "../../etc/passwd", "label": "glioma"}}, "has changed meanwhile"),
+        ({"subject": {"path": PATH, "label": "pituitary"}}, "has changed meanwhile"),
+    ],
+)
+def test_what_cannot_be_taken_is_refused_in_words(
+    visitor: Visitor, changed: dict[str, Any], fault: str
+) -> None:
+    assert fault in visible(send(visitor, **changed))
+    assert data.corrections_made() == []
+
+
+def test_a_database_that_is_damaged_is_told_on_the_page(visitor: Visitor, own: Path) -> None:
+    send(visitor)
+    (own / "corrections" / "corrections.db").write_bytes(b"no database" * 1000)
+    assert "Not saved" in visible(send(visitor, id="another-id-01"))
+    page = visitor.open("/review")
+    assert heading(page) == "Review"
+    assert "cannot be shown" in str(page)
+
+
+# Uploads
+
+
+@pytest.fixture
+def upload() -> bytes:
+    """A colour PNG with a patient's name in its metadata."""
+    text = PngImagePlugin.PngInfo()
+    text.add_text("PatientName", "Mustermann^Max")
+    file = io.BytesIO()
+    Image.fromarray(phantom.draw("glioma", 1)).convert("RGB").save(file, "PNG", pnginfo=text)
+    return file.getvalue()
+
+
+def files(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+def about_upload(**changed: Any) -> dict[str, Any]:
+    subject = {"path": None, "label": None, "run": HASTY, "answer": "notumor"}
+    return {"subject": subject, "page": "predict", **changed}
+
+
+def test_of_an_upload_only_the_words_are_kept(visitor: Visitor, own: Path, upload: bytes) -> None:
+    before = files(own)
+    assert "The picture itself is not kept" in visible(
+        send(visitor, upload=upload, **about_upload())
+    )
+    assert files(own) - before == {"corrections/corrections.db"}
+    assert data.corrections_made()[0].record.path is None
+
+
+def test_with_the_tick_its_pixels_are_kept_and_nothing_else(
+    visitor: Visitor, own: Path, upload: bytes
+) -> None:
+    before = files(own)
+    shown = visible(send(visitor, upload=upload, **about_upload(keep=True)))
+    assert "The picture is kept for training" in shown
+    (kept,) = [name for name in files(own) - before if name.endswith(".png")]
+    stored = (own / kept).read_bytes()
+    assert b"Mustermann" not in stored
+    picture = Image.open(io.BytesIO(stored))
+    assert (picture.mode, picture.info) == ("L", {})
+    served = visitor.client.get(f"/kept/{Path(kept).name}")
+    assert (served.status_code, served.data) == (200, stored)
+    assert served.headers["Cache-Control"] == "private, no-store"
+    assert find(visitor.open("/review"), "Img", src=f"/kept/{Path(kept).name}")
+
+
+def test_an_undo_deletes_the_kept_picture_and_keeps_the_record(
+    visitor: Visitor, own: Path, upload: bytes
+) -> None:
+    send(visitor, upload=upload, **about_upload(keep=True))
+    (one,) = data.corrections_made()
+    data.say(corrections.Record("undo-it-please", corrections.UNDO, "Ada", about=one.record.id))
+    assert not [name for name in files(own) if name.startswith("corrections/images")]
+    assert [c.state for c in data.corrections_made()] == [UNDONE]
+
+
+def test_a_form_that_is_not_whole_keeps_no_picture(
+    visitor: Visitor, own: Path, upload: bytes
+) -> None:
+    before = files(own)
+    assert "Say why" in visible(send(visitor, upload=upload, **about_upload(keep=True, reason="")))
+    assert files(own) == before
+
+
+@pytest.mark.usefixtures("own")
+@pytest.mark.parametrize("name", ["x.png", "..%2f..%2frun.json", "0" * 64 + ".png"])
+def test_only_kept_pictures_are_served(visitor: Visitor, name: str) -> None:
+    assert visitor.client.get(f"/kept/{name}").status_code == 404
+
+
+# The second reader
+
+
+@pytest.mark.usefixtures("own")
+@pytest.mark.parametrize(("kind", "state"), [(CONFIRM, CONFIRMED), (DISPUTE, DISPUTED)])
+def test_the_second_reader_decides(visitor: Visitor, kind: str, state: str) -> None:
+    send(visitor)
+    answer = review(visitor, kind, "Grace")
+    assert "It is in the record" in visible(answer["review-told"]["children"])
+    assert [one.state for one in data.corrections_made()] == [state]
+
+
+@pytest.mark.usefixtures("own")
+def test_nobody_reviews_what_they_said_themselves(visitor: Visitor) -> None:
+    send(visitor)
+    answer = review(visitor, CONFIRM, "ada")
+    assert "somebody else" in visible(answer["review-told"]["children"])
+    assert [one.state for one in data.corrections_made()] == [OPEN]
+
+
+@pytest.mark.usefixtures("pictures")
+def test_confirmed_corrections_change_what_is_reported_and_are_marked(
+    visitor: Visitor, own: Path
+) -> None:
+    cell = f"/evaluate?run={HASTY}&cell=meningioma~notumor"
+    assert PATH not in visible(visitor.open(cell))
+    send(visitor)
+    review(visitor, CONFIRM, "Grace")
+    assert PATH not in visible(visitor.open(cell))  # Until it is written.
+    told = visitor.fire("review-agreed", inputs={"n_clicks": 1})
+    assert "Corrections 1 are written" in visible(told["review-told"]["children"])
+    assert manifests.numbers(own) == [1]
+    shown = visible(visitor.open(cell))
+    assert PATH in shown
+    assert "two readers corrected the label (it was glioma)" in shown
+    assert "Two readers corrected 1 of their labels." in visible(visitor.open("/"))
+
+
+# The queue
+
+
+@pytest.mark.usefixtures("own")
+def test_what_the_runs_doubt_comes_first_and_leaves_when_it_was_looked_at(
+    visitor: Visitor,
+) -> None:
+    count, shown, lacking = data.doubtful(0, 5)
+    assert lacking == []
+    assert shown[0].path == PATH  # Both runs call this glioma "notumor".
+    assert (shown[0].suggestion, shown[0].against) == ("notumor", 2)
+    send(visitor)
+    after, rest, _ = data.doubtful(0, 5)
+    assert after == count - 1
+    assert PATH not in {one.path for one in rest}
+
+
+@pytest.mark.usefixtures("own")
+def test_every_number_of_the_page_has_a_reason(visitor: Visitor) -> None:
+    names = [HASTY, "careful", *CLASSES]
+    queue = visitor.fire("review-doubtful", inputs={"at": 1, "children": []})
+    for shown in (
+        visitor.open("/review"),
+        visitor.open(f"/review?image={PATH}"),
+        queue["review-doubtful"]["children"],
+    ):
+        assert [str(bare) for bare in bare_numbers(shown, names)] == []
+    send(visitor)
+    review(visitor, CONFIRM, "Grace")
+    data.make_manifest()
+    assert [str(bare) for bare in bare_numbers(visitor.open("/review"), names)] == []
+
+
+@pytest.mark.usefixtures("own")
+def test_one_image_comes_with_what_each_voice_says_and_an_open_form(visitor: Visitor) -> None:
+    page = visitor.open(f"/review?image={PATH}")
+    assert "Labelled glioma" in visible(page)
+    assert HASTY in visible(page)
+    (form,) = find(page, "Details")
+    assert form["props"]["open"] is True
+    assert "There is no such image" in str(visitor.open("/review?image=nowhere.png"))
+
+
+def test_records_are_in_one_plain_table(visitor: Visitor, own: Path) -> None:
+    send(visitor)
+    with sqlite3.connect(own / "corrections" / "corrections.db") as database:
+        rows = database.execute(
+            "SELECT kind, who, right_label FROM brainmri_corrections"
+        ).fetchall()
+    database.close()
+    assert rows == [("correction", "Ada", "meningioma")]
