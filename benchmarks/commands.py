@@ -53,7 +53,7 @@ def resident_mb(pid: int) -> float | None:
     """Resident memory of the largest process among `pid` and its children; None without /proc."""
     if not Path("/proc/self/statm").exists():
         return None
-    return max(_resident_bytes(each) for each in _family(pid)) / 1e6
+    return max(resident_bytes(each) for each in family(pid)) / 1e6
 
 
 def verdict(what: str, measured: str, met: bool, wanted: str) -> None:

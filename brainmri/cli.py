@@ -275,7 +275,7 @@ parts: .value (when none is named), .low and .high (ends of the 95 % interval), 
         help="file to write, .html, or .pdf where Chromium is installed",
     )
 
-    _add_corrections(commands)
+    _add_team(commands)
 
     command = _command(
         commands,
@@ -318,7 +318,26 @@ def _add_split(command: argparse.ArgumentParser, *, default: str | None) -> None
     )
 
 
-def _add_corrections(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_team(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """What several people do together: sign in, correct, promote."""
+    command = _command(
+        commands,
+        "user",
+        run.user,
+        "make the line of somebody who may sign in to the dashboard",
+        """examples:
+  python -m brainmri user anna --role clinician >> users.txt
+  BRAINMRI_USERS=users.txt python -m dashboard --host 0.0.0.0
+
+roles: viewer (looks), clinician (predicts and corrects too), maintainer (reviews, promotes, uploads too)""",
+        models=False,
+        quiet=False,
+    )
+    command.add_argument("name", help="to sign in with")
+    command.add_argument(
+        "--role", default="viewer", metavar="ROLE", help="viewer, clinician or maintainer (viewer)"
+    )
+
     command = _command(
         commands,
         "corrections",

@@ -365,6 +365,23 @@ def demo(options: argparse.Namespace) -> int:
     return DONE
 
 
+def user(options: argparse.Namespace) -> int:
+    """`python -m brainmri user`: asks for a password and prints the line of a users file."""
+    import getpass
+    import sys
+
+    from brainmri import accounts
+
+    if sys.stdin.isatty():
+        password = getpass.getpass(f"Password of {options.name}: ")
+        if getpass.getpass("The same again: ") != password:
+            raise InputError("The two passwords differ; nothing was made.")
+    else:
+        password = sys.stdin.readline().rstrip("\n")
+    print(accounts.line(options.name, options.role, password))
+    return DONE
+
+
 def _left_out(unreadable: list[tuple[str, str]]) -> int:
     """List files that could not be read, and return the exit code."""
     if not unreadable:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import argparse
 import errno
+import ipaddress
 import os
 import socket
 import sys
 from pathlib import Path
+
+from brainmri import accounts
+from brainmri.errors import InputError
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -25,7 +29,8 @@ def main(arguments: list[str] | None = None) -> int:
         os.environ["BRAINMRI_DATA"] = str(options.data)
     if options.workers < 1:
         return _refuse("At least one process has to serve; give --workers 1 or more.")
-    fault = _port_fault(options.host, options.port)
+    fault = _door_fault(options.host, open_to_network=options.open_to_network)
+    fault = fault or _port_fault(options.host, options.port)
     if fault:
         return _refuse(fault)
 
@@ -56,6 +61,29 @@ def _serve(host: str, port: int, workers: int) -> None:
             return server
 
     Server().run()
+
+
+def _door_fault(host: str, *, open_to_network: bool) -> str | None:
+    """Why an address must not be served as it is, or None."""
+    try:
+        users = accounts.from_environment()
+    except InputError as error:
+        return str(error)
+    closed = users is not None or bool(os.environ.get("BRAINMRI_PROXY_HEADER"))
+    if closed or open_to_network or _is_here(host):
+        return None
+    return (
+        f"{host} can be reached from other machines, and nobody has to sign in. Set {accounts.USERS} "
+        "(make a line of it with `python -m brainmri user NAME`), or say --open-to-network."
+    )
+
+
+def _is_here(host: str) -> bool:
+    """Whether only this machine can reach an address."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _port_fault(host: str, port: int) -> str | None:
@@ -99,6 +127,11 @@ def _parser() -> argparse.ArgumentParser:
         "--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)"
     )
     parser.add_argument("--port", type=int, default=8050, help="port (default: 8050)")
+    parser.add_argument(
+        "--open-to-network",
+        action="store_true",
+        help="serve other machines although nobody has to sign in",
+    )
     parser.add_argument(
         "--workers", type=int, default=1, metavar="N", help="processes (default: 1)"
     )

@@ -17,9 +17,10 @@ from flask import Flask, Response, abort, jsonify, request
 from flask_compress import Compress
 
 from brainmri.errors import InputError
-from dashboard import api, data
+from dashboard import api, data, sign_in, uploads
 from dashboard.components import aria
 from dashboard.pages import (
+    bring,
     compare,
     dataset,
     evaluate,
@@ -40,6 +41,7 @@ _PAGES = (
     ("Compare", "/compare", compare.layout),
     ("Predict", "/predict", predict.layout),
     ("Review", "/review", review.layout),
+    ("Add", "/bring", bring.layout),
 )
 _ASSETS = Path(__file__).resolve().parent.parent / "assets"
 
@@ -64,6 +66,8 @@ app = Dash(
 )
 server: Flask = app.server
 server.register_blueprint(predict_routes.routes)
+server.register_blueprint(uploads.routes)
+sign_in.install(app, frozenset(path for _, path, _ in _PAGES))
 dmc.pre_render_color_scheme()
 Compress(server)
 server.config["MAX_CONTENT_LENGTH"] = _MAX_REQUEST_BYTES
@@ -85,7 +89,7 @@ for _title, _path, _layout in _PAGES:
         path=_path,
         title=f"{_title} · {NAME}",
         name=_title,
-        layout=_with_single_values(_layout),
+        layout=_with_single_values(sign_in.guarded(_path, _layout)),
     )
 dash.register_page(  # type: ignore[no-untyped-call]
     "dashboard.pages.not_found_404", title=f"Not found · {NAME}", layout=not_found_404.layout
@@ -106,10 +110,12 @@ def _frame() -> dmc.MantineProvider:
                                     label=title, href=path, active="exact", className="nav-link"
                                 )
                                 for title, path, _ in _PAGES
+                                if sign_in.may_see(path)
                             ],
                             className="nav",
                             **aria(label="Pages"),
                         ),
+                        sign_in.badge(),
                         dmc.ColorSchemeToggle(
                             id="colour-scheme",
                             lightIcon="☀",
@@ -237,7 +243,7 @@ def example(number: int) -> Response:
 @server.after_request
 def finish(response: Response) -> Response:
     """Unknown pages answer 404 (Dash says 200), and no page may load from or send to elsewhere."""
-    known = {path.rstrip("/") for _, path, _ in _PAGES}
+    known = {path.rstrip("/") for _, path, _ in _PAGES} | {sign_in.PATH}
     here = request.path.rstrip("/")
     if request.endpoint == "report":
         return _guarded(response)
@@ -255,7 +261,7 @@ def _guarded(response: Response) -> Response:
 
 def _policy() -> str:
     """Nothing from elsewhere, and of inline scripts only those that the index page itself carries."""
-    page = server.test_client().get("/").get_data(as_text=True)
+    page = server.test_client().get("/", environ_overrides=_ITSELF).get_data(as_text=True)
     inline = re.findall(r"<script(?:\s+id=\"[^\"]*\")?>(.*?)</script>", page, flags=re.DOTALL)
     hashes = [
         f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
@@ -271,7 +277,8 @@ def _policy() -> str:
 
 
 _POLICY = ""
+_ITSELF = {sign_in.ITSELF: True}
 # Asking for the list of callbacks builds it once; a fresh threaded worker could serve half of it.
-server.test_client().get("/_dash-dependencies")
+server.test_client().get("/_dash-dependencies", environ_overrides=_ITSELF)
 # After all inline callbacks, since their hashes are part of the policy.
 _POLICY = _policy()

@@ -8,6 +8,22 @@ image. Pages say `data.NAME` for all of them.
 """
 
 from dashboard.data.audits import audit_csv, audit_findings, told_by_runs, usable_audit
+from dashboard.data.bring import (
+    MOST_UPLOAD_BYTES,
+    ModelPreview,
+    Upload,
+    add_table,
+    cancel_job,
+    check_table,
+    find_upload,
+    forget_upload,
+    latest_jobs,
+    preview_model,
+    receive,
+    retry_job,
+    start_evaluation,
+    test_splits,
+)
 from dashboard.data.corrections import (
     ManifestLine,
     Suspect,

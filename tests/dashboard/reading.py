@@ -16,6 +16,7 @@ ADDRESSES = {
     "/evaluate": "Evaluate",
     "/compare": "Compare",
     "/predict": "Predict",
+    "/bring": "Add a run",
     "/review": "Review",
 }
 TWO_ROWS: dict[str, Any] = {

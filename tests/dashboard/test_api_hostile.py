@@ -13,7 +13,7 @@ from PIL import Image, PngImagePlugin
 from pydicom.uid import ExplicitVRLittleEndian
 
 from benchmarks.commands import family
-from benchmarks.hostile import send
+from benchmarks.hostile_uploads import send
 from brainmri import phantom
 from tests.brainmri import volumes
 from tests.brainmri.files_to_read import encode

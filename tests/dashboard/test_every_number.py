@@ -45,6 +45,7 @@ VIEWS = [
     "/compare?now=wrong",
     "/compare?split=val&now=right",
     "/predict",
+    "/bring",
     "/review",
     "/review?image=Training/pituitary/Tr-pi_0515.jpg",
     "/nowhere",

@@ -59,7 +59,7 @@ def run(count: int, seed: int = 0) -> None:
         log = site.log.read_text()
     times = [seconds for seconds, _ in refusals]
     slowest = max(refusals)
-    print(f"hostile: {count:,} mutated uploads, seed {seed}")
+    print(f"hostile-uploads: {count:,} mutated uploads, seed {seed}")
     print(f"  {', '.join(f'{n:,} {code}' for code, n in codes.most_common())}")
     print(f"  {'workers':24} {'all alive' if alive else 'DIED':>9}")
     verdict("5xx", str(statuses["5xx"]), statuses["5xx"] == 0, "0")

@@ -1,0 +1,320 @@
+"""What people bring: uploads on their way to be a run. Nothing of them stays once they are one."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import re
+import secrets
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from brainmri import foreign_models, foreign_tables, images, jobs, phantom, runs, state
+from brainmri.errors import InputError
+from brainmri.files import not_written
+from brainmri.foreign_models import Reading
+from brainmri.foreign_tables import Checked
+from brainmri.jobs import Job
+from brainmri.sandbox import Limits, Loaded
+from dashboard.data.dataset import usable_index
+from dashboard.data.files import Stamp, cached, images_folder, models_folder, stamp
+
+MOST_UPLOAD_BYTES = 1_000_000_000
+_PIECE_BYTES = 1 << 20
+_KEPT_SECONDS = 24 * 3600
+_TOKEN = re.compile(r"[0-9a-f]{32}")
+_PREVIEW_LIMITS = Limits(load_seconds=30, answer_seconds=15, cpu_seconds=45)
+_BUSY_SECONDS = 5
+# A page that waits for a stranger's model holds a thread of the server; two of four may.
+_previews = threading.BoundedSemaphore(2)
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file that was dropped; `is_model` or else a table."""
+
+    token: str
+    name: str
+    is_model: bool
+    path: Path
+    bytes: int
+
+
+@dataclass(frozen=True)
+class ModelPreview:
+    """What an uploaded model sees of one image and says.
+
+    Attributes:
+        reading: how it is read; guessed where it was not told.
+        loaded: what the model says of itself.
+        square_png: the image as the model gets it.
+        columns: numbers that it answers with.
+        probabilities: per class; None with a `fault`.
+        is_test_image: whether the image is one of the data, or synthetic.
+    """
+
+    reading: Reading
+    loaded: Loaded
+    square_png: bytes
+    columns: int
+    probabilities: dict[str, float] | None
+    fault: str | None
+    is_test_image: bool
+
+
+def receive(stream: IO[bytes], name: str, length: int | None) -> Upload:
+    """Write an upload to disk piece by piece; what is not whole does not stay.
+
+    Args:
+        stream: the body of the request.
+        name: of the file on the user's machine; only for its suffix and for messages.
+        length: bytes that the browser announced; None when it did not.
+
+    Raises:
+        InputError: a kind of file that is not taken, too large, or cut off.
+        OutputError: it could not be written.
+    """
+    folder = _uploads()
+    _forget_old(folder)
+    token = secrets.token_hex(16)
+    part, path = folder / f".{token}.part", folder / f"{token}.upload"
+    is_model = Path(name).suffix.lower() not in (".csv", ".tsv", ".txt", ".parquet", ".pq")
+    most = foreign_models.MOST_BYTES if is_model else MOST_UPLOAD_BYTES
+    got = 0
+    try:
+        if length is not None and length > most:
+            raise _too_large(length, most)
+        with part.open("xb") as file:
+            while piece := stream.read(_PIECE_BYTES):
+                if not got:
+                    refused = foreign_models.refusal(piece[:4096], name)
+                    if refused is not None:
+                        raise InputError(refused)
+                got += len(piece)
+                if got > most:
+                    raise _too_large(got, most)
+                file.write(piece)
+            file.flush()
+            os.fsync(file.fileno())
+        if length is not None and got < length:
+            raise InputError("The upload was cut off; drop the file again.")
+        if not got:
+            raise InputError("The file is empty (0 bytes); export it again.")
+        with part.open("rb") as file:
+            if is_model and file.read(4) == b"PAR1":
+                is_model = False
+        about = {"name": Path(name).name[:200], "is_model": is_model}
+        (folder / f"{token}.json").write_text(json.dumps(about))
+        part.rename(path)
+    except OSError as error:
+        if error.errno is None or error.errno in (errno.ECONNRESET, errno.EPIPE):
+            raise InputError("The upload was cut off; drop the file again.") from None
+        raise not_written(path, error) from error
+    finally:
+        part.unlink(missing_ok=True)
+    return Upload(token, str(about["name"]), is_model, path, got)
+
+
+def find_upload(token: str | None) -> Upload | None:
+    """An upload that is still here."""
+    if token is None or not _TOKEN.fullmatch(token):
+        return None
+    path = _uploads() / f"{token}.upload"
+    try:
+        about = json.loads(path.with_suffix(".json").read_text())
+        return Upload(token, str(about["name"]), bool(about["is_model"]), path, path.stat().st_size)
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def forget_upload(upload: Upload) -> None:
+    """Remove an upload and what was made of it."""
+    for path in (upload.path, upload.path.with_suffix(".json"), upload.path.with_suffix(".table")):
+        path.unlink(missing_ok=True)
+
+
+def check_table(upload: Upload) -> Checked:
+    """Check an uploaded table; what was found is kept until the file changes.
+
+    Raises:
+        InputError: row and column of what is wrong with it.
+    """
+    return _checked(str(upload.path), stamp(upload.path))
+
+
+def add_table(upload: Upload, name: str, negative: str) -> None:
+    """Make a run of a checked table.
+
+    Raises:
+        InputError: the name cannot be one, or there is such a run, or it cannot be written.
+    """
+    checked = check_table(upload)
+    if negative not in checked.classes:
+        raise InputError('Choose the class that means "no tumour".')
+    made = upload.path.with_suffix(".table")
+    foreign_tables.add_run(
+        models_folder(), name, lambda to: foreign_tables.with_negative(made, negative, to)
+    )
+    forget_upload(upload)
+
+
+def preview_model(upload: Upload, reading: Reading | None, number: int = 0) -> ModelPreview:
+    """Let an uploaded model look at one test image, or at a synthetic slice without any here.
+
+    Args:
+        upload: an ONNX file.
+        reading: how it is read; guessed when None.
+        number: which test image.
+
+    Raises:
+        InputError: it may not be run, or cannot look at an image.
+    """
+    known, folder = usable_index(), images_folder()
+    classes = list(phantom.CLASSES) if known is None else known.classes
+    pixels, is_test = phantom.draw(phantom.CLASSES[number % len(phantom.CLASSES)], 3), False
+    if known is not None and folder is not None:
+        test = known.rows[known.rows["split"] == "test"]["path"].tolist()
+        if test:
+            # A step that shares no factor with most counts, so that the classes take turns.
+            path = test[(number * 337) % len(test)]
+            pixels, is_test = images.decode(folder / path).pixels, True
+    with _one_of_few():
+        told, seen = foreign_models.preview(
+            upload.path, reading, pixels, classes=classes, limits=_PREVIEW_LIMITS
+        )
+    probabilities, fault = None, None
+    try:
+        (row,) = foreign_models.probabilities(seen.told[None], told)
+        probabilities = dict(zip(told.classes, row.tolist(), strict=True))
+    except InputError as error:
+        fault = str(error)
+    return ModelPreview(
+        told,
+        seen.loaded,
+        images.encode_png(seen.square),
+        len(seen.told),
+        probabilities,
+        fault,
+        is_test,
+    )
+
+
+def test_splits() -> dict[str, int]:
+    """Columns of the index that say which images test, with how many; the official one first."""
+    known = usable_index()
+    if known is None:
+        return {}
+    found = {}
+    for column in known.rows.columns:
+        if column == "split" or column.endswith("split"):
+            count = len(foreign_models.test_rows(known, column))
+            if count:
+                found[column] = count
+    return found
+
+
+def start_evaluation(upload: Upload, reading: Reading, name: str, part: str) -> None:
+    """Queue the evaluation of an uploaded model on the test images.
+
+    Raises:
+        InputError: the name cannot be one or is taken, or there are no images here.
+    """
+    folder, known = images_folder(), usable_index()
+    if folder is None or known is None:
+        raise InputError(
+            "The test images are not here: start the dashboard with --data FOLDER, the folder that "
+            "was indexed."
+        )
+    if sorted(reading.classes) != sorted(known.classes):
+        raise InputError(
+            f"Give each class of the data ({', '.join(known.classes)}) one output of the model."
+        )
+    runs.check_name(name)
+    if (models_folder() / name).exists() or any(
+        job.name == name and job.state in jobs.UNFINISHED for job in latest_jobs()
+    ):
+        raise InputError(f'There is a run "{name}" already; choose another name.')
+    kept = upload.path.with_suffix(".model")
+    upload.path.rename(kept)
+    forget_upload(upload)
+    _queue().add(
+        name,
+        {
+            "model": str(kept.absolute()),
+            "models": str(models_folder().absolute()),
+            "images": str(folder.absolute()),
+            "reading": reading.to_json(),
+            "part": part,
+            "file": upload.name,
+        },
+    )
+
+
+def latest_jobs() -> list[Job]:
+    """The latest evaluations, newest first; sees that somebody works on them."""
+    if not (state.folder(models_folder()) / "jobs.sqlite").is_file():
+        return []
+    queue = _queue()
+    queue.wake()
+    return queue.latest()
+
+
+def cancel_job(number: int) -> None:
+    """Stop an evaluation."""
+    _queue().cancel(number)
+
+
+def retry_job(number: int) -> None:
+    """Begin an evaluation again."""
+    _queue().retry(number)
+
+
+def _queue() -> jobs.Queue:
+    return jobs.Queue(state.folder(models_folder()))
+
+
+def _uploads() -> Path:
+    folder = state.folder(models_folder()) / "uploads"
+    folder.mkdir(exist_ok=True, mode=0o700)
+    return folder
+
+
+def _forget_old(folder: Path) -> None:
+    """Remove what nobody made a run of within a day."""
+    for path in folder.iterdir():
+        try:
+            if time.time() - path.stat().st_mtime > _KEPT_SECONDS:
+                path.unlink()
+        except OSError:
+            continue  # Somebody else was faster.
+
+
+def _too_large(size: int, most: int) -> InputError:
+    return InputError(f"The file has {size / 1e6:,.0f} MB; at most {most / 1e6:,.0f} MB are taken.")
+
+
+@contextmanager
+def _one_of_few() -> Iterator[None]:
+    if not _previews.acquire(timeout=_BUSY_SECONDS):
+        raise InputError("Other models are being looked at; try again in half a minute.")
+    try:
+        yield
+    finally:
+        _previews.release()
+
+
+@cached(8)
+def _checked(path: str, stamp: Stamp) -> Checked:
+    source = Path(path)
+    made = source.with_suffix(".table")
+    try:
+        return foreign_tables.convert(source, made, known=usable_index())
+    except InputError:
+        made.unlink(missing_ok=True)
+        raise

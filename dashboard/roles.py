@@ -1,0 +1,77 @@
+"""What each route and each callback is for: the one table that sign-in asks.
+
+Everything that is not in it is for maintainers only, and tests/dashboard/test_roles.py names it.
+"""
+
+from __future__ import annotations
+
+from brainmri.accounts import CLINICIAN, MAINTAINER, VIEWER
+
+PATHS = (
+    ("/_dash-", VIEWER),
+    ("/_reload-hash", VIEWER),
+    ("/_favicon.ico", VIEWER),
+    ("/assets/", VIEWER),
+    ("/static/", VIEWER),
+    ("/image/", VIEWER),
+    ("/download/", VIEWER),
+    ("/example/", VIEWER),
+    ("/report/", VIEWER),
+    ("/state", VIEWER),
+    ("/api/openapi.json", VIEWER),
+    ("/api/predict", CLINICIAN),
+    ("/predict", CLINICIAN),
+    ("/review", MAINTAINER),
+    ("/kept", MAINTAINER),
+    ("/bring", MAINTAINER),
+)
+"""Beginnings of addresses, the first that fits."""
+
+MODULES = {
+    "dash": VIEWER,
+    "dashboard.pages.overview": VIEWER,
+    "dashboard.pages.leaderboard": VIEWER,
+    "dashboard.pages.report": VIEWER,
+    "dashboard.pages.glossary": VIEWER,
+    "dashboard.pages.dataset": VIEWER,
+    "dashboard.pages.images": VIEWER,
+    "dashboard.pages.leakage": VIEWER,
+    "dashboard.pages.shortcuts": VIEWER,
+    "dashboard.pages.quality": VIEWER,
+    "dashboard.pages.evaluate": VIEWER,
+    "dashboard.pages.confusion": VIEWER,
+    "dashboard.pages.trust": VIEWER,
+    "dashboard.pages.weak_spots": VIEWER,
+    "dashboard.pages.panel": VIEWER,
+    "dashboard.pages.compare": VIEWER,
+    "dashboard.pages.balance": VIEWER,
+    "dashboard.pages.browse": VIEWER,
+    "dashboard.pages.changed": VIEWER,
+    "dashboard.pages.curves": VIEWER,
+    "dashboard.pages.gallery": VIEWER,
+    "dashboard.pages.image_panel": VIEWER,
+    "dashboard.components": VIEWER,
+    "dashboard.pages.predict": CLINICIAN,
+    "dashboard.pages.predict_answer": CLINICIAN,
+    "dashboard.pages.correct": CLINICIAN,
+    "dashboard.pages.review": MAINTAINER,
+    "dashboard.pages.bring": MAINTAINER,
+}
+"""Modules that callbacks are in; one inside a package that is named counts as that."""
+
+
+def of_path(path: str, pages: frozenset[str]) -> str:
+    """The role that an address is for; `pages` are those of the dashboard, which all may see."""
+    for start, role in PATHS:
+        if path.startswith(start):
+            return role
+    return VIEWER if path in pages else MAINTAINER
+
+
+def of_module(module: str) -> str:
+    """The role that the callbacks of a module are for."""
+    while module:
+        if module in MODULES:
+            return MODULES[module]
+        module = module.rpartition(".")[0]
+    return MAINTAINER

@@ -1,0 +1,187 @@
+"""Tables of other tools: what is read, and the row and column of what is wrong."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from brainmri import batches, foreign_tables, index, predictions, results, runs
+from brainmri.errors import InputError, OutputError
+from brainmri.index import ImageIndex
+
+HEAD = "path,label,prob_glioma,prob_notumor\n"
+
+
+@pytest.fixture
+def known(indexed_models: Path) -> ImageIndex:
+    return index.read(index.path(indexed_models))
+
+
+def converted(
+    folder: Path, text: str | bytes, known: ImageIndex | None = None, name: str = "theirs.csv"
+) -> tuple[foreign_tables.Checked, predictions.Predictions]:
+    source, to = folder / name, folder / "made.parquet"
+    source.write_bytes(text.encode() if isinstance(text, str) else text)
+    checked = foreign_tables.convert(source, to, known=known)
+    return checked, predictions.read(to)
+
+
+def test_a_table_of_paths_labels_and_probabilities_is_read(tmp_path: Path) -> None:
+    checked, made = converted(tmp_path, HEAD + "a.png,glioma,0.9,0.1\nb.png,notumor,0.25,0.75\n")
+    assert (checked.rows, checked.classes, checked.negative) == (
+        2,
+        ["glioma", "notumor"],
+        "notumor",
+    )
+    assert made.paths.tolist() == ["a.png", "b.png"]
+    assert made.y_true.tolist() == [0, 1]
+    assert made.y_prob.ravel().tolist() == pytest.approx([0.9, 0.1, 0.25, 0.75])
+    assert set(made.splits) == {"test"}
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("path;label;prob_glioma;prob_notumor\na.png;glioma;0,9;0,1\n", "theirs.csv"),
+        ("path\tlabel\tprob_glioma\tprob_notumor\na.png\tglioma\t0.9\t0.1\n", "theirs.tsv"),
+        ("\ufeff" + HEAD + "a.png,glioma,0.9,0.1\n", "theirs.csv"),
+        (HEAD.replace("\n", "\r\n") + "a.png,glioma,0.9,0.1\r\n", "theirs.csv"),
+        ("file,y_true,p_glioma,p_notumor\na.png, glioma , 0.9 ,0.1\n", "theirs.csv"),
+    ],
+)
+def test_other_spellings_of_the_same_table_are_the_same(
+    tmp_path: Path, text: str, name: str
+) -> None:
+    _, made = converted(tmp_path, text, name=name)
+    assert made.paths.tolist() == ["a.png"]
+    assert made.classes == ["glioma", "notumor"]
+    assert made.y_prob.tolist() == [pytest.approx([0.9, 0.1])]
+
+
+def test_without_labels_those_of_the_index_are_taken_by_path(
+    tmp_path: Path, known: ImageIndex
+) -> None:
+    test = known.rows[known.rows["split"] == "test"]
+    path, label = test["path"].iloc[0], test["label"].iloc[0]
+    windows = "C:\\data\\" + path.replace("/", "\\")
+    text = f"image,glioma,meningioma,notumor,pituitary\n{windows},0.7,0.1,0.1,0.1\n"
+    checked, made = converted(tmp_path, text, known)
+    assert checked.labels_from_index
+    assert made.paths.tolist() == [path]
+    assert made.classes[made.y_true[0]] == label
+
+
+def test_training_images_are_left_out_and_counted(tmp_path: Path, known: ImageIndex) -> None:
+    train = known.rows[known.rows["split"] == "train"]["path"].iloc[0]
+    test = known.rows[known.rows["split"] == "test"]["path"].iloc[0]
+    rows = "".join(f"{p},0.7,0.1,0.1,0.1\n" for p in (train, test))
+    checked, made = converted(tmp_path, "path,glioma,meningioma,notumor,pituitary\n" + rows, known)
+    assert (checked.rows, checked.left_out) == (1, 1)
+    assert made.paths.tolist() == [test]
+
+
+def test_rounded_probabilities_are_scaled_and_counted(tmp_path: Path) -> None:
+    checked, made = converted(tmp_path, HEAD + "a.png,glioma,0.33,0.66\nb.png,glioma,0.5,0.5\n")
+    assert checked.rescaled == 1
+    assert made.y_prob.sum(axis=1).tolist() == pytest.approx([1, 1])
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (HEAD + "a.png,glioma,0.9,0.1\nb.png,glioma,often,0.1\n",
+         'Row 2, column "prob_glioma" is "often", which is no number'),
+        (HEAD + "a.png,glioma,0.9,\n", 'Row 1, column "prob_notumor" is empty or not a number'),
+        (HEAD + "a.png,glioma,nan,0.1\n", 'Row 1, column "prob_glioma" is empty or not a number'),
+        (HEAD + "a.png,glioma,90,10\n", 'Row 1, column "prob_glioma" is 90; probabilities lie'),
+        (HEAD + "a.png,glioma,-0.5,1.5\n", 'Row 1, column "prob_glioma" is -0.5'),
+        (HEAD + "a.png,glioma,0.5,0.1\n",
+         "Row 1, columns prob_glioma to prob_notumor: the probabilities sum to 0.6"),
+        (HEAD + "a.png,Glioma,0.9,0.1\n",
+         'Row 1, column "label" has the label "Glioma", which is none of the classes'),
+        (HEAD + "a.png,glioma,0.9,0.1\n,glioma,0.9,0.1\n", 'Row 2, column "path" is empty'),
+        (HEAD + "a.png,glioma,0.9,0.1\nb.png,glioma,1,0\na.png,glioma,0.9,0.1\n",
+         'Row 3, column "path": this image was named in an earlier row'),
+        ("path,label,split,prob_a,prob_b\nx,a,fold3,1,0\n",
+         'Row 1, column "split" is "fold3"; use train, val or test'),
+        ("path,label,prob_a\nx,a,1\n", "it needs at least two with probabilities"),
+        ("prob_a,prob_b\n1,0\n", "it needs one called label"),
+        ("path,prob_a,prob_b\nx,1,0\n", "there is no image index to look the images up in"),
+        ("label,prob_a,prob_a\na,1,0\n", 'The table has two columns "prob_a"'),
+        (HEAD, "The table has no rows"),
+        ("path,label,split,prob_a,prob_b\nx,a,train,1,0\n", "All rows of the table are of training"),
+        (HEAD + "a.png,glioma,0.9\n", "cannot be read as a table"),
+        (b"PAR1 and no more", "cannot be read as a table"),
+        (b"\x00\x01\x02", "neither Parquet nor CSV"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_named_by_row_and_column(
+    tmp_path: Path, text: str | bytes, sentence: str
+) -> None:
+    with pytest.raises(InputError) as refused:
+        converted(tmp_path, text)
+    assert sentence in str(refused.value)
+
+
+def test_a_fault_deep_in_a_long_table_has_its_own_row(tmp_path: Path) -> None:
+    rows = 200_000
+    labels = ["glioma"] * rows
+    labels[150_000] = "glioblastoma"
+    table = pa.table({"label": labels, "prob_glioma": [0.5] * rows, "prob_notumor": [0.5] * rows})
+    pq.write_table(table, tmp_path / "theirs.parquet")
+    with pytest.raises(
+        InputError, match=r'Row 150,001, column "label" has the label "glioblastoma"'
+    ):
+        foreign_tables.convert(tmp_path / "theirs.parquet", tmp_path / "made", known=None)
+
+
+def test_parquet_of_any_number_type_is_read(tmp_path: Path) -> None:
+    table = pa.table({"label": ["a", "b"], "prob_a": pa.array([1, 0], pa.int8()),
+                      "prob_b": pa.array([0, 1], pa.float64())})  # fmt: skip
+    pq.write_table(table, tmp_path / "theirs.parquet")
+    checked = foreign_tables.convert(tmp_path / "theirs.parquet", tmp_path / "made", known=None)
+    assert checked.negative is None
+    assert predictions.read(tmp_path / "made").y_prob.tolist() == [[1, 0], [0, 1]]
+
+
+def test_a_table_becomes_a_run_with_the_class_that_was_chosen(
+    tmp_path: Path, indexed_models: Path
+) -> None:
+    models = Path(shutil.copytree(indexed_models, tmp_path / "models"))
+    source = tmp_path / "theirs.csv"
+    source.write_text("label,prob_a,prob_b\na,0.9,0.1\n")
+    foreign_tables.convert(source, tmp_path / "made", known=None)
+    foreign_tables.add_run(
+        models, "theirs", lambda to: foreign_tables.with_negative(tmp_path / "made", "b", to)
+    )
+    made = results.load(models, "theirs")
+    assert (made.run, made.negative_class) == (None, "b")
+    assert batches.open_table(models / "theirs" / runs.PREDICTIONS_FILE).rows == 1
+
+
+@pytest.mark.parametrize("name", ["", "../up", "dataset", ".hidden", "a" * 65, "a/b"])
+def test_a_name_that_cannot_be_a_folder_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(InputError, match="cannot be the name of a run"):
+        foreign_tables.add_run(tmp_path, name, lambda to: to.write_text(""))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_name_that_is_taken_stays_as_it_is(tmp_path: Path) -> None:
+    foreign_tables.add_run(tmp_path, "theirs", lambda to: to.write_text("first"))
+    with pytest.raises(InputError, match='There is a run "theirs" already'):
+        foreign_tables.add_run(tmp_path, "theirs", lambda to: to.write_text("second"))
+    assert (tmp_path / "theirs" / runs.PREDICTIONS_FILE).read_text() == "first"
+
+
+def test_a_run_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
+    def full(to: Path) -> None:
+        to.write_text("half")
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OutputError, match="Free some space"):
+        foreign_tables.add_run(tmp_path, "theirs", full)
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,152 @@
+"""The queue and its worker: what is asked for is done once, through restarts and interruptions."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from brainmri import jobs, phantom, runs, worker
+from brainmri.foreign_models import Reading
+from tests.brainmri import foreign
+
+PATIENCE_SECONDS = 120
+
+
+@pytest.fixture
+def queue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> jobs.Queue:
+    """A queue that nobody works on until the test does."""
+    monkeypatch.setattr(jobs.Queue, "wake", lambda _self: None)
+    return jobs.Queue(tmp_path)
+
+
+@pytest.fixture
+def work(tmp_path: Path, indexed_models: Path, phantom_data: Path) -> Callable[[], dict[str, Any]]:
+    """Work that the worker can do: a whole evaluation."""
+    models = Path(shutil.copytree(indexed_models, tmp_path / "models"))
+
+    def make() -> dict[str, Any]:
+        path = tmp_path / "uploaded.model"
+        path.write_bytes(foreign.torch().SerializeToString())
+        reading = Reading(24, 1, "nchw", "unit", 0, "logits", list(phantom.CLASSES))
+        return {"model": str(path), "models": str(models), "images": str(phantom_data),
+                "reading": reading.to_json(), "part": "split", "file": "theirs.onnx"}  # fmt: skip
+
+    return make
+
+
+def waited(queue: jobs.Queue, number: int, *states: str) -> jobs.Job:
+    end = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < end:
+        job = queue.find(number)
+        assert job is not None
+        if job.state in states:
+            return job
+        time.sleep(0.1)
+    raise AssertionError(f"the job is still not {states}")
+
+
+def test_jobs_are_taken_in_order_and_once(queue: jobs.Queue) -> None:
+    first, second = queue.add("a", {}), queue.add("b", {})
+    taken = [queue.take(), queue.take(), queue.take()]
+    assert [None if job is None else job.id for job in taken] == [first, second, None]
+
+
+def test_a_waiting_job_is_cancelled_at_once_and_can_be_tried_again(queue: jobs.Queue) -> None:
+    number = queue.add("a", {})
+    queue.cancel(number)
+    cancelled = queue.find(number)
+    assert cancelled is not None
+    assert cancelled.state == jobs.CANCELLED
+    assert queue.take() is None
+    queue.retry(number)
+    assert queue.take() is not None
+
+
+def test_a_running_job_is_told_to_stop_when_it_tells_its_progress(queue: jobs.Queue) -> None:
+    number = queue.add("a", {})
+    queue.take()
+    assert queue.progress(number, 1, 10)
+    queue.cancel(number)
+    assert not queue.progress(number, 2, 10)
+
+
+def test_what_was_running_when_the_worker_died_is_begun_again_a_few_times(
+    queue: jobs.Queue,
+) -> None:
+    number = queue.add("a", {})
+    for _ in range(jobs.MOST_ATTEMPTS):
+        assert queue.take() is not None
+        queue.take_back()
+    interrupted = queue.find(number)
+    assert interrupted is not None
+    assert interrupted.state == jobs.INTERRUPTED
+    queue.retry(number)
+    assert queue.take() is not None
+
+
+def test_what_was_running_and_was_to_stop_is_not_begun_again(queue: jobs.Queue) -> None:
+    number = queue.add("a", {})
+    queue.take()
+    queue.cancel(number)
+    queue.take_back()
+    stopped = queue.find(number)
+    assert stopped is not None
+    assert stopped.state == jobs.CANCELLED
+
+
+def test_only_one_worker_works(queue: jobs.Queue, tmp_path: Path) -> None:
+    lock = queue.lock()
+    assert lock is not None
+    with lock:
+        number = queue.add("a", {})
+        assert worker.main(tmp_path) == 0
+        waiting = queue.find(number)
+        assert waiting is not None
+        assert waiting.state == jobs.QUEUED
+
+
+def test_a_job_that_cannot_be_done_says_why_and_the_next_is_done(
+    queue: jobs.Queue, work: Callable[[], dict[str, Any]]
+) -> None:
+    given = work()
+    bad = queue.add("bad", {**given, "model": "/nowhere"})
+    broken = queue.add("broken", {})
+    good = queue.add("good", given)
+    for _ in range(3):
+        job = queue.take()
+        assert job is not None
+        worker.work(queue, job)
+    ended = [queue.find(number) for number in (bad, broken, good)]
+    assert [job.state for job in ended if job] == [jobs.FAILED, jobs.FAILED, jobs.DONE]
+    assert next(job.told for job in ended if job) == "The uploaded model is gone; drop it again."
+    assert (Path(given["models"]) / "good" / runs.PREDICTIONS_FILE).is_file()
+    assert not Path(given["model"]).exists()
+
+
+def test_a_killed_worker_is_followed_by_one_that_finishes_its_job(
+    tmp_path: Path, work: Callable[[], dict[str, Any]]
+) -> None:
+    given = work()
+    queue = jobs.Queue(tmp_path)
+    number = queue.add("theirs", given)
+    waited(queue, number, jobs.RUNNING, jobs.DONE)
+    lines = subprocess.run(["ps", "-eo", "pid,args"], check=True, capture_output=True, text=True)
+    for line in lines.stdout.splitlines():
+        if f"brainmri.worker {tmp_path.absolute()}" in line:
+            os.kill(int(line.split()[0]), signal.SIGKILL)
+    end = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < end and (lock := queue.lock()) is None:
+        time.sleep(0.05)
+    assert lock is not None
+    lock.close()
+    jobs.Queue(tmp_path).wake()  # As a web process does after its own restart.
+    assert waited(queue, number, jobs.DONE, jobs.FAILED).state == jobs.DONE
+    assert (Path(given["models"]) / "theirs" / runs.PREDICTIONS_FILE).is_file()

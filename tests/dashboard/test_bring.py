@@ -1,0 +1,280 @@
+"""Add a run: uploads that stream to disk, tables and models that become runs, evaluations to follow."""
+
+from __future__ import annotations
+
+import io
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from brainmri import jobs, predictions
+from brainmri.errors import InputError, OutputError
+from dashboard import data
+from tests.brainmri import foreign
+from tests.dashboard.every_number import bare_numbers
+from tests.dashboard.results import CLASSES
+from tests.dashboard.visit import Node, Visitor, as_node, find, visible, words
+
+PATIENCE_SECONDS = 120
+TABLE = (
+    b"path,label,prob_glioma,prob_notumor\n"
+    b"a.png,glioma,0.9,0.1\nb.png,notumor,0.25,0.75\nc.png,glioma,0.33,0.66\n"
+)
+
+
+@pytest.fixture
+def client(visitor: Visitor) -> FlaskClient:
+    return visitor.client
+
+
+@pytest.fixture
+def own_pictures(own: Path, phantom_data: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The images of the data are here too."""
+    monkeypatch.setenv("BRAINMRI_DATA", str(phantom_data))
+    return own
+
+
+def sent(client: FlaskClient, body: bytes, name: str) -> Any:
+    return client.post(f"/bring/upload?name={name}", data=body)
+
+
+def dropped(visitor: Visitor, body: bytes, name: str) -> tuple[str, Node]:
+    """The upload, and what the page says and asks about it."""
+    token = sent(visitor.client, body, name).get_json()["token"]
+    shown = visitor.fire("bring-next", inputs={"bring-upload": token, "bring-fault": None})
+    return token, shown["bring-next"]["children"]
+
+
+def left(models: Path) -> list[str]:
+    folder = models / ".state" / "uploads"
+    return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+
+
+def form(node: Node) -> tuple[list[tuple[str, Any]], list[tuple[int, Any]]]:
+    """What the controls of a model's form hold, as the browser would send them."""
+    held = [entry["props"] for entry in find(node) if isinstance(entry["props"].get("id"), dict)]
+    return (
+        [(p["id"]["bring"], p["value"]) for p in held if "bring" in p["id"]],
+        [(p["id"]["bring-class"], p["value"]) for p in held if "bring-class" in p["id"]],
+    )
+
+
+# Uploads
+
+
+def test_an_upload_goes_to_disk_whole(client: FlaskClient, own: Path) -> None:
+    body = TABLE * 100_000
+    token = sent(client, body, "theirs.csv").get_json()["token"]
+    upload = data.find_upload(token)
+    assert upload is not None
+    assert upload.path.read_bytes() == body
+    assert left(own) == sorted([f"{token}.json", f"{token}.upload"])
+
+
+@pytest.mark.usefixtures("own")
+def test_a_request_may_be_larger_than_those_of_the_pages(client: FlaskClient) -> None:
+    from dashboard.app import server
+
+    body = b"x" * (int(server.config["MAX_CONTENT_LENGTH"]) + 1)
+    assert sent(client, body, "theirs.csv").status_code == 200
+    pages = client.post("/_dash-update-component", data=body, content_type="application/json")
+    assert pages.status_code == 413
+
+
+@pytest.mark.parametrize(
+    ("body", "name", "sentence"),
+    [
+        (b"", "theirs.csv", "The file is empty"),
+        (b"\x80\x04code", "theirs.onnx", "a Python pickle"),
+        (b"PK\x03\x04code", "theirs.onnx", "an archive"),
+        (b"code", "theirs.pt", "torch.onnx.export"),
+        (b"\x89HDF", "theirs.h5", 'format="onnx"'),
+    ],
+)
+def test_a_refused_upload_says_why_and_leaves_nothing(
+    client: FlaskClient, own: Path, body: bytes, name: str, sentence: str
+) -> None:
+    answer = sent(client, body, name)
+    assert answer.status_code == 400
+    assert sentence in answer.get_json()["fault"]
+    assert left(own) == []
+
+
+def test_an_upload_that_is_cut_off_leaves_nothing(own: Path) -> None:
+    with pytest.raises(InputError, match="cut off"):
+        data.receive(io.BytesIO(b"half"), "theirs.csv", 8)
+    assert left(own) == []
+
+
+def test_a_file_that_is_too_large_is_refused_before_it_is_read(own: Path) -> None:
+    class Unread(io.BytesIO):
+        def read(self, _size: int | None = -1) -> bytes:
+            raise AssertionError("it was read")
+
+    with pytest.raises(InputError, match="at most 500 MB are taken"):
+        data.receive(Unread(), "theirs.onnx", 600_000_000)
+    assert left(own) == []
+
+
+def test_a_full_disk_is_said_and_leaves_nothing(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("dashboard.data.bring.os.fsync", full)
+    with pytest.raises(OutputError, match="Free some space"):
+        data.receive(io.BytesIO(TABLE), "theirs.csv", len(TABLE))
+    assert left(own) == []
+
+
+def test_what_nobody_used_within_a_day_is_removed(client: FlaskClient, own: Path) -> None:
+    token = sent(client, TABLE, "theirs.csv").get_json()["token"]
+    for name in left(own):
+        os.utime(own / ".state" / "uploads" / name, (0, 0))
+    sent(client, TABLE, "theirs.csv")
+    assert data.find_upload(token) is None
+    assert len(left(own)) == 2
+
+
+@pytest.mark.parametrize("token", ["../../run", "0" * 32, "", "%00"])
+@pytest.mark.usefixtures("own")
+def test_an_unknown_upload_is_not_looked_for_elsewhere(visitor: Visitor, token: str) -> None:
+    assert data.find_upload(token) is None
+    assert "This upload is no longer here" in words(visitor.open(f"/bring?upload={token or 'x'}"))
+
+
+# Predictions
+
+
+def test_a_dropped_table_becomes_a_run_on_every_page(visitor: Visitor, own: Path) -> None:
+    token, shown = dropped(visitor, TABLE, "their table.csv")
+    assert "3 (3 test)" in visible(shown)
+    assert "Rows that were rounded, scaled to sum to one: 1" in visible(shown)
+    assert [str(bare) for bare in bare_numbers(shown, CLASSES)] == []
+    assert find(shown, id="bring-name")[0]["props"]["value"] == "their-table"
+    assert find(shown, id="bring-negative")[0]["props"]["value"] == "notumor"
+    added = visitor.fire(
+        "bring-added",
+        inputs={"bring-add": 1},
+        state={"bring-upload": token, "bring-name": "theirs", "bring-negative": "notumor"},
+    )["bring-added"]["children"]
+    assert "The run theirs is on every page" in words(added)
+    assert left(own) == []
+    assert "theirs" in visible(visitor.open("/"))
+    assert "theirs" in words(visitor.open("/evaluate?run=theirs"))
+
+
+def test_a_table_that_is_wrong_is_refused_by_row_and_column_and_forgotten(
+    visitor: Visitor, own: Path
+) -> None:
+    _, shown = dropped(visitor, TABLE.replace(b"0.25", b"often"), "theirs.csv")
+    assert 'Row 2, column "prob_glioma" is "often"' in visible(shown)
+    assert left(own) == []
+
+
+@pytest.mark.usefixtures("own")
+def test_a_taken_name_is_refused_and_the_upload_waits(visitor: Visitor) -> None:
+    token, _ = dropped(visitor, TABLE, "theirs.csv")
+    added = visitor.fire(
+        "bring-added",
+        inputs={"bring-add": 1},
+        state={"bring-upload": token, "bring-name": "careful", "bring-negative": "notumor"},
+    )["bring-added"]["children"]
+    assert 'There is a run "careful" already' in words(added)
+    assert data.find_upload(token) is not None
+
+
+# Models
+
+
+@pytest.mark.usefixtures("own_pictures")
+def test_a_dropped_model_is_evaluated_in_the_background_and_becomes_a_run(
+    visitor: Visitor, own: Path
+) -> None:
+    body = foreign.keras().SerializeToString()
+    token, shown = dropped(visitor, body, "theirs.onnx")
+    assert "Input input_1: n × 32 × 32 × 3" in visible(shown)
+    assert [str(bare) for bare in bare_numbers(shown, CLASSES)] == []
+    values, classes = form(shown)
+    assert [value for _, value in classes] == CLASSES
+    preview = visitor.fire(
+        "bring-preview",
+        inputs={"bring": values, "bring-class": classes, "bring-another": 1},
+        state={"bring-upload": token},
+    )["bring-preview"]["children"]
+    assert "A test image, as the model gets it: 32 × 32 pixels" in visible(preview)
+    started = visitor.fire(
+        "bring-queued",
+        inputs={"bring-evaluate": 1},
+        state={"bring": values, "bring-class": classes, "bring-upload": token,
+               "bring-name": "theirs", "bring-part": "split"},
+    )  # fmt: skip
+    assert "It is being evaluated" in words(started["bring-queued"]["children"])
+    assert started["bring-clock"]["disabled"] is False
+    end = time.monotonic() + PATIENCE_SECONDS
+    while data.latest_jobs()[0].state in jobs.UNFINISHED and time.monotonic() < end:
+        time.sleep(0.2)
+    assert data.latest_jobs()[0].state == jobs.DONE
+    made = predictions.read(own / "theirs" / "predictions.parquet")
+    assert len(made.y_true) == 20
+    page = visitor.open("/bring")
+    assert "20 test images were answered" in visible(page)
+    assert find(page, "Link", href="/evaluate?run=theirs")
+    assert [str(bare) for bare in bare_numbers(page, ["theirs", *CLASSES])] == []
+    assert left(own) == []
+
+
+@pytest.mark.usefixtures("own")
+def test_without_the_images_a_model_is_shown_on_a_synthetic_slice_and_not_evaluated(
+    visitor: Visitor,
+) -> None:
+    token, shown = dropped(visitor, foreign.torch().SerializeToString(), "theirs.onnx")
+    assert "A synthetic slice, as the model gets it" in visible(shown)
+    values, classes = form(shown)
+    started = visitor.fire(
+        "bring-queued",
+        inputs={"bring-evaluate": 1},
+        state={"bring": values, "bring-class": classes, "bring-upload": token,
+               "bring-name": "theirs", "bring-part": "split"},
+    )  # fmt: skip
+    assert "start the dashboard with --data FOLDER" in words(started["bring-queued"]["children"])
+    assert data.latest_jobs() == []
+
+
+@pytest.mark.usefixtures("own")
+def test_a_form_that_is_not_filled_in_says_so(visitor: Visitor) -> None:
+    token, shown = dropped(visitor, foreign.torch().SerializeToString(), "theirs.onnx")
+    values, classes = form(shown)
+    twice = [(i, CLASSES[0]) for i, _ in classes]
+    preview = visitor.fire(
+        "bring-preview",
+        inputs={"bring": values, "bring-class": twice, "bring-another": None},
+        state={"bring-upload": token},
+    )["bring-preview"]["children"]
+    assert "Give each output a class of its own" in words(preview)
+    empty = [("size_px", "") if key == "size_px" else (key, value) for key, value in values]
+    preview = visitor.fire(
+        "bring-preview",
+        inputs={"bring": empty, "bring-class": classes, "bring-another": None},
+        state={"bring-upload": token},
+    )["bring-preview"]["children"]
+    assert "the side in pixels is a whole number" in words(preview)
+
+
+def test_a_file_that_is_no_model_is_refused_and_forgotten(visitor: Visitor, own: Path) -> None:
+    _, shown = dropped(visitor, b"no model at all", "theirs.onnx")
+    assert "is not an ONNX model, or it is cut off" in words(shown)
+    assert left(own) == []
+
+
+@pytest.mark.usefixtures("own")
+def test_a_fault_of_the_upload_is_shown(visitor: Visitor) -> None:
+    shown = visitor.fire(
+        "bring-next",
+        inputs={"bring-upload": None, "bring-fault": {"sentence": "It was cut off.", "at": 1}},
+        changed=["bring-fault.data"],
+    )["bring-next"]["children"]
+    assert "It was cut off." in words(as_node(shown))

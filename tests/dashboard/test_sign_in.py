@@ -1,0 +1,369 @@
+"""Sign-in: every route and every callback by every role, and nothing for those who are nobody."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from brainmri import accounts
+from dashboard import __main__, roles, sign_in
+from dashboard.app import _PAGES, app, server
+from tests.dashboard.visit import Visitor, find, visible
+
+PASSWORD = "correct horse battery"
+NAMES = {role: f"a-{role}" for role in accounts.ROLES}
+HASH = accounts.hashed(PASSWORD)
+PAGES = [path for _, path, _ in _PAGES]
+HTML = {"Accept": "text/html"}
+HERE = {"Sec-Fetch-Site": "same-origin"}
+
+
+@pytest.fixture
+def users(own: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """One user of each role, all with the same password."""
+    path = own.parent / "users.txt"
+    path.write_text("".join(f"{name}:{role}:{HASH}\n" for role, name in NAMES.items()))
+    monkeypatch.setenv(accounts.USERS, str(path))
+    monkeypatch.setattr(server, "secret_key", None)
+    yield path
+    server.secret_key = None
+
+
+def entered(client: FlaskClient, name: str, password: str = PASSWORD, **form: str) -> TestResponse:
+    return client.post("/sign-in", data={"name": name, "password": password, **form}, headers=HERE)
+
+
+def client_of(role: str | None) -> FlaskClient:
+    client = server.test_client()
+    if role is not None:
+        assert entered(client, NAMES[role]).status_code == 302
+    return client
+
+
+def routes() -> list[tuple[str, str]]:
+    """A method and an address of every route that there is."""
+    found = [("GET", path) for path in PAGES]
+    for rule in server.url_map.iter_rules():
+        if rule.rule in (sign_in.PATH, "/sign-out"):
+            continue
+        address = re.sub(r"<int:\w+>", "1", rule.rule)
+        address = re.sub(r"<[^>]+>", "x", address)
+        for method in sorted((rule.methods or set()) - {"OPTIONS"}):
+            found.append((method, address))
+    return found
+
+
+def callbacks() -> list[str]:
+    return [name for name, known in app.callback_map.items() if known.get("callback") is not None]
+
+
+# The table says something of everything
+
+
+def test_every_route_has_a_role() -> None:
+    unnamed = [
+        rule.rule
+        for rule in server.url_map.iter_rules()
+        if rule.rule not in ("/", "/<path:path>", sign_in.PATH, "/sign-out")
+        and not any(rule.rule.startswith(start) for start, _ in roles.PATHS)
+    ]
+    assert unnamed == []
+
+
+def test_every_callback_has_a_role() -> None:
+    modules = {app.callback_map[name]["callback"].__module__ for name in callbacks()}
+    unnamed = [
+        module
+        for module in sorted(modules)
+        if not any(module == known or module.startswith(f"{known}.") for known in roles.MODULES)
+    ]
+    assert unnamed == []
+
+
+def test_what_is_in_no_table_is_for_maintainers() -> None:
+    assert roles.of_path("/new/thing", frozenset()) == accounts.MAINTAINER
+    assert roles.of_module("dashboard.pages.new") == accounts.MAINTAINER
+
+
+@pytest.mark.parametrize(
+    ("path", "role"),
+    [("/", "viewer"), ("/data", "viewer"), ("/evaluate", "viewer"), ("/compare", "viewer"),
+     ("/predict", "clinician"), ("/bring", "maintainer"), ("/bring/upload", "maintainer"),
+     ("/image/x", "viewer"), ("/download/x.csv", "viewer")],
+)  # fmt: skip
+def test_the_roles_are_those_that_were_asked_for(path: str, role: str) -> None:
+    assert roles.of_path(path, frozenset(PAGES)) == role
+
+
+# Every route by every role
+
+
+@pytest.mark.usefixtures("users")
+def test_nobody_gets_anything_but_the_sign_in_page() -> None:
+    client = client_of(None)
+    for method, address in routes():
+        answer = client.open(address, method=method, headers=HERE)
+        assert (address, answer.status_code) == (address, 401)
+        assert answer.get_data(as_text=True) in ("Sign in first.\n", "")
+    for name in callbacks():
+        answer = client.post("/_dash-update-component", json={"output": name}, headers=HERE)
+        assert (name, answer.status_code) == (name, 401)
+    for path in PAGES:
+        answer = client.get(path, headers=HTML)
+        assert answer.status_code == 302
+        assert answer.headers["Location"].startswith("/sign-in?next=")
+    door = client.get("/sign-in")
+    assert door.status_code == 200
+    assert "careful" not in door.get_data(as_text=True)
+    assert not re.search(r"(?:src|href)=.(?!data:)", door.get_data(as_text=True))
+
+
+@pytest.mark.usefixtures("users")
+@pytest.mark.parametrize("role", accounts.ROLES)
+def test_every_route_answers_the_roles_that_it_is_for(role: str) -> None:
+    client = client_of(role)
+    for method, address in routes():
+        if address == "/_dash-update-component":
+            continue  # It depends on the callback: the next test.
+        needed = roles.of_path(address, frozenset(PAGES))
+        answer = client.open(address, method=method, headers=HERE)
+        allowed = accounts.may(role, needed)
+        assert (method, address, answer.status_code == 403) == (method, address, not allowed)
+        assert answer.status_code != 401
+
+
+@pytest.mark.usefixtures("users")
+@pytest.mark.parametrize("role", accounts.ROLES)
+def test_every_callback_answers_the_roles_that_its_page_is_for(role: str) -> None:
+    client = client_of(role)
+    for name in callbacks():
+        needed = roles.of_module(app.callback_map[name]["callback"].__module__)
+        if accounts.may(role, needed):
+            continue  # What they answer is tested page by page.
+        answer = client.post("/_dash-update-component", json={"output": name}, headers=HERE)
+        assert (name, answer.status_code) == (name, 403)
+    unknown = client.post("/_dash-update-component", json={"output": "x.y"}, headers=HERE)
+    assert (unknown.status_code == 403) == (role != accounts.MAINTAINER)
+
+
+@pytest.mark.usefixtures("users")
+@pytest.mark.parametrize(
+    ("role", "path"), list(itertools.product(accounts.ROLES, ["/predict", "/bring", "/evaluate"]))
+)
+def test_a_page_that_is_reached_by_a_link_says_who_it_is_for(role: str, path: str) -> None:
+    page = Visitor(client_of(role)).open(path)
+    allowed = accounts.may(role, roles.of_path(path, frozenset(PAGES)))
+    assert ("Not for your role" in visible(page)) == (not allowed)
+
+
+@pytest.mark.usefixtures("users")
+def test_the_bar_leads_to_what_the_role_may_see_and_out() -> None:
+    frame = client_of("viewer").get("/_dash-layout").get_json()
+    assert [link["props"]["label"] for link in find(frame, "NavLink")] == [
+        title for title, path, _ in _PAGES if roles.of_path(path, frozenset(PAGES)) == "viewer"
+    ]
+    assert "Sign out a-viewer" in visible(frame)
+
+
+# Coming and going
+
+
+@pytest.mark.usefixtures("users")
+def test_a_wrong_name_and_a_wrong_password_are_told_alike() -> None:
+    client = client_of(None)
+    wrong = [entered(client, name, word) for name, word in (("a-viewer", "x"), ("none", PASSWORD))]
+    assert [answer.status_code for answer in wrong] == [401, 401]
+    texts = [answer.get_data(as_text=True) for answer in wrong]
+    assert texts[0] == texts[1]
+    assert "The name or the password is wrong." in texts[0]
+    assert client.get("/_dash-layout").status_code == 401
+
+
+@pytest.mark.usefixtures("users")
+def test_guessing_is_stopped_even_for_the_right_password() -> None:
+    client = client_of(None)
+    for _ in range(5):
+        assert entered(client, "a-viewer", "guess").status_code == 401
+    stopped = entered(client, "a-viewer")
+    assert stopped.status_code == 429
+    assert "Too many attempts" in stopped.get_data(as_text=True)
+    assert entered(client, "a-maintainer").status_code == 302
+
+
+@pytest.mark.usefixtures("users")
+def test_the_cookie_is_for_this_site_only_and_out_of_reach_of_scripts() -> None:
+    client = client_of(None)
+    cookie = entered(client, "a-viewer").headers["Set-Cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=Lax" in cookie
+    assert "Secure" not in cookie
+    behind = client.post("/sign-in", data={"name": "a-viewer", "password": PASSWORD},
+                         headers={**HERE, "X-Forwarded-Proto": "https"})  # fmt: skip
+    assert "Secure" in behind.headers["Set-Cookie"]
+
+
+@pytest.mark.usefixtures("users")
+def test_a_forged_cookie_is_nobody() -> None:
+    import flask
+
+    other = flask.Flask("other")
+    other.secret_key = "guessed"
+    interface = flask.sessions.SecureCookieSessionInterface()
+    signer = interface.get_signing_serializer(other)
+    assert signer is not None
+    client = server.test_client()
+    client.set_cookie("brainmri", str(signer.dumps({"name": "a-maintainer", "at": 0})))
+    assert client.get("/_dash-layout").status_code == 401
+
+
+def test_signing_out_a_new_password_and_time_end_a_session(
+    users: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = client_of("viewer")
+    assert client.get("/_dash-layout").status_code == 200
+    client.post("/sign-out", headers=HERE)
+    assert client.get("/_dash-layout").status_code == 401
+    client = client_of("viewer")
+    with monkeypatch.context() as later:
+        later.setattr(sign_in, "_LASTS_SECONDS", 0)
+        assert client.get("/_dash-layout").status_code == 401
+    users.write_text(accounts.line("a-viewer", "viewer", "another password") + "\n")
+    assert client.get("/_dash-layout").status_code == 401
+
+
+def test_a_session_lasts_over_a_restart(users: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = client_of("viewer")
+    monkeypatch.setattr(server, "secret_key", None)
+    assert client.get("/_dash-layout").status_code == 200
+    secret = users.parent / "models" / ".state" / "secret"
+    assert secret.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.usefixtures("users")
+@pytest.mark.parametrize(
+    ("target", "leads"),
+    [("/evaluate?run=x", "/evaluate?run=x"), ("https://evil.example/", "/"), ("//evil.example", "/"),
+     ("/\\evil.example", "/"), ("javascript:alert(1)", "/"), ("", "/")],
+)  # fmt: skip
+def test_after_signing_in_one_is_led_to_this_site_only(target: str, leads: str) -> None:
+    assert entered(client_of(None), "a-viewer", next=target).headers["Location"] == leads
+
+
+@pytest.mark.usefixtures("users")
+def test_what_is_typed_cannot_become_part_of_the_page() -> None:
+    text = client_of(None).get('/sign-in?next=/"><script>x</script>').get_data(as_text=True)
+    assert "<script>" not in text
+
+
+def test_a_users_list_that_cannot_be_read_lets_nobody_in(users: Path) -> None:
+    client = client_of("maintainer")
+    users.write_text("broken\n")
+    assert client.get("/_dash-layout").status_code == 503
+
+
+@pytest.mark.usefixtures("users")
+def test_programs_sign_in_with_each_request() -> None:
+    client = client_of(None)
+    assert client.get("/_dash-layout", auth=("a-viewer", PASSWORD)).status_code == 200
+    assert client.get("/_dash-layout", auth=("a-viewer", "guess")).status_code == 401
+    assert client.get("/bring", auth=("a-viewer", PASSWORD)).status_code == 403
+
+
+# A proxy in front
+
+
+def asked(headers: dict[str, str], address: str = "127.0.0.1", path: str = "/_dash-layout") -> int:
+    client = server.test_client()
+    return client.get(path, headers=headers, environ_base={"REMOTE_ADDR": address}).status_code
+
+
+def test_a_proxy_names_the_user(users: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert asked({"X-User": "a-viewer"}) == 401
+    monkeypatch.setenv(sign_in.PROXY_HEADER, "X-User")
+    assert asked({}) == 401
+    assert asked({"X-User": "a-viewer"}) == 200
+    assert asked({"X-User": "a-viewer"}, path="/bring") == 403
+    assert asked({"X-User": "a-maintainer"}, path="/bring") == 200
+    assert asked({"X-User": "somebody-new"}) == 200
+    assert asked({"X-User": "somebody-new"}, path="/predict") == 403
+    assert asked({"X-User": "a-maintainer"}, address="192.0.2.7") == 401
+    monkeypatch.setenv(sign_in.PROXY_ADDRESSES, "192.0.2.7")
+    assert asked({"X-User": "a-maintainer"}, address="192.0.2.7") == 200
+    monkeypatch.delenv(accounts.USERS)
+    assert users.exists()
+    assert asked({"X-User": "a-maintainer"}, address="192.0.2.7", path="/bring") == 403
+
+
+# Also without sign-in
+
+
+@pytest.mark.usefixtures("own")
+@pytest.mark.parametrize(
+    ("headers", "taken"),
+    [
+        ({"Sec-Fetch-Site": "cross-site"}, False),
+        ({"Sec-Fetch-Site": "same-site"}, False),
+        ({"Origin": "https://evil.example"}, False),
+        ({"Origin": "null"}, False),
+        ({"Origin": "http://localhost"}, True),
+        (HERE, True),
+        ({}, True),
+    ],
+)
+def test_another_site_cannot_change_anything(headers: dict[str, Any], taken: bool) -> None:
+    body = b"label,prob_a,prob_b\na,1,0\n"
+    answer = server.test_client().post("/bring/upload?name=x.csv", data=body, headers=headers)
+    assert answer.status_code == (200 if taken else 403)
+
+
+@pytest.mark.usefixtures("own")
+def test_where_nobody_has_to_sign_in_there_is_no_door_and_no_cookie() -> None:
+    client = server.test_client()
+    assert client.get("/sign-in").headers["Location"] == "/"
+    answer = client.get("/")
+    assert answer.status_code == 200
+    assert "Set-Cookie" not in answer.headers
+
+
+# The command that serves
+
+
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    hosts: list[str] = []
+    monkeypatch.setattr(__main__, "_serve", lambda host, _port, _workers: hosts.append(host))
+    monkeypatch.setattr(__main__, "_port_fault", lambda _host, _port: None)
+    monkeypatch.delenv(accounts.USERS, raising=False)
+    monkeypatch.delenv(sign_in.PROXY_HEADER, raising=False)
+    return hosts
+
+
+def test_other_machines_are_served_with_sign_in_or_on_purpose_only(
+    served: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for host in ("0.0.0.0", "192.0.2.1", "::", "example.org"):
+        assert __main__.main(["--host", host]) == 2
+        assert "nobody has to sign in" in capsys.readouterr().err
+    assert served == []
+    for host in ("127.0.0.1", "::1", "localhost"):
+        assert __main__.main(["--host", host]) == 0
+    assert __main__.main(["--host", "0.0.0.0", "--open-to-network"]) == 0
+    monkeypatch.setenv(accounts.USERS, f"anna:viewer:{HASH}")
+    assert __main__.main(["--host", "0.0.0.0"]) == 0
+    assert served == ["127.0.0.1", "::1", "localhost", "0.0.0.0", "0.0.0.0"]
+
+
+@pytest.mark.usefixtures("served")
+def test_a_broken_users_list_is_told_before_anything_is_served(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(accounts.USERS, "/nowhere/users.txt")
+    assert __main__.main([]) == 2
+    assert "cannot be read" in capsys.readouterr().err
