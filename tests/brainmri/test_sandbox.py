@@ -1,4 +1,4 @@
-"""The locked process: what it cannot do, and hostile models in it. All of them: benchmarks/hostile_models.py."""
+"""The locked process: what it cannot do, and hostile models in it (all: benchmarks/hostile_models.py)."""
 
 from __future__ import annotations
 
