@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import shlex
+from collections import Counter
 from pathlib import Path
 
 from brainmri.errors import ImageError, InputError
@@ -27,15 +28,16 @@ def index(options: argparse.Namespace) -> int:
         processes=options.processes,
         quiet=options.quiet,
     )
-    rows = report.index.rows
+    kinds = report.table.select(["split", "label"]).to_pydict()
+    images = Counter(zip(kinds["split"], kinds["label"], strict=True))
     print(
-        f"Indexed {counted(len(rows), 'image')} in {len(report.index.classes)} classes: "
+        f"Indexed {counted(len(report.table), 'image')} in {len(set(kinds['label']))} classes: "
         f"{report.read_again:,} read, {report.unchanged:,} unchanged."
     )
-    counts = rows.groupby(["split", "label"], dropna=False).size().reset_index(name="count")
-    for split, label, count in counts.itertuples(index=False, name=None):
-        print(f"  {split if isinstance(split, str) else 'no split':8} {label:14} {count:7,}")
-    clusters = rows["cluster"].nunique()
+    # Images without a split last.
+    for (split, label), count in sorted(images.items(), key=lambda x: (x[0][0] is None, x[0])):
+        print(f"  {split or 'no split':8} {label:14} {count:7,}")
+    clusters = len(report.table["cluster"].unique())
     of_copies = counted(clusters, "cluster of near-duplicates", "clusters of near-duplicates")
     print(f"  {of_copies} (mirrored copies counted as copies)")
     if report.without_metadata:

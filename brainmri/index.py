@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import os
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -65,14 +67,25 @@ class ImageIndex:
 
 @dataclass(frozen=True)
 class IndexReport:
-    """What `build` did: `unreadable` holds (path, reason), `ignored` files without an image suffix."""
+    """What `build` did: `unreadable` holds (path, reason), `ignored` files without an image suffix.
 
-    index: ImageIndex
+    Attributes:
+        table: the index as it was written.
+        read_again, unchanged: images.
+        without_metadata: images that the metadata says nothing of.
+    """
+
+    table: pa.Table
     read_again: int
     unchanged: int
     unreadable: list[tuple[str, str]]
     ignored: list[str]
     without_metadata: int
+
+    @property
+    def index(self) -> ImageIndex:
+        """The index as `read` gives it."""
+        return _index(self.table)
 
 
 def build(
@@ -115,10 +128,10 @@ def build(
     folder = path(models).parent
     with reading.started(data, found, folder / ".cache", processes=processes) as images:
         # The processes are busy from here on: time for what is slow to import.
-        import pandas as pd
+        import pyarrow.parquet as pq
         from tqdm import tqdm
 
-        from brainmri import averages, duplicates
+        from brainmri import averages
 
         table = None if metadata is None else _read_metadata(metadata)
         rows: dict[str, Row] = {}
@@ -139,28 +152,22 @@ def build(
         )
 
     ordered = [rows[file.path] for file in found if file.path in rows]
-    frame = pd.DataFrame({name: [row.get(name) for row in ordered] for name in _COLUMNS})
-    frame["cluster"] = duplicates.clusters(
-        duplicates.stack(frame["phash"].tolist()),
-        duplicates.stack(frame["phash_mirrored"].tolist()),
+    described, without = _table(ordered, metadata, table)
+    described = described.replace_schema_metadata(
+        {
+            "brainmri.index_schema": str(SCHEMA_VERSION),
+            "brainmri.classes": "\n".join(classes),
+            "brainmri.negative_class": negative_name,
+        }
     )
-    without = 0
-    if table is not None:
-        without = len(set(frame["path"]) - set(table["path"].to_pylist()))
-        if without == len(frame):
-            raise InputError(
-                f"No path in {metadata} matches an image; paths are relative to the data folder, such "
-                f"as {frame['path'].iloc[0]}."
-            )
-        extra = table.to_pandas(types_mapper=_nullable_type)
-        frame = frame.merge(extra, on="path", how="left", validate="one_to_one")
-    index = ImageIndex(frame, classes, negative_name)
-    write(path(models), index)
+    write_atomically(
+        path(models),
+        lambda file: pq.write_table(described, file, compression="zstd", write_page_checksum=True),
+    )
     averages.write(folder / "averages.npz", stream.result())
-    report = pd.DataFrame(left_out, columns=["path", "reason"])
-    write_atomically(folder / "unreadable.csv", lambda to: report.to_csv(to, index=False))
+    write_atomically(folder / "unreadable.csv", partial(_write_unreadable, left_out))
     return IndexReport(
-        index, len(rows) - images.unchanged, images.unchanged, left_out, ignored, without
+        described, len(rows) - images.unchanged, images.unchanged, left_out, ignored, without
     )
 
 
@@ -221,28 +228,6 @@ def leads_back(folder: str, name: str) -> bool:
     return Path(folder).resolve().is_relative_to(Path(path).resolve())
 
 
-def write(to: Path, index: ImageIndex) -> None:
-    """Write the index as Parquet; classes and negative class go into its file metadata."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    table = pa.Table.from_pandas(index.rows, preserve_index=False)
-    for name, kind in _COLUMNS.items():
-        position = table.schema.get_field_index(name)
-        table = table.set_column(position, name, table.column(name).cast(_arrow_type(kind)))
-    table = table.replace_schema_metadata(
-        {
-            "brainmri.index_schema": str(SCHEMA_VERSION),
-            "brainmri.classes": "\n".join(index.classes),
-            "brainmri.negative_class": index.negative_class,
-        }
-    )
-    write_atomically(
-        to,
-        lambda file: pq.write_table(table, file, compression="zstd", write_page_checksum=True),
-    )
-
-
 def read(source: Path) -> ImageIndex:
     """Read what `write` wrote.
 
@@ -271,9 +256,16 @@ def read(source: Path) -> ImageIndex:
     missing = sorted({*_COLUMNS, "brainmri.classes", "brainmri.negative_class"} - {*names, *about})
     if missing:
         raise InputError(f"{source} lacks {', '.join(missing)}; {again}.")
-    rows = table.to_pandas(types_mapper=_nullable_type)
-    classes = about["brainmri.classes"].split("\n")
-    return ImageIndex(rows, classes, about["brainmri.negative_class"])
+    return _index(table)
+
+
+def _index(table: pa.Table) -> ImageIndex:
+    about = {key.decode(): value.decode() for key, value in table.schema.metadata.items()}
+    return ImageIndex(
+        table.to_pandas(types_mapper=_nullable_type),
+        about["brainmri.classes"].split("\n"),
+        about["brainmri.negative_class"],
+    )
 
 
 def metadata_columns(index: ImageIndex) -> list[str]:
@@ -293,6 +285,46 @@ def identifiers(index: ImageIndex) -> list[str]:
         return bool((numbers == numbers.round()).all()) and present.nunique() > MAX_LEVELS
 
     return [name for name in metadata_columns(index) if is_identifier(index.rows[name])]
+
+
+def _table(rows: list[Row], metadata: Path | None, about: pa.Table | None) -> tuple[pa.Table, int]:
+    """The rows with their clusters and what the metadata says, and of how many it says nothing.
+
+    Made without pandas, which takes as long to import as three hundred images to read.
+    """
+    import pyarrow as pa
+
+    from brainmri import duplicates
+
+    columns: dict[str, list[Any]] = {name: [row.get(name) for row in rows] for name in _COLUMNS}
+    columns["cluster"] = duplicates.clusters(
+        duplicates.stack(columns["phash"]), duplicates.stack(columns["phash_mirrored"])
+    ).tolist()
+    table = pa.table(
+        {name: pa.array(columns[name], _arrow_type(kind)) for name, kind in _COLUMNS.items()}
+    )
+    if about is None:
+        return table, 0
+    place = {path: i for i, path in enumerate(about["path"].to_pylist())}
+    where = [place.get(path) for path in columns["path"]]
+    without = where.count(None)
+    if without == len(rows):
+        raise InputError(
+            f"No path in {metadata} matches an image; paths are relative to the data folder, such "
+            f"as {columns['path'][0]}."
+        )
+    extra = about.drop_columns(["path"]).take(pa.array(where, pa.int64())).combine_chunks()
+    for field in extra.schema:
+        values = extra.column(field.name)
+        # Texts as pandas would write them, so that an index does not depend on who made it.
+        kind = pa.large_string() if pa.types.is_string(field.type) else field.type
+        table = table.append_column(field.name, values.cast(kind))
+    return table, without
+
+
+def _write_unreadable(left_out: list[tuple[str, str]], to: Path) -> None:
+    with to.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file, lineterminator="\n").writerows([("path", "reason"), *left_out])
 
 
 def _arrow_type(name: str) -> pa.DataType:

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from brainmri import audit_tables, index
+from tests.brainmri import indexing
 from tests.dashboard.audited import change
 from tests.dashboard.reading import headings, table_named
 from tests.dashboard.visit import Visitor, visible, words
@@ -25,7 +26,7 @@ def test_without_an_audit_the_page_says_how_to_make_one(visitor: Visitor) -> Non
 
 def test_an_audit_of_another_index_is_not_shown(visitor: Visitor, copied: Path) -> None:
     path = copied / "dataset" / "index.parquet"
-    index.write(path, index.read(path))
+    indexing.write(path, index.read(path))
     change(copied, of_index="ab" * 32)
     page = visitor.open("/data?part=copies")
     assert "about another index than index.parquet" in visible(page)

@@ -11,6 +11,7 @@ from brainmri import index, predictions, runs
 from brainmri.errors import InputError
 from brainmri.index import ImageIndex
 from dashboard import data
+from tests.brainmri import indexing
 from tests.dashboard.results import (
     CAREFUL,
     HASTY,
@@ -81,7 +82,7 @@ def test_a_new_index_is_shown_at_the_next_look(own: Path) -> None:
     first = data.image_index()
     assert first is not None
     fewer = ImageIndex(first.rows.iloc[:40], first.classes, first.negative_class)
-    index.write(own / "dataset" / "index.parquet", fewer)
+    indexing.write(own / "dataset" / "index.parquet", fewer)
     second = data.image_index()
     assert second is not None
     assert (len(first.rows), len(second.rows)) == (68, 40)

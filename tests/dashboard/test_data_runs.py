@@ -9,6 +9,7 @@ import pytest
 
 from brainmri import index, predictions, runs
 from dashboard import data
+from tests.brainmri import indexing
 from tests.dashboard.faults import BREAKAGES, change_table, replace_column
 from tests.dashboard.results import (
     CAREFUL,
@@ -201,7 +202,7 @@ def test_near_copies_are_drawn_together(own: Path) -> None:
     path = own / "dataset" / "index.parquet"
     table = index.read(path)
     table.rows["cluster"] = 0
-    index.write(path, table)
+    indexing.write(path, table)
     together = data.report(view_of(HASTY), "test").f1
     assert alone.low is not None
     assert alone.value is not None
