@@ -10,6 +10,7 @@ import threading
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from benchmarks.commands import family, resident_bytes, verdict
@@ -82,7 +83,7 @@ def run(count: int, seed: int = 0) -> None:
 
 def send(
     site: Site, data: bytes, name: str, number: int | None
-) -> tuple[int, dict[str, dict[str, str]]]:
+) -> tuple[int, dict[str, dict[str, Any]]]:
     """POST one file as a form; the status and the answer."""
     disposition = f"--{_BOUNDARY}\r\nContent-Disposition: form-data; name="
     body = b""
