@@ -6,6 +6,7 @@ window.dash_clientside = window.dash_clientside || {};
 
 window.dash_clientside.predict = (() => {
     const READINGS = "readings";
+    const TOO_LARGE = "too_large";
     // The choices on the page: run, whether to read first, whether two scans are compared.
     let choices = {};
     // What was dropped: {file | example, name, slice, reply, reading}.
@@ -20,7 +21,8 @@ window.dash_clientside.predict = (() => {
     const element = (type, props) => ({ namespace: "dash_html_components", type, props });
     const say = (text) => { if (part("predict-status")) part("predict-status").textContent = text; };
 
-    const refusal = (sentence) => ({
+    // `code` is that of the API, for refusals that it knows.
+    const refusal = (sentence, code) => ({
         outcome: "no answer",
         said: sentence,
         row: ["no answer", "–", "–"],
@@ -29,7 +31,9 @@ window.dash_clientside.predict = (() => {
             type: "Alert",
             props: {
                 title: "No answer for this file",
-                children: sentence,
+                children: code
+                    ? [sentence, element("Span", { className: "refusal-code", children: `Error code: ${code}` })]
+                    : sentence,
                 color: "orange",
                 variant: "light",
                 className: "refusal",
@@ -84,7 +88,7 @@ window.dash_clientside.predict = (() => {
 
     const answered = async (entry) => {
         const sentence = tooLarge(entry.file);
-        entry.reply = sentence ? refusal(sentence) : await ask("answer", entry.file, query(entry));
+        entry.reply = sentence ? refusal(sentence, TOO_LARGE) : await ask("answer", entry.file, query(entry));
         return entry.reply;
     };
 
@@ -133,7 +137,7 @@ window.dash_clientside.predict = (() => {
         list();
         if (choices.first && !entry.reading && entry.example === undefined) {
             const sentence = tooLarge(entry.file);
-            const picture = sentence ? refusal(sentence) : await ask("picture", entry.file, query(entry));
+            const picture = sentence ? refusal(sentence, TOO_LARGE) : await ask("picture", entry.file, query(entry));
             if (mine === turn && shown === i) paint(picture);
             return;
         }
@@ -174,7 +178,7 @@ window.dash_clientside.predict = (() => {
         }
         const mine = ++turn;
         const sentence = tooLarge(earlier) || tooLarge(later);
-        const reply = sentence ? refusal(sentence) : await ask(
+        const reply = sentence ? refusal(sentence, TOO_LARGE) : await ask(
             "pair", new Blob([earlier, later]), { run: choices.run, earlier_bytes: earlier.size },
         );
         if (mine === turn) paint(reply);
@@ -358,8 +362,8 @@ window.dash_clientside.predict = (() => {
             tell();
             return [choices.two, !choices.two];
         },
-        // The picture that is shown, for a reader who lets it be kept with a correction.
-        file: () => entries[shown]?.file ?? null,
+        // The file and the slice that are shown, for a reader who lets it be kept with a correction.
+        held: () => ({ file: entries[shown]?.file ?? null, slice: entries[shown]?.slice ?? null }),
         show: (reply) => (reply ? reply.answer : dash_clientside.no_update),
         // Which map lies over the picture, and how strongly.
         overlay: (chosen, opacity) => {

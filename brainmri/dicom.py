@@ -8,12 +8,8 @@ from __future__ import annotations
 
 import io
 import logging
-import os
-import subprocess
-import sys
 import warnings
 import zlib
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,6 +23,7 @@ from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply
 from pydicom.pixels.utils import pixel_array
 from pydicom.tag import Tag
 
+from brainmri.decoder import WAITING, DecoderError
 from brainmri.errors import ImageError
 from brainmri.images import GreyImage, too_large
 from brainmri.rendering import LUMA, chosen, spread, square_pixels, unpacked
@@ -36,8 +33,6 @@ _MOST_READS = 100_000
 """Of the reader, each of one element or more: what a file made of millions of entries is cut off at."""
 _MOST_SEQUENCE_BYTES = 2_000_000
 """Of a sequence, which is read entry by entry too, only later."""
-_DECODER_SECONDS, _DECODER_CPU_SECONDS = 5, 2
-_DECODER_BYTES = 1_500_000_000
 
 _MAGIC_AT, _META_AT = 128, 132
 _PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
@@ -76,12 +71,12 @@ _TAGS: list[int] = [int(Tag(keyword)) for keyword in (*_SHOWN.values(), *_NEEDED
 
 _PIXEL_TAGS = frozenset(int(Tag(keyword)) for keyword in _PIXELS)
 
-_IN_PROCESS = frozenset({
+_UNCOMPRESSED = frozenset({
     uid.ImplicitVRLittleEndian, uid.ExplicitVRLittleEndian, uid.ExplicitVRBigEndian,
-    uid.DeflatedExplicitVRLittleEndian, uid.RLELossless,
+    uid.DeflatedExplicitVRLittleEndian,
 })  # fmt: skip
 _BY_PILLOW = frozenset({uid.JPEGBaseline8Bit, uid.JPEG2000Lossless, uid.JPEG2000})
-"""Compressed ways that Pillow reads, which stands up to damage; others are left to a process that may die."""
+"""Compressed ways that Pillow reads."""
 
 config.settings.reading_validation_mode = config.IGNORE
 # What it logs quotes values, and Python prints it where nothing else is set up.
@@ -252,9 +247,8 @@ def _pixels(
     ds: Dataset, data: bytes, syntax: uid.UID, index: int, keyword: str
 ) -> NDArray[np.generic]:
     """Stored values of one frame, (rows, columns) or (rows, columns, 3) in RGB."""
-    if syntax in _IN_PROCESS:
-        if syntax != uid.RLELossless:
-            _check_length(ds, keyword)
+    if syntax in _UNCOMPRESSED:
+        _check_length(ds, keyword)
         return pixel_array(ds, index=index)
     if syntax in _BY_PILLOW:
         frames = int(ds.get("NumberOfFrames") or 1)
@@ -266,7 +260,6 @@ def _pixels(
                     "damaged",
                     "The picture in the DICOM file is not of the size that its header says.",
                 )
-        return pixel_array(ds, index=index, decoding_plugin="pillow")
     if not uid.UID(syntax).is_transfer_syntax or not syntax.is_compressed:
         raise ImageError(
             "unsupported",
@@ -287,20 +280,16 @@ def _check_length(ds: Dataset, keyword: str) -> None:
 
 
 def _decoded_apart(data: bytes, index: int) -> NDArray[np.generic]:
-    """One frame decoded by native code in a process of its own: damage may crash it, but not us."""
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
+    """One frame decoded in a process of its own, see `decoder`."""
     try:
-        done = subprocess.run(
-            [sys.executable, "-m", "brainmri.dicom", str(index), str(_DECODER_BYTES)],
-            input=data,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            timeout=_DECODER_SECONDS,
-            check=True,
-            env=environment,
-        )
-        return np.load(io.BytesIO(done.stdout), allow_pickle=False)
-    except (subprocess.SubprocessError, ValueError, EOFError):
+        return WAITING.frame(data, index)
+    except DecoderError as error:
+        if error.late:
+            raise ImageError(
+                "too_complex",
+                "The compressed picture in the DICOM file takes longer to unpack than is waited for; export "
+                "it uncompressed.",
+            ) from None
         raise ImageError(
             "damaged",
             "The compressed picture in the DICOM file is damaged or of a kind that is not read here; "
@@ -308,20 +297,15 @@ def _decoded_apart(data: bytes, index: int) -> NDArray[np.generic]:
         ) from None
 
 
-def _main(index: int, most_bytes: int) -> None:
-    """The other end of `_decoded_apart`: a DICOM file in, a frame as .npy out."""
-    import resource
-
-    resource.setrlimit(resource.RLIMIT_AS, (most_bytes, most_bytes))
-    resource.setrlimit(resource.RLIMIT_CPU, (_DECODER_CPU_SECONDS, _DECODER_CPU_SECONDS))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+def compressed_frame(data: bytes, index: int) -> NDArray[np.generic]:
+    """What `decoder` does in its process; raises whatever the decoders raise."""
     warnings.simplefilter("ignore")
-    ds, _ = _dataset(sys.stdin.buffer.read())
+    ds, syntax = _dataset(data)
     ds.setdefault("SamplesPerPixel", 1)
-    frame = pixel_array(ds, index=index)
+    frame = pixel_array(ds, index=index, decoding_plugin="pillow" if syntax in _BY_PILLOW else "")
     if frame.shape[:2] != (ds.Rows, ds.Columns):
-        sys.exit(1)
-    np.save(sys.stdout.buffer, frame)
+        raise ValueError(frame.shape)
+    return frame
 
 
 def _grey(ds: Dataset, raw: NDArray[np.generic], index: int, kind: str) -> NDArray[np.uint8]:
@@ -449,7 +433,3 @@ def _header(ds: Dataset) -> dict[str, str | float]:
 
 def _printable(text: str) -> str:
     return "".join(c for c in text if c.isprintable()).strip()[:64]
-
-
-if __name__ == "__main__":
-    _main(int(sys.argv[1]), int(sys.argv[2]))

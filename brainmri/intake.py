@@ -24,6 +24,8 @@ MOST_PIXELS = 25_000_000
 """Largest picture, width x height."""
 MOST_SLICE_PIXELS = 16_000_000
 """Largest frame of a DICOM file and slice of a volume, whose values take more memory than a picture's."""
+BURNED_IN = "burned_in_text"
+"""Code of the notice that there is text in the pixels."""
 _LARGE_PIXELS = 2_000_000
 
 _PICTURES = ((b"\x89PNG\r\n\x1a\n", "PNG"), (b"\xff\xd8\xff", "JPEG"), (b"BM", "BMP"))
@@ -195,7 +197,7 @@ def _notices(header: dict[str, str | float], *, burned_in: bool) -> tuple[Notice
     if burned_in:
         found.append(
             Notice(
-                "burned_in_text",
+                BURNED_IN,
                 "The header says that text is burned into the picture; it may name the patient, and may "
                 "mislead the model.",
             )

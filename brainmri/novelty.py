@@ -68,6 +68,18 @@ def describe(limits: Limits) -> str:
     )
 
 
+def near(novelty: Novelty) -> str | None:
+    """Why an image is answered without a warning, with the limits; None where nothing was checked."""
+    distance, limits = novelty.distance, novelty.limits
+    if distance is None or limits is None:
+        return None
+    return (
+        f"The image looks like the training images: its distance to them is {distance:.1f}; a warning is "
+        f"given from {limits.warn_from:.1f} and nothing is answered from {limits.refuse_from:.1f} (set on "
+        f"{limits.n:,} validation images)."
+    )
+
+
 def judge(novelty: Novelty) -> tuple[Outcome, tuple[str, ...]]:
     """What to do with an image so far away, and why, in sentences; nothing to say when answered."""
     distance, limits = novelty.distance, novelty.limits

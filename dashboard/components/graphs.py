@@ -11,7 +11,7 @@ from dash.development.base_component import Component
 
 from dashboard import data
 from dashboard.components.exports import export_frame
-from dashboard.components.words import aria, no_interval, percent
+from dashboard.components.words import aria, no_interval, percent, told_script
 from dashboard.theme import GRAPH_CONFIG, class_colours
 
 HEIGHT_PX = 320
@@ -91,7 +91,10 @@ def probability_bars(probabilities: Mapping[str, float], colours: Mapping[str, s
                         ),
                         className="bar-track",
                     ),
-                    html.Span(percent(p), className="bar-value"),
+                    # Whole, too, so that a page can be held against the API and the table.
+                    html.Span(
+                        percent(p), className="bar-value", **told_script(probability=f"{p:.7f}")
+                    ),
                 ]
             )
             for name, p in ordered

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from brainmri import corrections, images, manifests, runs, suspects
+from brainmri import corrections, images, intake, manifests, runs, suspects
 from brainmri.corrections import CLASS, KEPT, OPEN, Correction, Record, Store
 from brainmri.errors import InputError
 from brainmri.files import write_atomically
@@ -120,18 +120,29 @@ def checked(record: Record) -> Record:
     return record
 
 
-def with_upload(record: Record, upload: bytes) -> Record:
+def with_upload(record: Record, upload: bytes, *, number: int | None = None) -> Record:
     """The record about an upload, whose pixels are kept for training and nothing else of it.
 
     The picture is decoded and written anew as a grey PNG, so that no name, date or other metadata of
-    the file is kept.
+    the file is kept. Of a volume only the slice that was asked about is.
+
+    Args:
+        record: what was said of it.
+        upload: content of the file: a picture, DICOM or NIfTI.
+        number: of the slice, from 1; needed where the file holds several.
 
     Raises:
-        InputError: it is no usable image, or cannot be written.
+        InputError: it is no usable image, says that text is burned into it, or cannot be written.
     """
     if not upload:
         raise InputError("The picture is not here any more; drop the file again.")
-    png = images.encode_png(images.decode(upload).pixels)
+    file = intake.read(upload, number=number)
+    if any(notice.code == intake.BURNED_IN for notice in file.notices):
+        raise InputError(
+            "The header of the file says that text is burned into the picture, which may name the patient, "
+            "so it is not kept; send the correction without the picture, or cut the text off first."
+        )
+    png = images.encode_png(file.image.pixels)
     name = f"{hashlib.sha256(png).hexdigest()}.png"
     write_atomically(kept_folder() / name, lambda to: to.write_bytes(png))
     return replace(record, path=KEPT + name)

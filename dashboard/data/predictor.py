@@ -165,15 +165,6 @@ def warm_up(name: str) -> None:
         return  # The page says so itself when somebody asks.
 
 
-def _decoded(upload: bytes) -> images.GreyImage:
-    if len(upload) > MAX_BYTES:
-        raise InputError(
-            f"The file has {len(upload) / 1e6:.0f} MB; at most {MAX_BYTES / 1e6:.0f} MB are read. "
-            "Scale it down first."
-        )
-    return intake.read(upload).image
-
-
 def _shown(file: Intake) -> Looked:
     shown = file.image.pixels
     height, width = shown.shape

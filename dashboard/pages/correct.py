@@ -118,14 +118,14 @@ def register(page: str) -> None:
             const again = last && last.text === text && last.id !== (taken || {}).id;
             const bytes = Array.from(crypto.getRandomValues(new Uint8Array(16)));
             const fresh = bytes.map((byte) => byte.toString(16).padStart(2, "0")).join("");
-            const file = said.keep && dash_clientside.predict ? dash_clientside.predict.file() : null;
-            const upload = file && await new Promise((resolve) => {
+            const held = said.keep && dash_clientside.predict ? dash_clientside.predict.held() : {};
+            const upload = held.file && await new Promise((resolve) => {
                 const reader = new FileReader();
                 reader.onload = () => resolve(reader.result);
                 reader.onerror = () => resolve(null);
-                reader.readAsDataURL(file);
+                reader.readAsDataURL(held.file);
             });
-            return {...said, text, upload, id: again ? last.id : fresh, at: Date.now()};
+            return {...said, text, upload, slice: held.slice, id: again ? last.id : fresh, at: Date.now()};
         }""",
         Output(_id(page, "said"), "data"),
         Input(_id(page, "send"), "n_clicks"),
@@ -250,7 +250,7 @@ def _record(said: dict[str, Any]) -> Record:
         return record
     if said.get("keep"):
         record = data.checked(record)  # Before anything is kept.
-        return data.with_upload(record, _upload(said.get("upload")))
+        return data.with_upload(record, _upload(said.get("upload")), number=said.get("slice"))
     return record
 
 

@@ -9,6 +9,7 @@ import dash_mantine_components as dmc
 from dash import html
 from dash.development.base_component import Component
 
+from brainmri import novelty
 from brainmri.answer import ConformalSet, Finding, Trace, Tumour
 from brainmri.asked import header_in_words
 from brainmri.runs import Run
@@ -83,16 +84,20 @@ def outcome_banner(answered: data.Answered) -> Component:
     outcome, reasons = answered.answer.outcome, answered.answer.reasons
     # What could not be checked is no warning, and no reason to be at ease either.
     kind = "unchecked" if outcome == "answered" and reasons else outcome
-    if not reasons:
-        reasons = ("To the model the image looks like the training images.",)
     return html.Div(
         [
             html.Strong(OUTCOMES[outcome]),
-            html.Span(" ".join(reasons), **no_interval(_JUDGED)),
+            html.Span(" ".join(outcome_reasons(answered)), **no_interval(_JUDGED)),
         ],
         className=f"outcome {kind}" + (" refusal" if outcome == "refused" else ""),
         role="note",
     )
+
+
+def outcome_reasons(answered: data.Answered) -> tuple[str, ...]:
+    """Why there is an answer, a warning or a refusal, with the limits that decided."""
+    near = novelty.near(answered.answer.novelty)
+    return answered.answer.reasons or (() if near is None else (near,))
 
 
 def notices(looked: data.Looked) -> list[Component]:

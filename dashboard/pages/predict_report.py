@@ -6,7 +6,13 @@ from flask import render_template
 
 from dashboard import data, figures, map_figures
 from dashboard.components import counted, interval, k_of_n, percent
-from dashboard.pages.predict_answer import OUTCOMES, threshold_words, trace_facts, verdict_words
+from dashboard.pages.predict_answer import (
+    OUTCOMES,
+    outcome_reasons,
+    threshold_words,
+    trace_facts,
+    verdict_words,
+)
 from dashboard.theme import class_colours
 
 
@@ -29,7 +35,8 @@ def page(answered: data.Answered, what: str) -> str:
         answered=answered,
         finding=finding,
         outcome=OUTCOMES[answered.answer.outcome],
-        reasons=answered.answer.reasons,
+        reasons=outcome_reasons(answered),
+        notices=answered.looked.file.notices,
         what=what,
         picture=figures.png_uri(answered.looked.picture_png),
         ratio=width / height,

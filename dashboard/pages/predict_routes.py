@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import dash_mantine_components as dmc
+from dash import html
 from dash.development.base_component import Component
 from flask import Blueprint, Response, request
 from plotly.io.json import to_json_plotly
@@ -25,6 +26,7 @@ from dashboard.pages import (
 )
 
 routes = Blueprint("predict", __name__, url_prefix="/predict")
+_CANNOT_ANSWER = "run_cannot_answer"
 Reply = dict[str, Any]
 """`answer`: components; `said`: a sentence for screen readers; `row`: cells of a table of images."""
 
@@ -122,10 +124,10 @@ def report() -> Response:
     return _told(reply)
 
 
-def refusal(sentence: str) -> Component:
-    """Why there is no answer, in one sentence."""
+def refusal(sentence: str, code: str) -> Component:
+    """Why there is no answer, in one sentence, and the code that the API gives for it."""
     return dmc.Alert(
-        sentence,
+        [sentence, html.Span(f"Error code: {code}", className="refusal-code")],
         title="No answer for this file",
         color="orange",
         variant="light",
@@ -147,7 +149,7 @@ def _image() -> tuple[bytes, str]:
     if number is None:
         return request.get_data(), "your image"
     if not 0 <= number < len(data.EXAMPLES):
-        raise InputError("There is no such example; choose one of those on the page.")
+        raise ImageError("no_file", "There is no such example; choose one of those on the page.")
     label, png = data.example(number)
     return png, f"synthetic {label} slice"
 
@@ -157,9 +159,9 @@ def _told(reply: Callable[[], Reply]) -> Response:
     try:
         told = reply()
     except ImageError as error:
-        told = _choose_slice(error) if error.code == "needs_slice" else _refused(error)
+        told = _choose_slice(error) if error.code == "needs_slice" else _refused(error, error.code)
     except InputError as error:
-        told = _refused(error)
+        told = _refused(error, _CANNOT_ANSWER)
     return Response(
         to_json_plotly(told), mimetype="application/json", headers={"Cache-Control": "no-store"}
     )
@@ -169,12 +171,13 @@ def _choose_slice(error: ImageError) -> Reply:
     """The middle slice of a volume and a slider to the others; of two scans, why they are not read."""
     if request.endpoint == "predict.pair":
         return _refused(
-            InputError("A scan holds several slices; save one slice of each to compare them.")
+            InputError("A scan holds several slices; save one slice of each to compare them."),
+            error.code,
         )
     try:
         looked = data.look(_image()[0], number=error.proposed)
-    except InputError as fault:
-        return _refused(fault)
+    except ImageError as fault:
+        return _refused(fault, fault.code)
     return {
         "outcome": "choose a slice",
         "answer": predict_slices.chooser(looked),
@@ -185,10 +188,11 @@ def _choose_slice(error: ImageError) -> Reply:
     }
 
 
-def _refused(error: InputError) -> Reply:
+def _refused(error: InputError, code: str) -> Reply:
     return {
         "outcome": "no answer",
-        "answer": refusal(str(error)),
+        "code": code,
+        "answer": refusal(str(error), code),
         "said": str(error),
         "row": ["no answer", "–", "–"],
         "kept": {"outcome": "no answer"},

@@ -14,7 +14,7 @@ from PIL import Image
 
 from brainmri import __version__, answer, embedding, look, novelty, predictions, runs
 from brainmri.answer import Measured, Predictor
-from brainmri.conformal import Conformal, set_in_words
+from brainmri.conformal import Conformal, fit_conformal, set_in_words
 from brainmri.decisions import OperatingPoint
 from brainmri.files import sha256
 from brainmri.images import GreyImage, decode
@@ -259,6 +259,52 @@ def test_test_images_that_were_seen_in_training_say_nothing(models: Path) -> Non
 )
 def test_a_set_in_words(inside: list[str], said: str) -> None:
     assert set_in_words(inside, ["a", "b", "c"], 0.1) == said
+
+
+def doubtful(n: int, seed: int) -> tuple[list[NDArray[np.uint8]], NDArray[np.int64]]:
+    """Slices whose spot is the more often a glioma (class 0) the brighter it is, and what they are."""
+    rng = np.random.default_rng(seed)
+    bright = rng.uniform(0, 1, n)
+    pictures = [picture(grey=int(rng.integers(80, 120))) for _ in range(n)]
+    for one, share in zip(pictures, bright, strict=True):
+        one[one == 240] = int(185 + 40 * share)
+    return pictures, (rng.uniform(0, 1, n) > bright).astype(np.int64)
+
+
+@pytest.mark.parametrize("alpha", [0.1, 0.25])
+def test_the_set_in_words_holds_the_truth_as_often_as_it_promises(
+    predictor: Predictor, alpha: float
+) -> None:
+    n = 400
+    pictures, y_true = doubtful(n, 1)
+    y_prob = predictor.classifier.classify(pictures)
+    thresholds, counts = fit_conformal(y_true, y_prob, alpha)
+    classes = predictor.run.classes
+    promised = with_run(
+        predictor,
+        novelty=Limits(1e6, 2e6, n),
+        conformal=Conformal(
+            alpha,
+            dict(zip(classes, thresholds.tolist(), strict=True)),
+            dict(zip(classes, counts.tolist(), strict=True)),
+        ),
+    )
+    pictures, y_true = doubtful(n, 2)
+    held, single = [], 0
+    for pixels, truth in zip(pictures, y_true, strict=True):
+        finding = answer.answer(promised, grey(pixels)).finding
+        assert finding is not None
+        assert finding.conformal is not None
+        words, inside = finding.conformal.words, finding.conformal.classes
+        held.append(classes[truth] in inside)
+        if len(inside) == 1:
+            single += 1
+            assert words.startswith(f"{inside[0]}; ")
+            assert f"in {100 * (1 - alpha):g} of 100 cases" in words
+    # Both sides of the promise are random: four standard deviations of a share of n and of n.
+    slack = 4 * np.sqrt(2 * alpha * (1 - alpha) / n)
+    assert np.mean(held) == pytest.approx(1 - alpha, abs=slack)
+    assert single > n / 10  # Not kept by naming every class each time.
 
 
 def test_an_empty_set_says_not_to_rely_on_the_answer() -> None:

@@ -9,7 +9,6 @@ import struct
 import sys
 import zlib
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pydicom.data
@@ -17,7 +16,7 @@ import pytest
 from PIL import Image
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
-from brainmri import dicom, intake, rendering
+from brainmri import decoder, dicom, intake, rendering
 from brainmri.errors import ImageError
 from brainmri.intake import Intake
 from tests.brainmri import volumes
@@ -209,15 +208,40 @@ def test_a_dicom_file_that_claims_to_be_huge_is_refused_before_it_is_unpacked() 
     assert refusal(volumes.dicom(gradient()[None], NumberOfFrames=99_999)).code == "too_large"
 
 
-@pytest.mark.parametrize(
-    ("module", "name", "value"),
-    [(sys, "executable", shutil.which("false")), (dicom, "_DECODER_SECONDS", 0.01)],
-)
-def test_a_decoder_that_dies_or_does_not_come_back_is_a_refusal(
-    monkeypatch: pytest.MonkeyPatch, module: ModuleType, name: str, value: object
+COMPRESSED = INSTALLED / "test_files" / "MR_small_jpeg_ls_lossless.dcm"
+
+
+def test_a_decoder_that_cannot_start_is_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
+    decoder.WAITING.stop()
+    monkeypatch.setattr(sys, "executable", shutil.which("false"))
+    assert refusal(COMPRESSED).code == "damaged"
+
+
+def test_a_decoder_that_takes_too_long_is_a_refusal_and_the_next_picture_is_read(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(module, name, value)
-    assert refusal(INSTALLED / "test_files" / "MR_small_jpeg_ls_lossless.dcm").code == "damaged"
+    with monkeypatch.context() as patched:
+        patched.setattr(decoder, "SECONDS", 1e-4)
+        assert refusal(COMPRESSED).code == "too_complex"
+    assert intake.read(COMPRESSED).image.pixels.shape == (64, 64)
+
+
+def test_a_waiting_decoder_that_died_is_started_again() -> None:
+    assert intake.read(COMPRESSED).image.pixels.shape == (64, 64)
+    waiting = decoder.WAITING._process
+    assert waiting is not None
+    waiting.kill()
+    waiting.wait()
+    assert intake.read(COMPRESSED).image.pixels.shape == (64, 64)
+
+
+def test_one_waiting_decoder_serves_many_pictures() -> None:
+    intake.read(COMPRESSED)
+    waiting = decoder.WAITING._process
+    damaged = COMPRESSED.read_bytes()
+    assert refusal(damaged[:-2_000] + bytes(1_000) + damaged[-1_000:]).code == "damaged"
+    intake.read(COMPRESSED)
+    assert decoder.WAITING._process is waiting
 
 
 # --- NIfTI ----------------------------------------------------------------------------------------

@@ -189,21 +189,23 @@ def test_a_file_that_cannot_be_used_gets_one_clear_sentence(
     (told,) = alerts(node).values()
     assert told.startswith(sentence)
     assert not find(node, "Img")
+    by_api = visitor.client.post("/api/predict", data=upload).get_json()["error"]
+    assert told.endswith(f"Error code: {by_api['code']}")
 
 
 @pytest.mark.usefixtures("shown")
 def test_a_file_that_is_too_large_gets_one_clear_sentence(visitor: Visitor) -> None:
     (told,) = alerts(ask(visitor, upload=bytes(25_000_000))).values()
-    assert told == "The file has 25.0 MB, which is more than the 20 MB that are read."
+    assert told.startswith("The file has 25.0 MB, which is more than the 20 MB that are read.")
+    assert "Error code: too_large" in told
 
 
 @pytest.mark.usefixtures("shown")
 @pytest.mark.parametrize("number", ["-1", "4", "99"])
 def test_an_example_that_is_none_gets_one_clear_sentence(visitor: Visitor, number: str) -> None:
     node = reply(visitor, example=number)["answer"]
-    assert list(alerts(node).values()) == [
-        "There is no such example; choose one of those on the page."
-    ]
+    (told,) = alerts(node).values()
+    assert told.startswith("There is no such example; choose one of those on the page.")
 
 
 @pytest.mark.usefixtures("shown")

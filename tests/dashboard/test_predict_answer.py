@@ -50,7 +50,7 @@ def test_an_image_like_the_training_images_is_answered(visitor: Visitor) -> None
     told = look(visitor, with_lesion())
     assert told["outcome"] == "answered"
     (banner,) = find(told["answer"], className="outcome")
-    assert visible(banner).startswith("Answered To the model the image looks like the training")
+    assert visible(banner).startswith("Answered The image looks like the training images")
     assert told["row"] == ["answered", "100.0\u00a0%", "glioma"]
     assert told["said"].startswith("Called a tumour, most probable: glioma")
 
@@ -67,6 +67,23 @@ def test_an_image_unlike_them_is_refused_and_no_probability_is_shown(visitor: Vi
     assert not find(told["answer"], className="map")
     assert "%" not in said
     assert look(visitor, no_slice(), "occlusion")["said"].startswith("The image was refused")
+
+
+def test_the_limits_that_decide_whether_there_is_an_answer_are_shown(visitor: Visitor) -> None:
+    for upload in (with_lesion(), no_slice()):
+        said = visible(look(visitor, upload)["answer"])
+        assert re.search(r"distance to (them|the training images) is \d+\.\d", said)
+        assert re.search(r"nothing is answered from \d+\.\d", said)
+        assert re.search(r"set on \d+ validation images", said)
+    assert re.search(r"a warning is given from \d", visible(look(visitor, with_lesion())["answer"]))
+
+
+def test_a_report_says_the_limits_and_what_the_header_warns_about(visitor: Visitor) -> None:
+    file = dicom(volume(depth=1)[:, :, 0][None].astype("uint16"), BurnedInAnnotation="YES")
+    model = look(visitor, file)["model_sha256"]
+    told = look(visitor, file, "report", model=model)["report"]
+    assert "text is burned into the picture" in told
+    assert "validation images)." in told
 
 
 def test_the_tumour_probability_stands_against_the_threshold_in_words(visitor: Visitor) -> None:

@@ -8,12 +8,14 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 
-from brainmri import corrections, manifests, phantom, promotion
+from brainmri import corrections, intake, manifests, phantom, promotion
 from brainmri.corrections import CONFIRM, CONFIRMED, DISPUTE, DISPUTED, OPEN, UNDONE
 from dashboard import data
+from tests.brainmri import volumes
 from tests.dashboard.every_number import bare_numbers
 from tests.dashboard.reading import heading
 from tests.dashboard.results import HASTY
@@ -171,6 +173,39 @@ def test_with_the_tick_its_pixels_are_kept_and_nothing_else(
     assert (served.status_code, served.data) == (200, stored)
     assert served.headers["Cache-Control"] == "private, no-store"
     assert find(visitor.open("/review"), "Img", src=f"/kept/{Path(kept).name}")
+
+
+def test_of_a_dicom_volume_the_slice_that_was_asked_about_is_kept(
+    visitor: Visitor, own: Path
+) -> None:
+    drawn = phantom.draw("glioma", 1)
+    frames = np.stack([drawn, drawn[::-1], drawn[:, ::-1]])
+    file = volumes.dicom(frames, PatientName="Mustermann^Max")
+    told = send(visitor, upload=file, **about_upload(keep=True), slice=2)
+    assert "The picture is kept for training" in visible(told)
+    (kept,) = (own / "corrections" / "images").iterdir()
+    assert b"Mustermann" not in kept.read_bytes()
+    with Image.open(kept) as picture:
+        assert picture.info == {}
+        assert np.array_equal(np.asarray(picture), intake.read(file, number=2).image.pixels)
+
+
+@pytest.mark.usefixtures("own")
+def test_a_volume_without_its_slice_is_not_kept(visitor: Visitor) -> None:
+    file = volumes.dicom(np.stack([phantom.draw("glioma", 1)] * 2))
+    told = send(visitor, upload=file, **about_upload(keep=True))
+    assert "choose one from 1 to 2" in visible(told)
+    assert data.corrections_made() == []
+
+
+def test_a_picture_with_text_burned_in_by_its_header_is_not_kept(
+    visitor: Visitor, own: Path
+) -> None:
+    file = volumes.dicom(phantom.draw("glioma", 1)[None], BurnedInAnnotation="YES")
+    told = send(visitor, upload=file, **about_upload(keep=True))
+    assert "text is burned into the picture" in visible(told)
+    assert not (own / "corrections" / "images").exists()
+    assert data.corrections_made() == []
 
 
 def test_an_undo_deletes_the_kept_picture_and_keeps_the_record(
