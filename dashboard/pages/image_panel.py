@@ -14,8 +14,9 @@ import dash_mantine_components as dmc
 from dash import ALL, Input, Output, State, callback, clientside_callback, ctx, dcc, html, no_update
 from dash.development.base_component import Component
 
+from brainmri.accounts import CLINICIAN
 from brainmri.errors import InputError
-from dashboard import data, evaluation_figures
+from dashboard import asker, data, evaluation_figures
 from dashboard.components import (
     SPLIT_WORDS,
     aria,
@@ -128,9 +129,9 @@ def _content(view: data.RunView, image: str) -> Component:
 
 
 def _end(view: data.RunView, found: data.Pictured, own: Any) -> Component:
-    """What a person can say of the label, for an image that the index knows."""
+    """What a person who may can say of the label, for an image that the index knows."""
     known = data.label_of(found.path)
-    if known is None:
+    if known is None or not asker.may(CLINICIAN):
         return html.Div()
     answer = None if own is None else own[2].answer
     return correct.form(
