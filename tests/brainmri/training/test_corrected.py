@@ -225,9 +225,8 @@ def test_the_embeddings_are_of_what_trained_with_the_labels_that_it_learned(
     assert classes[scored.predictions.y_true[at]] == "glioma"
     right = scored.predictions.y_true.copy()
     right[at] = classes.index("notumor")
-    fit = trust.fit(
-        replace(scored.predictions, y_true=right), negative=scored.predictions.negative_class
-    )
+    labelled = replace(scored.predictions, y_true=right)
+    fit = trust.fit(labelled, negative=scored.run.negative_class)
     assert scored.fit == fit
 
 
