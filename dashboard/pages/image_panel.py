@@ -112,6 +112,7 @@ def _content(view: data.RunView, image: str) -> Component:
         [
             _picture(view, found, own),
             _said(view, own),
+            _changed(image),
             _others(view, found),
             _near(found),
             _facts(found),
@@ -219,6 +220,14 @@ def _said(view: data.RunView, own: Any) -> Component:
             ),
         ]
     )
+
+
+def _changed(image: str) -> Component | None:
+    """That two readers changed what is reported of it."""
+    changed = data.reported_label(image)
+    if changed is None:
+        return None
+    return html.P(f"{changed[0].upper()}{changed[1:]}.", className="caution", role="note")
 
 
 def _others(view: data.RunView, found: data.Pictured) -> Component:

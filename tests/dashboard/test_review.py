@@ -320,6 +320,8 @@ def test_confirmed_corrections_change_what_is_reported_and_are_marked(
     shown = visible(visitor.open(cell))
     assert PATH in shown
     assert "two readers corrected the label (it was glioma)" in shown
+    panel = visible(visitor.open(f"/evaluate?run={HASTY}&image={PATH}"))
+    assert "Two readers corrected the label (it was glioma)." in panel
     assert "Two readers corrected 1 of their labels." in visible(visitor.open("/"))
 
 
