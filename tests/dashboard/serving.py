@@ -108,6 +108,9 @@ def _wait(site: Site) -> None:
         try:
             with urllib.request.urlopen(site.url, timeout=5):
                 return
+        except urllib.error.HTTPError as answer:
+            answer.close()
+            return  # It answers: sign in first.
         except (urllib.error.URLError, TimeoutError, ConnectionError):
             time.sleep(0.1)
     raise RuntimeError(f"the dashboard did not start:\n{site.log.read_text()}")
