@@ -35,9 +35,13 @@ class Loop:
 
 
 def run() -> None:
-    """The whole loop at full size, with what it reaches."""
+    """The whole loop at full size, with what it reaches; about 6 minutes of one core.
+
+    1,200 test images with a tumour, since of 450 not even an unchanged network can be shown to find
+    all but 0.5 points of those that it found before.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        done = loop(Path(folder), train_per_class=150, test_per_class=150, size_px=96, epochs=12)
+        done = loop(Path(folder), train_per_class=150, test_per_class=400, size_px=96, epochs=12)
     share = done.found / done.planted
     print(f"label noise: {done.planted} of {done.training} training rows ({NOISE:.0%})")
     verdict = "meets" if share >= WANTED else "misses"
@@ -57,7 +61,7 @@ def loop(
     model: str = "efficientnet-lite0",
     seed: int = 0,
 ) -> Loop:
-    """Plant wrong labels, find them, let two readers correct the found ones, and train again."""
+    """Plant wrong labels, find them, let two readers correct the found ones, train again, promote."""
     data, models = folder / "data", folder / "models"
     phantom.write_dataset(
         data, train_per_class=train_per_class, test_per_class=test_per_class, seed=seed
@@ -89,6 +93,8 @@ def loop(
                 corrections=manifest.number, quiet=True)  # fmt: skip
     scoring.score(data, models, "taught-right", quiet=True)
     judged = promotion.judge(models, "taught-right", "taught-wrong")
+    if judged.holds:
+        promotion.promote(models, "taught-right", "taught-wrong")
     return Loop(len(planted), int(training.sum()), len(found), judged)
 
 

@@ -15,11 +15,13 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from brainmri import (
+    corrected,
     duplicates,
     embedding,
     index,
     inference,
     look,
+    manifests,
     novelty,
     predictions,
     runs,
@@ -34,6 +36,7 @@ from brainmri.files import check_writable, sha256
 from brainmri.images import SUFFIXES, decode
 from brainmri.inference import Classifier
 from brainmri.look import Looks
+from brainmri.manifests import Manifest
 
 _BATCH = 32
 
@@ -175,10 +178,14 @@ def calibrate(
 ) -> tuple[runs.Run, trust.Fit | None]:
     """Fit a run on its own predictions and write run.json again, unless that changes nothing.
 
+    A run that learned corrected labels is fitted by those too.
+
     Raises:
+        InputError: the corrections that it learned are gone or damaged.
         OutputError: run.json could not be written.
     """
-    fit = trust.fit(own, negative=run.negative_class)
+    right = manifests.Relabelling(_manifest(models, run), own.classes).rows(own)
+    fit = trust.fit(right, negative=run.negative_class)
     fitted = replace(
         run,
         temperature=fit.temperature if fit else None,
@@ -197,6 +204,24 @@ def _training_index(models: Path, run: runs.Run) -> index.ImageIndex | None:
     if not path.is_file() or sha256(path) != run.index_sha256:
         return None
     return index.read(path)
+
+
+def _learned(models: Path, run: runs.Run, table: index.ImageIndex) -> pd.DataFrame:
+    """The indexed images that trained a run, with the labels that it learned.
+
+    Kept uploads are not among them: no page could show one beside an image like it.
+    """
+    part = splits.assign(table, run.protocol, seed=run.seed)
+    manifest = _manifest(models, run)
+    if manifest is not None:
+        table, part = corrected.put_right(table, part, manifest)
+    return table.rows[part == "train"]
+
+
+def _manifest(models: Path, run: runs.Run) -> Manifest | None:
+    """The corrections that a run was trained with; None for one without."""
+    number = run.configuration.get("corrections")
+    return None if number is None else manifests.read(models, int(number))
 
 
 def _own_images(
@@ -278,7 +303,7 @@ def _space(
     stored = embedding.read(models, run)
     if stored is not None or images is None or table is None:
         return stored, None if stored else embedding.NOT_YET
-    chosen = table.rows[splits.assign(table, run.protocol, seed=run.seed) == "train"]
+    chosen = _learned(models, run, table)
     todo = [
         _Image(path, images / path, label, "train")
         for path, label in zip(chosen["path"], chosen["label"], strict=True)
@@ -320,7 +345,7 @@ def _looks(
     stored = look.read(models, run)
     if stored is not None or table is None:
         return stored
-    chosen = table.rows[splits.assign(table, run.protocol, seed=run.seed) == "train"]
+    chosen = _learned(models, run, table)
     todo = [_Image(path, images / path, None, "train") for path in chosen["path"]]
     gone = [(image.path, "") for image in todo if not image.file.is_file()]
     described: list[NDArray[np.float32]] = []

@@ -50,6 +50,7 @@ def _serve(host: str, port: int, workers: int) -> None:
                 "threads": 4,
                 "loglevel": "warning",
                 "preload_app": True,
+                "control_socket_disable": True,  # It would lie in the user's home folder.
             }
             for name, value in settings.items():
                 self.cfg.set(name, value)

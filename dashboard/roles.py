@@ -1,6 +1,6 @@
 """What each route and each callback is for: the one table that sign-in asks.
 
-Everything that is not in it is for maintainers only, and tests/dashboard/test_roles.py names it.
+Everything that is not in it is for maintainers only, and tests/dashboard/test_sign_in.py names it.
 """
 
 from __future__ import annotations
@@ -31,8 +31,6 @@ MODULES = {
     "dash": VIEWER,
     "dashboard.pages.overview": VIEWER,
     "dashboard.pages.leaderboard": VIEWER,
-    "dashboard.pages.report": VIEWER,
-    "dashboard.pages.glossary": VIEWER,
     "dashboard.pages.dataset": VIEWER,
     "dashboard.pages.images": VIEWER,
     "dashboard.pages.leakage": VIEWER,
@@ -42,7 +40,6 @@ MODULES = {
     "dashboard.pages.confusion": VIEWER,
     "dashboard.pages.trust": VIEWER,
     "dashboard.pages.weak_spots": VIEWER,
-    "dashboard.pages.panel": VIEWER,
     "dashboard.pages.compare": VIEWER,
     "dashboard.pages.balance": VIEWER,
     "dashboard.pages.browse": VIEWER,

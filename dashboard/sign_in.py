@@ -36,7 +36,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from brainmri import accounts, state
 from brainmri.accounts import Account
 from brainmri.errors import InputError
-from dashboard import data, roles
+from dashboard import asker, data, roles
 from dashboard.components import empty, page
 
 PATH = "/sign-in"
@@ -110,7 +110,7 @@ def may_see(path: str) -> bool:
     """Whether who asks may see the page at this address."""
     if not is_on() or not has_request_context():
         return True
-    user: Account | None = g.get("user")
+    user = asker.signed_in()
     return user is not None and accounts.may(user.role, roles.of_path(path, frozenset({path})))
 
 
@@ -132,9 +132,9 @@ def guarded(path: str, layout: Callable[..., Component]) -> Callable[..., Compon
 
 def badge() -> Component:
     """Who is signed in, and the way out; nothing where nobody has to."""
-    if not is_on() or not has_request_context() or g.get("user") is None:
+    user = asker.signed_in()
+    if user is None:
         return html.Div()
-    user: Account = g.user
     return html.Form(
         html.Button(f"Sign out {user.name}", type="submit", className="sign-out"),
         action=_OUT,

@@ -16,11 +16,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 import brainmri
-from brainmri import index, leakage, manifests, runs, splits
+from brainmri import corrected, index, leakage, manifests, runs, splits
 from brainmri.errors import InputError
 from brainmri.files import sha256, write_atomically
 from brainmri.preprocessing import Preprocessing
-from brainmri.training import corrected, distributed
+from brainmri.training import distributed
 from brainmri.training.distributed import World
 from brainmri.training.orders import settle
 from brainmri.training.pixels import PixelStore, open_store

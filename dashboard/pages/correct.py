@@ -11,9 +11,10 @@ import dash_mantine_components as dmc
 from dash import Input, Output, State, callback, clientside_callback, dcc, html, no_update
 from dash.development.base_component import Component
 
+from brainmri.accounts import MAINTAINER
 from brainmri.corrections import BAD_IMAGE, CLASS, CORRECTION, UNDO, UNSURE, Record
 from brainmri.errors import InputError
-from dashboard import data
+from dashboard import asker, data
 from dashboard.components import aria
 
 _CLASS = f"{CLASS}:"
@@ -95,7 +96,17 @@ def form(
 
 
 def name_input(identity: Any) -> Component:
-    """Whose name stands under what is said; the browser remembers it."""
+    """Whose name stands under what is said: of the account, or typed, and the browser remembers it."""
+    user = asker.signed_in()
+    if user is not None:
+        return dmc.TextInput(
+            id=identity,
+            label="Your name",
+            description="You are signed in with it; it stands under what you say.",
+            value=user.name,
+            readOnly=True,
+            className="who",
+        )
     return dmc.TextInput(
         id=identity,
         label="Your name",
@@ -166,7 +177,8 @@ def register(page: str) -> None:
         if not clicks or not taken:
             return no_update
         try:
-            data.say(Record(f"undo-{taken['id']}"[:64], UNDO, taken["who"], about=taken["id"]))
+            who = asker.name(taken["who"])
+            data.say(Record(f"undo-{taken['id']}"[:64], UNDO, who, about=taken["id"]))
         except InputError as error:
             return problem(str(error))
         return dmc.Alert("Undone. Both stay in the record; neither changes a label.", color="gray")
@@ -213,7 +225,9 @@ def _thanks(page: str, record: Record) -> Component:
     return dmc.Alert(
         [
             words,
-            dcc.Link("Open the review queue", href="/review") if record.path else None,
+            dcc.Link("Open the review queue", href="/review")
+            if record.path and asker.may(MAINTAINER)
+            else None,
             dmc.Button("Undo", id=_id(page, "undo"), variant="subtle", size="compact-sm"),
         ],
         title=None,
@@ -234,7 +248,7 @@ def _record(said: dict[str, Any]) -> Record:
     record = Record(
         id=str(said.get("id") or ""),
         kind=CORRECTION,
-        who=str(said.get("who") or "").strip(),
+        who=asker.name(str(said.get("who") or "")),
         reason=str(said.get("reason") or "").strip(),
         path=path,
         label=label,

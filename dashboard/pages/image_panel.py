@@ -14,8 +14,9 @@ import dash_mantine_components as dmc
 from dash import ALL, Input, Output, State, callback, clientside_callback, ctx, dcc, html, no_update
 from dash.development.base_component import Component
 
+from brainmri.accounts import CLINICIAN
 from brainmri.errors import InputError
-from dashboard import data, evaluation_figures
+from dashboard import asker, data, evaluation_figures
 from dashboard.components import (
     SPLIT_WORDS,
     aria,
@@ -111,6 +112,7 @@ def _content(view: data.RunView, image: str) -> Component:
         [
             _picture(view, found, own),
             _said(view, own),
+            _changed(image),
             _others(view, found),
             _near(found),
             _facts(found),
@@ -128,9 +130,9 @@ def _content(view: data.RunView, image: str) -> Component:
 
 
 def _end(view: data.RunView, found: data.Pictured, own: Any) -> Component:
-    """What a person can say of the label, for an image that the index knows."""
+    """What a person who may can say of the label, for an image that the index knows."""
     known = data.label_of(found.path)
-    if known is None:
+    if known is None or not asker.may(CLINICIAN):
         return html.Div()
     answer = None if own is None else own[2].answer
     return correct.form(
@@ -218,6 +220,14 @@ def _said(view: data.RunView, own: Any) -> Component:
             ),
         ]
     )
+
+
+def _changed(image: str) -> Component | None:
+    """That two readers changed what is reported of it."""
+    changed = data.reported_label(image)
+    if changed is None:
+        return None
+    return html.P(f"{changed[0].upper()}{changed[1:]}.", className="caution", role="note")
 
 
 def _others(view: data.RunView, found: data.Pictured) -> Component:

@@ -22,7 +22,7 @@ from brainmri.corrections import (
     new_id,
 )
 from brainmri.errors import InputError
-from dashboard import data
+from dashboard import asker, data
 from dashboard.components import (
     ONE_IMAGE,
     SPLIT_WORDS,
@@ -147,7 +147,7 @@ def review(
                 # The store knows a second click: nobody reviews a correction twice.
                 id=new_id(),
                 kind=kind,
-                who=(who or "").strip(),
+                who=asker.name(who),
                 reason=reason.strip(),
                 about=about,
             )
@@ -176,7 +176,8 @@ def undo(clicks: int | None, last: dict[str, str] | None) -> tuple[Any, Any, Any
     if not clicks or not last:
         return no_update, no_update, no_update
     try:
-        data.say(Record(f"undo-{last['id']}"[:64], UNDO, last["who"], about=last["id"]))
+        who = asker.name(last["who"])
+        data.say(Record(f"undo-{last['id']}"[:64], UNDO, who, about=last["id"]))
     except InputError as error:
         return no_update, no_update, correct.problem(str(error))
     return (

@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,7 +65,11 @@ def own_environment(home: Path, temporary: Path) -> dict[str, str]:
 
 @contextmanager
 def serving(
-    folder: Path, *, models: Path | None = None, data: Path | None = None
+    folder: Path,
+    *,
+    models: Path | None = None,
+    data: Path | None = None,
+    variables: Mapping[str, str] | None = None,
 ) -> Iterator[Site]:
     """`python -m dashboard` in `folder`, from its first answer until the end of the block."""
     places = {name: folder / name for name in ("work", "home", "tmp")}
@@ -76,7 +80,7 @@ def serving(
     for option, given in (("--models", models), ("--data", data)):
         if given is not None:
             command += [option, str(given)]
-    environment = own_environment(places["home"], places["tmp"])
+    environment = own_environment(places["home"], places["tmp"]) | dict(variables or {})
     log = folder / "log.txt"
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -104,6 +108,9 @@ def _wait(site: Site) -> None:
         try:
             with urllib.request.urlopen(site.url, timeout=5):
                 return
+        except urllib.error.HTTPError as answer:
+            answer.close()
+            return  # It answers: sign in first.
         except (urllib.error.URLError, TimeoutError, ConnectionError):
             time.sleep(0.1)
     raise RuntimeError(f"the dashboard did not start:\n{site.log.read_text()}")

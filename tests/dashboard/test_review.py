@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +13,17 @@ import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 
-from brainmri import corrections, intake, manifests, phantom, promotion
+from brainmri import accounts, corrections, intake, manifests, phantom, promotion
 from brainmri.corrections import CONFIRM, CONFIRMED, DISPUTE, DISPUTED, OPEN, UNDONE
 from dashboard import data
+from dashboard.app import server
 from tests.brainmri import volumes
 from tests.dashboard.every_number import bare_numbers
 from tests.dashboard.reading import heading
 from tests.dashboard.results import HASTY
 from tests.dashboard.visit import Node, Visitor, find, visible
 
+PASSWORD = "correct horse battery"
 PATH = "Testing/glioma/glioma-0000.png"
 CLASSES = ["glioma", "meningioma", "notumor", "pituitary"]
 
@@ -252,6 +255,91 @@ def test_nobody_reviews_what_they_said_themselves(visitor: Visitor) -> None:
     assert [one.state for one in data.corrections_made()] == [OPEN]
 
 
+# Signed in, a name is not typed
+
+
+@pytest.fixture
+def users(own: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Visitor]]:
+    """A visitor of each role, signed in as "ada-" and the role, and a second maintainer."""
+    password_hash = accounts.hashed(PASSWORD)
+    names = {**{role: f"ada-{role}" for role in accounts.ROLES}, "second": "grace"}
+    monkeypatch.setenv(
+        accounts.USERS,
+        "\n".join(
+            f"{name}:{role if role in accounts.ROLES else accounts.MAINTAINER}:{password_hash}"
+            for role, name in names.items()
+        ),
+    )
+    monkeypatch.setattr(server, "secret_key", None)
+    assert own.is_dir()
+    visitors = {}
+    for role, name in names.items():
+        client = server.test_client()
+        client.post("/sign-in", data={"name": name, "password": PASSWORD})
+        visitors[role] = Visitor(client)
+    yield visitors
+    server.secret_key = None
+
+
+def test_what_is_said_stands_under_the_name_that_is_signed_in(users: dict[str, Visitor]) -> None:
+    send(users["clinician"], "panel", who="Somebody Else")
+    (one,) = data.waiting()
+    assert one.record.who == "ada-clinician"
+    page = users["maintainer"].open(f"/review?image={PATH}")
+    names = [box for box in find(page, "TextInput") if box["props"]["label"] == "Your name"]
+    assert names
+    for box in names:
+        assert (box["props"]["value"], box["props"]["readOnly"]) == ("ada-maintainer", True)
+        assert not box["props"].get("persistence")
+
+
+def test_the_second_reader_is_another_account_whatever_name_is_sent(
+    users: dict[str, Visitor],
+) -> None:
+    send(users["maintainer"])
+    told = review(users["maintainer"], CONFIRM, "Somebody Else")
+    assert "has to be somebody else" in visible(told["review-told"]["children"])
+    assert [one.state for one in data.corrections_made()] == [OPEN]
+    review(users["second"], CONFIRM, "ada-maintainer")
+    (one,) = data.corrections_made()
+    assert (one.state, one.reviews[0].who) == (CONFIRMED, "grace")
+
+
+def test_nobody_undoes_what_another_account_said(users: dict[str, Visitor]) -> None:
+    send(users["clinician"], "panel")
+    (one,) = data.waiting()
+    client = users["second"].client
+    undo = next(
+        callback["output"]
+        for callback in client.get("/_dash-dependencies").get_json()
+        if '"correct":"panel","part":"told"' in callback["output"]
+        and "undo" in str(callback["inputs"])
+    )
+    parts = {part: {"correct": "panel", "part": part} for part in ("told", "undo", "taken")}
+    forged = {"id": one.record.id, "who": "ada-clinician"}
+    body = {
+        "output": undo,
+        "outputs": {"id": parts["told"], "property": undo.rpartition(".")[2]},
+        "inputs": [{"id": parts["undo"], "property": "n_clicks", "value": 1}],
+        "state": [{"id": parts["taken"], "property": "data", "value": forged}],
+        "changedPropIds": ['{"correct":"panel","part":"undo"}.n_clicks'],
+    }
+    told = client.post("/_dash-update-component", json=body)
+    assert "can undo it" in told.get_data(as_text=True)
+    assert [one.state for one in data.corrections_made()] == [OPEN]
+
+
+@pytest.mark.usefixtures("pictures")
+def test_the_form_is_shown_to_those_who_may_send_it(users: dict[str, Visitor]) -> None:
+    for role, visitor in users.items():
+        page = visitor.open(f"/evaluate?run={HASTY}&image={PATH}")
+        shown = [one for one in find(page, "Details") if "Is the label wrong?" in visible(one)]
+        assert bool(shown) == (role != "viewer")
+    thanks = {role: send(users[role], "panel", id=f"{role}-of-ada") for role in accounts.ROLES[1:]}
+    leads = {role: bool(find(said, "Link", href="/review")) for role, said in thanks.items()}
+    assert leads == {"clinician": False, "maintainer": True}
+
+
 @pytest.mark.usefixtures("pictures")
 def test_confirmed_corrections_change_what_is_reported_and_are_marked(
     visitor: Visitor, own: Path
@@ -267,6 +355,8 @@ def test_confirmed_corrections_change_what_is_reported_and_are_marked(
     shown = visible(visitor.open(cell))
     assert PATH in shown
     assert "two readers corrected the label (it was glioma)" in shown
+    panel = visible(visitor.open(f"/evaluate?run={HASTY}&image={PATH}"))
+    assert "Two readers corrected the label (it was glioma)." in panel
     assert "Two readers corrected 1 of their labels." in visible(visitor.open("/"))
 
 

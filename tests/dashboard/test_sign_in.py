@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import itertools
 import re
 from collections.abc import Iterator
@@ -87,6 +88,11 @@ def test_every_callback_has_a_role() -> None:
     assert unnamed == []
 
 
+def test_the_table_names_nothing_that_is_not_there() -> None:
+    for module in roles.MODULES:
+        importlib.import_module(module)
+
+
 def test_what_is_in_no_table_is_for_maintainers() -> None:
     assert roles.of_path("/new/thing", frozenset()) == accounts.MAINTAINER
     assert roles.of_module("dashboard.pages.new") == accounts.MAINTAINER
@@ -96,6 +102,8 @@ def test_what_is_in_no_table_is_for_maintainers() -> None:
     ("path", "role"),
     [("/", "viewer"), ("/data", "viewer"), ("/evaluate", "viewer"), ("/compare", "viewer"),
      ("/predict", "clinician"), ("/bring", "maintainer"), ("/bring/upload", "maintainer"),
+     ("/review", "maintainer"), ("/kept/x", "maintainer"), ("/predict/answer", "clinician"),
+     ("/api/predict", "clinician"), ("/report/x.html", "viewer"), ("/state", "viewer"),
      ("/image/x", "viewer"), ("/download/x.csv", "viewer")],
 )  # fmt: skip
 def test_the_roles_are_those_that_were_asked_for(path: str, role: str) -> None:

@@ -12,12 +12,24 @@ import pandas as pd
 import pytest
 import torch
 
-from brainmri import corrections, images, index, manifests, phantom, runs, scoring, splits
+from brainmri import (
+    corrected,
+    corrections,
+    embedding,
+    images,
+    index,
+    manifests,
+    phantom,
+    runs,
+    scoring,
+    splits,
+    trust,
+)
 from brainmri.corrections import BAD_IMAGE, CLASS, CONFIRM, CORRECTION, KEPT, Record, Store, new_id
 from brainmri.errors import InputError
 from brainmri.index import ImageIndex
 from brainmri.manifests import Manifest
-from brainmri.training import corrected, export, networks, start, train
+from brainmri.training import export, networks, start, train
 from brainmri.training.networks import Network
 
 SIZE_PX = 40
@@ -190,6 +202,32 @@ def test_what_goes_on_from_a_run_keeps_its_split_and_says_what_it_is(
     assert told["learning_rate"] == pytest.approx(base.configuration["learning_rate"] / 5)
     scored = scoring.score(phantom_data, own_models, "again", quiet=True).predictions
     assert set(scored.paths) == set(table.rows["path"][part.isin(["val", "test"])])
+
+
+def test_the_embeddings_are_of_what_trained_with_the_labels_that_it_learned(
+    own_models: Path, phantom_data: Path, table: ImageIndex, part: pd.Series[str]
+) -> None:
+    wrong, bad = (first(table, part, "train", "glioma", at) for at in (0, 1))
+    judged = first(table, part, "val", "glioma")
+    before = embedding.read(own_models, runs.load(own_models, "cnn"))
+    manifest = correct(own_models, **{wrong: "pituitary", bad: None, judged: "notumor"})
+    train.train(phantom_data, own_models, name="again", start="cnn", epochs=1,
+                corrections=manifest.number, quiet=True)  # fmt: skip
+    scored = scoring.score(phantom_data, own_models, "again", quiet=True)
+    after = embedding.read(own_models, runs.load(own_models, "again"))
+    assert after is not None
+    classes = scored.run.classes
+    assert classes[after.labels[after.paths.index(wrong)]] == "pituitary"
+    assert bad not in after.paths
+    assert before is None or bad in before.paths
+    # The table keeps what the data set says; what is fitted on it goes by the right label.
+    (at,) = np.flatnonzero(scored.predictions.paths == judged)
+    assert classes[scored.predictions.y_true[at]] == "glioma"
+    right = scored.predictions.y_true.copy()
+    right[at] = classes.index("notumor")
+    labelled = replace(scored.predictions, y_true=right)
+    fit = trust.fit(labelled, negative=scored.run.negative_class)
+    assert scored.fit == fit
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,35 @@ def apply(models: Path, index: ImageIndex, part: pd.Series[str], manifest: Manif
     Raises:
         InputError: a kept upload is gone, or a right label is no class of the index.
     """
+    was_training = (part == "train").to_numpy(bool)
+    old = index.rows["label"]
+    index, part = put_right(index, part, manifest)
+    rows = index.rows
+    given = (rows["label"] != old).to_numpy(bool)
+    out = was_training & (part == "unused").to_numpy(bool)
+    kept, close = _kept(models, index, part, manifest)
+    extra = pd.DataFrame(kept)
+    if kept:
+        rows = pd.concat([rows, extra], ignore_index=True)
+        part = pd.concat([part, pd.Series(["train"] * len(kept))], ignore_index=True)
+    return Corrected(
+        replace(index, rows=rows),
+        part,
+        relabelled=int((given & was_training).sum()),
+        left_out=int(out.sum()),
+        added=len(kept),
+        too_close=close,
+    )
+
+
+def put_right(
+    index: ImageIndex, part: pd.Series[str], manifest: Manifest
+) -> tuple[ImageIndex, pd.Series[str]]:
+    """The index with right labels, and the part of each row, without any kept upload.
+
+    Raises:
+        InputError: a right label is no class of the index.
+    """
     rows, part = index.rows.copy(), part.copy()
     changes = manifest.changes
     old = rows["path"].map({path: was for path, (was, _) in changes.items()})
@@ -69,22 +98,9 @@ def apply(models: Path, index: ImageIndex, part: pd.Series[str], manifest: Manif
             f"({', '.join(index.classes)})."
         )
     given = hit & right.notna().to_numpy(bool)
-    was_training = (part == "train").to_numpy(bool)
     rows.loc[given, "label"] = right[given]
     part[hit & ~given] = "unused"
-    kept, close = _kept(models, index, part, manifest)
-    extra = pd.DataFrame(kept)
-    if kept:
-        rows = pd.concat([rows, extra], ignore_index=True)
-        part = pd.concat([part, pd.Series(["train"] * len(kept))], ignore_index=True)
-    return Corrected(
-        replace(index, rows=rows),
-        part,
-        relabelled=int((given & was_training).sum()),
-        left_out=int((hit & ~given & was_training).sum()),
-        added=len(kept),
-        too_close=close,
-    )
+    return replace(index, rows=rows), part
 
 
 def _kept(
