@@ -13,7 +13,8 @@ import pytest
 import torch
 
 from brainmri import corrections, images, index, manifests, phantom, runs, scoring, splits
-from brainmri.corrections import BAD_IMAGE, CLASS, CONFIRM, CORRECTION, KEPT, Record, Store, new_id
+from brainmri.correction_store import Store
+from brainmri.corrections import BAD_IMAGE, CLASS, CONFIRM, CORRECTION, KEPT, Record, new_id
 from brainmri.errors import InputError
 from brainmri.index import ImageIndex
 from brainmri.manifests import Manifest
