@@ -7,6 +7,7 @@ them have some property, `one_image` about one of them, `audits` about what is w
 image.
 """
 
+from dashboard.data import memory
 from dashboard.data.audits import audit_csv, audit_findings, told_by_runs, usable_audit
 from dashboard.data.bring import (
     MOST_UPLOAD_BYTES,
@@ -124,3 +125,5 @@ from dashboard.data.selected import (
     within_curves,
     within_slices_by,
 )
+
+memory.spare()

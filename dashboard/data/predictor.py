@@ -14,6 +14,7 @@ from brainmri.inference import Classifier
 from brainmri.intake import Intake
 from brainmri.occlusion import Occlusion
 from brainmri.runs import Run
+from dashboard.data import memory
 from dashboard.data.files import Stamp, cached, models_folder, run_stamp, stamp
 
 EXAMPLES = tuple((label, 3) for label in phantom.CLASSES)
@@ -200,4 +201,6 @@ def classifier(name: str) -> Classifier:
 
 @cached(4)
 def _predictor(models: str, name: str, stamp: Stamp) -> Predictor:
-    return answers.load(Path(models), name)
+    predictor = answers.load(Path(models), name)
+    memory.give_back()
+    return predictor
