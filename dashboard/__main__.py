@@ -71,7 +71,10 @@ def _prepare_soon(_worker: object) -> None:
     """Read the runs while nobody waits: a moment after the start, so that the first request comes first."""
     from dashboard import data
 
-    soon = threading.Timer(_PREPARE_AFTER_SECONDS, lambda: data.list_runs())
+    def prepare() -> None:
+        data.list_runs()
+
+    soon = threading.Timer(_PREPARE_AFTER_SECONDS, prepare)
     soon.daemon = True
     soon.start()
 
