@@ -218,7 +218,8 @@ def _clear(folder: Path) -> None:
     if old_predictions.is_dir():  # Part files, written by a cluster.
         shutil.rmtree(old_predictions)
     old_predictions.unlink(missing_ok=True)
-    (folder / runs.EMBEDDING_FILE).unlink(missing_ok=True)
+    for fitted in (runs.EMBEDDING_FILE, runs.LOOK_FILE):  # Of the old model.
+        (folder / fitted).unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)

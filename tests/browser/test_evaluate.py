@@ -193,7 +193,7 @@ def test_the_keyboard_reaches_navigation_pickers_and_cells_in_that_order(
     reached = tab_through(page)
     kinds = [entry["kind"] for entry in reached]
     assert kinds[0] == "skip"
-    assert kinds.count("nav") == 5
+    assert kinds.count("nav") == 7
     assert kinds.count("picker") == 6  # three above the matrix, the order, two of the weak spots
     assert kinds.count("cell") == 7  # those that hold an image
     assert kinds.index("nav") < kinds.index("picker") < kinds.index("cell")

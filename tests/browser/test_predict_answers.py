@@ -135,7 +135,9 @@ def test_the_drop_zone_works_with_the_keyboard(page: Page, looking: Site, tmp_pa
         page.get_by_role("button", name="Drop images here").press("Enter")
     chooser.value.set_files(path)
     expect(page.locator("#predict-answer .verdict")).to_be_visible()
-    expect(page.get_by_role("status")).to_contain_text("Called a tumour, most probable: glioma")
+    expect(page.locator("#predict-status")).to_contain_text(
+        "Called a tumour, most probable: glioma"
+    )
 
 
 def test_another_run_answers_what_lies_there(page: Page, looking: Site) -> None:

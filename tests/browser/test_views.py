@@ -81,14 +81,14 @@ def test_an_unknown_address_shows_the_not_found_page(
 def test_the_pages_lead_to_each_other(page: Page, site: Site) -> None:
     go(page, site.url)
     navigation = page.get_by_role("navigation", name="Pages")
-    for title in ("Data", "Evaluate", "Compare", "Predict", "Overview"):
+    for title in ("Data", "Evaluate", "Compare", "Predict", "Review", "Add", "Overview"):
         navigation.get_by_role("link", name=title).click()
-        expect(page.locator("h1")).to_have_text(title)
+        expect(page.locator("h1")).to_have_text("Add a run" if title == "Add" else title)
         expect(page.locator(".nav-link[data-active]")).to_have_text(title)
 
 
 def test_figures_are_drawn(page: Page, site: Site) -> None:
-    for address, count in (("", 1), ("data", 6), ("evaluate?run=careful", 4)):
+    for address, count in (("", 1), ("data", 6), ("evaluate?run=careful", 5)):
         go(page, site.url + address)
         drawn = page.locator(".js-plotly-plot .main-svg:first-child")
         expect(drawn).to_have_count(count)
