@@ -7,7 +7,8 @@ them have some property, `one_image` about one of them, `audits` about what is w
 image.
 """
 
-from dashboard.data import memory
+import pyarrow as pa
+
 from dashboard.data.audits import audit_csv, audit_findings, told_by_runs, usable_audit
 from dashboard.data.bring import (
     MOST_UPLOAD_BYTES,
@@ -126,4 +127,5 @@ from dashboard.data.selected import (
     within_slices_by,
 )
 
-memory.spare()
+# A pool of its own would keep some 35 MB for itself.
+pa.set_memory_pool(pa.system_memory_pool())

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from brainmri import answer as answers
-from brainmri import asked, images, intake, occlusion, phantom, runs
+from brainmri import asked, images, intake, memory, occlusion, phantom, runs
 from brainmri.answer import Answer, Predictor
 from brainmri.asked import Asked
 from brainmri.errors import InputError
@@ -14,7 +14,6 @@ from brainmri.inference import Classifier
 from brainmri.intake import Intake
 from brainmri.occlusion import Occlusion
 from brainmri.runs import Run
-from dashboard.data import memory
 from dashboard.data.files import Stamp, cached, models_folder, run_stamp, stamp
 
 EXAMPLES = tuple((label, 3) for label in phantom.CLASSES)
@@ -202,5 +201,5 @@ def classifier(name: str) -> Classifier:
 @cached(4)
 def _predictor(models: str, name: str, stamp: Stamp) -> Predictor:
     predictor = answers.load(Path(models), name)
-    memory.give_back()
+    memory.return_freed()  # 30 MB, after a model was loaded.
     return predictor
