@@ -17,7 +17,8 @@ import time
 from pathlib import Path
 
 from benchmarks.commands import ROOT
-from brainmri.corrections import CLASS, CORRECTION, Record, Store, new_id
+from brainmri.correction_store import Store
+from brainmri.corrections import CLASS, CORRECTION, Record, new_id
 from brainmri.errors import OutputError
 
 WRITERS, EACH, KILLS = 16, 1_000, 300

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from brainmri import corrections, index, manifests, phantom, promotion, scoring, suspects
-from brainmri.corrections import CLASS, CONFIRM, CORRECTION, Record, Store, new_id
+from brainmri.correction_store import Store
+from brainmri.corrections import CLASS, CONFIRM, CORRECTION, Record, new_id
 from brainmri.promotion import Judged
 from brainmri.training import train
 

@@ -292,9 +292,9 @@ def report(options: argparse.Namespace) -> int:
 
 def corrections(options: argparse.Namespace) -> int:
     """`python -m brainmri corrections`."""
-    from brainmri import corrections, manifests
+    from brainmri import correction_store, corrections, manifests
 
-    made = corrections.states(corrections.Store(corrections.url_of(options.models)).records())
+    made = corrections.states(correction_store.Store(corrections.url_of(options.models)).records())
     counts = {state: sum(one.state == state for one in made) for state in corrections.STATES}
     said = ", ".join(f"{count:,} {state}" for state, count in counts.items())
     print(f"{counted(len(made), 'correction')}: {said}.")

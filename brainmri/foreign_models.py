@@ -9,10 +9,9 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from brainmri import foreign_tables, predictions
@@ -24,6 +23,9 @@ from brainmri.inference import softmax
 from brainmri.predictions import Predictions
 from brainmri.sandbox import Limits, Loaded, Sandbox
 from brainmri.sandbox_child import TYPES
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 LAYOUTS = {
     "nchw": "channels first (PyTorch)",

@@ -12,10 +12,9 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
@@ -29,6 +28,9 @@ from brainmri.errors import InputError
 from brainmri.files import not_written
 from brainmri.index import ImageIndex
 from brainmri.wording import counted
+
+if TYPE_CHECKING:
+    pass
 
 ROUNDING = 0.02
 """How far from 1 the probabilities of a row may sum: as rounding to two digits leaves them."""
@@ -260,6 +262,8 @@ class _Stream:
             )
 
     def _batch(self, rows: pa.RecordBatch, first_row: int, *, comma: bool) -> dict[str, pa.Array]:
+        import pandas as pd
+
         n = rows.num_rows
         y_prob = self._probabilities(rows, first_row, comma=comma)
         path = self._texts(rows, "path", first_row)

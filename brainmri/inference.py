@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from brainmri import runs
@@ -15,6 +15,9 @@ from brainmri.calibration import apply_temperature
 from brainmri.errors import InputError
 from brainmri.files import sha256
 from brainmri.preprocessing import Preprocessing, network_input
+
+if TYPE_CHECKING:
+    import onnxruntime
 
 INPUT_NAME, LOGITS_NAME, EMBEDDING_NAME, MAPS_NAME = "image", "logits", "embedding", "maps"
 
@@ -110,6 +113,8 @@ def load(models: Path, name: str, *, threads: int = 0) -> Classifier:
     Raises:
         InputError: no such run, no model file, another file than the run's, or not a usable model.
     """
+    import onnxruntime
+
     run = runs.load(models, name)
     path = models / name / runs.MODEL_FILE
     if not path.is_file():

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from brainmri import duplicates, metrics
 from brainmri.index import ImageIndex
 from brainmri.metrics import Estimate
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 EXACT, NEAR, MIRRORED = "exact", "near", "mirrored"
 KINDS = (EXACT, NEAR, MIRRORED)
@@ -51,6 +54,8 @@ def leaks(index: ImageIndex, part: pd.Series[str]) -> Leakage:
         index: the image index.
         part: the part of each row, as `splits.assign` returns it.
     """
+    import pandas as pd
+
     found = [_pairs(index.rows, part, name) for name in SHAPING]
     pairs = pd.concat(found, ignore_index=True)
     closest = pairs.drop_duplicates("path").groupby(["part", "label", "kind"]).size()
@@ -99,6 +104,8 @@ def label_disagreements(index: ImageIndex, columns: list[str]) -> pd.DataFrame:
     Returns:
         `path`, `split`, `label`, `column`, `value`; a missing second label disagrees with nothing.
     """
+    import pandas as pd
+
     rows = index.rows
     found = []
     for column in columns:
@@ -117,6 +124,8 @@ def _folded(values: pd.Series[str]) -> pd.Series[str]:
 
 
 def _pairs(rows: pd.DataFrame, part: pd.Series[str], name: str) -> pd.DataFrame:
+    import pandas as pd
+
     evaluated = rows[part == name]
     training = rows[part.isin(SHAPING[name])]
     hashes = duplicates.stack(evaluated["phash"].tolist())

@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -26,6 +26,9 @@ from brainmri.corrections import CLASS, CONFIRMED, FOLDER, KEPT, Correction
 from brainmri.errors import InputError
 from brainmri.files import not_written, write_atomically
 from brainmri.predictions import Predictions
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SCHEMA_VERSION = 1
 _COLUMNS = ("path", "label", "verdict", "right_label", "reason", "corrected_by", "confirmed_by",
@@ -77,6 +80,8 @@ class Confirmed:
 
 def confirmed(found: Sequence[Correction]) -> Confirmed:
     """The rows that a manifest of these corrections has; a label that was found right changes nothing."""
+    import pandas as pd
+
     by_path: dict[str, list[Correction]] = {}
     for one in found:
         if one.state == CONFIRMED and one.record.path is not None:

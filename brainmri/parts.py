@@ -10,9 +10,9 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
@@ -22,6 +22,9 @@ from brainmri.index import ImageIndex, identifiers
 from brainmri.metrics import Ints
 from brainmri.slices import properties
 from brainmri.tally import BUCKETS, GroupsOf, answers, bucket
+
+if TYPE_CHECKING:
+    pass
 
 THRESHOLDS: NDArray[np.float32] = np.unique(
     np.concatenate(
@@ -65,6 +68,8 @@ class Parts:
 
 def known_properties(known: ImageIndex | None) -> Properties:
     """Those of all images of the index, as `slices.properties` tells them, and "seen"."""
+    import pandas as pd
+
     if known is None:
         return Properties({}, lambda _: {})
     rows = known.rows.drop(columns=identifiers(known)).reset_index(drop=True)

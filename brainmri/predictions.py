@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
@@ -24,6 +23,9 @@ from brainmri.batches import (
     reading,
 )
 from brainmri.files import write_atomically
+
+if TYPE_CHECKING:
+    pass
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,8 @@ class Predictions:
 
     def as_table(self) -> Table:
         """The same rows as a table of one batch, not checked again."""
+        import pandas as pd
+
         split, names = pd.factorize(self.splits)
         batch = Batch(
             first_row=0,

@@ -7,10 +7,13 @@ images of different sizes compare; detail that only a larger picture shows is no
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Floats = NDArray[np.float64]
 
@@ -98,6 +101,8 @@ def flagged(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
         deviation, as a factor where `logarithm`), `spreads`, `low`, `high` (an image beyond is
         flagged), `images` (how many are).
     """
+    import pandas as pd
+
     width = table["width_px"].to_numpy(np.float64)
     height = table["height_px"].to_numpy(np.float64)
     result = table.copy()

@@ -5,6 +5,7 @@ together.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -58,7 +59,7 @@ def opened(models: Path, name: str) -> Opened:
         table = batches.open_table(path, details=False)
         if not table.run:  # Of another tool, so nobody promised a run.json.
             negative = negative_class(table.classes, table.negative_class)
-            return _corrected(models, Opened(None, table, negative, path, _AS_THEY_ARE))
+            return _corrected(models, Opened(None, table, negative, path, _as_they_are()))
     run = runs.load(models, name)
     if not path.exists():
         raise InputError(
@@ -71,7 +72,7 @@ def opened(models: Path, name: str) -> Opened:
             f'The predictions of "{name}" were made by another model file than run.json names; run '
             f"`python -m brainmri predict DATA --run {name}` again."
         )
-    return _corrected(models, Opened(run, table, run.negative_class, path, _AS_THEY_ARE))
+    return _corrected(models, Opened(run, table, run.negative_class, path, _as_they_are()))
 
 
 def load(models: Path, name: str) -> Results:
@@ -95,7 +96,9 @@ def read_rows(models: Path, path: Path, classes: list[str]) -> Predictions:
     return Relabelling(manifests.latest(models), classes).rows(table)
 
 
-_AS_THEY_ARE = Relabelling(None, [])
+@cache
+def _as_they_are() -> Relabelling:
+    return Relabelling(None, [])
 
 
 def _corrected(models: Path, found: Opened) -> Opened:

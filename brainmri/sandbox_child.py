@@ -10,14 +10,16 @@ import json
 import os
 import struct
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from brainmri import confine, onnx_check
 from brainmri.errors import InputError
+
+if TYPE_CHECKING:
+    import onnxruntime
 
 MODEL_DESCRIPTOR = 3
 TYPES = {
@@ -72,6 +74,8 @@ def main() -> None:
 
 
 def _session(file: bytes) -> onnxruntime.InferenceSession:
+    import onnxruntime
+
     options = onnxruntime.SessionOptions()
     # One thread, so that no thread has to be made behind closed doors, and the pages keep a processor.
     options.intra_op_num_threads = options.inter_op_num_threads = 1

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from brainmri import metrics
 from brainmri.metrics import Estimate, Ints
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FEWEST = 10
 """Images that a figure of a slice divides by; with fewer it is not ranked."""
@@ -123,6 +125,8 @@ def slices(
         y_true, y_pred: class numbers (n,), below `k`.
         groups: near-duplicate cluster of each image (n,).
     """
+    import pandas as pd
+
     found = {}
     codes, names = pd.factorize(value)
     for code, name in enumerate(names):
@@ -157,6 +161,8 @@ def enough(estimate: Estimate) -> Estimate:
 
 
 def _words(column: pd.Series[Any]) -> pd.Series[str] | None:
+    import pandas as pd
+
     numbers = pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
     if numbers and column.nunique() > _MOST_NAMES:
         return _binned(column.astype("Float64").astype(float))
@@ -173,6 +179,8 @@ def _named(words: pd.Series[str]) -> pd.Series[str]:
 
 def _binned(numbers: pd.Series[float]) -> pd.Series[str]:
     """Fifths by rank of value, named by their smallest and largest number."""
+    import pandas as pd
+
     bins = pd.qcut(numbers, _BINS, labels=False, duplicates="drop")
     ends = numbers.groupby(bins).agg(["min", "max"])
     names = {b: f"{_short(low)} to {_short(high)}" for b, low, high in ends.itertuples()}

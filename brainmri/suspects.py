@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from brainmri import embedding, label_errors, predictions, runs
 from brainmri.calibration import apply_temperature
@@ -14,6 +14,9 @@ from brainmri.errors import InputError
 from brainmri.index import ImageIndex
 from brainmri.label_errors import Suspicion, Voice
 from brainmri.runs import Run
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,8 @@ def find(models: Path, table: ImageIndex) -> Suspects:
     Of its validation and test images a run says what it predicted; of its training images, whose
     labels it was taught, only what the images that look most alike to it are labelled.
     """
+    import pandas as pd
+
     rows = table.rows
     place = pd.Index(rows["path"])
     labels = pd.Categorical(rows["label"], categories=table.classes).codes.astype(np.int64)
@@ -62,6 +67,8 @@ def find(models: Path, table: ImageIndex) -> Suspects:
 
 
 def _predicted(models: Path, run: Run, place: pd.Index[str], columns: list[int]) -> list[Voice]:
+    import pandas as pd
+
     path = models / run.name / runs.PREDICTIONS_FILE
     if not path.exists():
         return []
@@ -82,6 +89,8 @@ def _neighbours(
     k: int,
     clusters: label_errors.Ints,
 ) -> list[Voice]:
+    import pandas as pd
+
     space = embedding.read(models, run)
     if space is None:
         return []

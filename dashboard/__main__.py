@@ -8,10 +8,13 @@ import ipaddress
 import os
 import socket
 import sys
+import threading
 from pathlib import Path
 
 from brainmri import accounts
 from brainmri.errors import InputError
+
+_PREPARE_AFTER_SECONDS = 1.0
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -51,6 +54,7 @@ def _serve(host: str, port: int, workers: int) -> None:
                 "loglevel": "warning",
                 "preload_app": True,
                 "control_socket_disable": True,  # It would lie in the user's home folder.
+                "post_worker_init": _prepare_soon,
             }
             for name, value in settings.items():
                 self.cfg.set(name, value)
@@ -62,6 +66,18 @@ def _serve(host: str, port: int, workers: int) -> None:
             return server
 
     Server().run()
+
+
+def _prepare_soon(_worker: object) -> None:
+    """Read the runs while nobody waits: a moment after the start, so that the first request comes first."""
+    from dashboard import data
+
+    def prepare() -> None:
+        data.list_runs()
+
+    soon = threading.Timer(_PREPARE_AFTER_SECONDS, prepare)
+    soon.daemon = True
+    soon.start()
 
 
 def _door_fault(host: str, *, open_to_network: bool) -> str | None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from brainmri.audit_tables import AuditTables
 from brainmri.quality import FLAGS
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _LISTS: dict[str, Callable[[AuditTables], pd.DataFrame]] = {
     "leakage": lambda tables: tables.leakage,
@@ -27,6 +29,8 @@ def csv(tables: AuditTables, name: str) -> str | None:
 
     Text that a spreadsheet would take for a formula gets an apostrophe in front (OWASP, CSV injection).
     """
+    import pandas as pd
+
     flag = name.removeprefix("quality-").replace("-", "_")
     if name.startswith("quality-") and flag in FLAGS:
         quality_table = tables.quality

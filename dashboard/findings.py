@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from brainmri import audit_tables, index, intervals, leakage, metrics, quality
 from brainmri.audit_tables import AuditTables
 from brainmri.index import ImageIndex
 from brainmri.metrics import Estimate
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -122,15 +125,21 @@ class Findings:
     @cached_property
     def protocols(self) -> list[str]:
         """Splits that were audited."""
+        import pandas as pd
+
         return [str(name) for name in self.tables.leakage.get("protocol", pd.Series()).unique()]
 
     @cached_property
     def _cluster_of(self) -> pd.Series[int]:
+        import pandas as pd
+
         rows = self.index.rows
         return pd.Series(rows["cluster"].to_numpy(np.int64), index=rows["path"].to_numpy(object))
 
     @cached_property
     def _label_of(self) -> pd.Series[str]:
+        import pandas as pd
+
         rows = self.index.rows
         return pd.Series(rows["label"].to_numpy(object), index=rows["path"].to_numpy(object))
 
@@ -185,6 +194,8 @@ class Findings:
     @cached_property
     def conflicts(self) -> list[Conflict]:
         """Clusters whose members disagree; then images that a second label contradicts, by column."""
+        import pandas as pd
+
         rows = self.tables.label_conflicts
         return [
             Conflict(
@@ -332,10 +343,14 @@ class Findings:
 
 
 def _number(value: float) -> float | None:
+    import pandas as pd
+
     return None if pd.isna(value) else float(value)
 
 
 def _differences(rows: pd.DataFrame) -> dict[tuple[str, str], Difference]:
+    import pandas as pd
+
     columns: Sequence[str] = ("value", "low", "high", "chance")
     found = {}
     for row in rows.to_dict("records"):

@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from brainmri import memory
 from brainmri.errors import InputError, Interrupted
 from brainmri.files import write_atomically
 from brainmri.runs import BEST_FILE, best_epoch
-from brainmri.training import distributed, memory
+from brainmri.training import distributed
 from brainmri.training.averaging import Average
 from brainmri.training.distributed import World
 from brainmri.training.networks import Network

@@ -1,126 +1,21 @@
 """The only part of the dashboard that reads files; what it returns is cached until a file changes.
 
-`files` says where things are and caches, `runs` counts predictions, `rows` holds them in memory,
-`selected` counts and lists chosen images, `dataset` is about the indexed images, `samples` about which of
-them have some property, `one_image` about one of them, `audits` about what is wrong with them,
-`corrections` about what people say is wrong with their labels, and `predictor` answers for one uploaded
-image. Pages say `data.NAME` for all of them.
+Pages say `data.NAME` for all that `names` lists. It is imported when the first of them is asked for, since
+pandas and pyarrow take as long to import as everything that the first request needs.
 """
 
-from dashboard.data.audits import audit_csv, audit_findings, told_by_runs, usable_audit
-from dashboard.data.bring import (
-    MOST_UPLOAD_BYTES,
-    ModelPreview,
-    Upload,
-    add_table,
-    cancel_job,
-    check_table,
-    find_upload,
-    forget_upload,
-    latest_jobs,
-    preview_model,
-    receive,
-    retry_job,
-    start_evaluation,
-    test_splits,
-)
-from dashboard.data.corrections import (
-    ManifestLine,
-    Suspect,
-    agreed,
-    checked,
-    class_names,
-    corrections_made,
-    doubtful,
-    kept_upload,
-    label_of,
-    make_manifest,
-    manifest_lines,
-    reported_label,
-    say,
-    voices_about,
-    waiting,
-    with_upload,
-)
-from dashboard.data.dataset import (
-    THUMBNAIL_PX,
-    ClassBalance,
-    average_images,
-    brightness,
-    class_balance,
-    commonest_size,
-    image_index,
-    image_modes,
-    image_sizes,
-    medians,
-    thumbnail,
-    unreadable_files,
-    usable_index,
-)
-from dashboard.data.files import api_description, images_folder, models_folder
-from dashboard.data.one_image import Map, Near, Pictured, activation_map, pictured
-from dashboard.data.predictor import (
-    EXAMPLES,
-    MAX_BYTES,
-    Answered,
-    Checked,
-    Looked,
-    MarkedChange,
-    answer,
-    ask,
-    check_occlusion,
-    example,
-    look,
-    marked_change,
-    warm_up,
-)
-from dashboard.data.reports import has_report, report_html, run_states
-from dashboard.data.rows import (
-    calibration,
-    changed_images,
-    compare,
-    compare_cells,
-    compare_settings,
-    compare_sides,
-)
-from dashboard.data.runs import (
-    MOST_IN_MEMORY,
-    RunView,
-    Scored,
-    ThreeFigures,
-    best_by_architecture,
-    best_run,
-    cell_images,
-    cell_share,
-    curves,
-    fault_of,
-    find_run,
-    latest_pair,
-    list_runs,
-    report,
-    three_figures,
-)
-from dashboard.data.samples import (
-    Balance,
-    Filters,
-    Sample,
-    balance_by,
-    sample_properties,
-    samples,
-)
-from dashboard.data.selected import (
-    SORTS,
-    Gallery,
-    cell_shares,
-    cells,
-    chosen_curves,
-    chosen_groups,
-    chosen_report,
-    chosen_share,
-    gallery,
-    slice_choices,
-    usable,
-    weak_spots,
-    within_curves,
-    within_slices_by,
-)
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dashboard.data.names import *
+else:
+
+    def __getattr__(name: str) -> object:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        found = getattr(import_module("dashboard.data.names"), name)
+        globals()[name] = found
+        return found

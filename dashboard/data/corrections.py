@@ -7,17 +7,21 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from brainmri import corrections, images, intake, manifests, runs, suspects
-from brainmri.corrections import CLASS, KEPT, OPEN, Correction, Record, Store
+from brainmri.corrections import CLASS, KEPT, OPEN, Correction, Record
 from brainmri.errors import InputError
 from brainmri.files import write_atomically
 from brainmri.manifests import Confirmed, Manifest
 from brainmri.suspects import Suspects
 from dashboard.data.dataset import usable_index
 from dashboard.data.files import Stamp, cached, models_folder, run_stamp, stamp
+
+if TYPE_CHECKING:
+    from brainmri.correction_store import Store
 
 _KEPT_NAME = re.compile(r"[0-9a-f]{64}\.png")
 _KEPT_FOLDER = "images"
@@ -295,6 +299,8 @@ def _line(models: str, number: int, stamp: Stamp) -> ManifestLine:
 
 @cached(2)
 def _store(url: str) -> Store:
+    from brainmri.correction_store import Store
+
     return Store(url)
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from brainmri import averages, images, index
@@ -15,6 +15,9 @@ from brainmri.averages import Averages
 from brainmri.errors import InputError
 from brainmri.index import ImageIndex
 from dashboard.data.files import Stamp, cached, images_folder, models_folder, stamp
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 THUMBNAIL_PX = 160
 
@@ -72,6 +75,8 @@ def average_images() -> Averages | None:
 
 def unreadable_files() -> list[tuple[str, str]]:
     """(path, reason) of the files that indexing had to leave out."""
+    import pandas as pd
+
     path = models_folder() / "dataset" / "unreadable.csv"
     if not path.is_file():
         return []

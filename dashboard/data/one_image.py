@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from brainmri import index
@@ -15,6 +15,9 @@ from dashboard.data.dataset import decoded, place_of, usable_index
 from dashboard.data.files import cached
 from dashboard.data.predictor import classifier
 from dashboard.data.runs import RunView, Scored, list_runs
+
+if TYPE_CHECKING:
+    pass
 
 MOST_NEAR = 12
 """Near-duplicates of an image that are told of."""
@@ -156,6 +159,8 @@ def _near(known: index.ImageIndex, place: int) -> list[Near]:
 
 
 def _text(value: object) -> str:
+    import pandas as pd
+
     if value is None or pd.isna(value):  # type: ignore[call-overload]
         return "not recorded"
     if isinstance(value, float | np.floating):

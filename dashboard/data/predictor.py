@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from brainmri import answer as answers
-from brainmri import asked, images, intake, occlusion, phantom, runs
+from brainmri import asked, images, intake, memory, occlusion, phantom, runs
 from brainmri.answer import Answer, Predictor
 from brainmri.asked import Asked
 from brainmri.errors import InputError
@@ -191,4 +191,6 @@ def classifier(name: str) -> Classifier:
 
 @cached(4)
 def _predictor(models: str, name: str, stamp: Stamp) -> Predictor:
-    return answers.load(Path(models), name)
+    predictor = answers.load(Path(models), name)
+    memory.return_freed()  # 30 MB, after a model was loaded.
+    return predictor

@@ -6,9 +6,9 @@ Only for runs whose `RunView.in_memory` holds.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from brainmri import beside, comparison, index, parts, results, slices, trust
@@ -19,6 +19,9 @@ from brainmri.trust import CalibrationReport
 from dashboard.data.dataset import usable_index
 from dashboard.data.files import cached
 from dashboard.data.runs import RunView, Scored
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @cached(64)
@@ -85,6 +88,8 @@ def changed_images(view: RunView, changes: list[Change], limit: int) -> list[tup
 @cached(64)
 def sliceable(view: RunView, split: str) -> tuple[NDArray[np.int64], dict[str, pd.Series[str]]]:
     """Row numbers of a split's labelled images that the index knows, and their properties."""
+    import pandas as pd
+
     table, known = view.predictions, usable_index()
     if known is None:
         return np.empty(0, dtype=np.int64), {}

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from brainmri import index, slices
 from brainmri.index import ImageIndex
 from dashboard.data.files import cached
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Filters = tuple[tuple[str, str], ...]
 """(property, value) of what is asked for; values of one property are alternatives."""
@@ -72,6 +75,8 @@ def balance_by(known: ImageIndex, name: str) -> Balance:
     Raises:
         KeyError: there is no such property.
     """
+    import pandas as pd
+
     words, label = _properties(known)[name], known.rows["label"].astype(str)
     table = pd.crosstab(words, label).reindex(columns=known.classes, fill_value=0)
     table = table.loc[words.value_counts().index]

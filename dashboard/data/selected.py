@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from brainmri import evaluation, index, parts, results, slices, tally
 from brainmri.evaluation import ClassCurves, Report
@@ -19,6 +19,9 @@ from dashboard.data import rows
 from dashboard.data.dataset import place_of, usable_index
 from dashboard.data.files import cached, models_folder
 from dashboard.data.runs import RunView, Scored, cell_images, curves, report
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SORTS = ("error", "unsure", "sure", "like")
 """Orders of images: the most wrong, the least sure or the surest first, or those alike to one."""
@@ -218,6 +221,8 @@ def _bits_from(view: RunView, path: str) -> Ints:
     """Bits in which the hash of each row (n,) differs from that of one image, mirrored or not; -1
     where the index does not know the image.
     """
+    import pandas as pd
+
     known = usable_index()
     paths = view.predictions.paths
     if known is None:
@@ -354,6 +359,8 @@ def _is_within(view: RunView, image: Sure, chosen: Chosen) -> bool:
 @cached(16)
 def _property(view: RunView, name: str) -> pd.Series[str]:
     """A property of every image of the index."""
+    import pandas as pd
+
     known = usable_index()
     if known is None:
         return pd.Series([], dtype=str)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dash_mantine_components as dmc
 from dash import Input, Output, callback, ctx, html
@@ -25,8 +25,10 @@ from dashboard.components import (
     section,
     state_id,
 )
-from dashboard.data import Filters, Sample
 from dashboard.words import property_words
+
+if TYPE_CHECKING:
+    from dashboard.data import Filters, Sample
 
 _IMAGES_AT_ONCE = 24
 _SEPARATOR = "~"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from brainmri import corrections
+from brainmri.correction_store import Store
 from brainmri.corrections import (
     BAD_IMAGE,
     CLASS,
@@ -27,7 +27,6 @@ from brainmri.corrections import (
     UNDONE,
     UNSURE,
     Record,
-    Store,
     new_id,
     states,
 )
@@ -283,4 +282,4 @@ def test_a_folder_that_nobody_may_write_to_is_told_in_words(unwritable: Path) ->
     store = Store(f"sqlite:///{unwritable / 'new' / 'corrections.db'}")
     with pytest.raises(OutputError, match="Not saved: "):
         store.add(correction())
-    assert corrections.Store(f"sqlite:///{unwritable / 'new' / 'corrections.db'}").records() == []
+    assert Store(f"sqlite:///{unwritable / 'new' / 'corrections.db'}").records() == []

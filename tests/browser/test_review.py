@@ -10,7 +10,8 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from brainmri import accounts, corrections, manifests
-from brainmri.corrections import CONFIRMED, OPEN, UNDONE, Store
+from brainmri.correction_store import Store
+from brainmri.corrections import CONFIRMED, OPEN, UNDONE
 from tests.browser import files
 from tests.browser.conftest import Opened
 from tests.browser.driving import PHONE, choose_file, go

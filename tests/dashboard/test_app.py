@@ -18,6 +18,7 @@ from tests.dashboard.serving import own_environment
 from tests.dashboard.visit import Visitor
 
 KNOWN = "Testing/glioma/glioma-0000.png"
+LATER = ["onnxruntime", "pandas", "pydicom", "sqlalchemy"]
 FORBIDDEN = ("torch", "torchvision", "sklearn", "scipy", "onnx", "tqdm")
 
 
@@ -236,6 +237,17 @@ def test_the_dashboard_imports_nothing_that_only_training_and_indexing_need(
     loaded = python(
         "import sys, dashboard.app, dashboard.__main__; "
         f"print(*sorted({{name.split('.')[0] for name in sys.modules}} & {set(FORBIDDEN)}))"
+    )
+    assert loaded == ""
+
+
+def test_the_first_request_waits_for_nothing_that_only_pages_need(
+    python: Callable[[str], str],
+) -> None:
+    loaded = python(
+        "import sys, dashboard.app, dashboard.__main__; "
+        "assert dashboard.app.server.test_client().get('/').status_code == 200; "
+        f"print(*sorted(set(sys.modules) & {set(LATER)}))"
     )
     assert loaded == ""
 

@@ -25,7 +25,8 @@ from brainmri import (
     splits,
     trust,
 )
-from brainmri.corrections import BAD_IMAGE, CLASS, CONFIRM, CORRECTION, KEPT, Record, Store, new_id
+from brainmri.correction_store import Store
+from brainmri.corrections import BAD_IMAGE, CLASS, CONFIRM, CORRECTION, KEPT, Record, new_id
 from brainmri.errors import InputError
 from brainmri.index import ImageIndex
 from brainmri.manifests import Manifest
