@@ -163,6 +163,8 @@ def predict(options: argparse.Namespace) -> int:
     from brainmri import embedding, novelty, scoring, trust
 
     run = options.run or _only_run(options.models)
+    if not options.images.exists():
+        raise InputError(f"There is no file or folder {options.images}.")
     if options.out is None and not options.images.is_dir():
         return _ask(options, run)
     if options.json or options.maps or options.slice is not None:

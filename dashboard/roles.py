@@ -55,6 +55,7 @@ MODULES = {
     "dashboard.pages.predict_answer": CLINICIAN,
     "dashboard.pages.correct": CLINICIAN,
     "dashboard.pages.review": MAINTAINER,
+    "dashboard.pages.review_agreed": MAINTAINER,
     "dashboard.pages.bring": MAINTAINER,
 }
 """Modules that callbacks are in; one inside a package that is named counts as that."""

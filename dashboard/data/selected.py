@@ -118,11 +118,13 @@ def chosen_share(view: RunView, split: str, chosen: Chosen) -> Estimate:
 def cell_shares(view: RunView, split: str, chosen: Chosen) -> tuple[Estimate, Estimate, Estimate]:
     """What a chosen cell is of the images of its class, of those with its answer, of all mistakes."""
     per_group = chosen_groups(view, split, chosen.within)
-    own = cells(view.classes, chosen, per_group).sum(axis=(1, 2))
+    own = cells(view.classes, chosen, per_group)
 
     def of(other: Chosen) -> Estimate:
+        # Of a cell of right answers none is among the mistakes.
+        hits = cells(view.classes, other, own).sum(axis=(1, 2))
         among = cells(view.classes, other, per_group).sum(axis=(1, 2))
-        return enough(of_groups(own, among, per_group))
+        return enough(of_groups(hits, among, per_group))
 
     return (
         of(Chosen(truth=chosen.truth)),

@@ -179,7 +179,7 @@ def test_the_examples_in_the_help_can_be_parsed(name: str, capsys: Capture) -> N
         cli._parser().parse_args(shlex.split(example))
 
 
-@pytest.mark.parametrize("arguments", [[], ["fly"], ["index"], ["predict", "x"], ["train", "x"]])
+@pytest.mark.parametrize("arguments", [[], ["fly"], ["index"], ["predict"], ["train", "x"]])
 def test_a_command_that_cannot_be_parsed_exits_with_2(
     arguments: list[str], capsys: Capture
 ) -> None:

@@ -190,7 +190,7 @@ def test_the_style_sheet_loads_nothing_from_elsewhere() -> None:
 
 def test_the_list_of_callbacks_is_whole(visitor: Visitor) -> None:
     outputs = " ".join(c["output"] for c in visitor.client.get("/_dash-dependencies").get_json())
-    for name in ("average-images", "evaluate-content", "evaluate-images", "predict-answer",
+    for name in ("average-images", "evaluate-content", "evaluate-chosen", "predict-answer",
                  "predict-one", "address", "_pages_content"):  # fmt: skip
         assert name in outputs
 

@@ -110,7 +110,7 @@ def test_the_port_that_is_suggested_instead_is_one(
 
 @pytest.mark.usefixtures("no_server")
 def test_an_address_of_another_machine_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--host", "203.0.113.1", "--port", str(free_port())]) == 2
+    assert main(["--host", "203.0.113.1", "--open-to-network", "--port", str(free_port())]) == 2
     told = capsys.readouterr().err
     assert told.startswith("error: Cannot listen on 203.0.113.1:")
     assert told.count("\n") == 1
