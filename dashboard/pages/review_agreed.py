@@ -81,7 +81,9 @@ def part() -> Component:
         if rows
         else None,
         html.Div(
-            dmc.Button("Write numbered corrections", id="review-make", disabled=not confirmed),
+            dmc.Button(
+                "Write numbered corrections", id="review-make", disabled=not (confirmed or lines)
+            ),
             className="controls",
         ),
         html.Div(
