@@ -36,7 +36,7 @@ PAGES = {
     "predict": "predict",
     "add": "bring",
 }
-WITH_IMAGES = {"image": "evaluate", "review": "review"}
+WITH_IMAGES = {"image": "evaluate?run=hasty", "review": "review"}
 """Pages about the synthetic images and two runs on them; of Evaluate, with the panel of one image."""
 COLOURS = 256
 
@@ -101,6 +101,8 @@ def _shot(
         return picture
     page.evaluate("document.fonts.ready.then(() => null)")
     page.mouse.move(0, 0)
+    page.evaluate("window.scrollTo({top: 0, behavior: 'instant'})")
+    page.wait_for_function("window.scrollY === 0")
     width, height = page.evaluate("[window.innerWidth, document.body.scrollHeight]")
     part: FloatRect = {"x": 0, "y": 0, "width": width, "height": min(height, _HIGHEST_PX)}
     picture = page.screenshot(full_page=True, clip=part, animations="disabled")
