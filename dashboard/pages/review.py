@@ -82,7 +82,7 @@ def layout(image: str | None = None, at: str | None = None, **_query: str) -> Co
                 html.Div(
                     section(
                         "Labels that are probably wrong",
-                        html.P("The runs are being asked …", className="note"),
+                        html.P("The runs are being asked …", className="note asked"),
                     ),
                     id="review-doubtful",
                     **aria(live="polite"),
