@@ -146,7 +146,7 @@ def _frame() -> dmc.MantineProvider:
             "headings": {"fontFamily": FONT, "fontWeight": "650"},
             "defaultRadius": "md",
             "colors": {"blue": _shades(ACCENT)},
-            "primaryShade": 6,
+            "primaryShade": 7,
         },
         defaultColorScheme="auto",
     )

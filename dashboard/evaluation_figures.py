@@ -66,7 +66,7 @@ def per_class(
             "n = %{customdata[2]:,})<extra></extra>",
         )
     )
-    lay_out(figure, x="% of images, with 95 % interval", height=72 + 40 * len(bars))
+    lay_out(figure, x="% of images (95 % interval)", height=72 + 40 * len(bars))
     figure.update_layout(bargap=0.3, clickmode="event", hovermode="closest")
     figure.update_yaxes(autorange="reversed")
     figure.update_xaxes(range=[0, 101])

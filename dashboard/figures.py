@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,6 +19,8 @@ from dashboard.theme import ACCENT, LAYOUT, MUTED
 
 ABOVE = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"}
 """Place of a legend, where lines cannot be named at their ends."""
+_NEAR = 0.12
+"""Ends of lines whose names would meet, as a share of the highest value."""
 _MOST_POINTS = 400
 """Points of a curve that are sent to the browser; more cannot be seen."""
 
@@ -35,6 +38,8 @@ def class_balance(counts: Mapping[str, Mapping[str, int]], colours: Mapping[str,
             text=[f"{count:,}" for count in of.values()],
             textposition="outside",
             cliponaxis=False,
+            constraintext="none",
+            textangle=0,
             marker={
                 "color": [colours[name] for name in of],
                 "opacity": 1 if position == 0 else 0.55,
@@ -129,7 +134,7 @@ def intervals(
             "n = %{customdata[2]:,})<extra></extra>",
         )
     )
-    lay_out(figure, x="right answers, % (with 95 % interval)", height=150 + 62 * len(shown))
+    lay_out(figure, x="right answers, % (95 % interval)", height=150 + 62 * len(shown))
     low, line = min([*values, 100 * reference]) - 8, 100 * reference
     figure.update_layout(
         yaxis={"autorange": "reversed", "showticklabels": False, "title": None},
@@ -243,7 +248,8 @@ def history(
         marker={"size": 16, "symbol": "circle-open", "color": ACCENT, "line": {"width": 2}},
     )  # fmt: skip
     lay_out(figure, x="epoch", y="loss", height=280)
-    figure.update_xaxes(dtick=max(1, len(x) // 8))
+    # Room for few numbers on a phone, and for the names beside the figure, not in it.
+    figure.update_xaxes(tick0=x[0], dtick=math.ceil(len(x) / 6), range=[x[0] - 0.5, x[-1] + 0.5])
     figure.update_yaxes(rangemode="tozero")
     if top is not None:
         figure.update_yaxes(range=[0, 1.08 * top])
@@ -311,11 +317,14 @@ def _lines(
 
 
 def _direct_labels(figure: go.Figure, colours: Mapping[str, str]) -> None:
-    """Name each line at its right end instead of in a legend."""
+    """Name each line at its right end instead of in a legend; names that would meet move apart."""
+    ends = sorted(trace.y[-1] for trace in figure.data)
+    near = ends[-1] - ends[0] < _NEAR * max(max(trace.y) for trace in figure.data)
     for trace in figure.data:
+        apart = 0 if not near else 8 if trace.y[-1] == ends[-1] else -8
         figure.add_annotation(
             x=trace.x[-1], y=trace.y[-1], text=trace.name, font={"color": colours[trace.name]},
-            showarrow=False, xanchor="left", xshift=8,
+            showarrow=False, xanchor="left", xshift=12, yshift=apart,
         )  # fmt: skip
 
 

@@ -42,6 +42,8 @@ MEANINGS: dict[str, str] = {
     "recall": "Of the images of a class, the share that the model finds.",
     "ROC": "A curve over all thresholds: how many of the wanted images are found (upwards) at how many false "
     "alarms (to the right). The nearer to the upper left corner, the better.",
+    "seen in training": "With a near-copy among the images that shaped the model. Right answers about those "
+    "show memory as much as skill.",
     "sensitivity": "Of the images with a tumour, the share that the model does not call free of one.",
     "specificity": "Of the images without a tumour, the share that the model calls free of one.",
     "temperature": "A number that the model's scores are divided by, fitted on validation images, so that "

@@ -124,7 +124,7 @@ def empty(title: str, *children: Children) -> Component:
 
 def command(text: str) -> Component:
     """A command line to copy."""
-    return html.Pre(html.Code(text), className="command")
+    return html.Pre(html.Code(text), className="command", tabIndex=0)
 
 
 def faults(title: str, found: Sequence[tuple[str, str]], most: int = 20) -> Component:

@@ -25,7 +25,7 @@ def statistic(title: Children, big: str, estimate: Estimate, meaning: Children) 
     if estimate.value is None:
         detail = estimate.reason or ""
     else:
-        detail = f"95 % interval {interval(estimate)}, n = {estimate.n:,}"
+        detail = f"95 % interval {interval(estimate)}, n\u00a0=\u00a0{estimate.n:,}"
     return card(
         html.Div(explained(title), className="statistic-title"),
         html.Div(

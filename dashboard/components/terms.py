@@ -10,6 +10,8 @@ from dash.development.base_component import Component
 from dashboard.components.words import Children, aria
 from dashboard.glossary import terms_in
 
+_CLOSING = ".,;:)"
+
 
 def explained(text: Children) -> Children:
     """A text whose terms open their meaning by mouse, touch or keyboard; anything else as it is."""
@@ -20,11 +22,21 @@ def explained(text: Children) -> Children:
 
 
 def _parts(text: Children) -> list[Children]:
+    """The pieces of a text. What closes after a term stays on its line: a button is no word to a browser."""
     if not isinstance(text, str):
         return [text]
-    return [
-        piece if meaning is None else _term(piece, meaning) for piece, meaning in terms_in(text)
-    ]
+    parts: list[Children] = []
+    after = False
+    for piece, meaning in terms_in(text):
+        if meaning is not None:
+            parts.append(_term(piece, meaning))
+        elif after and piece[0] in _CLOSING:
+            parts[-1] = html.Span([parts[-1], piece[0]], className="together")
+            parts += [piece[1:]] if piece[1:] else []
+        else:
+            parts.append(piece)
+        after = meaning is not None
+    return parts
 
 
 def _term(words: str, meaning: str) -> Component:

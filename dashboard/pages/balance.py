@@ -54,9 +54,6 @@ def register(page: str) -> None:
 def part(index: ImageIndex, colours: Mapping[str, str]) -> Component:
     """Images per split and class."""
     found = data.class_balance(index)
-    words = "; ".join(
-        f"{SPLIT_WORDS.get(split, split)} {ratio:.2f} : 1" for split, ratio in found.ratio.items()
-    )
     worst = max(found.ratio.values(), default=None)
     if worst is None:
         title = "Some class has no images in a split"
@@ -73,7 +70,8 @@ def part(index: ImageIndex, colours: Mapping[str, str]) -> Component:
         ]
         for split, of in found.counts.items()
     ]
-    first = next(iter(found.counts))
+    first, *rest = found.counts
+    others = " and ".join(SPLIT_WORDS.get(split, split) for split in rest) or "none"
     return section(
         title,
         html.Div(
@@ -100,8 +98,7 @@ def part(index: ImageIndex, colours: Mapping[str, str]) -> Component:
                         **no_interval(ALL_OF_THEM),
                     ),
                     html.P(
-                        f"Solid bars: {SPLIT_WORDS.get(first, first)}; pale bars: the other split. "
-                        f"Largest : smallest: {words}.",
+                        f"Solid bars: {SPLIT_WORDS.get(first, first)}; pale bars: {others}.",
                         className="note",
                         **no_interval(ALL_OF_THEM),
                     ),
@@ -143,7 +140,7 @@ def _balance_by(index: ImageIndex, by: str) -> Component:
     )
     more = balance.told > balance.told_without + _CLEARLY
     return section(
-        f"Who knows the {words} alone names the class of {percent(balance.told, 0)} of the images"
+        f"Whoever knows the {words} alone names the class of {percent(balance.told, 0)} of the images"
         if more
         else f"The {words} does not give the class away",
         html.Div(

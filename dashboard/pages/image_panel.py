@@ -306,7 +306,7 @@ def _facts(found: data.Pictured) -> Component:
         ("part", SPLIT_WORDS.get(found.split, found.split)),
         *found.facts,
     ]:
-        entries += [html.Dt(property_words(key)), html.Dd(value)]
+        entries += [html.Dt("label" if key == "label" else property_words(key)), html.Dd(value)]
     return html.Section(
         [
             dmc.Title("What the index knows of it", order=3),

@@ -94,7 +94,7 @@ def _compared(latest: data.RunView, before: data.RunView) -> Comparison | str:
 def _table(found: Comparison) -> Component:
     rows = [(words, found.difference(key)) for key, words in _METRICS.items()]
     return table(
-        ["", found.run_b, found.run_a, "Difference", "Images (n)"],
+        ["Measure", found.run_b, found.run_a, "Difference", "Images (n)"],
         [
             [
                 words,

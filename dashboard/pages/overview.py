@@ -29,30 +29,26 @@ from dashboard.components import (
     table,
     three_figures,
 )
+from dashboard.glossary import MEANINGS
 from dashboard.pages import latest_change, leaderboard
 
 RADIOLOGISTS = 0.87
 RADIOLOGISTS_TEXT = "radiologists 87 %<br>(N = 154, no interval published;<br>Munir et al. 2021)"
 
-_MEANINGS = {
-    "Missed tumours": "Images with a tumour that the model called free of one. The costly mistake: "
-    "nobody looks again. (One minus sensitivity.)",
-    "False alarms": "Images without a tumour that the model called a tumour. A radiologist looks once "
-    "more. (One minus specificity.)",
-    "“No tumour” answers that are right": "When the model says there is no tumour, how often that is "
-    "so: the precision of the no-tumour class, the reference project's headline.",
-    "Accuracy": "All answers that name the right class, of all images.",
-    "Weighted precision, recall, F1": "The same per class, then averaged with each class counting by "
-    "its number of images, as the reference project reported them. F1 is the harmonic mean of "
-    "precision (right when said) and recall (found when there).",
-    "Tumour sensitivity": "Images with a tumour that were called any kind of tumour, of all with one.",
-    "Specificity": "Images without a tumour that were called so, of all without one.",
-    "95 % interval": "If the test were repeated on new images of the same kind, about nineteen of twenty "
-    "such intervals would hold the true value. Short intervals need many images. Near-copies are drawn "
-    "together, so they do not make an interval look shorter than it is.",
-    "Seen in training": "Test images with a near-copy (mirrored ones included) among the images that "
-    "shaped the model. Right answers on those show memory as much as skill.",
+_TERMS = {
+    "Missed tumours": "missed tumours",
+    "False alarms": "false alarms",
+    "Accuracy": "accuracy",
+    "Precision": "precision",
+    "Recall": "recall",
+    "F1": "F1",
+    "Weighted": "weighted",
+    "Tumour sensitivity": "sensitivity",
+    "Specificity": "specificity",
+    "95 % interval": "95 % interval",
+    "Seen in training": "seen in training",
 }
+"""What the heads of the tables leave no room to explain, and how the glossary calls it."""
 
 
 leaderboard.register()
@@ -97,8 +93,8 @@ def layout(**_query: str) -> Component:
         html.Div(section(
             "What each figure means",
             html.Dl(
-                [part for term, meaning in _MEANINGS.items()
-                 for part in (html.Dt(term), html.Dd(meaning))],
+                [part for words, term in _TERMS.items()
+                 for part in (html.Dt(words), html.Dd(MEANINGS[term]))],
                 className="glossary",
             ),
         ), className="on-screen"),
@@ -156,7 +152,7 @@ def _misses(best: data.RunView, report: Report) -> Component:
         most = report.confusions[0]
         cell = data.cell_share(best, report.split, most.truth, most.answer)
         note = (
-            f"{most.truth} is most often mistaken for {most.answer}: {counted(cell)} of the "
+            f"{most.truth.capitalize()} is most often mistaken for {most.answer}: {counted(cell)} of the "
             f"{SPLIT_WORDS[report.split]} images of {most.truth}."
         )
     return section(

@@ -27,8 +27,8 @@ from dashboard.components import (
 from dashboard.pages import correct, predict_reading
 
 PAGE = "predict"
-_SHOW = {"once": "at once", "after": "after my reading"}
-_SCANS = {"one": "images", "two": "two scans, compared"}
+_SHOW = {"once": "At once", "after": "After my reading"}
+_SCANS = {"one": "Images", "two": "Two scans, compared"}
 
 
 def layout(

@@ -82,7 +82,7 @@ def layout(image: str | None = None, at: str | None = None, **_query: str) -> Co
                 html.Div(
                     section(
                         "Labels that are probably wrong",
-                        html.P("The runs are being asked …", className="note"),
+                        html.P("The runs are being asked …", className="note asked"),
                     ),
                     id="review-doubtful",
                     **aria(live="polite"),
@@ -320,7 +320,9 @@ def _doubtful(count: int, shown: list[data.Suspect], lacking: list[tuple[str, st
             "probable than the label, or all such images were looked at.",
         )
     return section(
-        f"{count:,} labels are in doubt; the most doubtful first",
+        "One label is in doubt"
+        if count == 1
+        else f"{count:,} labels are in doubt; the most doubtful first",
         paths_or_tiles([_suspect(one) for one in shown]),
         faults("These runs could not be asked", lacking),
         why="How many are wrong only readers can say, so there is no estimate and no interval.",

@@ -72,7 +72,7 @@ def part() -> Component:
         ),
         html.Div(
             table(
-                ["", "Labels changed", "Left out", "Test images among them"],
+                ["Number", "Labels changed", "Left out", "Test images among them"],
                 rows,
                 caption="Numbered corrections",
             ),
@@ -81,7 +81,9 @@ def part() -> Component:
         if rows
         else None,
         html.Div(
-            dmc.Button("Write them as the next numbered corrections", id="review-make"),
+            dmc.Button(
+                "Write numbered corrections", id="review-make", disabled=not (confirmed or lines)
+            ),
             className="controls",
         ),
         html.Div(

@@ -1,7 +1,7 @@
 """`python -m tests.browser.screenshots`: pictures of every page for the README.
 
 Nothing of the data set may be in them: the dashboard is started without the images unless --data is
-given, and the Predict page answers about a synthetic slice.
+given, the Predict page answers about a synthetic slice, and what needs images shows synthetic ones.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Browser, FloatRect, expect, sync_playwright
 
+from brainmri import index, phantom
 from tests.browser.driving import (
     DESKTOP,
     SCREENS,
@@ -24,6 +25,7 @@ from tests.browser.driving import (
     new_context,
     settle,
 )
+from tests.dashboard.results import write_runs
 from tests.dashboard.serving import ROOT, serving
 
 PAGES = {
@@ -32,7 +34,10 @@ PAGES = {
     "evaluate": "evaluate",
     "compare": "compare",
     "predict": "predict",
+    "add": "bring",
 }
+WITH_IMAGES = {"image": "evaluate?run=hasty", "review": "review"}
+"""Pages about the synthetic images and two runs on them; of Evaluate, with the panel of one image."""
 COLOURS = 256
 
 _HIGHEST_PX = 3000
@@ -53,17 +58,31 @@ def main(arguments: list[str] | None = None) -> int:
         sync_playwright() as playwright,
     ):
         browser = launch(playwright, executable)
-        for name, address in PAGES.items():
-            for screen, size in SCREENS.items():
-                picture = _shot(browser, site.url + address, size)
-                _write(options.out / f"{name}-{screen}.png", picture)
+        synthetic, models = Path(folder) / "images", Path(folder) / "synthetic"
+        phantom.write_dataset(synthetic, train_per_class=12, test_per_class=5)
+        index.build(synthetic, models, quiet=True)
+        write_runs(models)
+        with serving(Path(folder) / "second", models=models, data=synthetic) as second:
+            for here, pages in ((site, PAGES), (second, WITH_IMAGES)):
+                for name, address in pages.items():
+                    for screen, size in SCREENS.items():
+                        panel = name == "image"
+                        picture = _shot(browser, here.url + address, size, panel=panel)
+                        _write(options.out / f"{name}-{screen}.png", picture)
         _write(options.out / "overview-dark.png", _shot(browser, site.url, DESKTOP, dark=True))
         browser.close()
     return 0
 
 
-def _shot(browser: Browser, address: str, size: tuple[int, int], *, dark: bool = False) -> bytes:
-    """A full page as PNG bytes."""
+def _shot(
+    browser: Browser,
+    address: str,
+    size: tuple[int, int],
+    *,
+    dark: bool = False,
+    panel: bool = False,
+) -> bytes:
+    """A full page as PNG bytes; with `panel` the screen with the panel of its first image."""
     context = new_context(browser, screen=size, dark=dark)
     page = context.new_page()
     go(page, address)
@@ -72,8 +91,18 @@ def _shot(browser: Browser, address: str, size: tuple[int, int], *, dark: bool =
         page.locator(".example").first.click()
         expect(page.locator(".verdict")).to_be_visible()
         settle(page)
+    if panel:
+        page.locator(".tile-open").first.click()
+        expect(page.locator(".panel-body")).to_be_visible()
+        settle(page)
+        expect(page.locator(".panel-body .skeleton")).to_have_count(0)
+        picture = page.screenshot(animations="disabled")
+        context.close()
+        return picture
     page.evaluate("document.fonts.ready.then(() => null)")
     page.mouse.move(0, 0)
+    page.evaluate("window.scrollTo({top: 0, behavior: 'instant'})")
+    page.wait_for_function("window.scrollY === 0")
     width, height = page.evaluate("[window.innerWidth, document.body.scrollHeight]")
     part: FloatRect = {"x": 0, "y": 0, "width": width, "height": min(height, _HIGHEST_PX)}
     picture = page.screenshot(full_page=True, clip=part, animations="disabled")

@@ -23,6 +23,8 @@ PAGES = [
     "evaluate",
     "compare",
     "predict",
+    "review",
+    "bring",
 ]
 MOST_SHIFT = 0.05
 

@@ -196,7 +196,7 @@ def test_reading_first_is_off_until_it_is_chosen(page: Page, looking: Site) -> N
     expect(page.locator("#predict-answer .verdict")).to_be_visible()
     assert page.get_by_text("What do you see?").count() == 0
     expect(page.locator("#predict-readings")).to_be_hidden()
-    page.get_by_text("after my reading", exact=True).click()
+    page.get_by_text("After my reading", exact=True).click()
     drop(page, slice=with_lesion())
     expect(page.get_by_text("What do you see?")).to_be_visible()
     expect(page).to_have_url(re.compile("show=after"))
