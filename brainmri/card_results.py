@@ -116,7 +116,7 @@ def results_section(found: Sources) -> list[str]:
     else:
         set_on = point.point
         goal = (
-            f"to find {100 * set_on.target:g} % of their tumours"
+            f"to find at least {100 * set_on.target:g} % of their tumours"
             if set_on.rule == "sensitivity"
             else f"for a missed tumour worth {set_on.target:g} false alarms"
         )

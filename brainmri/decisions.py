@@ -33,7 +33,7 @@ class OperatingPoint:
 
     Attributes:
         threshold: 0-1 (NEVER where no answer is).
-        rule: "sensitivity": the largest threshold that finds the share `target` of the tumours;
+        rule: "sensitivity": a threshold that finds at least the share `target` of the tumours;
             "cost": the cheapest threshold where a missed tumour is worth `target` false alarms.
         target: see `rule`.
         n: validation images that it was set on.

@@ -16,6 +16,8 @@ from brainmri.runs import Run
 from brainmri.wording import counted
 
 TARGET_SENSITIVITY = 0.99
+HIGHEST_THRESHOLD = 0.5
+"""What is more probably a tumour than not is called one, however sure validation tumours were."""
 ALPHA = 0.1
 MIN_TUMOURS = 30
 """Validation images with a tumour below which no operating point is set."""
@@ -138,6 +140,7 @@ def fit(predictions: Predictions, *, negative: str) -> Fit | None:
         threshold = decisions.for_sensitivity(
             decisions.tumour_probability(y_prob, c), is_tumour, TARGET_SENSITIVITY
         )
+        threshold = min(threshold, HIGHEST_THRESHOLD)
         point = OperatingPoint(
             threshold, "sensitivity", TARGET_SENSITIVITY, n, int(is_tumour.sum())
         )
@@ -176,7 +179,7 @@ def describe(fitted: Fit | None) -> str:
     if fitted.operating_point is not None:
         point = fitted.operating_point
         why = (
-            f"finds {100 * point.target:g}% of their tumours"
+            f"finds at least {100 * point.target:g}% of their tumours"
             if point.rule == "sensitivity"
             else f"a missed tumour is worth {point.target:g} false alarms"
         )

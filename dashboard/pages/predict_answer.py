@@ -152,7 +152,7 @@ def threshold_words(tumour: Tumour) -> str:
         return "The threshold of this run calls nothing a tumour."
     side = "Above" if tumour.called else "Below"
     found = (
-        f"which finds {100 * point.target:g}\u00a0% of the tumours"
+        f"which finds at least {100 * point.target:g}\u00a0% of the tumours"
         if point.rule == "sensitivity"
         else f"the cheapest where a missed tumour is worth {point.target:g} false alarms,"
     )

@@ -211,7 +211,8 @@ def _operating_point(page: str, report: CalibrationReport, kept: dict[str, Any])
 def _rule(point: OperatingPoint) -> str:
     if point.rule == "sensitivity":
         return (
-            f"it finds {percent(point.target)} of the tumours among {point.n:,} validation images"
+            f"it finds at least {percent(point.target)} of the tumours among {point.n:,} "
+            "validation images"
         )
     return f"a missed tumour worth {point.target:g} false alarms, on {point.n:,} validation images"
 
