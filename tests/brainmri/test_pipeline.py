@@ -142,7 +142,7 @@ def test_everything_but_training_imports_without_torch() -> None:
     loaded = modules_after(
         "\n".join(f"import {name}" for name in MODULES if name != "brainmri.demo")
     )
-    assert "onnxruntime" in loaded
+    assert "numpy" in loaded  # What is slow to import comes with the first use.
     assert not loaded & {"torch", "torchvision"}
     assert not loaded & {"dash", "plotly", "flask", "dashboard"}
 
