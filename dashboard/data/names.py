@@ -1,7 +1,7 @@
 """What pages may ask of the data, as `data.NAME`.
 
 `files` says where things are and caches, `runs` counts predictions, `rows` holds them in memory,
-`selected` counts and lists chosen images, `dataset` is about the indexed images, `samples` about which of
+`selected` counts and lists chosen images, `dataset` is about the indexed images, `browsing` about which of
 them have some property, `one_image` about one of them, `audits` about what is wrong with them,
 `corrections` about what people say is wrong with their labels, and `predictor` answers for one uploaded
 image.
@@ -25,6 +25,14 @@ from dashboard.data.bring import (
     retry_job,
     start_evaluation,
     test_splits,
+)
+from dashboard.data.browsing import (
+    Balance,
+    Filters,
+    Sample,
+    balance_by,
+    sample_properties,
+    samples,
 )
 from dashboard.data.corrections import (
     ManifestLine,
@@ -101,14 +109,6 @@ from dashboard.data.runs import (
     list_runs,
     report,
     three_figures,
-)
-from dashboard.data.samples import (
-    Balance,
-    Filters,
-    Sample,
-    balance_by,
-    sample_properties,
-    samples,
 )
 from dashboard.data.selected import (
     SORTS,

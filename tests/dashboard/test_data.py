@@ -11,6 +11,7 @@ from brainmri import index, predictions, runs
 from brainmri.errors import InputError
 from brainmri.index import ImageIndex
 from dashboard import data
+from dashboard.data import names
 from tests.brainmri import indexing
 from tests.dashboard.results import (
     CAREFUL,
@@ -101,3 +102,9 @@ def test_a_new_model_answers_at_the_next_question(own: Path) -> None:
     (own / HASTY / runs.MODEL_FILE).write_bytes(b"another model")
     with pytest.raises(InputError, match=r"is not the file that run\.json describes"):
         data.answer(HASTY, png)
+
+
+def test_no_name_that_pages_ask_for_is_that_of_a_part() -> None:
+    # Importing the part would put it in the place of what the pages ask for.
+    parts = {path.stem for path in Path(data.__file__).parent.glob("*.py")}
+    assert not parts & set(vars(names))
