@@ -288,10 +288,7 @@ def identifiers(index: ImageIndex) -> list[str]:
 
 
 def _table(rows: list[Row], metadata: Path | None, about: pa.Table | None) -> tuple[pa.Table, int]:
-    """The rows with their clusters and what the metadata says, and of how many it says nothing.
-
-    Made without pandas, which takes as long to import as three hundred images to read.
-    """
+    """The rows with their clusters and what the metadata says, and of how many it says nothing."""
     import pyarrow as pa
 
     from brainmri import duplicates
