@@ -95,7 +95,7 @@ def test_a_correction_goes_from_the_panel_past_a_second_reader_to_the_figures(
     expect(page.locator("#review-told")).to_contain_text("Confirmed.")
     assert states(models) == [("Ada", CONFIRMED)]
 
-    page.get_by_role("button", name="Write them as the next").click()
+    page.get_by_role("button", name="Write numbered corrections").click()
     expect(page.locator("#review-told")).to_contain_text("Corrections 1 are written")
     assert manifests.numbers(models) == [1]
     go(page, f"{own_site.url}evaluate?run={HASTY}&image={PATH}")
