@@ -204,19 +204,19 @@ def download(name: str) -> Response:
     )
 
 
-@server.get("/report/<name>.html")
-def report(name: str) -> Response:
+@server.get("/report/<name>.<any(html, pdf):kind>")
+def report(name: str, kind: str) -> Response:
     """The report of a run as one file, to be kept: it opens without this server."""
     try:
-        page = data.report_html(name)
+        page = data.report_html(name) if kind == "html" else data.report_pdf(name)
     except InputError as error:
         return Response(f"{error}\n", status=422, mimetype="text/plain")
     if page is None:
         abort(404)
     return Response(
         page,
-        mimetype="text/html",
-        headers={"Content-Disposition": f'attachment; filename="{quote(name)}-report.html"'},
+        mimetype="text/html" if kind == "html" else "application/pdf",
+        headers={"Content-Disposition": f'attachment; filename="{quote(name)}-report.{kind}"'},
     )
 
 
