@@ -52,6 +52,8 @@ window.dash_clientside.chosen = {
         else if (id.chip === "wrong") next[0] = null;
         else if (id.chip === "slice") next[1] = null;
         else if (id.chip === "above") next[2] = null;
-        return [...next.map((value) => value ?? ""), 1];
+        // What is set once more as it was counts as new to Dash, which draws again all that hangs on it.
+        const old = [cell, slice, above];
+        return [...next.map((value, i) => ((value ?? "") === (old[i] ?? "") ? no : value ?? "")), 1];
     },
 };
