@@ -6,12 +6,11 @@ A page calls `register` once, puts `panel` into its layout, and makes its tiles 
 
 from __future__ import annotations
 
-import json
 from typing import Any
 from urllib.parse import quote, urlencode
 
 import dash_mantine_components as dmc
-from dash import ALL, Input, Output, State, callback, clientside_callback, ctx, dcc, html, no_update
+from dash import ALL, Input, Output, State, callback, clientside_callback, dcc, html, no_update
 from dash.development.base_component import Component
 
 from brainmri.accounts import CLINICIAN
@@ -60,23 +59,32 @@ def register(page: str) -> None:
     """The callbacks of the panel, on the page that has it."""
     drawer = {"page": page, "panel": "image"}
 
+    # In the browser, since tiles that have just been drawn count as triggers too, without a click.
+    clientside_callback(
+        """(clicks) => {
+            const hit = dash_clientside.callback_context.triggered.find((one) => one.value);
+            if (!hit) return dash_clientside.no_update;
+            return JSON.parse(hit.prop_id.slice(0, hit.prop_id.lastIndexOf("."))).image;
+        }""",
+        Output(kept(page, "image"), "data"),
+        Input({"image": ALL, "place": ALL}, "n_clicks"),
+        prevent_initial_call=True,
+    )
+
     @callback(
         Output(drawer, "opened"),
         Output(drawer, "title"),
         Output("panel-content", "children"),
-        Output(kept(page, "image"), "data"),
-        Input({"image": ALL, "place": ALL}, "n_clicks"),
+        Input(kept(page, "image"), "data"),
         State(state_id(page, "run"), "value"),
         prevent_initial_call=True,
     )
-    def open_image(clicks: list[int | None], run: str) -> tuple[Any, ...]:
+    def open_image(image: str | None, run: str) -> tuple[Any, ...]:
         """A tile was clicked."""
         view = data.find_run(run)
-        # Tiles that have just been drawn count as triggers too, without a click.
-        if view is None or not any(clicks) or not ctx.triggered[0]["value"]:
-            return no_update, no_update, no_update, no_update
-        image = str(json.loads(ctx.triggered[0]["prop_id"].rpartition(".")[0])["image"])
-        return True, _title(image), _content(view, image), image
+        if view is None or not image:
+            return no_update, no_update, no_update
+        return True, _title(image), _content(view, image)
 
     clientside_callback(
         """(opened) => (opened ? dash_clientside.no_update : "")""",
