@@ -1,0 +1,54 @@
+"""What a choice sets going in the browser: only what hangs on it is asked for, and few are told."""
+
+from __future__ import annotations
+
+import json
+
+from playwright.sync_api import Page, Request
+
+from tests.browser.driving import settle
+from tests.browser.test_evaluate import MISSED
+from tests.browser.test_evaluate_chosen import HASTY, opened
+from tests.dashboard.serving import Site
+
+_COUNT = """() => {
+    window.told = 0;
+    window.dash_stores.at(-1).subscribe(() => { window.told += 1; });
+}"""
+
+
+def test_a_cell_asks_only_for_what_depends_on_it(page: Page, site: Site) -> None:
+    opened(page, site.url + HASTY)
+    asked: list[str] = []
+
+    def note(request: Request) -> None:
+        if request.method == "POST":
+            asked.append(json.loads(request.post_data or "{}")["output"])
+
+    page.on("request", note)
+    page.get_by_role("button", name=MISSED).click()
+    page.locator(".chosen-bar .chip").first.wait_for()
+    settle(page)
+    # Curves and calibration are of slices; no tile was clicked.
+    assert len(asked) == len(set(asked)) == 3
+    assert {
+        part for part in ("gallery", "weak", "evaluate-chosen") for one in asked if part in one
+    } == {
+        "gallery",
+        "weak",
+        "evaluate-chosen",
+    }
+    assert not [one for one in asked if "curves" in one or "trust" in one or "panel" in one]
+
+
+def test_drawing_many_components_does_not_tell_each_of_them_of_every_other(
+    page: Page, site: Site
+) -> None:
+    """assets/quiet_store.js still does its work with this version of Dash."""
+    opened(page, site.url + HASTY)
+    page.evaluate(_COUNT)
+    page.get_by_role("button", name=MISSED).click()
+    page.locator(".chosen-bar .chip").first.wait_for()
+    settle(page)
+    drawn = page.locator("#evaluate-content *, #evaluate-classes *, #gallery-tiles *").count()
+    assert page.evaluate("window.told") < drawn / 2
