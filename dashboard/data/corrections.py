@@ -112,16 +112,6 @@ def waiting() -> list[Correction]:
     return [one for one in corrections_made() if one.state == OPEN]
 
 
-def checked(record: Record) -> Record:
-    """The record itself, when it is whole.
-
-    Raises:
-        InputError: what is missing.
-    """
-    corrections.check(record)
-    return record
-
-
 def with_upload(record: Record, upload: bytes, *, number: int | None = None) -> Record:
     """The record about an upload, whose pixels are kept for training and nothing else of it.
 
@@ -129,13 +119,15 @@ def with_upload(record: Record, upload: bytes, *, number: int | None = None) -> 
     the file is kept. Of a volume only the slice that was asked about is.
 
     Args:
-        record: what was said of it.
+        record: what was said of it; nothing is kept for one that is not whole.
         upload: content of the file: a picture, DICOM or NIfTI.
         number: of the slice, from 1; needed where the file holds several.
 
     Raises:
-        InputError: it is no usable image, says that text is burned into it, or cannot be written.
+        InputError: the record is not whole, or the file is no usable image, says that text is burned into
+            it, or cannot be written.
     """
+    corrections.check(record)
     if not upload:
         raise InputError("The picture is not here any more; drop the file again.")
     file = intake.read(upload, number=number)

@@ -38,7 +38,6 @@ from dashboard.data.corrections import (
     ManifestLine,
     Suspect,
     agreed,
-    checked,
     class_names,
     corrections_made,
     doubtful,
