@@ -110,7 +110,6 @@ from dashboard.data.runs import (
     three_figures,
 )
 from dashboard.data.selected import (
-    SORTS,
     Gallery,
     cell_shares,
     cells,
