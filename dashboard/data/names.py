@@ -27,7 +27,6 @@ from dashboard.data.bring import (
     test_splits,
 )
 from dashboard.data.browsing import (
-    Balance,
     Filters,
     Sample,
     balance_by,
@@ -35,7 +34,6 @@ from dashboard.data.browsing import (
     samples,
 )
 from dashboard.data.corrections import (
-    ManifestLine,
     Suspect,
     agreed,
     class_names,
@@ -53,7 +51,6 @@ from dashboard.data.corrections import (
 )
 from dashboard.data.dataset import (
     THUMBNAIL_PX,
-    ClassBalance,
     average_images,
     brightness,
     class_balance,
@@ -67,7 +64,7 @@ from dashboard.data.dataset import (
     usable_index,
 )
 from dashboard.data.files import api_description, images_folder, models_folder
-from dashboard.data.one_image import Map, Near, Pictured, activation_map, pictured
+from dashboard.data.one_image import Pictured, activation_map, pictured
 from dashboard.data.predictor import (
     EXAMPLES,
     MAX_BYTES,
