@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
-from numpy.typing import NDArray
-from PIL import Image
-from plotly.colors import sample_colorscale
 
 from brainmri.evaluation import ClassCurves, ClassReport
 from brainmri.metrics import Estimate
 from brainmri.ranking import Curve
 from dashboard.chosen import cell_of
-from dashboard.figures import ABOVE, lay_out, png_uri, thinned
+from dashboard.figures import ABOVE, lay_out, thinned
 from dashboard.theme import MUTED
 
 _PALE, _FAINT = 0.6, 0.3
-_SEEN_FROM = 0.15
-"""Of the strongest evidence; what is weaker lets the picture shine through whole."""
 
 
 def per_class(
@@ -180,25 +174,3 @@ def _names_inside(
         textposition="middle right" if left else "middle left",
         hoverinfo="skip",
     )
-
-
-def lit(square: NDArray[np.uint8], heat: NDArray[np.float32]) -> str:
-    """A grey picture (s, s) under the heat (h, w) of an activation map, 0-1, as a PNG data URI.
-
-    The stronger the evidence, the less of the picture shines through; weak evidence is not drawn.
-    """
-    smooth = np.asarray(
-        Image.fromarray(heat).resize(square.shape[::-1], Image.Resampling.BICUBIC)
-    ).clip(0, 1)
-    opacity = 0.65 * np.clip((smooth - _SEEN_FROM) / (1 - _SEEN_FROM), 0, 1)[..., None]
-    colours = np.array(
-        [
-            [float(part) for part in colour[4:-1].split(",")]
-            for colour in sample_colorscale("Inferno", np.linspace(0.35, 1, 256).tolist())
-        ]
-    )
-    warm = colours[np.rint(255 * smooth).astype(np.uint8)]
-    mixed = square[..., None] * (1 - opacity) + warm * opacity
-    buffer = io.BytesIO()
-    Image.fromarray(mixed.round().astype(np.uint8)).save(buffer, "PNG")
-    return png_uri(buffer.getvalue())

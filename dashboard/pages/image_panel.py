@@ -16,7 +16,7 @@ from dash.development.base_component import Component
 
 from brainmri.accounts import CLINICIAN
 from brainmri.errors import InputError
-from dashboard import asker, data, evaluation_figures
+from dashboard import asker, data, map_figures
 from dashboard.components import (
     SPLIT_WORDS,
     aria,
@@ -184,7 +184,7 @@ def _map(view: data.RunView, image: str, answer: str) -> Component:
     return html.Figure(
         [
             html.Img(
-                src=evaluation_figures.lit(told.square, told.heat),
+                src=map_figures.lit(told.square, told.heat),
                 alt=f"Where {view.name} found what speaks for {answer}: the brighter, the more",
                 className="picture",
             ),
