@@ -90,7 +90,6 @@ from dashboard.data.rows import (
     compare_sides,
 )
 from dashboard.data.runs import (
-    MOST_IN_MEMORY,
     RunView,
     Scored,
     ThreeFigures,

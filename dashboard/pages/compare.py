@@ -22,7 +22,6 @@ from dashboard.components import (
     estimate_cell,
     faults,
     graph,
-    name,
     no_interval,
     no_runs,
     not_shown,
@@ -121,24 +120,11 @@ def _one_run(view: data.RunView) -> Component:
 def _content(view: data.RunView, beside: data.RunView, split: str, now: str | None) -> Component:
     if view.name == beside.name:
         return empty("This is one run twice", "Choose another run above.")
-    large = [one.name for one in (view, beside) if not one.in_memory]
-    if large:
-        return empty(
-            f"{' and '.join(large)} cannot be compared",
-            html.Span(
-                f"Runs are compared up to {data.MOST_IN_MEMORY:,} images.", **name("setting")
-            ),
-        )
-    if view.negative_class != beside.negative_class:
-        return empty(
-            f"{view.name} and {beside.name} cannot be compared",
-            f"“No tumour” is {view.negative_class} in {view.name} and {beside.negative_class} in "
-            f"{beside.name}: what one run misses the other does not look for; choose another run above.",
-        )
     try:
         found = data.compare(view, beside, split)
     except InputError as error:
-        return empty(f"{view.name} and {beside.name} cannot be compared", str(error))
+        why = html.Span(str(error), **no_interval("It says why; nothing is estimated."))
+        return empty(f"{view.name} and {beside.name} cannot be compared", why)
     if not found.n:
         return empty(
             f"{view.name} and {beside.name} have no labelled {SPLIT_WORDS[split]} image in common",

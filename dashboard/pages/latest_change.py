@@ -16,6 +16,7 @@ from dashboard.components import (
     csv_columns,
     estimate_cell,
     name,
+    no_interval,
     points,
     points_interval,
     section,
@@ -55,7 +56,8 @@ def part() -> Component:
     ]
     found = _compared(latest, before)
     if isinstance(found, str):
-        return section(title, html.P(when, className="note"), html.P(found))
+        why = html.P(found, **no_interval("It says why; nothing is estimated."))
+        return section(title, html.P(when, className="note"), why)
     address = urlencode({"run": latest.name, "other": before.name, "split": found.split})
     finding, _, rest = verdict(found).partition(". ")
     return section(
@@ -74,13 +76,6 @@ def part() -> Component:
 
 def _compared(latest: data.RunView, before: data.RunView) -> Comparison | str:
     """The comparison, or why there is none."""
-    large = [one.name for one in (latest, before) if not one.in_memory]
-    if large:
-        return (
-            f"{' and '.join(large)} cannot be compared: the table is too large to be held as rows."
-        )
-    if latest.negative_class != before.negative_class:
-        return f"They cannot be compared: “no tumour” is {latest.negative_class} in one only."
     split = next(iter(latest.splits), "test")
     try:
         found = data.compare(latest, before, split)
