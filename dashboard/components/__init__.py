@@ -1,13 +1,13 @@
 """What two pages share, one module per job; pages import all of it from here."""
 
-from dashboard.components.exports import csv_columns, export_frame
+from dashboard.components.comparisons import MEASURES, comparison_table
+from dashboard.components.exports import csv_columns
 from dashboard.components.frame import (
     card,
     command,
     contents,
     empty,
     faults,
-    missed_line,
     no_runs,
     not_shown,
     page,
@@ -29,7 +29,6 @@ from dashboard.components.headlines import (
     images_of,
     statistic,
     three_figures,
-    why_they_differ,
 )
 from dashboard.components.pickers import (
     choice,
@@ -68,6 +67,7 @@ from dashboard.components.words import (
 
 __all__ = [
     "GROUPED_WORDS",
+    "MEASURES",
     "OFFICIAL_WORDS",
     "ONE_IMAGE",
     "SPLIT_WORDS",
@@ -78,6 +78,7 @@ __all__ = [
     "choice",
     "colours_of",
     "command",
+    "comparison_table",
     "contents",
     "controls",
     "counted",
@@ -87,7 +88,6 @@ __all__ = [
     "empty",
     "estimate_cell",
     "explained",
-    "export_frame",
     "faults",
     "graph",
     "image_tiles",
@@ -96,7 +96,6 @@ __all__ = [
     "k_of_n",
     "legend",
     "measured",
-    "missed_line",
     "name",
     "no_interval",
     "no_runs",
@@ -123,5 +122,4 @@ __all__ = [
     "three_figures",
     "told_script",
     "whose_probabilities",
-    "why_they_differ",
 ]

@@ -13,21 +13,13 @@ from dashboard import data
 from dashboard.components import (
     SPLIT_WORDS,
     Children,
-    csv_columns,
-    estimate_cell,
+    comparison_table,
     name,
     no_interval,
-    points,
-    points_interval,
     section,
-    table,
 )
 
-_METRICS = {
-    "sensitivity": "Tumours found (sensitivity)",
-    "specificity": "No tumour recognised (specificity)",
-    "accuracy": "Right answers (accuracy)",
-}
+_MEASURES = ("sensitivity", "specificity", "accuracy")
 
 
 def part() -> Component:
@@ -64,7 +56,7 @@ def part() -> Component:
         f"{title}: {finding.rstrip('.')}",
         html.P(rest) if rest else None,
         html.P(when, className="note"),
-        _table(found),
+        comparison_table(found, _MEASURES),
         html.P(
             dcc.Link("Compare them image by image", href=f"/compare?{address}"),
             className="on-screen below",
@@ -84,31 +76,6 @@ def _compared(latest: data.RunView, before: data.RunView) -> Comparison | str:
     if not found.n:
         return f"They have no labelled {SPLIT_WORDS[split]} image in common."
     return found
-
-
-def _table(found: Comparison) -> Component:
-    rows = [(words, found.difference(key)) for key, words in _METRICS.items()]
-    return table(
-        ["Measure", found.run_b, found.run_a, "Difference", "Images (n)"],
-        [
-            [
-                words,
-                estimate_cell(d.b),
-                estimate_cell(d.a),
-                html.Span(
-                    [
-                        points(d.difference.value),
-                        html.Small(points_interval(d.difference), className="interval"),
-                    ],
-                    className="estimate",
-                    **csv_columns(d.difference),
-                ),
-                f"{d.difference.n:,}",
-            ]
-            for words, d in rows
-        ],
-        caption=f"{found.run_b} and {found.run_a}, each figure with its 95 % interval",
-    )
 
 
 def _day(created: str) -> str:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from brainmri import images, phantom
 from brainmri.metrics import proportion
 from dashboard import components, data
+from dashboard.components import frame
 from dashboard.pages import curves, evaluate
 from tests.conftest import SHIPPED
 from tests.dashboard.every_number import bare_numbers, judged_text
@@ -179,7 +180,7 @@ def test_a_page_that_loses_an_interval_is_caught(
 def test_a_number_that_somebody_adds_to_a_page_is_caught(
     visitor: Visitor, number: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = components.missed_line
+    before = frame.missed_line
 
     def more() -> Any:
         return html.Div([before(), html.P(number)])
