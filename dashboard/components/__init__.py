@@ -30,6 +30,7 @@ from dashboard.components.headlines import (
     statistic,
     three_figures,
 )
+from dashboard.components.matrices import matrix
 from dashboard.components.pickers import (
     choice,
     controls,
@@ -95,6 +96,7 @@ __all__ = [
     "interval",
     "k_of_n",
     "legend",
+    "matrix",
     "measured",
     "name",
     "no_interval",
