@@ -34,6 +34,24 @@ def overlays(maps: Mapping[str, NDArray[np.float32]]) -> dict[str, str]:
     return {name: _overlay(one / most if most > 0 else one * 0) for name, one in maps.items()}
 
 
+def place(box: tuple[float, float, float, float], shape_px: tuple[int, int]) -> dict[str, str]:
+    """Where a map lies over a picture of this shape, (height, width), as CSS, in percent of the picture.
+
+    Args:
+        box: left, top, right and bottom of the map in pixels of the picture.
+        shape_px: of the picture.
+    """
+    left, top, right, bottom = box
+    height, width = shape_px
+    shares = {
+        "left": left / width,
+        "top": top / height,
+        "width": (right - left) / width,
+        "height": (bottom - top) / height,
+    }
+    return {side: f"{100 * share:.3f}%" for side, share in shares.items()}
+
+
 def lit(square: NDArray[np.uint8], share: NDArray[np.float32]) -> str:
     """A grey picture (s, s) under one map (h, w), shares of the strongest evidence (0-1), as a data URI.
 
