@@ -27,6 +27,7 @@ from dashboard.components import (
     paths_or_tiles,
     percent,
     picture_tile,
+    pictures_missing,
     probability_bars,
     state_id,
     table,
@@ -145,12 +146,10 @@ correct.register(_FORM)
 
 
 def _picture(view: data.RunView, found: data.Pictured, own: Any) -> Component:
-    pictures: list[Any] = []
     if data.images_folder() is None:
-        pictures.append(
-            html.P("Start the dashboard with --data FOLDER to see the picture.", className="note")
-        )
-    elif found.split:
+        return html.Div(pictures_missing(), className="panel-pictures")
+    pictures: list[Any] = []
+    if found.split:
         alt = f"{found.label} image"
         pictures.append(
             html.Figure(
@@ -161,7 +160,7 @@ def _picture(view: data.RunView, found: data.Pictured, own: Any) -> Component:
                 className="panel-figure",
             )
         )
-    if own is not None and data.images_folder() is not None and found.split:
+    if own is not None and found.split:
         answer = own[2].answer
         pictures += [
             dcc.Store(
