@@ -54,6 +54,9 @@ MODULES = {
     "dashboard.pages.review": MAINTAINER,
     "dashboard.pages.review_agreed": MAINTAINER,
     "dashboard.pages.bring": MAINTAINER,
+    "dashboard.pages.bring_table": MAINTAINER,
+    "dashboard.pages.bring_model": MAINTAINER,
+    "dashboard.pages.bring_jobs": MAINTAINER,
 }
 """Modules that callbacks are in; one inside a package that is named counts as that."""
 
