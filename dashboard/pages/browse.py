@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import dash_mantine_components as dmc
-from dash import Input, Output, callback, ctx, html
+from dash import Input, Output, callback, html
 from dash.development.base_component import Component
 
 from brainmri.index import ImageIndex
@@ -18,7 +18,9 @@ from dashboard.components import (
     name,
     no_interval,
     page_count,
+    page_heading,
     page_number,
+    page_turned,
     page_turner,
     paths_or_tiles,
     picture_tile,
@@ -84,8 +86,7 @@ def register(page: str) -> None:
         filters = _filters(index, asked or [])
         count, _ = data.samples(index, filters, 0, 0)
         pages = page_count(count, _IMAGES_AT_ONCE)
-        turned = ctx.triggered_id == state_id(page, "images")
-        number = page_number(number, pages) if turned else 1
+        number = page_turned(page, "images", number, pages)
         return _found(index, filters, number), pages, number
 
 
@@ -134,14 +135,7 @@ def _found(index: ImageIndex, filters: Filters, number: int) -> Component:
     of = f"of {total:,} indexed" if filters else "indexed"
     return html.Div(
         [
-            html.Div(
-                dmc.Title(
-                    f"Images {start + 1:,} to {start + len(shown):,} of {count:,}",
-                    order=3,
-                    className="card-title",
-                ),
-                **name("place"),
-            ),
+            page_heading("Images", start, len(shown), count),
             html.P(
                 f"{counted(count, 'image')} {of}.", className="note", **no_interval(_ALL_COUNTED)
             ),
