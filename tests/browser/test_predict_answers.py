@@ -13,8 +13,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Opened
-from tests.browser.driving import choose_file, go, settle
-from tests.browser.test_predict import CANARY, FILE_TRANSFER, drop
+from tests.browser.driving import FILE_TRANSFER, choose_file, drop, go, settle
+from tests.browser.test_predict import CANARY
 from tests.dashboard.lookers import (
     LOOKER,
     copy_with_looker,

@@ -27,11 +27,6 @@ TABLE = (
 
 
 @pytest.fixture
-def client(visitor: Visitor) -> FlaskClient:
-    return visitor.client
-
-
-@pytest.fixture
 def own_pictures(own: Path, phantom_data: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The images of the data are here too."""
     monkeypatch.setenv("BRAINMRI_DATA", str(phantom_data))

@@ -21,9 +21,8 @@ from tests.dashboard.lookers import (
     with_lesion,
     without_lesion,
 )
-from tests.dashboard.results import HASTY
-from tests.dashboard.test_predict import png, reply
-from tests.dashboard.visit import Visitor, find, visible, words
+from tests.dashboard.results import HASTY, png
+from tests.dashboard.visit import Visitor, find, reply, visible, words
 
 
 @pytest.fixture(scope="module")
