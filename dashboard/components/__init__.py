@@ -15,10 +15,12 @@ from dashboard.components.frame import (
     section,
 )
 from dashboard.components.graphs import (
+    LOSSES,
     ONE_IMAGE,
     colours_of,
     graph,
     legend,
+    loss_history,
     probability_bars,
     whose_probabilities,
 )
@@ -70,6 +72,7 @@ from dashboard.components.words import (
 
 __all__ = [
     "GROUPED_WORDS",
+    "LOSSES",
     "MEASURES",
     "OFFICIAL_WORDS",
     "ONE_IMAGE",
@@ -98,6 +101,7 @@ __all__ = [
     "interval",
     "k_of_n",
     "legend",
+    "loss_history",
     "matrix",
     "measured",
     "name",
