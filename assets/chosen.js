@@ -18,7 +18,7 @@ function cellWith(old, change) {
 
 window.dash_clientside.chosen = {
     choose: (...values) => {
-        const [drawn, cell, slice, above] = values.slice(-4);
+        const [drawn, asked, cell, slice, above] = values.slice(-5);
         const no = dash_clientside.no_update;
         // Buttons that have just been drawn count as triggers too, without a click.
         const hit = dash_clientside.callback_context.triggered.find((one) => one.value);
@@ -42,6 +42,10 @@ window.dash_clientside.chosen = {
                 // Rounded down, so that the image of the point itself is among them.
                 next[2] = `${name}~${Math.floor(told * 1e6) / 1e6}`;
             } else return [no, no, no, no];
+        } else if (id.least !== undefined) {
+            const [name, percent] = asked;
+            if (typeof percent !== "number") return [no, no, no, no];
+            next[2] = `${name}~${Math.round(percent * 1e4) / 1e6}`;
         } else if (id.chip === "all") next = [null, null, null];
         else if (id.chip === "truth") next[0] = cellWith(cell, cell.split("~")[0] + "~");
         else if (id.chip === "answer") next[0] = cellWith(cell, "~" + cell.split("~")[1]);

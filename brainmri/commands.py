@@ -274,7 +274,7 @@ def card(options: argparse.Namespace) -> int:
 
 def report(options: argparse.Namespace) -> int:
     """`python -m brainmri report`."""
-    from brainmri import card, report
+    from brainmri import card, printing, report
     from brainmri.files import check_writable, write_atomically
 
     kind = options.out.suffix.lower()
@@ -282,10 +282,8 @@ def report(options: argparse.Namespace) -> int:
         raise InputError(f"{options.out} ends in neither .html nor .pdf; name a file that does.")
     check_writable(options.out)
     page = report.render(options.models, options.run, card.count_parts)
-    if kind == ".pdf":
-        write_atomically(options.out, lambda to: report.print_pdf(page, to))
-    else:
-        write_atomically(options.out, lambda to: to.write_text(page, encoding="utf-8"))
+    written = printing.pdf(page) if kind == ".pdf" else page.encode()
+    write_atomically(options.out, lambda to: to.write_bytes(written))
     print(f"Wrote {options.out}, the report of {options.run}.")
     return DONE
 

@@ -8,10 +8,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
-import shutil
-import subprocess
-import tempfile
 from html import escape
 from pathlib import Path
 
@@ -19,14 +15,10 @@ from markdown_it import MarkdownIt
 
 from brainmri import card_parts, metrics, report_figures, results, truths
 from brainmri.card_results import CountParts, Part, Sources
-from brainmri.errors import InputError
 from brainmri.markdown import share
 from brainmri.metrics import Estimate
 from brainmri.truths import Truth
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-"""What can print to PDF, by name."""
-_SECONDS = 120
 _SCRIPT = "document.getElementById('print').addEventListener('click', () => window.print());"
 
 
@@ -50,36 +42,6 @@ def render(models: Path, name: str, count: CountParts | None = None) -> str:
     parts["failures"] = _below_head(parts["failures"], _matrices(found))
     parts["calibration"] += _reliability(found.parts[0])
     return _page(found, "".join(f"<section>{part}</section>" for part in parts.values()))
-
-
-def print_pdf(page: str, path: Path) -> None:
-    """Print a report to a PDF file, with the Chromium of this machine.
-
-    Raises:
-        InputError: there is none, or it does not print.
-    """
-    browser = next((found for name in BROWSERS if (found := shutil.which(name))), None)
-    if browser is None:
-        raise InputError(
-            "There is no Chromium on this machine to print a PDF with; write the report to a file that "
-            "ends in .html, open it in any browser and print it from there."
-        )
-    with tempfile.TemporaryDirectory() as folder:
-        source = Path(folder) / "report.html"
-        source.write_text(page, encoding="utf-8")
-        command = [browser, "--headless", "--disable-gpu", f"--user-data-dir={folder}/profile",
-                   "--no-pdf-header-footer", f"--print-to-pdf={path.resolve()}"]  # fmt: skip
-        if os.geteuid() == 0:
-            command.append("--no-sandbox")  # Chromium refuses its sandbox to root.
-        try:
-            subprocess.run(
-                [*command, source.as_uri()], capture_output=True, timeout=_SECONDS, check=True
-            )
-        except (subprocess.SubprocessError, OSError) as error:
-            raise InputError(
-                f"{browser} did not print the report ({type(error).__name__}); write it to a file that "
-                "ends in .html and print it from a browser."
-            ) from error
 
 
 def _page(found: Sources, body: str) -> str:

@@ -192,7 +192,13 @@ def describe(fitted: Fit | None) -> str:
 
 
 def calibration_report(
-    predictions: Predictions, fitted: Fit | None, *, split: str, negative: str, groups: Ints
+    predictions: Predictions,
+    fitted: Fit | None,
+    *,
+    split: str,
+    negative: str,
+    groups: Ints,
+    among: Ints | None = None,
 ) -> CalibrationReport:
     """Everything about calibration and decisions on the labelled rows of a split.
 
@@ -202,8 +208,12 @@ def calibration_report(
         split: "val" or "test".
         negative: the class that means "no tumour".
         groups: (n,) near-duplicate cluster of every row of `predictions`.
+        among: numbers of some labelled rows of the split, to judge those alone; thresholds are still
+            set on all validation rows. None judges all.
     """
     rows = (predictions.splits == split) & (predictions.y_true >= 0)
+    if among is not None:
+        rows &= np.isin(np.arange(len(rows)), among)
     y_true, raw, group = predictions.y_true[rows], predictions.y_prob[rows], groups[rows]
     n, c = int(rows.sum()), predictions.classes.index(negative)
     temperature = None if fitted is None else fitted.temperature

@@ -191,18 +191,20 @@ def download(name: str) -> Response:
     return _file(data.audit_csv(name), "text/csv", saved_as=f"{name}.csv")
 
 
-@server.get("/report/<name>.html")
-def report(name: str) -> Response:
+@server.get("/report/<name>.<any(html, pdf):kind>")
+def report(name: str, kind: str) -> Response:
     """The report of a run as one file, to be kept: it opens without this server."""
     try:
-        return _file(data.report_html(name), "text/html", saved_as=f"{quote(name)}-report.html")
+        page = data.report_html(name) if kind == "html" else data.report_pdf(name)
     except InputError as error:
         return Response(f"{error}\n", status=422, mimetype="text/plain")
+    mimetype = "text/html" if kind == "html" else "application/pdf"
+    return _file(page, mimetype, saved_as=f"{quote(name)}-report.{kind}")
 
 
 def _file(
     content: bytes | str | None,
-    kind: str,
+    mimetype: str,
     *,
     cached: str | None = None,
     saved_as: str | None = None,
@@ -210,7 +212,7 @@ def _file(
     """A file as the answer, or 404 where there is none."""
     if content is None:
         abort(404)
-    answer = Response(content, mimetype=kind)
+    answer = Response(content, mimetype=mimetype)
     if cached is not None:
         answer.headers["Cache-Control"] = cached
     if saved_as is not None:

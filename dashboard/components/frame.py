@@ -71,14 +71,20 @@ def report_link(view: data.RunView) -> Component:
             ],
             className="note",
         )
+    kinds = {"html": "one file that opens without a network"}
+    if data.can_print():
+        kinds["pdf"] = "a PDF to print or send"
     return html.P(
-        html.A(
-            "Report (HTML)",
-            href=f"/report/{quote(view.name)}.html",
-            className="download",
-            download="",
-            title=f"Everything about {view.name} in one file that opens without a network",
-        ),
+        [
+            html.A(
+                f"Report ({kind.upper()})",
+                href=f"/report/{quote(view.name)}.{kind}",
+                className="download",
+                download="",
+                title=f"Everything about {view.name} in {words}",
+            )
+            for kind, words in kinds.items()
+        ],
         className="downloads report",
     )
 

@@ -80,9 +80,8 @@ from dashboard.data.predictor import (
     marked_change,
     warm_up,
 )
-from dashboard.data.reports import has_report, report_html, run_states
+from dashboard.data.reports import can_print, has_report, report_html, report_pdf, run_states
 from dashboard.data.rows import (
-    calibration,
     changed_images,
     compare,
     compare_cells,
@@ -109,6 +108,7 @@ from dashboard.data.selected import (
     Gallery,
     cell_shares,
     cells,
+    chosen_calibration,
     chosen_curves,
     chosen_groups,
     chosen_report,

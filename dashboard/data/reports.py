@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from threading import Lock
 
-from brainmri import runs
+from brainmri import printing, runs
 from brainmri.errors import InputError
 from dashboard.data.files import cached, models_folder, run_stamp
 from dashboard.data.runs import MOST_IN_MEMORY, RunView, list_runs
@@ -43,6 +44,32 @@ def report_html(name: str) -> str | None:
         )
     # The figures of other runs of the same model are in it too.
     return _report(str(models_folder()), name, tuple(sorted(run_states().items())))
+
+
+def can_print() -> bool:
+    """Whether reports can be had as PDF here: it takes a Chromium on the machine that serves."""
+    return printing.browser() is not None
+
+
+def report_pdf(name: str) -> bytes | None:
+    """The report of a run as PDF; None where there is no run of that name.
+
+    Raises:
+        InputError: as `report_html` and `printing.pdf`.
+    """
+    page = report_html(name)
+    if page is None:
+        return None
+    with _ONE_AT_A_TIME:  # A browser takes more memory than all the rest.
+        return _printed(page)
+
+
+_ONE_AT_A_TIME = Lock()
+
+
+@cached(8)
+def _printed(page: str) -> bytes:
+    return printing.pdf(page)
 
 
 @cached(8)

@@ -1,4 +1,4 @@
-"""What needs every row of a predictions table in memory: calibration, comparison and slices.
+"""What needs every row of a predictions table in memory: comparison and slices.
 
 Only for runs whose `RunView.in_memory` holds.
 """
@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from brainmri import beside, comparison, index, parts, results, slices, trust
+from brainmri import beside, comparison, index, parts, results, slices
 from brainmri.beside import Cell, Setting, Side
 from brainmri.comparison import Change, Comparison, Pairs
 from brainmri.errors import InputError
 from brainmri.metrics import Ints
-from brainmri.trust import CalibrationReport
 from dashboard.data import runs
 from dashboard.data.dataset import usable_index
 from dashboard.data.files import cached
@@ -24,16 +23,6 @@ from dashboard.data.runs import RunView, Scored
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-@cached(64)
-def calibration(view: RunView, split: str) -> CalibrationReport:
-    """How far a run's answers on a split can be trusted."""
-    table, negative = view.predictions, view.negative_class
-    fitted = trust.fit(table, negative=negative) if view.run is None else trust.stored(view.run)
-    return trust.calibration_report(
-        table, fitted, split=split, negative=negative, groups=clusters(view)
-    )
 
 
 def compare(view: RunView, other: RunView, split: str) -> Comparison:

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from brainmri import evaluation, index, parts, results, slices, tally
+from brainmri import evaluation, index, parts, results, slices, tally, trust
 from brainmri.evaluation import ClassCurves, Report
 from brainmri.metrics import Estimate, Ints, of_groups, share
 from brainmri.parts import Parts
 from brainmri.slices import Slice, enough
 from brainmri.surest import MOST, Sure
 from brainmri.tally import Tally
+from brainmri.trust import CalibrationReport
 from dashboard.chosen import Chosen
 from dashboard.data import rows
 from dashboard.data.dataset import bits_from, place_of, usable_index
@@ -70,7 +71,7 @@ def within_slices_by(view: RunView, chosen: Chosen, by: str) -> Chosen:
 
 
 def within_curves(view: RunView, chosen: Chosen) -> Chosen:
-    """What curves are drawn of: the chosen slice; all of a table too large to be held."""
+    """What curves and calibration are of: the chosen slice; all of a table too large to be held."""
     return chosen.slice_only if view.in_memory else Chosen()
 
 
@@ -98,6 +99,20 @@ def chosen_report(view: RunView, split: str, within: Chosen) -> Report:
 def chosen_curves(view: RunView, split: str, within: Chosen) -> list[ClassCurves]:
     """One-vs-rest curves of the chosen images."""
     return _curves(view, split, within) if within else curves(view, split)
+
+
+@cached(64)
+def chosen_calibration(view: RunView, split: str, within: Chosen) -> CalibrationReport:
+    """How far a run's answers about the chosen images can be trusted; of runs in memory only."""
+    table, negative = view.predictions, view.negative_class
+    return trust.calibration_report(
+        table,
+        trust.fit(table, negative=negative) if view.run is None else trust.stored(view.run),
+        split=split,
+        negative=negative,
+        groups=rows.clusters(view),
+        among=_rows(view, split, within),
+    )
 
 
 def chosen_groups(view: RunView, split: str, within: Chosen) -> Ints:

@@ -8,12 +8,22 @@ from __future__ import annotations
 
 from typing import Any
 
+import dash_mantine_components as dmc
 from dash import ALL, ClientsideFunction, Input, Output, State, clientside_callback, dcc, html
 from dash.development.base_component import Component
 
 from dashboard import data
 from dashboard.chosen import Chosen
-from dashboard.components import SPLIT_WORDS, aria, counted, name, no_interval, percent, state_id
+from dashboard.components import (
+    SPLIT_WORDS,
+    Children,
+    aria,
+    counted,
+    name,
+    no_interval,
+    percent,
+    state_id,
+)
 from dashboard.words import property_words
 
 KEYS = ("cell", "slice", "above")
@@ -45,9 +55,44 @@ def register(page: str) -> None:
         Input({"slice": ALL, "only": ALL}, "n_clicks"),
         Input({"chip": ALL}, "n_clicks"),
         Input({"figure": ALL}, "clickData"),
+        Input({"least": ALL}, "n_clicks"),
         State({"figure": ALL}, "figure"),
+        State({"asked": ALL}, "value"),
         *(State(kept(page, key), "data") for key in KEYS),
         prevent_initial_call=True,
+    )
+
+
+def by_probability(classes: list[str], above: tuple[str, float] | None) -> Component:
+    """What a click on a point of a curve chooses, for those who do not use a pointer."""
+    called, least = above or (classes[0], 0.5)
+    return html.Div(
+        [
+            dmc.Select(
+                id={"asked": "class"},
+                label="Probability of",
+                data=classes,
+                value=called,
+                allowDeselect=False,
+                className="picker",
+            ),
+            dmc.NumberInput(
+                id={"asked": "least"},
+                label="at least",
+                value=round(100 * least, 4),
+                min=0,
+                max=100,
+                suffix=" %",
+                className="picker",
+                # Two names for the same steps; the arrow keys do the same.
+                hideControls=True,
+            ),
+            dmc.Button("Choose these images", id={"least": "choose"}, variant="default"),
+        ],
+        className="controls",
+        role="group",
+        **aria(label="Choose images by probability"),
+        **no_interval(_CHOSEN),
     )
 
 
@@ -84,12 +129,15 @@ def bar(view: data.RunView, split: str, chosen: Chosen) -> Component:
     )
 
 
-def words_of(chosen: Chosen) -> list[Component]:
-    """What is chosen, in words."""
-    return [
+def among_words(chosen: Chosen) -> list[Children]:
+    """The end of a note on what was counted: among which images, where some are chosen."""
+    if not chosen:
+        return []
+    words = [
         html.Span(f"{', ' if i else ''}{text}", **why)
         for i, (_, text, why) in enumerate(_chips(chosen))
     ]
+    return [" Among images with ", *words, "."]
 
 
 def _chips(chosen: Chosen) -> list[tuple[str, str, dict[str, Any]]]:

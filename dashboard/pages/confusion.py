@@ -20,7 +20,7 @@ from dashboard.components import (
     section,
 )
 from dashboard.confusions import Shares
-from dashboard.pages.choosing import words_of
+from dashboard.pages.choosing import among_words
 
 
 def part(view: data.RunView, split: str, show: str, chosen: Chosen) -> Component:
@@ -33,7 +33,7 @@ def part(view: data.RunView, split: str, show: str, chosen: Chosen) -> Component
     shares = confusions.shares(
         data.chosen_groups(view, split, chosen.within), some=bool(chosen.within)
     )
-    among = [" Among images with ", *words_of(chosen.within), "."] if chosen.within else []
+    among = among_words(chosen.within)
     return section(
         _confusion_title(report, shares),
         html.Div(

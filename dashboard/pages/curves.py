@@ -21,7 +21,7 @@ from dashboard.components import (
     state_id,
     table,
 )
-from dashboard.pages.choosing import kept, words_of
+from dashboard.pages.choosing import among_words, by_probability, kept
 
 _CURVES = "A curve has no interval of its own; the areas under it have one, below it."
 _BEFORE = (
@@ -29,7 +29,8 @@ _BEFORE = (
     "show under the pointer."
 )
 _CHOOSE = (
-    "Choose a point, and the page is about the images with at least the probability of that point."
+    "Choose a point, or a class and a probability below, and the page is about the images with at "
+    "least that probability."
 )
 
 
@@ -74,9 +75,8 @@ def _content(
         _CURVES,
         f" {_BEFORE}" if view.temperature is not None else "",
         f" {_CHOOSE}",
+        *among_words(among),
     ]
-    if among:
-        note += [" Among images with ", *words_of(among), "."]
     return section(
         _title(curves),
         html.Div(
@@ -107,6 +107,7 @@ def _content(
             ],
             className="columns",
         ),
+        by_probability(view.classes, above),
         table(
             ["Class", "Area under ROC", "Average precision", "Images (n)"],
             [

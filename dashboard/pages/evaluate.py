@@ -97,7 +97,7 @@ def layout(
         gallery.part(PAGE, view, split, chosen, sort, leaf, like),
         html.Div(curves.part(view, split, chosen)),
         weak_spots.part(PAGE, view, split, by, rank, chosen),
-        trust.part(PAGE, view, split, find, worth) if view.in_memory else _too_many(),
+        trust.part(PAGE, view, split, chosen, find, worth) if view.in_memory else _too_many(),
         html.Div(_history(view), id="evaluate-below"),
         image_panel.panel(PAGE, view, image),
         problems,
@@ -204,8 +204,7 @@ def _per_class(view: data.RunView, split: str, chosen: Chosen) -> Component:
             " Shown are the classes of what is chosen, each with all its images: among those of one "
             "cell alone everything would be right, or wrong."
         )
-    if chosen.within:
-        note += [" Among images with ", *choosing.words_of(chosen.within), "."]
+    note += choosing.among_words(chosen.within)
     return section(
         _classes_title(report),
         html.Div(

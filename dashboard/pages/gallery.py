@@ -24,7 +24,7 @@ from dashboard.components import (
     section,
     state_id,
 )
-from dashboard.pages.choosing import KEYS, kept, words_of
+from dashboard.pages.choosing import KEYS, among_words, kept
 
 AT_ONCE = 12
 _SORTS = {
@@ -147,7 +147,7 @@ def _head(
         what += " with a wrong answer"
     if found.known < found.n:
         what += f"; the {found.known:,} surest"
-    among = [" Among images with ", *words_of(chosen.within), "."] if chosen.within else []
+    among = among_words(chosen.within)
     return section(what, why=_COUNTED, note=[*among, *_how(view, sort, like)])
 
 

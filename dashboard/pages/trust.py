@@ -11,8 +11,10 @@ from dash.development.base_component import Component
 from brainmri.decisions import OperatingPoint
 from brainmri.trust import CalibrationReport, Slider
 from dashboard import data, trust_figures
+from dashboard.chosen import Chosen, read
 from dashboard.components import (
     SPLIT_WORDS,
+    Children,
     aria,
     card,
     counted,
@@ -27,6 +29,7 @@ from dashboard.components import (
     statistic,
     table,
 )
+from dashboard.pages.choosing import among_words, kept
 
 _SLIDERS = {"find": "sensitivity", "worth": "cost"}
 """Key in the address to the rule that the slider sets."""
@@ -36,10 +39,13 @@ _CURVES = (
 
 
 def part(
-    page: str, view: data.RunView, split: str, find: str | None, worth: str | None
+    page: str, view: data.RunView, split: str, chosen: Chosen, find: str | None, worth: str | None
 ) -> Component:
-    """Everything about how far the answers of a run can be believed and acted on."""
-    return html.Div(_content(page, view, split, {"find": find, "worth": worth}), id="trust-content")
+    """How far the answers of a run about the chosen slice can be believed and acted on."""
+    among = data.within_curves(view, chosen)
+    return html.Div(
+        _content(page, view, split, among, {"find": find, "worth": worth}), id="trust-content"
+    )
 
 
 def register(page: str) -> None:
@@ -49,16 +55,18 @@ def register(page: str) -> None:
         Output("trust-content", "children"),
         Input(state_id(page, "run"), "value"),
         Input(state_id(page, "split"), "value"),
+        Input(kept(page, "slice"), "data"),
         State({"page": page, "state": ALL}, "value"),
         prevent_initial_call=True,
     )
-    def show_again(run: str, split: str, _values: list[Any]) -> Any:
-        """Another run or split was chosen; the sliders stay where they are."""
+    def show_again(run: str, split: str, slice_: str | None, _values: list[Any]) -> Any:
+        """Another run, split or slice was chosen; the sliders stay where they are."""
         view = data.find_run(run)
         if view is None or not view.in_memory:
             return html.Div()
-        kept = {entry["id"]["state"]: entry.get("value") for entry in ctx.states_list[0]}
-        return _content(page, view, split, kept)
+        at = {entry["id"]["state"]: entry.get("value") for entry in ctx.states_list[0]}
+        chosen = data.usable(view, split, read(view.classes, None, slice_, None))
+        return _content(page, view, split, data.within_curves(view, chosen), at)
 
     for key in _SLIDERS:
         clientside_callback(
@@ -69,16 +77,19 @@ def register(page: str) -> None:
         )
 
 
-def _content(page: str, view: data.RunView, split: str, kept: dict[str, Any]) -> Component:
-    report = data.calibration(view, split)
+def _content(
+    page: str, view: data.RunView, split: str, among: Chosen, at: dict[str, Any]
+) -> Component:
+    report = data.chosen_calibration(view, split, among)
     if not report.n:
         return html.Div()
+    of = among_words(among)
     return html.Div(
         [
-            _calibration(report),
-            _operating_point(page, report, kept),
-            _curves(report),
-            _sets(report),
+            _calibration(report, of),
+            _operating_point(page, report, at, of),
+            _curves(report, of),
+            _sets(report, of),
             html.P(
                 " ".join(report.reasons),
                 className="note",
@@ -90,7 +101,7 @@ def _content(page: str, view: data.RunView, split: str, kept: dict[str, Any]) ->
     )
 
 
-def _calibration(report: CalibrationReport) -> Component:
+def _calibration(report: CalibrationReport, of: list[Children]) -> Component:
     before, after = report.error_before, report.error_after
     now = after or before
     chance = (
@@ -139,8 +150,11 @@ def _calibration(report: CalibrationReport) -> Component:
             ],
             className="columns",
         ),
-        note="Fifteen bins of equal width; bars are 95 % intervals. On the dotted line the model is as "
-        "often right as it says.",
+        note=[
+            "Fifteen bins of equal width; bars are 95 % intervals. On the dotted line the model is as "
+            "often right as it says.",
+            *of,
+        ],
     )
 
 
@@ -156,7 +170,9 @@ def _calibration_title(report: CalibrationReport) -> str:
     )
 
 
-def _operating_point(page: str, report: CalibrationReport, kept: dict[str, Any]) -> Component:
+def _operating_point(
+    page: str, report: CalibrationReport, at: dict[str, Any], of: list[Children]
+) -> Component:
     if report.by_sensitivity is None or report.by_cost is None:
         return html.Div()
     stored = report.operating_point
@@ -186,7 +202,7 @@ def _operating_point(page: str, report: CalibrationReport, kept: dict[str, Any])
                     report.by_sensitivity,
                     "Find at least this share of the tumours",
                     [percent(t, 1).replace(".0", "") for t in report.by_sensitivity.targets],
-                    kept.get("find"),
+                    at.get("find"),
                     start=0.99,
                 ),
                 _slider(
@@ -196,15 +212,18 @@ def _operating_point(page: str, report: CalibrationReport, kept: dict[str, Any])
                     report.by_cost,
                     "A missed tumour is worth this many false alarms",
                     [f"{t:,.0f}" for t in report.by_cost.targets],
-                    kept.get("worth"),
+                    at.get("worth"),
                     start=100,
                 ),
             ],
             className="columns",
         ),
-        note=f"Thresholds are set on {report.by_cost.n:,} validation images (with a tumour: "
-        f"n = {report.by_cost.tumours:,}); the counts are those of the {report.n:,} "
-        f"{SPLIT_WORDS[report.split]} images.",
+        note=[
+            f"Thresholds are set on {report.by_cost.n:,} validation images (with a tumour: "
+            f"n = {report.by_cost.tumours:,}); the counts are those of {report.n:,} "
+            f"{SPLIT_WORDS[report.split]} images.",
+            *of,
+        ],
     )
 
 
@@ -224,13 +243,13 @@ def _slider(
     slider: Slider,
     title: str,
     names: list[str],
-    kept: Any,
+    asked: Any,
     *,
     start: float,
 ) -> Component:
     last = len(names) - 1
     first = next((i for i, t in enumerate(slider.targets) if t >= start), last)
-    at = int(kept) if str(kept).isdigit() and int(kept) <= last else first
+    at = int(asked) if str(asked).isdigit() and int(asked) <= last else first
     told = [_told(slider, names, i, report.n) for i in range(last + 1)]
     shown = range(0, last + 1, max(1, last // 4))
     return card(
@@ -279,7 +298,7 @@ def _told(slider: Slider, names: list[str], at: int, n: int) -> list[Component]:
     ]
 
 
-def _curves(report: CalibrationReport) -> Component:
+def _curves(report: CalibrationReport, of: list[Children]) -> Component:
     if report.decision is None or report.risk_coverage is None:
         return html.Div()
     area = report.risk_coverage.area
@@ -316,11 +335,11 @@ def _curves(report: CalibrationReport) -> Component:
             ],
             className="columns",
         ),
-        note=_CURVES,
+        note=[_CURVES, *of],
     )
 
 
-def _sets(report: CalibrationReport) -> Component:
+def _sets(report: CalibrationReport, of: list[Children]) -> Component:
     coverage = report.coverage
     if coverage is None:
         return html.Div()
@@ -368,7 +387,10 @@ def _sets(report: CalibrationReport) -> Component:
             f"No class at all: {counted(coverage.empty)}.",
             className="note",
         ),
-        note="A class is in the set when its probability is at least the threshold, which is set on "
-        "validation images of that class alone (class-conditional conformal prediction). The promise "
-        "holds for images like those.",
+        note=[
+            "A class is in the set when its probability is at least the threshold, which is set on "
+            "validation images of that class alone (class-conditional conformal prediction). The promise "
+            "holds for images like those.",
+            *of,
+        ],
     )

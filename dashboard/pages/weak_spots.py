@@ -25,7 +25,7 @@ from dashboard.components import (
     state_id,
     table,
 )
-from dashboard.pages.choosing import KEYS, kept, words_of
+from dashboard.pages.choosing import KEYS, among_words, kept
 from dashboard.words import property_words
 
 _COUNTED = "Images are counted to be looked at; the figure has an interval."
@@ -129,7 +129,7 @@ def _found(view: data.RunView, split: str, by: str, rank: str, chosen: Chosen) -
                     "images. A slice with fewer than ",
                     html.Span(FEWEST, **name("setting")),
                     " images is not ranked.",
-                    *([" Among images with ", *words_of(among), "."] if among else []),
+                    *among_words(among),
                 ],
                 className="note",
             ),

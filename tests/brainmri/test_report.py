@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from brainmri import card, predictions, report, report_figures, results, runs, truths
+from brainmri import card, predictions, printing, report, report_figures, results, runs, truths
 from brainmri.cli import main
 from brainmri.errors import InputError
 from brainmri.markdown import share
@@ -173,4 +173,4 @@ def test_a_browser_that_fails_is_named(tmp_path: Path, monkeypatch: pytest.Monke
     browser.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
     with pytest.raises(InputError, match="did not print the report"):
-        report.print_pdf("<p>", tmp_path / "report.pdf")
+        printing.pdf("<p>")

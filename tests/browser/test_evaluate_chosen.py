@@ -96,6 +96,19 @@ def test_a_bar_chooses_the_images_of_its_class(page: Page, site: Site) -> None:
     expect(chips(page)).to_have_text(["truth: meningioma×"])
 
 
+def test_a_threshold_is_typed_and_chosen_with_the_keyboard_alone(page: Page, site: Site) -> None:
+    opened(page, f"{site.url}{HASTY}&slice=seen~unseen")
+    expect(page.locator("#trust-content")).to_contain_text("not: unseen.")
+    least = page.get_by_label("at least")
+    least.fill("60")
+    least.press("Tab")
+    page.keyboard.press("Enter")
+    address_says(page, above="glioma~0.6")
+    expect(chips(page)).to_have_count(2)
+    chosen(page, "of 20 test images")
+    expect(page.get_by_label("at least")).to_have_value("60 %")
+
+
 @pytest.mark.parametrize("figure", ["roc", "precision-recall"])
 def test_a_point_of_a_curve_chooses_the_images_above_its_threshold(
     page: Page, site: Site, figure: str

@@ -95,6 +95,16 @@ def test_a_figure_is_downloaded_with_its_title(page: Page, site: Site) -> None:
     assert "rgb(29, 36, 48)" in drawn  # ink, which on the page is the style sheet's
 
 
+def test_the_report_is_printed_by_the_server(page: Page, site: Site) -> None:
+    go(page, site.url)
+    with page.expect_download() as waiting:
+        page.get_by_role("link", name="Report (PDF)").click()
+    assert waiting.value.suggested_filename == f"{CAREFUL}-report.pdf"
+    printed = waiting.value.path().read_bytes()
+    assert printed.startswith(b"%PDF-")
+    assert printed.count(b"/Type /Page\n") > 3
+
+
 @pytest.mark.parametrize("address", ["", f"evaluate?run={CAREFUL}"])
 def test_the_report_opens_without_a_network(
     opened: Opened, site: Site, address: str, tmp_path: Path

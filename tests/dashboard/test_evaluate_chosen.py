@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from numpy.typing import NDArray
 
-from brainmri import index
+from brainmri import index, trust
 from brainmri.inference import Answers
 from brainmri.preprocessing import Preprocessing
 from dashboard import data
@@ -363,3 +364,51 @@ def test_of_a_large_table_a_slice_and_a_threshold_are_not_chosen_together(visito
     page = visitor.open("/evaluate?run=hasty&slice=seen~unseen&above=notumor~0.73&cell=glioma~")
     assert chips(page) == ["Remove truth: glioma", "Remove seen in training or not: unseen"]
     assert chosen_line(page).startswith("4 of 20 test images (")
+
+
+@pytest.mark.usefixtures("shown")
+def test_calibration_and_sets_are_those_of_the_chosen_slice(visitor: Visitor) -> None:
+    whole = visible(find(visitor.open("/evaluate?run=hasty"), id="trust-content"))
+    some = visible(
+        find(
+            visitor.open("/evaluate?run=hasty&slice=seen~unseen&cell=glioma~notumor"),
+            id="trust-content",
+        )
+    )
+    assert "Among images with" not in whole
+    assert "Among images with seen in training or not: unseen" in some
+    assert "No curves: 20 images" in whole
+    assert "No curves: 16 images" in some
+
+
+@pytest.mark.usefixtures("shown")
+def test_calibration_of_some_rows_is_that_of_a_table_without_the_others() -> None:
+    view = view_of(HASTY)
+    found = data.chosen_calibration(view, "test", Chosen(slice=("seen", "unseen")))
+    table = view.predictions
+    assert table.seen is not None
+    kept = (table.splits != "test") | ~table.seen
+    fewer = table.where(kept)
+    by_hand = trust.calibration_report(
+        fewer,
+        trust.stored(view.run) if view.run else None,
+        split="test",
+        negative=view.negative_class,
+        groups=np.arange(len(table.paths))[kept],
+    )
+    assert found.n == by_hand.n == 16
+    assert [b.n for b in found.before] == [b.n for b in by_hand.before]
+    assert found.error_before.ece.n == 16
+    assert found.reasons == by_hand.reasons
+
+
+@pytest.mark.usefixtures("shown")
+def test_a_probability_can_be_typed_instead_of_pointed_at(visitor: Visitor) -> None:
+    def asked(address: str) -> list[Any]:
+        group = find(visitor.open(address), role="group")[0]
+        return [
+            one["props"]["value"] for kind in ("Select", "NumberInput") for one in find(group, kind)
+        ]
+
+    assert asked("/evaluate?run=hasty") == [CLASSES[0], 50]
+    assert asked("/evaluate?run=hasty&above=notumor~0.125") == ["notumor", 12.5]

@@ -42,6 +42,33 @@ def test_only_a_run_has_a_report(visitor: Visitor, own: Path) -> None:
     assert find(visitor.open(f"/evaluate?run={CAREFUL}"), "A", href=f"/report/{CAREFUL}.html")
 
 
+def test_the_report_can_be_had_as_pdf_where_a_browser_can_print_it(
+    visitor: Visitor, shown: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = {"href": f"/report/{CAREFUL}.pdf"}
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert not find(visitor.open(f"/evaluate?run={CAREFUL}"), "A", **link)
+    refused = visitor.client.get(f"/report/{CAREFUL}.pdf")
+    assert refused.status_code == 422
+    assert "no Chromium" in refused.text
+
+    # Prints the page as it is, so that the test sees what was printed.
+    browser = tmp_path / "chromium"
+    browser.write_text(
+        "#!/bin/sh\n"
+        'for word; do case "$word" in --print-to-pdf=*) to="${word#*=}";; esac; done\n'
+        '/bin/cat "${word#file://}" > "$to"\n'
+    )
+    browser.chmod(0o755)
+    assert find(visitor.open(f"/evaluate?run={CAREFUL}"), "A", **link)
+    answer = visitor.client.get(f"/report/{CAREFUL}.pdf")
+    assert answer.mimetype == "application/pdf"
+    assert answer.headers["Content-Disposition"] == f'attachment; filename="{CAREFUL}-report.pdf"'
+    assert answer.text == report.render(shown, CAREFUL, card.count_parts)
+    assert visitor.client.get("/report/nobody.pdf").status_code == 404
+    assert visitor.client.get(f"/report/{CAREFUL}.doc").status_code == 404
+
+
 @pytest.mark.usefixtures("own")
 def test_a_report_that_would_not_fit_into_memory_is_left_to_the_command_line(
     visitor: Visitor, monkeypatch: pytest.MonkeyPatch
