@@ -7,7 +7,7 @@ A page calls `register` once, puts `panel` into its layout, and makes its tiles 
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 import dash_mantine_components as dmc
@@ -37,9 +37,15 @@ from dashboard.pages import correct
 from dashboard.pages.choosing import kept
 from dashboard.words import property_words
 
+if TYPE_CHECKING:
+    Said = tuple[data.RunView, str, data.Scored]
+
 _BITS = "Bits in which two hashes differ, read off these very images."
 _ONE_IMAGE = "What each run says of this one image, not a share of many, so it has no interval."
 _RECORDED = "What is recorded of this one image; nothing is estimated."
+_RUNS = "Runs are counted here; nothing is estimated."
+_FORM = "panel"
+correct.register(_FORM)
 
 
 def panel(page: str, view: data.RunView, image: str | None) -> Component:
@@ -130,7 +136,7 @@ def _content(view: data.RunView, image: str) -> Component:
     )
 
 
-def _end(view: data.RunView, found: data.Pictured, own: Any) -> Component:
+def _end(view: data.RunView, found: data.Pictured, own: Said | None) -> Component:
     """What a person who may can say of the label, for an image that the index knows."""
     known = data.label_of(found.path)
     if known is None or not asker.may(CLINICIAN):
@@ -141,11 +147,7 @@ def _end(view: data.RunView, found: data.Pictured, own: Any) -> Component:
     )
 
 
-_FORM = "panel"
-correct.register(_FORM)
-
-
-def _picture(view: data.RunView, found: data.Pictured, own: Any) -> Component:
+def _picture(view: data.RunView, found: data.Pictured, own: Said | None) -> Component:
     if data.images_folder() is None:
         return html.Div(pictures_missing(), className="panel-pictures")
     pictures: list[Any] = []
@@ -196,7 +198,7 @@ def _map(view: data.RunView, image: str, answer: str) -> Component:
     )
 
 
-def _said(view: data.RunView, own: Any) -> Component:
+def _said(view: data.RunView, own: Said | None) -> Component:
     if own is None:
         return html.P(f"{view.name} has not answered this image.", **name("version"))
     _, split, scored = own
@@ -265,9 +267,6 @@ def _others(view: data.RunView, found: data.Pictured) -> Component:
             html.P(" ".join(filter(None, missing)), className="note", **name("version")),
         ]
     )
-
-
-_RUNS = "Runs are counted here; nothing is estimated."
 
 
 def _near(found: data.Pictured) -> Component:
