@@ -11,6 +11,7 @@ from dash.development.base_component import Component
 from brainmri.index import ImageIndex
 from brainmri.wording import counted
 from dashboard import data
+from dashboard.chosen import SEPARATOR
 from dashboard.components import (
     SPLIT_WORDS,
     aria,
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from dashboard.data import Filters, Sample
 
 _IMAGES_AT_ONCE = 24
-_SEPARATOR = "~"
 _ONE_IMAGE = "Measured of this one image, not estimated from several."
 _ALL_COUNTED = "All indexed images are counted, none is a sample of others."
 
@@ -92,7 +92,7 @@ def register(page: str) -> None:
 
 def _code(property_: str, value: str) -> str:
     """A filter as one word of the address, whose words are divided by commas."""
-    return f"{property_}{_SEPARATOR}{value}".replace(",", "")
+    return f"{property_}{SEPARATOR}{value}".replace(",", "")
 
 
 def _filters(index: ImageIndex, asked: list[str]) -> Filters:
