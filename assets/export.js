@@ -1,7 +1,10 @@
 // Downloads made in the browser: a table as CSV with n and interval columns, a figure as PNG or SVG.
-// Buttons carry data-export; components/tables.py and components/graphs.py put them there.
+// Buttons carry data-export; components/tables.py and components/graphs.py put them there. Other scripts save
+// their files by `exports` too.
 
-(() => {
+window.dash_clientside = window.dash_clientside || {};
+
+window.dash_clientside.exports = (() => {
     // Figures are coloured by the style sheet, which a file does not have: paper and ink instead.
     const INK = "#1d2430", PAPER = "#ffffff";
     const WIDTH = 960, TITLE_ROOM = 56, SHARPNESS = 2;
@@ -18,7 +21,7 @@
         link.href = URL.createObjectURL(blob);
         link.download = name;
         link.click();
-        setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+        setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
     };
 
     // "1,311" is a number to a spreadsheet only without its comma; what begins like a formula is none.
@@ -27,6 +30,8 @@
         const safe = /^[=@\t\r]|^[+-](?![\d.])/.test(plain) ? "'" + plain : plain;
         return /[",\n]/.test(safe) ? '"' + safe.replaceAll('"', '""') + '"' : safe;
     };
+
+    const csv = (rows) => rows.map((row) => row.map(field).join(",") + "\r\n").join("");
 
     // What is read of a cell: its lines apart, since a figure has its interval underneath.
     const words = (cell) => {
@@ -53,7 +58,7 @@
             const one = figure(row[at]);
             return [words(row[at].cloneNode(true)), ...parts.map((part) => (one && one.dataset[part]) || "")];
         }));
-        return [first, ...body].map((row) => row.map(field).join(",") + "\r\n").join("");
+        return csv([first, ...body]);
     };
 
     const wrapped = (title) => {
@@ -105,4 +110,6 @@
         const title = text(part) || text(section && section.querySelector("h2")) || document.title;
         save(await pictureOf(graph, title, kind), fileName(title, kind));
     });
+
+    return { csv, save };
 })();

@@ -63,15 +63,15 @@ window.dash_clientside.predict = (() => {
         return `The file has ${has} MB, which is more than the ${read} MB that are read.`;
     };
 
-    // The reply to a question about one or two files, as JSON or as a file to save.
-    const ask = async (what, body, query, read = "json") => {
+    // The reply to a question about one or two files.
+    const ask = async (what, body, query) => {
         try {
             const response = await fetch(`/predict/${what}?${new URLSearchParams(query)}`, {
                 method: "POST",
                 headers: { "Content-Type": "application/octet-stream" },
                 body,
             });
-            if (response.ok) return await response[read]();
+            if (response.ok) return await response.json();
             return refusal(`The server refused the question (${response.status}); try again.`);
         } catch {
             return refusal("The server cannot be reached; try again in a moment.");
@@ -271,25 +271,14 @@ window.dash_clientside.predict = (() => {
         keep(all);
     };
 
-    const save = (content, type, name) => {
-        const link = document.createElement("a");
-        link.href = URL.createObjectURL(new Blob([content], { type }));
-        link.download = name;
-        link.click();
-        setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
-    };
+    const save = (content, type, name) => dash_clientside.exports.save(new Blob([content], { type }), name);
     const stamp = () => new Date().toISOString().slice(0, 16).replace(/[-:]/g, "");
 
     const saveReadings = () => {
         const all = readings();
         const columns = [...new Set(all.flatMap(Object.keys))];
-        const cell = (value) => {
-            const text = value === undefined || value === null ? "" : String(value);
-            return /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-        };
-        const lines = [columns, ...all.map((one) => columns.map((column) => one[column]))];
-        const text = lines.map((line) => line.map(cell).join(",")).join("\r\n");
-        save(`${text}\r\n`, "text/csv", `readings-${stamp()}.csv`);
+        const rows = all.map((one) => columns.map((column) => String(one[column] ?? "")));
+        save(dash_clientside.exports.csv([columns, ...rows]), "text/csv", `readings-${stamp()}.csv`);
     };
 
     const saveReport = async (button) => {

@@ -176,32 +176,19 @@ clientside_callback(
 @server.get("/image/<path:path>")
 def image(path: str) -> Response:
     """Thumbnail of an indexed image; anything that was not indexed does not exist."""
-    png = data.thumbnail(path)
-    if png is None:
-        abort(404)
-    return Response(png, mimetype="image/png", headers={"Cache-Control": "private, max-age=3600"})
+    return _file(data.thumbnail(path), "image/png", cached="private, max-age=3600")
 
 
 @server.get("/kept/<name>")
 def kept(name: str) -> Response:
     """A picture that somebody let be kept, for the second reader."""
-    png = data.kept_upload(name)
-    if png is None:
-        abort(404)
-    return Response(png, mimetype="image/png", headers={"Cache-Control": "private, no-store"})
+    return _file(data.kept_upload(name), "image/png", cached="private, no-store")
 
 
 @server.get("/download/<name>.csv")
 def download(name: str) -> Response:
     """One list of the audit, as a file."""
-    text = data.audit_csv(name)
-    if text is None:
-        abort(404)
-    return Response(
-        text,
-        mimetype="text/csv",
-        headers={"Content-Disposition": f'attachment; filename="{name}.csv"'},
-    )
+    return _file(data.audit_csv(name), "text/csv", saved_as=f"{name}.csv")
 
 
 @server.get("/report/<name>.<any(html, pdf):kind>")
@@ -211,13 +198,26 @@ def report(name: str, kind: str) -> Response:
         page = data.report_html(name) if kind == "html" else data.report_pdf(name)
     except InputError as error:
         return Response(f"{error}\n", status=422, mimetype="text/plain")
-    if page is None:
+    mimetype = "text/html" if kind == "html" else "application/pdf"
+    return _file(page, mimetype, saved_as=f"{quote(name)}-report.{kind}")
+
+
+def _file(
+    content: bytes | str | None,
+    mimetype: str,
+    *,
+    cached: str | None = None,
+    saved_as: str | None = None,
+) -> Response:
+    """A file as the answer, or 404 where there is none."""
+    if content is None:
         abort(404)
-    return Response(
-        page,
-        mimetype="text/html" if kind == "html" else "application/pdf",
-        headers={"Content-Disposition": f'attachment; filename="{quote(name)}-report.{kind}"'},
-    )
+    answer = Response(content, mimetype=mimetype)
+    if cached is not None:
+        answer.headers["Cache-Control"] = cached
+    if saved_as is not None:
+        answer.headers["Content-Disposition"] = f'attachment; filename="{saved_as}"'
+    return answer
 
 
 @server.get("/state")
@@ -233,11 +233,7 @@ def example(number: int) -> Response:
     """A synthetic slice of the Predict page."""
     if number >= len(data.EXAMPLES):
         abort(404)
-    return Response(
-        data.example(number)[1],
-        mimetype="image/png",
-        headers={"Cache-Control": "public, max-age=86400"},
-    )
+    return _file(data.example(number)[1], "image/png", cached="public, max-age=86400")
 
 
 @server.after_request

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from dashboard.figures import lay_out
+from dashboard.figures import ABOVE, error_bars, lay_out, spans
 from dashboard.findings import Told
 from dashboard.theme import ACCENT, CLASS_COLOURS
 
@@ -24,24 +24,14 @@ def shortcuts(rows: Sequence[Told]) -> go.Figure:
     )
     for kind, estimates, symbol, colour in kinds:
         at = [i for i, e in enumerate(estimates) if e.value is not None]
-        value = [100 * (estimates[i].value or 0.0) for i in at]
-        low = [100 * (estimates[i].low or 0.0) for i in at]
-        high = [100 * (estimates[i].high or 0.0) for i in at]
+        value, low, high = spans([estimates[i] for i in at])
         figure.add_scatter(
             x=value,
             y=at,
             mode="markers",
             name=kind,
             marker={"size": 9, "symbol": symbol, "color": colour},
-            error_x={
-                "type": "data",
-                "symmetric": False,
-                "array": [h - v for h, v in zip(high, value, strict=True)],
-                "arrayminus": [v - lo for v, lo in zip(value, low, strict=True)],
-                "color": colour,
-                "thickness": 1.5,
-                "width": 4,
-            },
+            error_x=error_bars(value, low, high, color=colour, thickness=1.5, width=4),
             customdata=[
                 [rows[i].name, lo, h, estimates[i].n]
                 for i, lo, h in zip(at, low, high, strict=True)
@@ -50,9 +40,7 @@ def shortcuts(rows: Sequence[Told]) -> go.Figure:
             "(%{customdata[1]:.1f}–%{customdata[2]:.1f} %, n = %{customdata[3]:,})<extra></extra>",
         )
     lay_out(figure, x="right answers, %", height=110 + 38 * len(rows))
-    figure.update_layout(
-        showlegend=True, legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"}
-    )
+    figure.update_layout(showlegend=True, legend=ABOVE)
     figure.update_yaxes(
         tickvals=list(range(len(rows))), ticktext=names, range=[len(rows) - 0.4, -0.6]
     )

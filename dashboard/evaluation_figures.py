@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
-from numpy.typing import NDArray
-from PIL import Image
-from plotly.colors import sample_colorscale
 
 from brainmri.evaluation import ClassCurves, ClassReport
 from brainmri.metrics import Estimate
 from brainmri.ranking import Curve
 from dashboard.chosen import cell_of
-from dashboard.figures import ABOVE, lay_out, png_uri, thinned
+from dashboard.figures import ABOVE, add_diagonal, error_bars, lay_out, spans, thinned
 from dashboard.theme import MUTED
 
 _PALE, _FAINT = 0.6, 0.3
-_SEEN_FROM = 0.15
-"""Of the strongest evidence; what is weaker lets the picture shine through whole."""
 
 
 def per_class(
@@ -35,9 +29,7 @@ def per_class(
     for c in classes:
         bars.append((c.name, "found", c.recall, cell_of(c.name, None)))
         bars.append((c.name, "right when said", c.precision, cell_of(None, c.name)))
-    values = [100 * (e.value or 0) for _, _, e, _ in bars]
-    low = [100 * (e.value or 0 if e.low is None else e.low) for _, _, e, _ in bars]
-    high = [100 * (e.value or 0 if e.high is None else e.high) for _, _, e, _ in bars]
+    values, low, high = spans([e for _, _, e, _ in bars])
     figure = go.Figure(
         go.Bar(
             y=[f"{name}<br>{what}" for name, what, _, _ in bars],
@@ -50,15 +42,7 @@ def per_class(
                     for name, what, _, _ in bars
                 ],
             },
-            error_x={
-                "type": "data",
-                "symmetric": False,
-                "array": [b - a for a, b in zip(values, high, strict=True)],
-                "arrayminus": [a - b for a, b in zip(values, low, strict=True)],
-                "color": MUTED,
-                "thickness": 1.5,
-                "width": 4,
-            },
+            error_x=error_bars(values, low, high, color=MUTED, thickness=1.5, width=4),
             customdata=[
                 [*ends, e.n, cell] for *ends, (_, _, e, cell) in zip(low, high, bars, strict=True)
             ],
@@ -81,10 +65,7 @@ def roc(
     """One-vs-rest ROC curves; `above`, a class and a threshold, is marked."""
     named = {c.name: c.roc for c in curves}
     figure = _curves(named, colours, "false alarm rate", "found (recall)", above)
-    figure.add_scatter(
-        x=[0, 1], y=[0, 1], mode="lines", line={"color": MUTED, "dash": "dot", "width": 1},
-        hoverinfo="skip",
-    )  # fmt: skip
+    add_diagonal(figure)
     _names_inside(figure, named, colours, left=False)
     return figure
 
@@ -101,10 +82,7 @@ def tumour_roc(runs: Mapping[str, tuple[Curve, str]]) -> go.Figure:
         "tumours found",
         None,
     )
-    figure.add_scatter(
-        x=[0, 1], y=[0, 1], mode="lines", line={"color": MUTED, "dash": "dot", "width": 1},
-        hoverinfo="skip", showlegend=False,
-    )  # fmt: skip
+    add_diagonal(figure)
     figure.update_layout(showlegend=True, legend=ABOVE)
     reach = max(float(curve.x[int(np.argmax(curve.y >= 0.99))]) for curve, _ in runs.values())
     side = next((side for side in (0.1, 0.2, 0.4) if reach <= side / 2), 1.0)
@@ -180,25 +158,3 @@ def _names_inside(
         textposition="middle right" if left else "middle left",
         hoverinfo="skip",
     )
-
-
-def lit(square: NDArray[np.uint8], heat: NDArray[np.float32]) -> str:
-    """A grey picture (s, s) under the heat (h, w) of an activation map, 0-1, as a PNG data URI.
-
-    The stronger the evidence, the less of the picture shines through; weak evidence is not drawn.
-    """
-    smooth = np.asarray(
-        Image.fromarray(heat).resize(square.shape[::-1], Image.Resampling.BICUBIC)
-    ).clip(0, 1)
-    opacity = 0.65 * np.clip((smooth - _SEEN_FROM) / (1 - _SEEN_FROM), 0, 1)[..., None]
-    colours = np.array(
-        [
-            [float(part) for part in colour[4:-1].split(",")]
-            for colour in sample_colorscale("Inferno", np.linspace(0.35, 1, 256).tolist())
-        ]
-    )
-    warm = colours[np.rint(255 * smooth).astype(np.uint8)]
-    mixed = square[..., None] * (1 - opacity) + warm * opacity
-    buffer = io.BytesIO()
-    Image.fromarray(mixed.round().astype(np.uint8)).save(buffer, "PNG")
-    return png_uri(buffer.getvalue())

@@ -112,7 +112,7 @@ def intervals(
 ) -> go.Figure:
     """A dot with its 95 % interval per row, best on top, and a line to compare with."""
     shown = [(name, e) for name, e in rows if e.value is not None]
-    values = [100 * (e.value or 0) for _, e in shown]
+    values, low, high = spans([e for _, e in shown])
     figure = go.Figure(
         go.Scatter(
             x=values,
@@ -120,30 +120,22 @@ def intervals(
             mode="markers",
             marker={"size": 11, "color": ACCENT},
             cliponaxis=False,
-            error_x={
-                "type": "data",
-                "symmetric": False,
-                "array": [100 * ((e.high or e.value or 0) - (e.value or 0)) for _, e in shown],
-                "arrayminus": [100 * ((e.value or 0) - (e.low or e.value or 0)) for _, e in shown],
-                "color": ACCENT,
-                "thickness": 2,
-                "width": 5,
-            },
-            customdata=[[100 * (e.low or 0), 100 * (e.high or 0), e.n] for _, e in shown],
+            error_x=error_bars(values, low, high, color=ACCENT, thickness=2, width=5),
+            customdata=[[a, b, e.n] for a, b, (_, e) in zip(low, high, shown, strict=True)],
             hovertemplate="%{y}: %{x:.1f} % (%{customdata[0]:.1f}–%{customdata[1]:.1f} %, "
             "n = %{customdata[2]:,})<extra></extra>",
         )
     )
     lay_out(figure, x="right answers, % (95 % interval)", height=150 + 62 * len(shown))
-    low, line = min([*values, 100 * reference]) - 8, 100 * reference
+    left, line = min([*values, 100 * reference]) - 8, 100 * reference
     figure.update_layout(
         yaxis={"autorange": "reversed", "showticklabels": False, "title": None},
         margin={"l": 16, "t": 92},
     )
-    figure.update_xaxes(range=[low, 101])
+    figure.update_xaxes(range=[left, 101])
     figure.add_vline(line, line={"color": MUTED, "dash": "dash", "width": 1.5})
     # Its text is wide: on a phone it reaches over two thirds of the figure.
-    place = (line - low) / (101 - low)
+    place = (line - left) / (101 - left)
     side = "left" if place < 0.32 else "right" if place > 0.68 else "center"
     figure.add_annotation(
         x=line, y=1, yref="paper", yanchor="bottom", yshift=20, text=reference_text,
@@ -169,9 +161,7 @@ def differences(rows: Sequence[tuple[str, Estimate]], *, better: tuple[str, str]
     `better` says what the left and the right side of that line stand for.
     """
     shown = [(name, e) for name, e in rows if e.value is not None]
-    values = [100 * (e.value or 0) for _, e in shown]
-    low = [100 * (e.value or 0 if e.low is None else e.low) for _, e in shown]
-    high = [100 * (e.value or 0 if e.high is None else e.high) for _, e in shown]
+    values, low, high = spans([e for _, e in shown])
     certain = [a > 0 or b < 0 for a, b in zip(low, high, strict=True)]
     figure = go.Figure()
     for told, colour in ((True, ACCENT), (False, MUTED)):
@@ -181,15 +171,12 @@ def differences(rows: Sequence[tuple[str, Estimate]], *, better: tuple[str, str]
             y=[shown[i][0] for i in at],
             mode="markers",
             marker={"size": 11, "color": colour},
-            error_x={
-                "type": "data",
-                "symmetric": False,
-                "array": [high[i] - values[i] for i in at],
-                "arrayminus": [values[i] - low[i] for i in at],
-                "color": colour,
-                "thickness": 2,
-                "width": 5,
-            },
+            error_x=error_bars(
+                *([of[i] for i in at] for of in (values, low, high)),
+                color=colour,
+                thickness=2,
+                width=5,
+            ),
             customdata=[[low[i], high[i], shown[i][1].n] for i in at],
             hovertemplate="%{y}: %{x:+.1f} points (%{customdata[0]:+.1f} to %{customdata[1]:+.1f} points, "
             "n = %{customdata[2]:,})<extra></extra>",
@@ -326,6 +313,40 @@ def _direct_labels(figure: go.Figure, colours: Mapping[str, str]) -> None:
             x=trace.x[-1], y=trace.y[-1], text=trace.name, font={"color": colours[trace.name]},
             showarrow=False, xanchor="left", xshift=12, yshift=apart,
         )  # fmt: skip
+
+
+def spans(
+    estimates: Sequence[Estimate], *, scale: float = 100
+) -> tuple[list[float], list[float], list[float]]:
+    """Values of estimates and both ends of their intervals, in percent; the value itself where there is none.
+
+    With a `scale` of 1 they stay fractions.
+    """
+    values = [scale * (e.value or 0) for e in estimates]
+    low = [v if e.low is None else scale * e.low for v, e in zip(values, estimates, strict=True)]
+    high = [v if e.high is None else scale * e.high for v, e in zip(values, estimates, strict=True)]
+    return values, low, high
+
+
+def error_bars(
+    values: Sequence[float], low: Sequence[float], high: Sequence[float], **look: Any
+) -> dict[str, Any]:
+    """Error bars of points from the ends of their intervals; `look` is plotly's."""
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": [end - value for value, end in zip(values, high, strict=True)],
+        "arrayminus": [value - end for value, end in zip(values, low, strict=True)],
+        **look,
+    }
+
+
+def add_diagonal(figure: go.Figure) -> None:
+    """A dotted line where both axes say the same."""
+    figure.add_scatter(
+        x=[0, 1], y=[0, 1], mode="lines", line={"color": MUTED, "dash": "dot", "width": 1},
+        hoverinfo="skip", showlegend=False,
+    )  # fmt: skip
 
 
 def thinned(n: int) -> NDArray[np.int64]:

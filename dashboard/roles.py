@@ -29,15 +29,12 @@ PATHS = (
 
 MODULES = {
     "dash": VIEWER,
-    "dashboard.pages.overview": VIEWER,
     "dashboard.pages.leaderboard": VIEWER,
-    "dashboard.pages.dataset": VIEWER,
     "dashboard.pages.images": VIEWER,
     "dashboard.pages.leakage": VIEWER,
     "dashboard.pages.shortcuts": VIEWER,
     "dashboard.pages.quality": VIEWER,
     "dashboard.pages.evaluate": VIEWER,
-    "dashboard.pages.confusion": VIEWER,
     "dashboard.pages.trust": VIEWER,
     "dashboard.pages.weak_spots": VIEWER,
     "dashboard.pages.compare": VIEWER,
@@ -47,13 +44,13 @@ MODULES = {
     "dashboard.pages.curves": VIEWER,
     "dashboard.pages.gallery": VIEWER,
     "dashboard.pages.image_panel": VIEWER,
-    "dashboard.components": VIEWER,
-    "dashboard.pages.predict": CLINICIAN,
-    "dashboard.pages.predict_answer": CLINICIAN,
     "dashboard.pages.correct": CLINICIAN,
     "dashboard.pages.review": MAINTAINER,
     "dashboard.pages.review_agreed": MAINTAINER,
     "dashboard.pages.bring": MAINTAINER,
+    "dashboard.pages.bring_table": MAINTAINER,
+    "dashboard.pages.bring_model": MAINTAINER,
+    "dashboard.pages.bring_jobs": MAINTAINER,
 }
 """Modules that callbacks are in; one inside a package that is named counts as that."""
 

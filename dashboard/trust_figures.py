@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from brainmri.calibration import ReliabilityBin
 from brainmri.decisions import DecisionCurve, RiskCoverage
-from dashboard.figures import ABOVE, lay_out, thinned
+from dashboard.figures import ABOVE, add_diagonal, error_bars, lay_out, spans, thinned
 from dashboard.theme import ACCENT, CLASS_COLOURS, MUTED
 
 
@@ -26,13 +26,10 @@ def reliability(
 def reliabilities(kinds: Sequence[tuple[str, Sequence[ReliabilityBin], str]]) -> go.Figure:
     """The same for several models or ways to say it: name, bins and colour of each."""
     figure = go.Figure()
-    figure.add_scatter(
-        x=[0, 1], y=[0, 1], mode="lines", line={"color": MUTED, "dash": "dot", "width": 1},
-        hoverinfo="skip", showlegend=False,
-    )  # fmt: skip
+    add_diagonal(figure)
     for name, bins, colour in kinds:
         full = [b for b in bins if b.n and b.confidence is not None]
-        share = [b.accuracy.value or 0.0 for b in full]
+        share, low, high = spans([b.accuracy for b in full], scale=1)
         figure.add_scatter(
             x=[b.confidence for b in full],
             y=share,
@@ -40,23 +37,15 @@ def reliabilities(kinds: Sequence[tuple[str, Sequence[ReliabilityBin], str]]) ->
             name=name,
             marker={"size": 8, "color": colour},
             line={"color": colour, "width": 1.5},
-            error_y={
-                "type": "data",
-                "symmetric": False,
-                "array": [(b.accuracy.high or s) - s for b, s in zip(full, share, strict=True)],
-                "arrayminus": [s - (b.accuracy.low or s) for b, s in zip(full, share, strict=True)],
-                "color": colour,
-                "thickness": 1,
-                "width": 3,
-            },
-            customdata=[[b.n, b.accuracy.low or 0.0, b.accuracy.high or 1.0] for b in full],
+            error_y=error_bars(share, low, high, color=colour, thickness=1, width=3),
+            customdata=[[b.n, *ends] for b, *ends in zip(full, low, high, strict=True)],
             hovertemplate=name + ": %{y:.1%} right (%{customdata[1]:.1%}–%{customdata[2]:.1%}, "
             "n = %{customdata[0]:,})<extra></extra>",
         )
     lay_out(figure, x="probability of the answer", y="answers that are right", height=340)
     figure.update_layout(showlegend=len(kinds) > 1, legend=ABOVE)
-    low = min((b.confidence or 1.0 for _, bins, _ in kinds for b in bins if b.n), default=0)
-    figure.update_xaxes(range=[min(low, 0.9) - 0.05, 1.01], tickformat=".0%")
+    least = min((b.confidence or 1.0 for _, bins, _ in kinds for b in bins if b.n), default=0)
+    figure.update_xaxes(range=[min(least, 0.9) - 0.05, 1.01], tickformat=".0%")
     figure.update_yaxes(range=[-0.02, 1.04], tickformat=".0%")
     return figure
 

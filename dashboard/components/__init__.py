@@ -1,13 +1,13 @@
 """What two pages share, one module per job; pages import all of it from here."""
 
-from dashboard.components.exports import csv_columns, export_frame
+from dashboard.components.comparisons import MEASURES, comparison_table
+from dashboard.components.exports import csv_columns
 from dashboard.components.frame import (
     card,
     command,
     contents,
     empty,
     faults,
-    missed_line,
     no_runs,
     not_shown,
     page,
@@ -15,10 +15,12 @@ from dashboard.components.frame import (
     section,
 )
 from dashboard.components.graphs import (
+    LOSSES,
     ONE_IMAGE,
     colours_of,
     graph,
     legend,
+    loss_history,
     probability_bars,
     whose_probabilities,
 )
@@ -29,13 +31,15 @@ from dashboard.components.headlines import (
     images_of,
     statistic,
     three_figures,
-    why_they_differ,
 )
+from dashboard.components.matrices import matrix
 from dashboard.components.pickers import (
     choice,
     controls,
     page_count,
+    page_heading,
     page_number,
+    page_turned,
     page_turner,
     picker,
     run_picker,
@@ -68,6 +72,8 @@ from dashboard.components.words import (
 
 __all__ = [
     "GROUPED_WORDS",
+    "LOSSES",
+    "MEASURES",
     "OFFICIAL_WORDS",
     "ONE_IMAGE",
     "SPLIT_WORDS",
@@ -78,6 +84,7 @@ __all__ = [
     "choice",
     "colours_of",
     "command",
+    "comparison_table",
     "contents",
     "controls",
     "counted",
@@ -87,7 +94,6 @@ __all__ = [
     "empty",
     "estimate_cell",
     "explained",
-    "export_frame",
     "faults",
     "graph",
     "image_tiles",
@@ -95,15 +101,18 @@ __all__ = [
     "interval",
     "k_of_n",
     "legend",
+    "loss_history",
+    "matrix",
     "measured",
-    "missed_line",
     "name",
     "no_interval",
     "no_runs",
     "not_shown",
     "page",
     "page_count",
+    "page_heading",
     "page_number",
+    "page_turned",
     "page_turner",
     "paths_or_tiles",
     "percent",
@@ -123,5 +132,4 @@ __all__ = [
     "three_figures",
     "told_script",
     "whose_probabilities",
-    "why_they_differ",
 ]

@@ -9,13 +9,15 @@ import plotly.graph_objects as go
 from dash import dcc, html
 from dash.development.base_component import Component
 
-from dashboard import data
+from brainmri.runs import Run
+from dashboard import data, figures
 from dashboard.components.exports import export_frame
 from dashboard.components.words import aria, no_interval, percent, told_script
 from dashboard.theme import GRAPH_CONFIG, class_colours
 
 HEIGHT_PX = 320
 """Of a figure that names no height."""
+LOSSES = "A loss is one number per epoch of one training, so it has no interval."
 ONE_IMAGE = "What the model says of one image, not a share of many, so it has no interval."
 
 
@@ -38,6 +40,19 @@ def graph(
         **({} if why is None else no_interval(why)),
     )
     return export_frame(shown, png="Download this figure as PNG", svg="Download this figure as SVG")
+
+
+def loss_history(run: Run, best: Mapping[str, float], *, top: float | None = None) -> Component:
+    """The losses of a training by epoch, `best` marked; `top` is the largest of all that stand beside it."""
+    told = "; ".join(
+        f"epoch {e['epoch']:.0f} training {e['train_loss']:.3f}, validation {e['val_loss']:.3f}"
+        for e in run.history
+    )
+    return graph(
+        figures.history(run.history, best, top=top),
+        says=f"Loss of {run.name} by epoch: {told}",
+        why=LOSSES,
+    )
 
 
 def legend(colours: Mapping[str, str]) -> Component:

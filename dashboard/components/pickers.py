@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import dash_mantine_components as dmc
-from dash import html
+from dash import ctx, html
 from dash.development.base_component import Component
 
 from dashboard import data
-from dashboard.components.words import Children, aria, state_id
+from dashboard.components.words import Children, aria, name, state_id
 
 
 def run_picker(
@@ -88,3 +88,17 @@ def page_number(given: str | int | None, pages: int) -> int:
     text = str(given)
     number = int(text) if text.isascii() and text.isdigit() else 1
     return max(1, min(number, pages))
+
+
+def page_turned(page_name: str, key: str, given: int, pages: int) -> int:
+    """The page for the callback that runs: the first, unless it was caused by the turner under `key`.
+
+    Whatever else was chosen makes it another list.
+    """
+    return page_number(given, pages) if ctx.triggered_id == state_id(page_name, key) else 1
+
+
+def page_heading(what: str, start: int, shown: int, count: int, rest: str = "") -> Component:
+    """Which entries of a list the page has: "Images 25 to 48 of 1,311" and the `rest` of the heading."""
+    words = f"{what} {start + 1:,} to {start + shown:,} of {count:,}{rest}"
+    return html.Div(dmc.Title(words, order=3, className="card-title"), **name("place"))

@@ -17,7 +17,7 @@ from brainmri.errors import InputError
 from brainmri.files import write_atomically
 from brainmri.manifests import Confirmed, Manifest
 from brainmri.suspects import Suspects
-from dashboard.data.dataset import usable_index
+from dashboard.data.dataset import place_of, usable_index
 from dashboard.data.files import Stamp, cached, models_folder, run_stamp, stamp
 
 if TYPE_CHECKING:
@@ -39,7 +39,6 @@ class Suspect:
         against: voices that hold another class more probable than the label.
         asked: voices that were heard.
         score: -1 to 1; see `label_errors.rank`.
-        place: in the queue, from 1.
     """
 
     path: str
@@ -49,7 +48,6 @@ class Suspect:
     against: int
     asked: int
     score: float
-    place: int
 
 
 @dataclass(frozen=True)
@@ -92,7 +90,7 @@ def _forget_unneeded(path: str | None) -> None:
     except InputError:
         return  # Who knows: then it stays.
     if not needed:
-        (kept_folder() / path.removeprefix(KEPT)).unlink(missing_ok=True)
+        (_kept_folder() / path.removeprefix(KEPT)).unlink(missing_ok=True)
 
 
 def corrections_made() -> list[Correction]:
@@ -114,16 +112,6 @@ def waiting() -> list[Correction]:
     return [one for one in corrections_made() if one.state == OPEN]
 
 
-def checked(record: Record) -> Record:
-    """The record itself, when it is whole.
-
-    Raises:
-        InputError: what is missing.
-    """
-    corrections.check(record)
-    return record
-
-
 def with_upload(record: Record, upload: bytes, *, number: int | None = None) -> Record:
     """The record about an upload, whose pixels are kept for training and nothing else of it.
 
@@ -131,13 +119,15 @@ def with_upload(record: Record, upload: bytes, *, number: int | None = None) -> 
     the file is kept. Of a volume only the slice that was asked about is.
 
     Args:
-        record: what was said of it.
+        record: what was said of it; nothing is kept for one that is not whole.
         upload: content of the file: a picture, DICOM or NIfTI.
         number: of the slice, from 1; needed where the file holds several.
 
     Raises:
-        InputError: it is no usable image, says that text is burned into it, or cannot be written.
+        InputError: the record is not whole, or the file is no usable image, says that text is burned into
+            it, or cannot be written.
     """
+    corrections.check(record)
     if not upload:
         raise InputError("The picture is not here any more; drop the file again.")
     file = intake.read(upload, number=number)
@@ -148,30 +138,27 @@ def with_upload(record: Record, upload: bytes, *, number: int | None = None) -> 
         )
     png = images.encode_png(file.image.pixels)
     name = f"{hashlib.sha256(png).hexdigest()}.png"
-    write_atomically(kept_folder() / name, lambda to: to.write_bytes(png))
+    write_atomically(_kept_folder() / name, lambda to: to.write_bytes(png))
     return replace(record, path=KEPT + name)
 
 
 def kept_upload(name: str) -> bytes | None:
     """A kept picture, or None where there is no such one."""
-    path = kept_folder() / name
+    path = _kept_folder() / name
     return path.read_bytes() if _KEPT_NAME.fullmatch(name) and path.is_file() else None
 
 
-def kept_folder() -> Path:
+def _kept_folder() -> Path:
     """Where kept pictures are."""
     return models_folder() / corrections.FOLDER / _KEPT_FOLDER
 
 
 def label_of(path: str) -> tuple[str, str] | None:
     """(label, split) that the image index has for a path; None for an image that it does not know."""
-    known = usable_index()
-    if known is None:
+    known, place = usable_index(), place_of(path)
+    if known is None or place is None:
         return None
-    where = np.flatnonzero((known.rows["path"] == path).to_numpy(bool))
-    if not len(where):
-        return None
-    row = known.rows.iloc[int(where[0])]
+    row = known.rows.iloc[place]
     split = row["split"]
     return str(row["label"]), split if isinstance(split, str) else ""
 
@@ -206,22 +193,20 @@ def doubtful(start: int, most: int) -> tuple[int, list[Suspect], list[tuple[str,
             against=int(said.against[row]),
             asked=int(said.asked[row]),
             score=float(said.score[row]),
-            place=start + i + 1,
         )
-        for i, row in enumerate(left[start : start + most].tolist())
+        for row in left[start : start + most].tolist()
     ]
     return len(left), shown, found.lacking
 
 
 def voices_about(path: str) -> Mapping[str, Mapping[str, float]]:
     """What each voice says of an indexed image: probabilities by class, by the name of the voice."""
-    known = usable_index()
-    if known is None:
+    known, place = usable_index(), place_of(path)
+    if known is None or place is None:
         return {}
-    where = np.flatnonzero((known.rows["path"] == path).to_numpy(bool))
     found: dict[str, dict[str, float]] = {}
-    for voice in _suspects(str(models_folder()), _all_runs()).voices if len(where) else []:
-        at = np.flatnonzero(voice.rows == where[0])
+    for voice in _suspects(str(models_folder()), _all_runs()).voices:
+        at = np.flatnonzero(voice.rows == place)
         if len(at):
             y_prob = voice.y_prob[int(at[0])].tolist()
             found[voice.name] = dict(zip(known.classes, y_prob, strict=True))

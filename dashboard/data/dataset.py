@@ -147,6 +147,18 @@ def place_of(path: str) -> int | None:
     return _places(str(known), stamp(known)).get(path)
 
 
+def bits_from(rows: pd.DataFrame, phash: bytes) -> NDArray[np.int64]:
+    """Bits in which the hash of each row of the index (n,) differs from that of an image, mirrored or not."""
+    one = np.frombuffer(phash, dtype=np.uint8)
+    hashes = (
+        np.frombuffer(b"".join(rows[name]), dtype=np.uint8).reshape(len(rows), len(one))
+        for name in ("phash", "phash_mirrored")
+    )
+    return np.minimum(
+        *(np.bitwise_count(each ^ one).sum(axis=1, dtype=np.int64) for each in hashes)
+    )
+
+
 def thumbnail(path: str) -> bytes | None:
     """PNG of an indexed image, or None when there is no such image here."""
     image = decoded(path)

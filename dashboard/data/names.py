@@ -27,7 +27,6 @@ from dashboard.data.bring import (
     test_splits,
 )
 from dashboard.data.browsing import (
-    Balance,
     Filters,
     Sample,
     balance_by,
@@ -35,10 +34,8 @@ from dashboard.data.browsing import (
     samples,
 )
 from dashboard.data.corrections import (
-    ManifestLine,
     Suspect,
     agreed,
-    checked,
     class_names,
     corrections_made,
     doubtful,
@@ -54,7 +51,6 @@ from dashboard.data.corrections import (
 )
 from dashboard.data.dataset import (
     THUMBNAIL_PX,
-    ClassBalance,
     average_images,
     brightness,
     class_balance,
@@ -68,7 +64,7 @@ from dashboard.data.dataset import (
     usable_index,
 )
 from dashboard.data.files import api_description, images_folder, models_folder
-from dashboard.data.one_image import Map, Near, Pictured, activation_map, pictured
+from dashboard.data.one_image import Pictured, activation_map, pictured
 from dashboard.data.predictor import (
     EXAMPLES,
     MAX_BYTES,
@@ -93,7 +89,6 @@ from dashboard.data.rows import (
     compare_sides,
 )
 from dashboard.data.runs import (
-    MOST_IN_MEMORY,
     RunView,
     Scored,
     ThreeFigures,
@@ -110,7 +105,6 @@ from dashboard.data.runs import (
     three_figures,
 )
 from dashboard.data.selected import (
-    SORTS,
     Gallery,
     cell_shares,
     cells,

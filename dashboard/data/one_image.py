@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,13 +10,10 @@ from numpy.typing import NDArray
 from brainmri import index
 from brainmri.errors import InputError
 from dashboard.data import rows
-from dashboard.data.dataset import decoded, place_of, usable_index
+from dashboard.data.dataset import bits_from, decoded, place_of, usable_index
 from dashboard.data.files import cached
 from dashboard.data.predictor import classifier
 from dashboard.data.runs import RunView, Scored, list_runs
-
-if TYPE_CHECKING:
-    pass
 
 MOST_NEAR = 12
 """Near-duplicates of an image that are told of."""
@@ -145,16 +141,17 @@ def _near(known: index.ImageIndex, place: int) -> list[Near]:
     """The other images of its cluster, the most alike first."""
     table = known.rows
     others = np.flatnonzero(table["cluster"].to_numpy() == table["cluster"].iloc[place])
-    others = others[others != place]
-    one = np.frombuffer(table["phash"].iloc[place], dtype=np.uint8)
-    found = []
-    for other in others.tolist():
-        bits = min(
-            int(np.bitwise_count(np.frombuffer(table[name].iloc[other], np.uint8) ^ one).sum())
-            for name in ("phash", "phash_mirrored")
+    copies = table.iloc[others[others != place]]
+    found = [
+        Near(str(path), str(label), _text(split), bits)
+        for path, label, split, bits in zip(
+            copies["path"],
+            copies["label"],
+            copies["split"],
+            bits_from(copies, table["phash"].iloc[place]).tolist(),
+            strict=True,
         )
-        row = table.iloc[other]
-        found.append(Near(str(row["path"]), str(row["label"]), _text(row["split"]), bits))
+    ]
     return sorted(found, key=lambda near: (near.bits, near.path))
 
 

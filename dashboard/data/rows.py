@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from brainmri import beside, comparison, index, parts, results, slices
 from brainmri.beside import Cell, Setting, Side
 from brainmri.comparison import Change, Comparison, Pairs
+from brainmri.errors import InputError
 from brainmri.metrics import Ints
+from dashboard.data import runs
 from dashboard.data.dataset import usable_index
 from dashboard.data.files import cached
 from dashboard.data.runs import RunView, Scored
@@ -23,15 +25,22 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-@cached(64)
 def compare(view: RunView, other: RunView, split: str) -> Comparison:
     """A run (B) beside another (A) on the images of a split that both answered.
 
     Raises:
         InputError: they cannot be compared.
     """
-    pairs, groups = _pairs(view, other, split)
-    return comparison.compare(pairs, split=split, groups=groups, run_a=other.name, run_b=view.name)
+    large = [one.name for one in (view, other) if not one.in_memory]
+    if large:
+        most = f"{runs.MOST_IN_MEMORY:,} images"
+        raise InputError(f"Runs are compared up to {most}. Larger: {' and '.join(large)}.")
+    if view.negative_class != other.negative_class:
+        raise InputError(
+            f"“No tumour” is {view.negative_class} in {view.name} and {other.negative_class} in "
+            f"{other.name}: what one run misses the other does not look for; compare other runs."
+        )
+    return _compared(view, other, split)
 
 
 @cached(64)
@@ -112,6 +121,12 @@ def scored(view: RunView, at: NDArray[np.int64]) -> list[Scored]:
         )
         for row, each in zip(at.tolist(), y_prob, strict=True)
     ]
+
+
+@cached(64)
+def _compared(view: RunView, other: RunView, split: str) -> Comparison:
+    pairs, groups = _pairs(view, other, split)
+    return comparison.compare(pairs, split=split, groups=groups, run_a=other.name, run_b=view.name)
 
 
 @cached(8)

@@ -17,15 +17,12 @@ from brainmri.tally import Tally
 from brainmri.trust import CalibrationReport
 from dashboard.chosen import Chosen
 from dashboard.data import rows
-from dashboard.data.dataset import place_of, usable_index
+from dashboard.data.dataset import bits_from, place_of, usable_index
 from dashboard.data.files import cached, models_folder
 from dashboard.data.runs import RunView, Scored, cell_images, curves, report
 
 if TYPE_CHECKING:
     import pandas as pd
-
-SORTS = ("error", "unsure", "sure", "like")
-"""Orders of images: the most wrong, the least sure or the surest first, or those alike to one."""
 
 
 @dataclass(frozen=True)
@@ -197,7 +194,11 @@ def weak_spots(
 def gallery(
     view: RunView, split: str, chosen: Chosen, *, sort: str, like: str | None, start: int, most: int
 ) -> Gallery:
-    """The chosen images from place `start` on, at most `most`, in the order `sort`."""
+    """The chosen images from place `start` on, at most `most`.
+
+    `sort` is their order: the most wrong (error), the least sure (unsure) or the surest (sure) first, or
+    those alike to the image at the path `like`.
+    """
     if not view.in_memory:
         return _surest_only(view, split, chosen, start, most)
     order, bits = _ordered(view, split, chosen, sort, (like or None) if sort == "like" else None)
@@ -245,14 +246,7 @@ def _bits_from(view: RunView, path: str) -> Ints:
     place = pd.Index(known.rows["path"]).get_indexer(pd.Index([path, *paths.tolist()]))
     if place[0] < 0:
         return np.full(len(paths), -1, dtype=np.int64)
-    plain, mirrored = (
-        np.frombuffer(b"".join(known.rows[name]), dtype=np.uint8).reshape(len(known.rows), -1)
-        for name in ("phash", "phash_mirrored")
-    )
-    one = plain[place[0]]
-    bits = np.minimum(
-        *(np.bitwise_count(each ^ one).sum(axis=1, dtype=np.int64) for each in (plain, mirrored))
-    )
+    bits = bits_from(known.rows, known.rows["phash"].iloc[place[0]])
     return np.where(place[1:] >= 0, bits[place[1:]], -1)
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import dash_mantine_components as dmc
-from dash import Input, Output, callback, ctx, html
+from dash import Input, Output, callback, html
 from dash.development.base_component import Component
 
 from brainmri.index import ImageIndex
 from brainmri.wording import counted
 from dashboard import data
+from dashboard.chosen import SEPARATOR
 from dashboard.components import (
     SPLIT_WORDS,
     aria,
@@ -18,7 +19,9 @@ from dashboard.components import (
     name,
     no_interval,
     page_count,
+    page_heading,
     page_number,
+    page_turned,
     page_turner,
     paths_or_tiles,
     picture_tile,
@@ -31,7 +34,6 @@ if TYPE_CHECKING:
     from dashboard.data import Filters, Sample
 
 _IMAGES_AT_ONCE = 24
-_SEPARATOR = "~"
 _ONE_IMAGE = "Measured of this one image, not estimated from several."
 _ALL_COUNTED = "All indexed images are counted, none is a sample of others."
 
@@ -84,14 +86,13 @@ def register(page: str) -> None:
         filters = _filters(index, asked or [])
         count, _ = data.samples(index, filters, 0, 0)
         pages = page_count(count, _IMAGES_AT_ONCE)
-        turned = ctx.triggered_id == state_id(page, "images")
-        number = page_number(number, pages) if turned else 1
+        number = page_turned(page, "images", number, pages)
         return _found(index, filters, number), pages, number
 
 
 def _code(property_: str, value: str) -> str:
     """A filter as one word of the address, whose words are divided by commas."""
-    return f"{property_}{_SEPARATOR}{value}".replace(",", "")
+    return f"{property_}{SEPARATOR}{value}".replace(",", "")
 
 
 def _filters(index: ImageIndex, asked: list[str]) -> Filters:
@@ -134,14 +135,7 @@ def _found(index: ImageIndex, filters: Filters, number: int) -> Component:
     of = f"of {total:,} indexed" if filters else "indexed"
     return html.Div(
         [
-            html.Div(
-                dmc.Title(
-                    f"Images {start + 1:,} to {start + len(shown):,} of {count:,}",
-                    order=3,
-                    className="card-title",
-                ),
-                **name("place"),
-            ),
+            page_heading("Images", start, len(shown), count),
             html.P(
                 f"{counted(count, 'image')} {of}.", className="note", **no_interval(_ALL_COUNTED)
             ),

@@ -12,17 +12,17 @@ from brainmri.errors import InputError
 from brainmri.runs import OFFICIAL
 from dashboard import data, figures
 from dashboard.components import (
+    MEASURES,
     SPLIT_WORDS,
     aria,
     card,
     choice,
     command,
+    comparison_table,
     controls,
     empty,
-    estimate_cell,
     faults,
     graph,
-    name,
     no_interval,
     no_runs,
     not_shown,
@@ -40,13 +40,6 @@ PAGE = "compare"
 _SEEN_APART = 0.05
 """Shares of seen images that differ by more than this make one run's test the easier one."""
 _LEAD = "Two runs on the same images: what changed, and whether it is more than chance."
-_METRICS = {
-    "sensitivity": "Tumours found (sensitivity)",
-    "specificity": "No tumour recognised (specificity)",
-    "accuracy": "Right answers (accuracy)",
-    "f1": "F1, weighted",
-    "auroc": "Tumour / no tumour (area under ROC)",
-}
 changed.register(PAGE)
 
 
@@ -121,24 +114,11 @@ def _one_run(view: data.RunView) -> Component:
 def _content(view: data.RunView, beside: data.RunView, split: str, now: str | None) -> Component:
     if view.name == beside.name:
         return empty("This is one run twice", "Choose another run above.")
-    large = [one.name for one in (view, beside) if not one.in_memory]
-    if large:
-        return empty(
-            f"{' and '.join(large)} cannot be compared",
-            html.Span(
-                f"Runs are compared up to {data.MOST_IN_MEMORY:,} images.", **name("setting")
-            ),
-        )
-    if view.negative_class != beside.negative_class:
-        return empty(
-            f"{view.name} and {beside.name} cannot be compared",
-            f"“No tumour” is {view.negative_class} in {view.name} and {beside.negative_class} in "
-            f"{beside.name}: what one run misses the other does not look for; choose another run above.",
-        )
     try:
         found = data.compare(view, beside, split)
     except InputError as error:
-        return empty(f"{view.name} and {beside.name} cannot be compared", str(error))
+        why = html.Span(str(error), **no_interval("It says why; nothing is estimated."))
+        return empty(f"{view.name} and {beside.name} cannot be compared", why)
     if not found.n:
         return empty(
             f"{view.name} and {beside.name} have no labelled {SPLIT_WORDS[split]} image in common",
@@ -159,7 +139,7 @@ def _content(view: data.RunView, beside: data.RunView, split: str, now: str | No
 
 
 def _figures(view: data.RunView, beside: data.RunView, found: Comparison) -> Component:
-    rows = [(words, found.difference(name)) for name, words in _METRICS.items()]
+    rows = [(words, found.difference(name)) for name, words in MEASURES.items()]
     said = "; ".join(
         f"{words} {points(d.difference.value)} ({points_interval(d.difference)} points, "
         f"n = {d.difference.n:,})"
@@ -183,26 +163,7 @@ def _figures(view: data.RunView, beside: data.RunView, found: Comparison) -> Com
             _seen(view, beside, found.split),
             section(
                 f"{found.run_b} beside {found.run_a}",
-                table(
-                    ["Measure", found.run_b, found.run_a, "Difference", "Images (n)"],
-                    [
-                        [
-                            words,
-                            estimate_cell(d.b),
-                            estimate_cell(d.a),
-                            html.Span(
-                                [
-                                    points(d.difference.value),
-                                    html.Small(points_interval(d.difference), className="interval"),
-                                ],
-                                className="estimate",
-                            ),
-                            f"{d.difference.n:,}",
-                        ]
-                        for words, d in rows
-                    ],
-                    caption=f"{found.run_b} and {found.run_a}, each figure with its 95 % interval",
-                ),
+                comparison_table(found, list(MEASURES)),
                 note="Under each figure its 95 % interval. That of the difference draws the same images "
                 "for both runs, near-copies together, so it can tell runs apart whose own intervals "
                 "overlap.",

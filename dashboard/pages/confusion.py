@@ -15,6 +15,7 @@ from dashboard.components import (
     card,
     counted,
     interval,
+    matrix,
     no_interval,
     section,
 )
@@ -61,86 +62,46 @@ def _matrix(report: Report, shares: Shares, show: str, chosen: Chosen) -> Compon
     rows = []
     for i, truth in enumerate(report.classes):
         total = int(report.matrix[i].sum())
-        cells = []
-        for j, said in enumerate(report.classes):
-            count = int(report.matrix[i, j])
-            share = count / total if total else 0.0
-            kind = "right" if i == j else "missed" if j == report.negative else "wrong"
-            text: list[Any] = [f"{count:,}"]
-            if show == "share":  # On a phone there is room for the number alone.
-                unit = html.Span("\u00a0%", className="unit")
-                text = [f"{100 * share:.1f}", unit] if total else ["–"]
-            estimate = shares[i][j]
-            told = counted(estimate, f"images of {truth} called {said}")
-            on = _marked(chosen, truth, said)
-            why: dict[str, Any] = {"title": told}
-            label = f"{told}; show them"
-            if estimate.value is None:
-                why = no_interval("Counted; of so few chosen images there is no interval.")
-                label = f"Images of {truth} called {said}: {estimate.reason}; show them"
-            cells.append(
-                html.Td(
-                    html.Button(
-                        [*text, html.Small(interval(estimate), className="matrix-interval")]
-                        if estimate.value is not None
-                        else text,
-                        id={"cell": cell_of(truth, said)},
-                        className=f"matrix-cell {kind}"
-                        + ("" if count else " none")
-                        + (" chosen" if on else ""),
-                        style={"--share": f"{share:.3f}"},
-                        disabled=count == 0,
-                        **why,
-                        **aria(label=label, pressed="true" if on else "false"),
-                    )
-                )
-            )
-        rows.append(
-            html.Tr(
-                [
-                    html.Th(_head(truth, cell_of(truth, None), chosen.truth == truth), scope="row"),
-                    *cells,
-                    html.Td(f"{total:,}", className="total"),
-                ]
-            )
-        )
-    return html.Div(
-        html.Table(
-            [
-                html.Caption("Confusion matrix", className="visually-hidden"),
-                html.Thead(
-                    [
-                        html.Tr(
-                            [
-                                html.Td("", className="corner"),
-                                html.Th("the model said", colSpan=len(report.classes)),
-                                html.Td("", className="totals"),
-                            ]
-                        ),
-                        html.Tr(
-                            [
-                                html.Th(
-                                    "shows, % of row" if show == "share" else "shows", scope="col"
-                                ),
-                                *(
-                                    html.Th(
-                                        _head(c, cell_of(None, c), chosen.answer == c), scope="col"
-                                    )
-                                    for c in report.classes
-                                ),
-                                html.Th("n", className="totals"),
-                            ]
-                        ),
-                    ]
-                ),
-                html.Tbody(rows),
-            ],
-            className="matrix",
-        ),
-        className="scroll",
-        role="region",
-        tabIndex=0,
-        **aria(label="Confusion matrix"),
+        cells = [
+            _cell(report, shares, i, j, show, on=_marked(chosen, truth, said))
+            for j, said in enumerate(report.classes)
+        ]
+        head = _head(truth, cell_of(truth, None), chosen.truth == truth)
+        rows.append((head, cells, f"{total:,}"))
+    return matrix(
+        "the model said",
+        [_head(c, cell_of(None, c), chosen.answer == c) for c in report.classes],
+        rows,
+        caption="Confusion matrix",
+        side="shows, % of row" if show == "share" else "shows",
+    )
+
+
+def _cell(report: Report, shares: Shares, i: int, j: int, show: str, *, on: bool) -> Component:
+    """The images of class `i` that were called `j`, as a button that chooses them."""
+    truth, said, estimate = report.classes[i], report.classes[j], shares[i][j]
+    count, total = int(report.matrix[i, j]), int(report.matrix[i].sum())
+    share = count / total if total else 0.0
+    kind = "right" if i == j else "missed" if j == report.negative else "wrong"
+    text: list[Any] = [f"{count:,}"]
+    if show == "share":  # On a phone there is room for the number alone.
+        text = [f"{100 * share:.1f}", html.Span("\u00a0%", className="unit")] if total else ["–"]
+    told = counted(estimate, f"images of {truth} called {said}")
+    why: dict[str, Any] = {"title": told}
+    label = f"{told}; show them"
+    if estimate.value is None:
+        why = no_interval("Counted; of so few chosen images there is no interval.")
+        label = f"Images of {truth} called {said}: {estimate.reason}; show them"
+    else:
+        text.append(html.Small(interval(estimate), className="matrix-interval"))
+    return html.Button(
+        text,
+        id={"cell": cell_of(truth, said)},
+        className=f"matrix-cell {kind}" + ("" if count else " none") + (" chosen" if on else ""),
+        style={"--share": f"{share:.3f}"},
+        disabled=count == 0,
+        **why,
+        **aria(label=label, pressed="true" if on else "false"),
     )
 
 

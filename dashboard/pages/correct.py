@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dash_mantine_components as dmc
@@ -19,8 +19,10 @@ from dashboard.components import aria
 
 _CLASS = f"{CLASS}:"
 _KEEP = "Keep this image, without identifiers, for training"
-_STORED = "A file’s name, date and other data are never kept, only its pixels. Words that are burnt into the "
-_STORED += "picture are pixels too: do not tick this where a name can be read."
+_STORED = (
+    "A file’s name, date and other data are never kept, only its pixels. Words that are burnt into the "
+    "picture are pixels too: do not tick this where a name can be read."
+)
 
 
 def form(
@@ -177,8 +179,7 @@ def register(page: str) -> None:
         if not clicks or not taken:
             return no_update
         try:
-            who = asker.name(taken["who"])
-            data.say(Record(f"undo-{taken['id']}"[:64], UNDO, who, about=taken["id"]))
+            take_back(taken)
         except InputError as error:
             return problem(str(error))
         return dmc.Alert("Undone. Both stay in the record; neither changes a label.", color="gray")
@@ -209,6 +210,16 @@ def follow_answers(page: str, container: str, reply: str) -> None:
         Input(reply, "data"),
         prevent_initial_call=True,
     )
+
+
+def take_back(said: Mapping[str, str]) -> None:
+    """Undo what was said: its `id`, and `who` said it.
+
+    Raises:
+        InputError: it cannot be undone, and why.
+    """
+    who, about = asker.name(said["who"]), said["id"]
+    data.say(Record(f"undo-{about}"[:64], UNDO, who, about=about))
 
 
 def problem(sentence: str) -> Component:
@@ -263,7 +274,6 @@ def _record(said: dict[str, Any]) -> Record:
             raise InputError("The data set has changed meanwhile; reload the page.")
         return record
     if said.get("keep"):
-        record = data.checked(record)  # Before anything is kept.
         return data.with_upload(record, _upload(said.get("upload")), number=said.get("slice"))
     return record
 

@@ -7,7 +7,7 @@ from dash.development.base_component import Component
 
 from brainmri.beside import Cell
 from brainmri.comparison import Comparison
-from dashboard.components import aria, card, no_interval, section
+from dashboard.components import card, matrix, no_interval, section
 
 _MOST_WORDS = 6
 _NO_CHANGE = "These very answers are compared; where none differs there is nothing to estimate."
@@ -85,57 +85,23 @@ def _in_words(found: Comparison, changed: list[Cell]) -> Component:
 
 def _matrix(found: Comparison, cells: list[list[Cell]], negative: str) -> Component:
     largest = max((abs(cell.change) for row in cells for cell in row), default=0) or 1
-    body = [
-        html.Tr(
-            [
-                html.Th(
-                    html.Span(row[0].truth, className="class"), scope="row", title=row[0].truth
-                ),
-                *(html.Td(_cell(cell, negative, largest, found.run_a)) for cell in row),
-                html.Td(f"{row[0].share.difference.n:,}", className="total"),
-            ]
-        )
-        for row in cells
-    ]
-    caption = f"Confusion matrix of {found.run_b} minus that of {found.run_a}"
-    return html.Div(
-        html.Table(
-            [
-                html.Caption(caption, className="visually-hidden"),
-                html.Thead(
-                    [
-                        html.Tr(
-                            [
-                                html.Td("", className="corner"),
-                                html.Th(
-                                    f"{found.run_b} minus {found.run_a}",
-                                    colSpan=len(found.classes),
-                                    scope="colgroup",
-                                ),
-                                html.Td("", className="totals"),
-                            ]
-                        ),
-                        html.Tr(
-                            [
-                                html.Th("shows", scope="col"),
-                                *(
-                                    html.Th(html.Span(c, className="class"), scope="col", title=c)
-                                    for c in found.classes
-                                ),
-                                html.Th("n", className="totals", scope="col"),
-                            ]
-                        ),
-                    ]
-                ),
-                html.Tbody(body),
-            ],
-            className="matrix",
-        ),
-        className="scroll",
-        role="region",
-        tabIndex=0,
-        **aria(label=caption),
+    return matrix(
+        f"{found.run_b} minus {found.run_a}",
+        [_class(one) for one in found.classes],
+        [
+            (
+                _class(row[0].truth),
+                [_cell(cell, negative, largest, found.run_a) for cell in row],
+                f"{row[0].share.difference.n:,}",
+            )
+            for row in cells
+        ],
+        caption=f"Confusion matrix of {found.run_b} minus that of {found.run_a}",
     )
+
+
+def _class(name: str) -> Component:
+    return html.Span(name, className="class", title=name)
 
 
 def _cell(cell: Cell, negative: str, largest: int, other: str) -> Component:

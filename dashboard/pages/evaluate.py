@@ -9,9 +9,10 @@ from dash import Input, Output, callback, ctx, html, no_update
 from dash.development.base_component import Component
 
 from brainmri.evaluation import Report
-from dashboard import data, evaluation_figures, figures
+from dashboard import data, evaluation_figures
 from dashboard.chosen import Chosen, read
 from dashboard.components import (
+    LOSSES,
     SPLIT_WORDS,
     aria,
     card,
@@ -23,6 +24,7 @@ from dashboard.components import (
     estimate_cell,
     faults,
     graph,
+    loss_history,
     measured,
     name,
     no_runs,
@@ -45,7 +47,6 @@ trust.register(PAGE)
 weak_spots.register(PAGE)
 curves.register(PAGE)
 image_panel.register(PAGE)
-_LOSSES = "A loss is one number per epoch of this one training, so it has no interval."
 
 
 def layout(
@@ -259,17 +260,7 @@ def _history(view: data.RunView) -> Component:
         )
     return section(
         f"Epoch {best['epoch']:.0f} of {len(run.history)} was kept: it has the lowest validation loss",
-        card(
-            graph(
-                figures.history(run.history, best),
-                says="Loss by epoch: "
-                + "; ".join(
-                    f"epoch {e['epoch']:.0f} training {e['train_loss']:.3f}, validation {e['val_loss']:.3f}"
-                    for e in run.history
-                ),
-                why=_LOSSES,
-            )
-        ),
-        why=_LOSSES,
+        card(loss_history(run, best)),
+        why=LOSSES,
         note=facts,
     )

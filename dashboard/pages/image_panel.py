@@ -6,7 +6,7 @@ A page calls `register` once, puts `panel` into its layout, and makes its tiles 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 import dash_mantine_components as dmc
@@ -15,7 +15,7 @@ from dash.development.base_component import Component
 
 from brainmri.accounts import CLINICIAN
 from brainmri.errors import InputError
-from dashboard import asker, data, evaluation_figures
+from dashboard import asker, data, map_figures
 from dashboard.components import (
     SPLIT_WORDS,
     aria,
@@ -26,6 +26,7 @@ from dashboard.components import (
     paths_or_tiles,
     percent,
     picture_tile,
+    pictures_missing,
     probability_bars,
     state_id,
     table,
@@ -35,9 +36,15 @@ from dashboard.pages import correct
 from dashboard.pages.choosing import kept
 from dashboard.words import property_words
 
+if TYPE_CHECKING:
+    Said = tuple[data.RunView, str, data.Scored]
+
 _BITS = "Bits in which two hashes differ, read off these very images."
 _ONE_IMAGE = "What each run says of this one image, not a share of many, so it has no interval."
 _RECORDED = "What is recorded of this one image; nothing is estimated."
+_RUNS = "Runs are counted here; nothing is estimated."
+_FORM = "panel"
+correct.register(_FORM)
 
 
 def panel(page: str, view: data.RunView, image: str | None) -> Component:
@@ -137,7 +144,7 @@ def _content(view: data.RunView, image: str) -> Component:
     )
 
 
-def _end(view: data.RunView, found: data.Pictured, own: Any) -> Component:
+def _end(view: data.RunView, found: data.Pictured, own: Said | None) -> Component:
     """What a person who may can say of the label, for an image that the index knows."""
     known = data.label_of(found.path)
     if known is None or not asker.may(CLINICIAN):
@@ -148,17 +155,11 @@ def _end(view: data.RunView, found: data.Pictured, own: Any) -> Component:
     )
 
 
-_FORM = "panel"
-correct.register(_FORM)
-
-
-def _picture(view: data.RunView, found: data.Pictured, own: Any) -> Component:
-    pictures: list[Any] = []
+def _picture(view: data.RunView, found: data.Pictured, own: Said | None) -> Component:
     if data.images_folder() is None:
-        pictures.append(
-            html.P("Start the dashboard with --data FOLDER to see the picture.", className="note")
-        )
-    elif found.split:
+        return html.Div(pictures_missing(), className="panel-pictures")
+    pictures: list[Any] = []
+    if found.split:
         alt = f"{found.label} image"
         pictures.append(
             html.Figure(
@@ -169,7 +170,7 @@ def _picture(view: data.RunView, found: data.Pictured, own: Any) -> Component:
                 className="panel-figure",
             )
         )
-    if own is not None and data.images_folder() is not None and found.split:
+    if own is not None and found.split:
         answer = own[2].answer
         pictures += [
             dcc.Store(
@@ -192,7 +193,7 @@ def _map(view: data.RunView, image: str, answer: str) -> Component:
     return html.Figure(
         [
             html.Img(
-                src=evaluation_figures.lit(told.square, told.heat),
+                src=map_figures.lit(told.square, told.heat),
                 alt=f"Where {view.name} found what speaks for {answer}: the brighter, the more",
                 className="picture",
             ),
@@ -205,7 +206,7 @@ def _map(view: data.RunView, image: str, answer: str) -> Component:
     )
 
 
-def _said(view: data.RunView, own: Any) -> Component:
+def _said(view: data.RunView, own: Said | None) -> Component:
     if own is None:
         return html.P(f"{view.name} has not answered this image.", **name("version"))
     _, split, scored = own
@@ -274,9 +275,6 @@ def _others(view: data.RunView, found: data.Pictured) -> Component:
             html.P(" ".join(filter(None, missing)), className="note", **name("version")),
         ]
     )
-
-
-_RUNS = "Runs are counted here; nothing is estimated."
 
 
 def _near(found: data.Pictured) -> Component:

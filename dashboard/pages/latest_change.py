@@ -13,20 +13,13 @@ from dashboard import data
 from dashboard.components import (
     SPLIT_WORDS,
     Children,
-    csv_columns,
-    estimate_cell,
+    comparison_table,
     name,
-    points,
-    points_interval,
+    no_interval,
     section,
-    table,
 )
 
-_METRICS = {
-    "sensitivity": "Tumours found (sensitivity)",
-    "specificity": "No tumour recognised (specificity)",
-    "accuracy": "Right answers (accuracy)",
-}
+_MEASURES = ("sensitivity", "specificity", "accuracy")
 
 
 def part() -> Component:
@@ -55,14 +48,15 @@ def part() -> Component:
     ]
     found = _compared(latest, before)
     if isinstance(found, str):
-        return section(title, html.P(when, className="note"), html.P(found))
+        why = html.P(found, **no_interval("It says why; nothing is estimated."))
+        return section(title, html.P(when, className="note"), why)
     address = urlencode({"run": latest.name, "other": before.name, "split": found.split})
     finding, _, rest = verdict(found).partition(". ")
     return section(
         f"{title}: {finding.rstrip('.')}",
         html.P(rest) if rest else None,
         html.P(when, className="note"),
-        _table(found),
+        comparison_table(found, _MEASURES),
         html.P(
             dcc.Link("Compare them image by image", href=f"/compare?{address}"),
             className="on-screen below",
@@ -74,13 +68,6 @@ def part() -> Component:
 
 def _compared(latest: data.RunView, before: data.RunView) -> Comparison | str:
     """The comparison, or why there is none."""
-    large = [one.name for one in (latest, before) if not one.in_memory]
-    if large:
-        return (
-            f"{' and '.join(large)} cannot be compared: the table is too large to be held as rows."
-        )
-    if latest.negative_class != before.negative_class:
-        return f"They cannot be compared: “no tumour” is {latest.negative_class} in one only."
     split = next(iter(latest.splits), "test")
     try:
         found = data.compare(latest, before, split)
@@ -89,31 +76,6 @@ def _compared(latest: data.RunView, before: data.RunView) -> Comparison | str:
     if not found.n:
         return f"They have no labelled {SPLIT_WORDS[split]} image in common."
     return found
-
-
-def _table(found: Comparison) -> Component:
-    rows = [(words, found.difference(key)) for key, words in _METRICS.items()]
-    return table(
-        ["Measure", found.run_b, found.run_a, "Difference", "Images (n)"],
-        [
-            [
-                words,
-                estimate_cell(d.b),
-                estimate_cell(d.a),
-                html.Span(
-                    [
-                        points(d.difference.value),
-                        html.Small(points_interval(d.difference), className="interval"),
-                    ],
-                    className="estimate",
-                    **csv_columns(d.difference),
-                ),
-                f"{d.difference.n:,}",
-            ]
-            for words, d in rows
-        ],
-        caption=f"{found.run_b} and {found.run_a}, each figure with its 95 % interval",
-    )
 
 
 def _day(created: str) -> str:

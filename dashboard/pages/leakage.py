@@ -13,7 +13,6 @@ from dash import (
     State,
     callback,
     clientside_callback,
-    ctx,
     html,
 )
 from dash.development.base_component import Component
@@ -31,7 +30,9 @@ from dashboard.components import (
     name,
     no_interval,
     page_count,
+    page_heading,
     page_number,
+    page_turned,
     page_turner,
     paths_or_tiles,
     picker,
@@ -113,10 +114,9 @@ def register(page: str) -> None:
         found = data.usable_audit()
         if found is None or protocol not in found.protocols:
             return html.Div(), html.Div(), 1, 1
-        turned = ctx.triggered_id == state_id(page, "pairs")
         count, _ = found.pairs(protocol, kind, 0, 0)
         pages = page_count(count, _PAIRS_AT_ONCE)
-        number = page_number(number, pages) if turned else 1
+        number = page_turned(page, "pairs", number, pages)
         return (
             _head(found, protocol),
             _pairs(found, protocol, kind, number),
@@ -242,14 +242,8 @@ def _pairs(found: Findings, protocol: str, kind: str, number: int) -> Component:
     shown = measured(found.leaks(protocol)[0].of[kind])
     return html.Div(
         [
-            html.Div(
-                dmc.Title(
-                    f"Pairs {start + 1:,} to {start + len(pairs):,} of {count:,}: "
-                    "test image first, then its closest copy",
-                    order=3,
-                    className="card-title",
-                ),
-                **name("place"),
+            page_heading(
+                "Pairs", start, len(pairs), count, ": test image first, then its closest copy"
             ),
             html.P(
                 [

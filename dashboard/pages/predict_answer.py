@@ -9,9 +9,7 @@ import dash_mantine_components as dmc
 from dash import html
 from dash.development.base_component import Component
 
-from brainmri import novelty
-from brainmri.answer import ConformalSet, Finding, Trace, Tumour
-from brainmri.asked import header_in_words
+from brainmri.answer import ConformalSet, Finding, Tumour
 from brainmri.runs import Run
 from brainmri.similar import Similar
 from dashboard import data
@@ -26,20 +24,24 @@ from dashboard.components import (
     name,
     no_interval,
     percent,
+    pictures_missing,
     probability_bars,
     told_script,
     whose_probabilities,
 )
 from dashboard.pages.predict_viewer import viewer
+from dashboard.pages.predict_words import (
+    OUTCOMES,
+    outcome_kind,
+    outcome_reasons,
+    threshold_words,
+    trace_facts,
+    verdict_words,
+)
 from dashboard.theme import class_colours
 
 ONE_ANSWER = "one"
 """The key of an answer that stands alone; two that are compared have a key each."""
-OUTCOMES = {
-    "answered": "Answered",
-    "warned": "Answered with a warning",
-    "refused": "Refused: no answer for this image",
-}
 _CHOSEN = "It was set on validation images; what it comes to on test images stands on Evaluate."
 _DISTANCE = "A distance to one training image, not an estimate of anything."
 _JUDGED = "A distance of one image against two limits; nothing is estimated."
@@ -81,23 +83,16 @@ def answer_card(answered: data.Answered, what: str, committed: str | None = None
 
 def outcome_banner(answered: data.Answered) -> Component:
     """Whether the model answers for this image, and why not or why with care."""
-    outcome, reasons = answered.answer.outcome, answered.answer.reasons
-    # What could not be checked is no warning, and no reason to be at ease either.
-    kind = "unchecked" if outcome == "answered" and reasons else outcome
+    outcome = answered.answer.outcome
     return html.Div(
         [
             html.Strong(OUTCOMES[outcome]),
             html.Span(" ".join(outcome_reasons(answered)), **no_interval(_JUDGED)),
         ],
-        className=f"outcome {kind}" + (" refusal" if outcome == "refused" else ""),
+        className=f"outcome {outcome_kind(answered)}"
+        + (" refusal" if outcome == "refused" else ""),
         role="note",
     )
-
-
-def outcome_reasons(answered: data.Answered) -> tuple[str, ...]:
-    """Why there is an answer, a warning or a refusal, with the limits that decided."""
-    near = novelty.near(answered.answer.novelty)
-    return answered.answer.reasons or (() if near is None else (near,))
 
 
 def notices(looked: data.Looked) -> list[Component]:
@@ -124,41 +119,6 @@ def verdict(finding: Finding, run: Run) -> Component:
             probability_bars(finding.probabilities, colours),
             html.P(whose_probabilities(run.temperature, is_run=True), className="note"),
         ]
-    )
-
-
-def verdict_words(finding: Finding, negative: str) -> str:
-    """One line that says what is called, and what the model finds most probable."""
-    likely = "no tumour" if finding.answer == negative else finding.answer
-    called = finding.tumour.called
-    if called is None:
-        return f"Most probable: {likely}"
-    if called:
-        also = "though " if finding.answer == negative else ""
-        return f"Called a tumour, {also}most probable: {likely}"
-    also = "" if finding.answer == negative else "though "
-    return f"Not called a tumour, {also}most probable: {likely}"
-
-
-def threshold_words(tumour: Tumour) -> str:
-    """The tumour probability against the operating point."""
-    point = tumour.operating_point
-    if point is None:
-        return (
-            "No threshold is set for this run (it takes validation images), so nothing is called a "
-            "tumour or not."
-        )
-    if point.threshold > 1:
-        return "The threshold of this run calls nothing a tumour."
-    side = "Above" if tumour.called else "Below"
-    found = (
-        f"which finds at least {100 * point.target:g}\u00a0% of the tumours"
-        if point.rule == "sensitivity"
-        else f"the cheapest where a missed tumour is worth {point.target:g} false alarms,"
-    )
-    return (
-        f"{side} the threshold of {percent(point.threshold)}, {found} among the validation images "
-        f"({point.tumours:,} with a tumour of {point.n:,})."
     )
 
 
@@ -312,35 +272,10 @@ def _similar(similar: tuple[Similar, ...]) -> Component | None:
                 ],
                 className="similar" if here else "similar labels",
             ),
-            None
-            if here
-            else html.P("Start the dashboard with --data FOLDER to see them.", className="note"),
+            pictures_missing(),
         ],
         className="answer-part",
     )
-
-
-def trace_facts(answered: data.Answered, what: str) -> list[tuple[str, str]]:
-    """What made the answer, so that it can be made again: title and text each."""
-    trace: Trace = answered.answer.trace
-    file, run = answered.looked.file, answered.run
-    width, height = file.image.stored_size_px
-    which = "" if file.slices == 1 else f", slice {file.number} of {file.slices}"
-    plane = "" if file.plane is None else f", {file.plane}"
-    made_by = [("Scan", header_in_words(file.header))] if file.header else []
-    return [
-        ("Image", f"{what}, {file.kind}{which}{plane}, {width} × {height} pixels, {file.image.mode}"),
-        *made_by,
-        ("Answered by", f"{run.name} ({run.architecture})"),
-        ("Model version", f"{trace.model_sha256[:12]}, trained {run.created[:10]}, split "
-                          f"{run.protocol}"),
-        ("Answered at", f"{trace.answered_at.replace('T', ' ').removesuffix('+00:00')} UTC"),
-        ("Software", trace.software),
-        ("Model", trace.model_sha256),
-        ("Preprocessing", trace.preprocessing_sha256),
-        ("Calibration", trace.calibrator_sha256),
-        ("Thresholds", trace.thresholds_sha256),
-    ]  # fmt: skip
 
 
 def _trace(answered: data.Answered, what: str) -> Component:
@@ -374,46 +309,4 @@ def _actions(slices: int) -> Component:
             ),
         ],
         className="actions",
-    )
-
-
-def kept(answered: data.Answered) -> dict[str, Any]:
-    """What a browser may keep of an answer beside a reader's impression: nothing that identifies."""
-    finding, trace = answered.answer.finding, answered.answer.trace
-    told: dict[str, Any] = {"outcome": answered.answer.outcome}
-    if finding is not None:
-        told |= {
-            "model_answer": finding.answer,
-            "tumour_probability": round(finding.tumour.probability, 6),
-            "called_tumour": finding.tumour.called,
-        }
-    return told | {
-        "answered_at_utc": trace.answered_at,
-        "run": trace.run,
-        "model_sha256": trace.model_sha256,
-    }
-
-
-def row(answered: data.Answered) -> list[str]:
-    """Outcome, tumour probability and most probable class, for a table of several images."""
-    finding = answered.answer.finding
-    if finding is None:
-        return ["refused", "–", "–"]
-    negative = finding.answer == answered.run.negative_class
-    return [
-        answered.answer.outcome,
-        percent(finding.tumour.probability),
-        "no tumour" if negative else finding.answer,
-    ]
-
-
-def said(answered: data.Answered) -> str:
-    """One sentence for screen readers."""
-    finding = answered.answer.finding
-    if finding is None:
-        return "The image is refused; nothing is answered."
-    warned = "With a warning: " if answered.answer.outcome == "warned" else ""
-    return (
-        f"{warned}{verdict_words(finding, answered.run.negative_class)}; tumour probability "
-        f"{percent(finding.tumour.probability)}."
     )

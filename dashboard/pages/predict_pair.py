@@ -7,8 +7,9 @@ from dash.development.base_component import Component
 
 from dashboard import data
 from dashboard.components import card, name, no_interval, percent
-from dashboard.pages.predict_answer import outcome_banner, row, verdict
+from dashboard.pages.predict_answer import outcome_banner, verdict
 from dashboard.pages.predict_viewer import viewer
+from dashboard.pages.predict_words import row
 
 WHY_NO_GROWTH = (
     "This is not a measurement of growth: the map is a coarse picture of where one model found evidence, "

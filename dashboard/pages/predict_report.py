@@ -6,8 +6,9 @@ from flask import render_template
 
 from dashboard import data, figures, map_figures
 from dashboard.components import counted, interval, k_of_n, percent
-from dashboard.pages.predict_answer import (
+from dashboard.pages.predict_words import (
     OUTCOMES,
+    outcome_kind,
     outcome_reasons,
     threshold_words,
     trace_facts,
@@ -22,19 +23,14 @@ def page(answered: data.Answered, what: str) -> str:
     height, width = answered.looked.shape_px
     overlay = box = None
     if finding is not None and finding.maps is not None:
-        left, top, right, bottom = finding.maps.box
         overlay = map_figures.overlays(finding.maps.by_class)[finding.answer]
-        box = {
-            "left": 100 * left / width,
-            "top": 100 * top / height,
-            "width": 100 * (right - left) / width,
-            "height": 100 * (bottom - top) / height,
-        }
+        box = map_figures.place(finding.maps.box, answered.looked.shape_px)
     return render_template(
         "answer_report.html",
         answered=answered,
         finding=finding,
         outcome=OUTCOMES[answered.answer.outcome],
+        kind=outcome_kind(answered),
         reasons=outcome_reasons(answered),
         notices=answered.looked.file.notices,
         what=what,

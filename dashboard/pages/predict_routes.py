@@ -23,10 +23,11 @@ from dashboard.pages import (
     predict_reading,
     predict_report,
     predict_slices,
+    predict_words,
 )
 
 routes = Blueprint("predict", __name__, url_prefix="/predict")
-_CANNOT_ANSWER = "run_cannot_answer"
+_CANNOT_ANSWER, _NEEDS_SLICE = "run_cannot_answer", "needs_slice"
 Reply = dict[str, Any]
 """`answer`: components; `said`: a sentence for screen readers; `row`: cells of a table of images."""
 
@@ -42,9 +43,9 @@ def answer() -> Response:
         return {
             "outcome": answered.answer.outcome,
             "answer": predict_answer.answer_card(answered, what, committed),
-            "said": predict_answer.said(answered),
-            "row": predict_answer.row(answered),
-            "kept": predict_answer.kept(answered),
+            "said": predict_words.said(answered),
+            "row": predict_words.row(answered),
+            "kept": predict_words.kept(answered),
             "own": "example" not in request.args,
             "model_sha256": answered.run.model_sha256,
         }
@@ -99,7 +100,13 @@ def pair() -> Response:
 
     def reply() -> Reply:
         both, length = request.get_data(cache=False), request.args.get("earlier_bytes", 0, type=int)
-        earlier, later = (data.answer(_run(), one) for one in (both[:length], both[length:]))
+        try:
+            earlier, later = (data.answer(_run(), one) for one in (both[:length], both[length:]))
+        except ImageError as error:
+            if error.code != _NEEDS_SLICE:
+                raise
+            several = "A scan holds several slices; save one slice of each to compare them."
+            return _refused(InputError(several), _NEEDS_SLICE)
         return {
             "answer": predict_pair.pair(earlier, later, data.marked_change(earlier, later)),
             "said": predict_pair.said(earlier, later),
@@ -159,7 +166,7 @@ def _told(reply: Callable[[], Reply]) -> Response:
     try:
         told = reply()
     except ImageError as error:
-        told = _choose_slice(error) if error.code == "needs_slice" else _refused(error, error.code)
+        told = _choose_slice(error) if error.code == _NEEDS_SLICE else _refused(error, error.code)
     except InputError as error:
         told = _refused(error, _CANNOT_ANSWER)
     return Response(
@@ -168,12 +175,7 @@ def _told(reply: Callable[[], Reply]) -> Response:
 
 
 def _choose_slice(error: ImageError) -> Reply:
-    """The middle slice of a volume and a slider to the others; of two scans, why they are not read."""
-    if request.endpoint == "predict.pair":
-        return _refused(
-            InputError("A scan holds several slices; save one slice of each to compare them."),
-            error.code,
-        )
+    """The middle slice of a volume and a slider to the others."""
     try:
         looked = data.look(_image()[0], number=error.proposed)
     except ImageError as fault:

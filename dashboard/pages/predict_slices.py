@@ -6,34 +6,21 @@ import dash_mantine_components as dmc
 from dash import ClientsideFunction, Input, Output, clientside_callback, html
 from dash.development.base_component import Component
 
-from dashboard import data, figures
+from dashboard import data
 from dashboard.components import card, name, told_script
+from dashboard.pages.predict_viewer import stage
 
 
 def chooser(looked: data.Looked) -> Component:
     """One slice of a volume, and a slider to the others."""
     file = looked.file
-    height, width = looked.shape_px
     plane = "" if file.plane is None else f" ({file.plane})"
     return card(
         html.Article(
             html.Div(
                 [
                     html.Div(
-                        html.Div(
-                            html.Img(
-                                id="slice-picture",
-                                src=figures.png_uri(looked.picture_png),
-                                alt="The chosen slice",
-                                className="picture",
-                            ),
-                            className="stage",
-                            style={
-                                "aspectRatio": f"{width} / {height}",
-                                "--ratio": f"{width / height:.4f}",
-                            },
-                        ),
-                        className="viewer",
+                        stage(looked, "The chosen slice", id="slice-picture"), className="viewer"
                     ),
                     html.Div(
                         [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import dash_mantine_components as dmc
 from dash import ALL, MATCH, ClientsideFunction, Input, Output, clientside_callback, html
 from dash.development.base_component import Component
@@ -13,11 +15,16 @@ from dashboard.components import aria
 _OPACITY = 60
 
 
-def stage(looked: data.Looked, what: str, over: Component | None = None) -> Component:
-    """The picture in its own shape, and what lies over it."""
+def stage(
+    looked: data.Looked, what: str, over: Component | None = None, **identity: Any
+) -> Component:
+    """The picture in its own shape, with an `id` where it has one, and what lies over it."""
     height, width = looked.shape_px
     picture = html.Img(
-        src=figures.png_uri(looked.picture_png), alt=f"{what}: grey, upright", className="picture"
+        src=figures.png_uri(looked.picture_png),
+        alt=f"{what}: grey, upright",
+        className="picture",
+        **identity,
     )
     return html.Div(
         [picture, over],
@@ -90,8 +97,6 @@ def viewer(answered: data.Answered, key: str, what: str) -> Component:
 
 
 def _overlay(maps: Maps, shape_px: tuple[int, int], key: str, chosen: str) -> Component:
-    left, top, right, bottom = maps.box
-    height, width = shape_px
     return html.Div(
         [
             html.Img(
@@ -104,12 +109,7 @@ def _overlay(maps: Maps, shape_px: tuple[int, int], key: str, chosen: str) -> Co
             for one, source in map_figures.overlays(maps.by_class).items()
         ],
         className="map-place",
-        style={
-            "left": f"{100 * left / width:.3f}%",
-            "top": f"{100 * top / height:.3f}%",
-            "width": f"{100 * (right - left) / width:.3f}%",
-            "height": f"{100 * (bottom - top) / height:.3f}%",
-        },
+        style=map_figures.place(maps.box, shape_px),
     )
 
 

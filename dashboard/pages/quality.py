@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import dash_mantine_components as dmc
-from dash import Input, Output, callback, ctx, html
+from dash import Input, Output, callback, html
 from dash.development.base_component import Component
 
 from dashboard import data
@@ -15,10 +15,11 @@ from dashboard.components import (
     counted,
     counted_cell,
     downloads,
-    name,
     no_interval,
     page_count,
+    page_heading,
     page_number,
+    page_turned,
     page_turner,
     paths_or_tiles,
     percent,
@@ -145,9 +146,8 @@ def register(page: str) -> None:
         if found is None or flag not in _FLAG_WORDS:
             return html.Div(), 1, 1
         count, _ = found.flagged(flag, 0, 0)
-        turned = ctx.triggered_id == state_id(page, "flagged")
         pages = page_count(count, _IMAGES_AT_ONCE)
-        number = page_number(number, pages) if turned else 1
+        number = page_turned(page, "flagged", number, pages)
         return _images(found, flag, number), pages, number
 
 
@@ -178,14 +178,12 @@ def _images(found: Findings, flag: str, number: int) -> Component:
         return html.P("No image has this flag.", className="note")
     return html.Div(
         [
-            html.Div(
-                dmc.Title(
-                    f"Images {start + 1:,} to {start + len(some):,} of {count:,} with "
-                    f"{'a flag' if flag == ANY_FLAG else 'the flag ' + _FLAG_WORDS[flag]}",
-                    order=3,
-                    className="card-title",
-                ),
-                **name("place"),
+            page_heading(
+                "Images",
+                start,
+                len(some),
+                count,
+                f" with {'a flag' if flag == ANY_FLAG else 'the flag ' + _FLAG_WORDS[flag]}",
             ),
             paths_or_tiles(
                 [

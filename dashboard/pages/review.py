@@ -15,7 +15,6 @@ from brainmri.corrections import (
     CONFIRM,
     DISPUTE,
     KEPT,
-    UNDO,
     UNSURE,
     Correction,
     Record,
@@ -54,6 +53,7 @@ _LEAD = (
 _AT_ONCE = 12
 _MOST_PAGES = 100_000
 """Until the queue has been counted."""
+_READER = {"correct": PAGE, "part": "reader"}
 correct.register(PAGE)
 
 
@@ -123,7 +123,7 @@ def show_doubtful(at: int | str | None, _waiting: Any) -> tuple[Any, Any, Any]:
     Input({"review": ALL, "does": DISPUTE}, "n_clicks"),
     State({"review": ALL, "does": "reason"}, "value"),
     State({"review": ALL, "does": "reason"}, "id"),
-    State({"correct": PAGE, "part": "reader"}, "value"),
+    State(_READER, "value"),
     prevent_initial_call=True,
 )
 def review(
@@ -176,8 +176,7 @@ def undo(clicks: int | None, last: dict[str, str] | None) -> tuple[Any, Any, Any
     if not clicks or not last:
         return no_update, no_update, no_update
     try:
-        who = asker.name(last["who"])
-        data.say(Record(f"undo-{last['id']}"[:64], UNDO, who, about=last["id"]))
+        correct.take_back(last)
     except InputError as error:
         return no_update, no_update, correct.problem(str(error))
     return (
@@ -250,7 +249,7 @@ def _waiting() -> Component:
     return section(
         f"{len(found):,} {'correction waits' if len(found) == 1 else 'corrections wait'} "
         "for a second reader",
-        html.Div(correct.name_input(_who()), className="controls"),
+        html.Div(correct.name_input(_READER), className="controls"),
         paths_or_tiles([_correction(one) for one in shown[: 4 * _AT_ONCE]]),
         html.P(
             f"{unseen:,} more are about uploads that were not kept, so nobody can look at them.",
@@ -366,7 +365,3 @@ def _says(record: Record) -> str:
 
 def _split_words(split: str) -> str | None:
     return f"{SPLIT_WORDS.get(split, split)} image" if split else None
-
-
-def _who() -> dict[str, str]:
-    return {"correct": PAGE, "part": "reader"}

@@ -8,12 +8,21 @@ from dash.development.base_component import Component
 from brainmri.beside import Setting, Side
 from brainmri.comparison import Comparison
 from brainmri.runs import Run
-from dashboard import data, evaluation_figures, figures, trust_figures
-from dashboard.components import card, graph, measured, name, no_interval, section, table
+from dashboard import data, evaluation_figures, trust_figures
+from dashboard.components import (
+    LOSSES,
+    card,
+    graph,
+    loss_history,
+    measured,
+    name,
+    no_interval,
+    section,
+    table,
+)
 from dashboard.theme import ACCENT, OTHER_RUN
 
 _CURVES = "A curve has no interval of its own; the area under it has one, in the line below it."
-_LOSSES = "A loss is one number per epoch of one training, so it has no interval."
 
 
 def curves(found: Comparison, sides: tuple[Side, Side]) -> Component:
@@ -85,7 +94,7 @@ def training(view: data.RunView, beside: data.RunView) -> Component:
     return section(
         "How they were trained: loss by epoch",
         html.Div([_history(one, top) for one in (view, beside)], className="columns"),
-        why=_LOSSES,
+        why=LOSSES,
         note="Both with the same scale; the ring is the epoch that was kept.",
     )
 
@@ -104,17 +113,9 @@ def _history(view: data.RunView, top: float) -> Component:
         f"Epoch {best['epoch']:.0f} of {len(run.history)} was kept, "
         f"validation loss {best['val_loss']:.3f}."
     )
-    told = "; ".join(
-        f"epoch {e['epoch']:.0f} training {e['train_loss']:.3f}, validation {e['val_loss']:.3f}"
-        for e in run.history
-    )
     return card(
-        graph(
-            figures.history(run.history, best, top=top),
-            says=f"Loss of {view.name} by epoch: {told}",
-            why=_LOSSES,
-        ),
-        html.P(said, className="note", **no_interval(_LOSSES)),
+        loss_history(run, best, top=top),
+        html.P(said, className="note", **no_interval(LOSSES)),
         title=view.name,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import shutil
 from dataclasses import dataclass, field
@@ -23,6 +24,16 @@ DESKTOP, PHONE = (1440, 900), (390, 844)
 SCREENS = {"desktop": DESKTOP, "phone": PHONE}
 PATIENCE_MS = 30_000
 """Long, since the machine may be busy; nothing waits for it when all is well."""
+
+FILE_TRANSFER = """(entries) => {
+    const transfer = new DataTransfer();
+    for (const [name, content] of entries) {
+        const bytes = Uint8Array.from(atob(content), c => c.charCodeAt(0));
+        transfer.items.add(new File([bytes], name, {type: "image/png"}));
+    }
+    return transfer;
+}"""
+"""Files, as (name, content in base 64), as a browser hands over those that are dropped."""
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _OPTIONS = (
@@ -103,3 +114,11 @@ def choose_file(page: Page, path: Path) -> None:
     with page.expect_file_chooser() as chooser:
         page.locator(".drop:visible").first.click()
     chooser.value.set_files(path)
+
+
+def drop(page: Page, **contents: bytes) -> None:
+    """Drop files on the drop zone of Predict."""
+    entries = [[name, base64.b64encode(b).decode()] for name, b in contents.items()]
+    transfer = page.evaluate_handle(FILE_TRANSFER, entries)
+    for event in ("dragenter", "dragover", "drop"):
+        page.dispatch_event("#predict-one .drop", event, {"dataTransfer": transfer})

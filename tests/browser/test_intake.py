@@ -16,8 +16,7 @@ from brainmri import intake, phantom, predictions, runs
 from brainmri.calibration import apply_temperature
 from brainmri.cli import main
 from tests.brainmri import volumes
-from tests.browser.driving import choose_file, find_chromium, go, settle
-from tests.browser.test_predict import drop
+from tests.browser.driving import choose_file, drop, find_chromium, go, settle
 from tests.dashboard.serving import serving
 from tests.dashboard.test_api_hostile import CANARY, named
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import re
 from pathlib import Path
@@ -13,27 +12,10 @@ from playwright.sync_api import Locator, Page, expect
 from brainmri import runs
 from tests.browser import files
 from tests.browser.conftest import Opened
-from tests.browser.driving import choose_file, go, settle
+from tests.browser.driving import choose_file, drop, go, settle
 from tests.dashboard.serving import Site
 
 CANARY = "canary-7f3a9c"
-
-FILE_TRANSFER = """(entries) => {
-    const transfer = new DataTransfer();
-    for (const [name, content] of entries) {
-        const bytes = Uint8Array.from(atob(content), c => c.charCodeAt(0));
-        transfer.items.add(new File([bytes], name, {type: "image/png"}));
-    }
-    return transfer;
-}"""
-
-
-def drop(page: Page, **contents: bytes) -> None:
-    """Drop files on the drop zone."""
-    entries = [[name, base64.b64encode(b).decode()] for name, b in contents.items()]
-    transfer = page.evaluate_handle(FILE_TRANSFER, entries)
-    for event in ("dragenter", "dragover", "drop"):
-        page.dispatch_event("#predict-one .drop", event, {"dataTransfer": transfer})
 
 
 def percentages(answer: Locator) -> list[float]:

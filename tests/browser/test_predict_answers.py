@@ -6,7 +6,6 @@ import base64
 import csv
 import io
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,15 +13,15 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Opened
-from tests.browser.driving import choose_file, go, settle
-from tests.browser.test_predict import CANARY, FILE_TRANSFER, drop
+from tests.browser.driving import FILE_TRANSFER, choose_file, drop, go, settle
+from tests.browser.test_predict import CANARY
 from tests.dashboard.lookers import (
     LOOKER,
+    copy_with_looker,
     five_slices,
     no_slice,
     with_lesion,
     without_lesion,
-    write_looker,
 )
 from tests.dashboard.results import HASTY
 from tests.dashboard.serving import Site, serving
@@ -33,9 +32,7 @@ def looking(
     models: Path, phantom_data: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Site]:
     """A dashboard whose run "looker" has maps, neighbours, a gate, a threshold and sets."""
-    folder = tmp_path_factory.mktemp("looking") / "models"
-    shutil.copytree(models, folder)
-    write_looker(folder)
+    folder = copy_with_looker(models, tmp_path_factory.mktemp("looking") / "models")
     with serving(tmp_path_factory.mktemp("site"), models=folder, data=phantom_data) as running:
         yield running
 

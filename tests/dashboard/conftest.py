@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from flask.testing import FlaskClient
 
 from brainmri import predictions, runs, trust
 from brainmri.predictions import Predictions
@@ -66,6 +67,12 @@ def visitor() -> Visitor:
     from dashboard.app import server
 
     return Visitor(server.test_client())
+
+
+@pytest.fixture
+def client(visitor: Visitor) -> FlaskClient:
+    """Sends requests in process."""
+    return visitor.client
 
 
 def shipped_runs() -> Iterator[str]:

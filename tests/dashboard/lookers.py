@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from itertools import cycle
 from pathlib import Path
@@ -45,7 +46,14 @@ def five_slices() -> bytes:
     return nifti(np.stack(drawn, axis=2))
 
 
-def write_looker(models: Path, name: str = LOOKER) -> None:
+def copy_with_looker(models: Path, to: Path) -> Path:
+    """A models folder `to`, a copy of another one with the run."""
+    shutil.copytree(models, to)
+    _write_looker(to)
+    return to
+
+
+def _write_looker(models: Path) -> None:
     """The run; `models` has the index of the phantom data, whose paths its training images bear."""
     lookers.write(models, "made-of", lookers.inside(), enough=_ENOUGH)
     made = models / "made-of"
@@ -53,8 +61,8 @@ def write_looker(models: Path, name: str = LOOKER) -> None:
     for path in made.iterdir():
         path.unlink()
     made.rmdir()
-    write_run(models, name, _table(models), model=model)
-    classifier = inference.load(models, name, threads=1)
+    write_run(models, LOOKER, _table(models), model=model)
+    classifier = inference.load(models, LOOKER, threads=1)
     squares, labels = _pictures()
     _, points = classifier.embedded(squares)
     rows = index.read(models / "dataset" / "index.parquet").rows
@@ -69,12 +77,12 @@ def write_looker(models: Path, name: str = LOOKER) -> None:
         of=embedding.fingerprint(classifier.run),
     )
     assert fitted is not None
-    embedding.write(models, name, fitted)
+    embedding.write(models, LOOKER, fitted)
     described = np.stack([look.describe(square) for square in squares])
     looks = look.fit(described, of=look.fingerprint(classifier.run))
     assert looks is not None
     far = looks.distance(described)
-    look.write(models, name, looks.with_validation(far))
+    look.write(models, LOOKER, looks.with_validation(far))
     most = float(far.max())
     runs.save(
         models,

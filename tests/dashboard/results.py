@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from brainmri import baselines, index, phantom, predictions, runs
+from brainmri import baselines, images, index, phantom, predictions, runs
 from brainmri.index import ImageIndex
 from brainmri.predictions import Predictions
 from brainmri.runs import Run
@@ -136,6 +136,11 @@ def write_run(
         created="2026-01-02T03:04:05+00:00",
     )
     runs.save(models, run)
+
+
+def png(label: str = "glioma", seed: int = 1) -> bytes:
+    """A synthetic slice as a file."""
+    return images.encode_png(phantom.draw(label, seed))
 
 
 def brightness_model() -> bytes:

@@ -13,21 +13,15 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from brainmri import images, intake, phantom, predictions, runs
+from brainmri import intake, phantom, predictions, runs
 from brainmri.calibration import apply_temperature
 from brainmri.cli import main
 from tests.brainmri.files_to_read import BAD, Bad
 from tests.brainmri.volumes import dicom, nifti, volume
 from tests.conftest import SHIPPED
-from tests.dashboard.results import CAREFUL, HASTY
-from tests.dashboard.visit import Visitor
+from tests.dashboard.results import CAREFUL, HASTY, png
 
 pytestmark = pytest.mark.usefixtures("shown")
-
-
-@pytest.fixture
-def client(visitor: Visitor) -> FlaskClient:
-    return visitor.client
 
 
 @pytest.fixture(scope="module")
@@ -36,10 +30,6 @@ def told() -> dict[str, Any]:
 
     description: dict[str, Any] = json.loads(data.api_description())
     return description
-
-
-def png(label: str = "glioma", seed: int = 1) -> bytes:
-    return images.encode_png(phantom.draw(label, seed))
 
 
 def send(client: FlaskClient, upload: bytes, query: str = "", **fields: str) -> TestResponse:

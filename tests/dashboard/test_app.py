@@ -22,11 +22,6 @@ LATER = ["onnxruntime", "pandas", "pydicom", "sqlalchemy"]
 FORBIDDEN = ("torch", "torchvision", "sklearn", "scipy", "onnx", "tqdm")
 
 
-@pytest.fixture
-def client(visitor: Visitor) -> FlaskClient:
-    return visitor.client
-
-
 # Addresses
 
 

@@ -27,11 +27,6 @@ TABLE = (
 
 
 @pytest.fixture
-def client(visitor: Visitor) -> FlaskClient:
-    return visitor.client
-
-
-@pytest.fixture
 def own_pictures(own: Path, phantom_data: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The images of the data are here too."""
     monkeypatch.setenv("BRAINMRI_DATA", str(phantom_data))
@@ -61,6 +56,45 @@ def form(node: Node) -> tuple[list[tuple[str, Any]], list[tuple[int, Any]]]:
         [(p["id"]["bring"], p["value"]) for p in held if "bring" in p["id"]],
         [(p["id"]["bring-class"], p["value"]) for p in held if "bring-class" in p["id"]],
     )
+
+
+def previewed(
+    visitor: Visitor,
+    token: str,
+    values: list[tuple[str, Any]],
+    classes: list[tuple[int, Any]],
+    *,
+    clicks: int | None = None,
+) -> Node:
+    """What the page shows of the model when its form holds this, after clicks on "Another image"."""
+    shown = visitor.fire(
+        "bring-preview",
+        inputs={"bring": values, "bring-class": classes, "bring-another": clicks},
+        state={"bring-upload": token},
+    )
+    return shown["bring-preview"]["children"]
+
+
+def started(
+    visitor: Visitor, token: str, values: list[tuple[str, Any]], classes: list[tuple[int, Any]]
+) -> dict[str, Any]:
+    """What the page answers when the evaluation is asked for, as the run "theirs"."""
+    return visitor.fire(
+        "bring-queued",
+        inputs={"bring-evaluate": 1},
+        state={"bring": values, "bring-class": classes, "bring-upload": token,
+               "bring-name": "theirs", "bring-part": "split"},
+    )  # fmt: skip
+
+
+def added(visitor: Visitor, token: str, name: str) -> Node:
+    """What the page answers when the table is to be a run of that name."""
+    shown = visitor.fire(
+        "bring-added",
+        inputs={"bring-add": 1},
+        state={"bring-upload": token, "bring-name": name, "bring-negative": "notumor"},
+    )
+    return shown["bring-added"]["children"]
 
 
 # Uploads
@@ -156,12 +190,7 @@ def test_a_dropped_table_becomes_a_run_on_every_page(visitor: Visitor, own: Path
     assert [str(bare) for bare in bare_numbers(shown, CLASSES)] == []
     assert find(shown, id="bring-name")[0]["props"]["value"] == "their-table"
     assert find(shown, id="bring-negative")[0]["props"]["value"] == "notumor"
-    added = visitor.fire(
-        "bring-added",
-        inputs={"bring-add": 1},
-        state={"bring-upload": token, "bring-name": "theirs", "bring-negative": "notumor"},
-    )["bring-added"]["children"]
-    assert "The run theirs is on every page" in words(added)
+    assert "The run theirs is on every page" in words(added(visitor, token, "theirs"))
     assert left(own) == []
     assert "theirs" in visible(visitor.open("/"))
     assert "theirs" in words(visitor.open("/evaluate?run=theirs"))
@@ -178,12 +207,7 @@ def test_a_table_that_is_wrong_is_refused_by_row_and_column_and_forgotten(
 @pytest.mark.usefixtures("own")
 def test_a_taken_name_is_refused_and_the_upload_waits(visitor: Visitor) -> None:
     token, _ = dropped(visitor, TABLE, "theirs.csv")
-    added = visitor.fire(
-        "bring-added",
-        inputs={"bring-add": 1},
-        state={"bring-upload": token, "bring-name": "careful", "bring-negative": "notumor"},
-    )["bring-added"]["children"]
-    assert 'There is a run "careful" already' in words(added)
+    assert 'There is a run "careful" already' in words(added(visitor, token, "careful"))
     assert data.find_upload(token) is not None
 
 
@@ -200,20 +224,11 @@ def test_a_dropped_model_is_evaluated_in_the_background_and_becomes_a_run(
     assert [str(bare) for bare in bare_numbers(shown, CLASSES)] == []
     values, classes = form(shown)
     assert [value for _, value in classes] == CLASSES
-    preview = visitor.fire(
-        "bring-preview",
-        inputs={"bring": values, "bring-class": classes, "bring-another": 1},
-        state={"bring-upload": token},
-    )["bring-preview"]["children"]
+    preview = previewed(visitor, token, values, classes, clicks=1)
     assert "A test image, as the model gets it: 32 × 32 pixels" in visible(preview)
-    started = visitor.fire(
-        "bring-queued",
-        inputs={"bring-evaluate": 1},
-        state={"bring": values, "bring-class": classes, "bring-upload": token,
-               "bring-name": "theirs", "bring-part": "split"},
-    )  # fmt: skip
-    assert "It is being evaluated" in words(started["bring-queued"]["children"])
-    assert started["bring-clock"]["disabled"] is False
+    answer = started(visitor, token, values, classes)
+    assert "It is being evaluated" in words(answer["bring-queued"]["children"])
+    assert answer["bring-clock"]["disabled"] is False
     end = time.monotonic() + PATIENCE_SECONDS
     while data.latest_jobs()[0].state in jobs.UNFINISHED and time.monotonic() < end:
         time.sleep(0.2)
@@ -234,13 +249,8 @@ def test_without_the_images_a_model_is_shown_on_a_synthetic_slice_and_not_evalua
     token, shown = dropped(visitor, foreign.torch().SerializeToString(), "theirs.onnx")
     assert "A synthetic slice, as the model gets it" in visible(shown)
     values, classes = form(shown)
-    started = visitor.fire(
-        "bring-queued",
-        inputs={"bring-evaluate": 1},
-        state={"bring": values, "bring-class": classes, "bring-upload": token,
-               "bring-name": "theirs", "bring-part": "split"},
-    )  # fmt: skip
-    assert "start the dashboard with --data FOLDER" in words(started["bring-queued"]["children"])
+    answer = started(visitor, token, values, classes)
+    assert "start the dashboard with --data FOLDER" in words(answer["bring-queued"]["children"])
     assert data.latest_jobs() == []
 
 
@@ -249,18 +259,10 @@ def test_a_form_that_is_not_filled_in_says_so(visitor: Visitor) -> None:
     token, shown = dropped(visitor, foreign.torch().SerializeToString(), "theirs.onnx")
     values, classes = form(shown)
     twice = [(i, CLASSES[0]) for i, _ in classes]
-    preview = visitor.fire(
-        "bring-preview",
-        inputs={"bring": values, "bring-class": twice, "bring-another": None},
-        state={"bring-upload": token},
-    )["bring-preview"]["children"]
+    preview = previewed(visitor, token, values, twice)
     assert "Give each output a class of its own" in words(preview)
     empty = [("size_px", "") if key == "size_px" else (key, value) for key, value in values]
-    preview = visitor.fire(
-        "bring-preview",
-        inputs={"bring": empty, "bring-class": classes, "bring-another": None},
-        state={"bring-upload": token},
-    )["bring-preview"]["children"]
+    preview = previewed(visitor, token, empty, classes)
     assert "the side in pixels is a whole number" in words(preview)
 
 

@@ -24,7 +24,7 @@ from tests.dashboard.results import (
     write_run,
     write_table,
 )
-from tests.dashboard.visit import Visitor, find, visible
+from tests.dashboard.visit import Node, Visitor, find, visible
 
 TEMPERATURE = 2.0
 LISTS = {
@@ -47,13 +47,19 @@ def by_hand(p: float) -> float:
     return float(np.sqrt(p) / (np.sqrt(p) + 3 * np.sqrt(rest)))
 
 
+def page_and_tile(visitor: Visitor, address: str) -> tuple[Node, str]:
+    """A page, and what it says of one image that all of the lists have."""
+    page = visitor.open(address)
+    (said,) = [tile for tile in tiles(page) if "Testing/glioma/glioma-0001.png" in tile]
+    return page, said
+
+
 @pytest.mark.usefixtures("calibrated")
 @pytest.mark.parametrize("address", LISTS.values(), ids=LISTS)
 def test_every_list_of_images_tells_probabilities_after_the_temperature(
     visitor: Visitor, address: str
 ) -> None:
-    page = visitor.open(address)
-    (first,) = [tile for tile in tiles(page) if "Testing/glioma/glioma-0001.png" in tile]
+    page, first = page_and_tile(visitor, address)
     assert percent(by_hand(0.72)) in first
     assert percent(0.72) not in first
     assert visible(find(page, className="whose")[0]).startswith("The probabilities are calibrated")
@@ -64,8 +70,7 @@ def test_every_list_of_images_tells_probabilities_after_the_temperature(
 def test_without_a_temperature_the_lists_tell_what_the_model_said(
     visitor: Visitor, address: str
 ) -> None:
-    page = visitor.open(address)
-    (first,) = [tile for tile in tiles(page) if "Testing/glioma/glioma-0001.png" in tile]
+    page, first = page_and_tile(visitor, address)
     assert percent(0.72) in first
     assert "no temperature is fitted" in visible(find(page, className="whose")[0])
 

@@ -127,8 +127,7 @@ def test_images_of_one_run_alone_are_counted(visitor: Visitor, own: Path) -> Non
 def test_runs_of_very_many_images_are_not_compared(
     visitor: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for room in ("dashboard.data", "dashboard.data.runs"):
-        monkeypatch.setattr(f"{room}.MOST_IN_MEMORY", 10)
+    monkeypatch.setattr("dashboard.data.runs.MOST_IN_MEMORY", 10)
     page = words(visitor.open("/compare"))
     assert "careful and hasty cannot be compared" in page
     assert "Runs are compared up to 10 images." in page

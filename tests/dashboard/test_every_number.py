@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 from brainmri import images, phantom
 from brainmri.metrics import proportion
 from dashboard import components, data
+from dashboard.components import frame
 from dashboard.pages import curves, evaluate
 from tests.conftest import SHIPPED
 from tests.dashboard.every_number import bare_numbers, judged_text
 from tests.dashboard.results import HASTY
-from tests.dashboard.visit import Node, Visitor, as_node, find
+from tests.dashboard.visit import Node, Visitor, as_node, find, reply
 
 VIEWS = [
     "/",
@@ -112,11 +113,9 @@ def bare_in_reply(visitor: Visitor, run: str, pixels: NDArray[np.uint8]) -> list
     """The bare numbers of an answer about a picture."""
     found = []
     for what in ("answer", "picture"):
-        reply = visitor.client.post(
-            f"/predict/{what}", data=images.encode_png(pixels), query_string={"run": run}
-        ).get_json()
-        assert what == "picture" or reply["outcome"] == "refused" or "%" in str(reply["answer"])
-        found += [str(bare) for bare in bare_numbers(reply["answer"], names())]
+        told = reply(visitor, images.encode_png(pixels), what=what, run=run)
+        assert what == "picture" or told["outcome"] == "refused" or "%" in str(told["answer"])
+        found += [str(bare) for bare in bare_numbers(told["answer"], names())]
     return found
 
 
@@ -179,7 +178,7 @@ def test_a_page_that_loses_an_interval_is_caught(
 def test_a_number_that_somebody_adds_to_a_page_is_caught(
     visitor: Visitor, number: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = components.missed_line
+    before = frame.missed_line
 
     def more() -> Any:
         return html.Div([before(), html.P(number)])

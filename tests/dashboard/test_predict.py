@@ -24,22 +24,10 @@ from tests.dashboard.results import (
     CAREFUL,
     CLASSES,
     HASTY,
+    png,
     write_table,
 )
-from tests.dashboard.visit import Node, Visitor, find, picked, visible, words
-
-
-def reply(
-    visitor: Visitor, upload: bytes = b"", *, what: str = "answer", run: str = HASTY, **query: Any
-) -> dict[str, Any]:
-    """The reply to a file that the browser posts."""
-    response = visitor.client.post(
-        f"/predict/{what}", data=upload, query_string={"run": run, **query}
-    )
-    assert response.status_code == 200
-    assert response.headers["Cache-Control"] == "no-store"
-    told: dict[str, Any] = response.get_json()
-    return told
+from tests.dashboard.visit import Node, Visitor, find, picked, reply, visible, words
 
 
 def ask(
@@ -48,10 +36,6 @@ def ask(
     """What the page shows for an upload or an example."""
     query: dict[str, Any] = {} if example is None else {"example": example}
     return reply(visitor, upload, run=run, **query)["answer"]
-
-
-def png(label: str = "glioma", seed: int = 1) -> bytes:
-    return images.encode_png(phantom.draw(label, seed))
 
 
 @pytest.mark.usefixtures("shown")
@@ -203,7 +187,7 @@ def test_a_file_that_is_too_large_gets_one_clear_sentence(visitor: Visitor) -> N
 @pytest.mark.usefixtures("shown")
 @pytest.mark.parametrize("number", ["-1", "4", "99"])
 def test_an_example_that_is_none_gets_one_clear_sentence(visitor: Visitor, number: str) -> None:
-    node = reply(visitor, example=number)["answer"]
+    node = reply(visitor, run=HASTY, example=number)["answer"]
     (told,) = alerts(node).values()
     assert told.startswith("There is no such example; choose one of those on the page.")
 

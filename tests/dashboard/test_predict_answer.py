@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -16,24 +15,20 @@ from tests.brainmri.volumes import dicom, volume
 from tests.dashboard.every_number import bare_numbers
 from tests.dashboard.lookers import (
     LOOKER,
+    copy_with_looker,
     five_slices,
     no_slice,
     with_lesion,
     without_lesion,
-    write_looker,
 )
-from tests.dashboard.results import HASTY
-from tests.dashboard.test_predict import png, reply
-from tests.dashboard.visit import Visitor, find, visible, words
+from tests.dashboard.results import HASTY, png
+from tests.dashboard.visit import Visitor, find, reply, visible, words
 
 
 @pytest.fixture(scope="module")
 def looking(made_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """`made_models` with the run "looker"."""
-    models = tmp_path_factory.mktemp("looking") / "models"
-    shutil.copytree(made_models, models)
-    write_looker(models)
-    return models
+    return copy_with_looker(made_models, tmp_path_factory.mktemp("looking") / "models")
 
 
 @pytest.fixture(autouse=True)

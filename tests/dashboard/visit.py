@@ -79,6 +79,19 @@ class Visitor:
         return self.client.post("/_dash-update-component", json=body)
 
 
+def reply(
+    visitor: Visitor, upload: bytes = b"", *, what: str = "answer", run: str, **query: Any
+) -> dict[str, Any]:
+    """The reply of the Predict page to a file that the browser posts."""
+    response = visitor.client.post(
+        f"/predict/{what}", data=upload, query_string={"run": run, **query}
+    )
+    assert response.status_code == 200
+    assert response.headers["Cache-Control"] == "no-store"
+    told: dict[str, Any] = response.get_json()
+    return told
+
+
 def _filled(entry: Mapping[str, str], values: Mapping[str, Any]) -> Any:
     """One input or state of a callback as the front end sends it."""
     identity: Any = json.loads(entry["id"]) if entry["id"].startswith("{") else entry["id"]

@@ -1,0 +1,53 @@
+"""Two runs beside each other: what is measured of both, and the table of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dash import html
+from dash.development.base_component import Component
+
+from brainmri.comparison import Comparison
+from brainmri.metrics import Estimate
+from dashboard.components.exports import csv_columns
+from dashboard.components.tables import estimate_cell, table
+from dashboard.components.words import points, points_interval
+
+MEASURES = {
+    "sensitivity": "Tumours found (sensitivity)",
+    "specificity": "No tumour recognised (specificity)",
+    "accuracy": "Right answers (accuracy)",
+    "f1": "F1, weighted",
+    "auroc": "Tumour / no tumour (area under ROC)",
+}
+"""What runs are compared by, in words."""
+
+
+def comparison_table(found: Comparison, measures: Sequence[str]) -> Component:
+    """Some of the `MEASURES` of both runs and their differences, each with its interval."""
+    differences = [(MEASURES[one], found.difference(one)) for one in measures]
+    return table(
+        ["Measure", found.run_b, found.run_a, "Difference", "Images (n)"],
+        [
+            [
+                words,
+                estimate_cell(d.b),
+                estimate_cell(d.a),
+                _points_cell(d.difference),
+                f"{d.difference.n:,}",
+            ]
+            for words, d in differences
+        ],
+        caption=f"{found.run_b} and {found.run_a}, each figure with its 95 % interval",
+    )
+
+
+def _points_cell(difference: Estimate) -> Component:
+    return html.Span(
+        [
+            points(difference.value),
+            html.Small(points_interval(difference), className="interval"),
+        ],
+        className="estimate",
+        **csv_columns(difference),
+    )
