@@ -147,7 +147,7 @@ def train(
     if epochs is not None and epochs < 1:
         raise InputError("Training needs at least one epoch; give --epochs 1 or more.")
     recipe = RECIPES.get(model, _BRIGHTNESS)
-    size_px = orders.size_px or recipe.size_px
+    size_px = recipe.size_px if orders.size_px is None else orders.size_px
     if size_px < 32:
         raise InputError(
             "The network needs an input of at least 32 pixels; give --size-px 32 or more."
@@ -236,7 +236,7 @@ class _Job:
     quiet: bool
     fingerprint: dict[str, Any]
     world: World
-    start: Path | None = None
+    start: Path | None
 
 
 _Result = tuple[bytes, list[dict[str, float]], dict[str, Any], list[str]]
