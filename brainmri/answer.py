@@ -235,14 +235,8 @@ def load(models: Path, name: str, *, threads: int = 0) -> Predictor:
         InputError: as `inference.load`, or a file that belongs to the run is damaged.
     """
     classifier = inference.load(models, name, threads=threads)
-    lacking: list[str] = []
-    space = embedding.read(models, classifier.run)
-    if space is None:
-        lacking.append(
-            embedding.NOT_YET
-            if classifier.embeds
-            else "The model gives no embedding, so no distances to training images are known."
-        )
+    space, why = embedding.stored(classifier, models)
+    lacking = [] if why is None else [why]
     measured: Measured | None = None
     try:
         table = results.load(models, name).predictions

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from brainmri.errors import InputError
 from brainmri.files import write_atomically
+from brainmri.inference import Classifier
 from brainmri.runs import EMBEDDING_FILE, Run
 
 Floats = NDArray[np.float64]
@@ -243,6 +244,18 @@ def read(models: Path, run: Run) -> TrainingEmbeddings | None:
             f"{path} is damaged ({fault}); delete it, and `predict` will fit it again."
         )
     return found
+
+
+def stored(classifier: Classifier, models: Path) -> tuple[TrainingEmbeddings | None, str | None]:
+    """What `read` finds for the run of a model, or the reason why there is nothing.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    if not classifier.embeds:
+        return None, "The model gives no embedding, so no distances to training images are known."
+    found = read(models, classifier.run)
+    return found, None if found else NOT_YET
 
 
 def describe(fitted: TrainingEmbeddings) -> str:
