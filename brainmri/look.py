@@ -79,8 +79,8 @@ def describe(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     the picture as it is: how full the head's box is, how much of the frame it takes, its proportions;
     and how bright the outermost pixels of the frame are.
     """
-    square = _CANONICAL.square(pixels)
     found, (height, width) = head.find(pixels), pixels.shape
+    square, _ = _CANONICAL.placed(pixels, found)
     left, top, right, bottom = found.box
     shape = np.array(
         [
