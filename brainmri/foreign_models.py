@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from brainmri import foreign_tables, predictions
+from brainmri import predictions, runs
 from brainmri.errors import ImageError, InputError
 from brainmri.files import sha256
 from brainmri.images import decode, resize
@@ -352,7 +352,7 @@ def evaluate(
         negative_class=table.negative_class,
         model_sha256=sha256(model),
     )
-    foreign_tables.add_run(models, name, lambda to: predictions.write(to, made))
+    runs.add(models, name, lambda to: predictions.write(to, made))
     done = f"{len(paths):,} test images were answered."
     return done + (
         f" {len(unread):,} could not be read and are left out, such as {unread[0]}."

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +19,6 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from brainmri import runs
 from brainmri.batches import PREFIX, SCHEMA_VERSION, SUM_TOLERANCE
 from brainmri.classes import negative_class
 from brainmri.errors import InputError
@@ -102,33 +99,6 @@ def convert(source: Path, to: Path, *, known: ImageIndex | None) -> Checked:
     return stream.finish()
 
 
-def add_run(models: Path, name: str, write: Callable[[Path], object]) -> None:
-    """Make the run folder `name` whole or not at all: `write` fills its predictions file.
-
-    Raises:
-        InputError: the name cannot be one, or there is such a run.
-        OutputError: it could not be written.
-    """
-    runs.check_name(name)
-    if (models / name).exists():
-        raise _taken(name)
-    temporary: Path | None = None
-    try:
-        models.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=".adding-", dir=models))
-        temporary.chmod(0o755)
-        write(temporary / runs.PREDICTIONS_FILE)
-        # A folder takes the place of an empty one only, so that two at once cannot both win.
-        temporary.rename(models / name)
-    except OSError as error:
-        if (models / name).exists():
-            raise _taken(name) from None
-        raise not_written(models / name, error) from error
-    finally:
-        if temporary is not None:
-            shutil.rmtree(temporary, ignore_errors=True)
-
-
 def with_negative(table: Path, negative: str, to: Path) -> None:
     """Copy a table that `convert` wrote and say in it which class means "no tumour"."""
     with pq.ParquetFile(table) as opened:
@@ -138,10 +108,6 @@ def with_negative(table: Path, negative: str, to: Path) -> None:
         with pq.ParquetWriter(to, schema, compression="zstd", write_page_checksum=True) as writer:
             for batch in opened.iter_batches(_BATCH_ROWS):
                 writer.write_batch(batch.replace_schema_metadata(about))
-
-
-def _taken(name: str) -> InputError:
-    return InputError(f'There is a run "{name}" already; choose another name.')
 
 
 def _metadata(classes: list[str]) -> dict[str, str]:

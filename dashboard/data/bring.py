@@ -158,9 +158,7 @@ def add_table(upload: Upload, name: str, negative: str) -> None:
     if negative not in checked.classes:
         raise InputError('Choose the class that means "no tumour".')
     made = upload.path.with_suffix(".table")
-    foreign_tables.add_run(
-        models_folder(), name, lambda to: foreign_tables.with_negative(made, negative, to)
-    )
+    runs.add(models_folder(), name, lambda to: foreign_tables.with_negative(made, negative, to))
     forget_upload(upload)
 
 
@@ -239,7 +237,7 @@ def start_evaluation(upload: Upload, reading: Reading, name: str, part: str) -> 
     if (models_folder() / name).exists() or any(
         job.name == name and job.state in jobs.UNFINISHED for job in latest_jobs()
     ):
-        raise InputError(f'There is a run "{name}" already; choose another name.')
+        raise runs.taken(name)
     kept = upload.path.with_suffix(".model")
     upload.path.rename(kept)
     forget_upload(upload)
