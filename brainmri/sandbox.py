@@ -65,6 +65,12 @@ class Loaded:
     nodes: int
     locks: list[str]
 
+    @property
+    def batch(self) -> int | None:
+        """How many images it takes at a time; None for any number."""
+        shape = self.inputs[0].shape
+        return shape[0] if shape else None
+
 
 class Sandbox:
     """A model in a locked process, from `with` until the end of its block."""

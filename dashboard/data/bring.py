@@ -15,7 +15,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from brainmri import foreign_models, foreign_tables, images, jobs, phantom, runs, state
+from brainmri import (
+    foreign_formats,
+    foreign_models,
+    foreign_tables,
+    images,
+    jobs,
+    phantom,
+    runs,
+    state,
+)
 from brainmri.errors import InputError
 from brainmri.files import not_written
 from brainmri.foreign_models import Reading
@@ -93,7 +102,7 @@ def receive(stream: IO[bytes], name: str, length: int | None) -> Upload:
         with part.open("xb") as file:
             while piece := stream.read(_PIECE_BYTES):
                 if not got:
-                    refused = foreign_models.refusal(piece[:4096], name)
+                    refused = foreign_formats.refusal(piece[:4096], name)
                     if refused is not None:
                         raise InputError(refused)
                 got += len(piece)

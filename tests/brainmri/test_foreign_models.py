@@ -12,7 +12,16 @@ import onnx
 import pytest
 from sklearn.metrics import accuracy_score, recall_score
 
-from brainmri import evaluation, foreign_models, images, index, phantom, predictions, results
+from brainmri import (
+    evaluation,
+    foreign_formats,
+    foreign_models,
+    images,
+    index,
+    phantom,
+    predictions,
+    results,
+)
 from brainmri.errors import InputError
 from brainmri.foreign_models import Reading
 from tests.brainmri import foreign
@@ -152,7 +161,7 @@ def test_a_reading_that_does_not_fit_is_refused_before_anything_runs(
 def test_what_is_not_onnx_is_refused_with_the_way_to_export_it(
     start: bytes, name: str, what: str, how: str
 ) -> None:
-    refusal = foreign_models.refusal(start, name)
+    refusal = foreign_formats.refusal(start, name)
     assert refusal is not None
     assert what in refusal
     assert how in refusal
