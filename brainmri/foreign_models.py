@@ -21,7 +21,7 @@ from brainmri.images import decode, resize
 from brainmri.index import ImageIndex
 from brainmri.inference import softmax
 from brainmri.predictions import Predictions
-from brainmri.sandbox import Limits, Loaded, Sandbox
+from brainmri.sandbox import Limits, Loaded, Port, Sandbox
 from brainmri.sandbox_child import TYPES
 
 if TYPE_CHECKING:
@@ -44,6 +44,8 @@ MOST_BYTES = 500_000_000
 MOST_SIZE_PX = 1_024
 MOST_MINUTES = 30
 _BATCH = 8
+_MOST_NUMBERS = 1 << 25
+"""Of a batch whose size the model fixes, since they are put together outside of its locked process."""
 _MEAN = np.array([0.485, 0.456, 0.406], np.float32)
 _DEVIATION = np.array([0.229, 0.224, 0.225], np.float32)
 _CAFFE_MEAN = np.array([103.939, 116.779, 123.68], np.float32)
@@ -93,13 +95,7 @@ def guess(loaded: Loaded, classes: Sequence[str]) -> Reading:
     Raises:
         InputError: no image can be given to such an input.
     """
-    if len(loaded.inputs) != 1:
-        raise InputError(f"The model has {len(loaded.inputs)} inputs; it must have one, the image.")
-    (port,) = loaded.inputs
-    if port.type not in TYPES:
-        raise InputError(
-            f"The input {port.name} is of type {port.type}; an image is given as float or uint8."
-        )
+    port = _image_input(loaded)
     layout, channels, size_px = _shape(port.shape)
     return Reading(
         size_px=size_px,
@@ -149,12 +145,14 @@ def check(reading: Reading, loaded: Loaded) -> None:
     Raises:
         InputError: which part does not fit, and what would.
     """
+    shape = _image_input(loaded).shape
+    if reading.channels not in (1, 3):
+        raise InputError(f"There are {reading.channels} colour channels; use 1 or 3.")
     if not 1 <= reading.size_px <= MOST_SIZE_PX:
         raise InputError(f"The size is {reading.size_px} pixels; use 1 to {MOST_SIZE_PX:,}.")
     if not 0 <= reading.output < len(loaded.outputs):
         raise InputError(f"The model has {len(loaded.outputs)} outputs; choose one of them.")
     wanted = _sizes(reading)
-    shape = loaded.inputs[0].shape
     fits = len(shape) == len(wanted) + 1 and all(
         fixed is None or fixed == size for fixed, size in zip(shape[1:], wanted, strict=True)
     )
@@ -162,6 +160,11 @@ def check(reading: Reading, loaded: Loaded) -> None:
         raise InputError(
             f"The model wants {_told(shape)} and would be given {_told([shape[0], *wanted])}; change "
             "the size, the colours or the order."
+        )
+    if loaded.batch is not None and not 0 < loaded.batch * math.prod(wanted) <= _MOST_NUMBERS:
+        raise InputError(
+            f"The model wants {loaded.batch:,} images at a time, which is too many; export it for one at a "
+            "time, or for any number."
         )
 
 
@@ -316,6 +319,17 @@ def test_rows(table: ImageIndex, part: str) -> pd.DataFrame:
     if part not in table.rows.columns:
         raise InputError(f'The image index has no column "{part}"; choose another split.')
     return table.rows[table.rows[part].astype("string").str.lower() == "test"]
+
+
+def _image_input(loaded: Loaded) -> Port:
+    if len(loaded.inputs) != 1:
+        raise InputError(f"The model has {len(loaded.inputs)} inputs; it must have one, the image.")
+    (port,) = loaded.inputs
+    if port.type not in TYPES:
+        raise InputError(
+            f"The input {port.name} is of type {port.type}; an image is given as float or uint8."
+        )
+    return port
 
 
 def _shape(shape: list[int | None]) -> tuple[str, int, int]:

@@ -146,6 +146,17 @@ def test_a_reading_that_does_not_fit_is_refused_before_anything_runs(
         foreign_models.preview(path, wrong, phantom.draw("glioma", 1), classes=CLASSES)
 
 
+def test_a_model_cannot_have_the_dashboard_fill_its_memory_with_images(
+    saved: Callable[[onnx.ModelProto], Path],
+) -> None:
+    path = saved(foreign.torch(batch=100_000_000))
+    with pytest.raises(InputError, match="wants 100,000,000 images at a time, which is too many"):
+        foreign_models.preview(path, None, phantom.draw("glioma", 1), classes=CLASSES)
+    colourful = Reading(24, 100_000_000, "nchw", "unit", 0, "logits", CLASSES)
+    with pytest.raises(InputError, match="100000000 colour channels; use 1 or 3"):
+        foreign_models.preview(path, colourful, phantom.draw("glioma", 1), classes=CLASSES)
+
+
 @pytest.mark.parametrize(
     ("start", "name", "what", "how"),
     [
