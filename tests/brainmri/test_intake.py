@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
-from brainmri import decoder, dicom, intake, rendering
+from brainmri import decoder, dicom_entries, intake, rendering
 from brainmri.errors import ImageError
 from brainmri.intake import Intake
 from tests.brainmri import volumes
@@ -147,7 +147,7 @@ def test_each_frame_is_the_one_that_was_asked_for() -> None:
 
 
 def test_tags_about_a_person_are_not_kept() -> None:
-    ds, _ = dicom._dataset(volumes.dicom(gradient()[None]))
+    ds, _ = dicom_entries.read(volumes.dicom(gradient()[None]))
     kept = {element.keyword for element in ds}
     assert "Rows" in kept
     assert not {name for name in kept if "Patient" in name or "Institution" in name}
