@@ -114,7 +114,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument(
         "data", type=Path, nargs="?", help="the folder that was indexed; the index alone will do"
     )
-    _add_split(command, default=None)
+    _add_split(command)
     command.add_argument(
         "--by",
         metavar="COLUMN",
@@ -159,7 +159,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="train by the labels that corrections N set right",
     )
-    _add_split(command, default=None)
+    _add_split(command)
     command.add_argument(
         "--epochs", type=int, metavar="N", help="at most (default: the model's own)"
     )
@@ -303,10 +303,9 @@ parts: .value (when none is named), .low and .high (ends of the 95 % interval), 
     return parser  # fmt: skip
 
 
-def _add_split(command: argparse.ArgumentParser, *, default: str | None) -> None:
+def _add_split(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--split",
-        default=default,
         metavar="S",
         help="official, auto, auto:COLUMN, or a metadata column that holds train, val and test "
         "(default: official)",

@@ -327,18 +327,14 @@ def _differences(pairs: Pairs, groups: Ints, resamples: int) -> list[Difference]
 
 def _accuracies(matrices: Floats) -> Floats:
     """Share of right answers (resamples,) of resampled matrices."""
-    return _shares(np.trace(matrices, axis1=1, axis2=2), matrices.sum(axis=(1, 2)))
+    return metrics.divide(np.trace(matrices, axis1=1, axis2=2), matrices.sum(axis=(1, 2)), np.nan)
 
 
 def _called(matrices: Floats, c: int, tumour: bool) -> Floats:
     """Share of the images of one kind that were called so; (resamples,)."""
     rows = np.delete(matrices, c, axis=1) if tumour else matrices[:, c : c + 1]
     n, called = rows.sum(axis=(1, 2)), rows[:, :, c].sum(axis=1)
-    return _shares(n - called if tumour else called, n)
-
-
-def _shares(k: Floats, n: Floats) -> Floats:
-    return np.divide(k, n, out=np.full(len(n), np.nan), where=n > 0)
+    return metrics.divide(n - called if tumour else called, n, np.nan)
 
 
 def paired_difference(
