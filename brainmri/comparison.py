@@ -289,18 +289,14 @@ def _rows_by_path(table: Predictions, split: str) -> dict[str, int]:
 
 
 def _differences(pairs: Pairs, groups: Ints, resamples: int) -> list[Difference]:
-    y_true, k, c = pairs.y_true, len(pairs.classes), pairs.negative
+    y_true, c = pairs.y_true, pairs.negative
     if not len(y_true):
         none = Estimate(None, None, None, 0, reason="no images in common")
         names = ("accuracy", "sensitivity", "specificity", "f1", "auroc")
         return [Difference(name, none, none, none) for name in names]
-    _, group = np.unique(groups, return_inverse=True)
-    matrices, drawn, per_group = [], [], []
-    for y_pred in (pairs.pred_a, pairs.pred_b):
-        matrices.append(metrics.confusion_matrix(y_true, y_pred, k))
-        per_group.append(metrics.group_matrices(y_true, y_pred, k, group, int(group.max()) + 1))
-        # The same seed and groups: the same clusters in every draw of both.
-        drawn.append(metrics.resampled_matrices(y_true, y_pred, k, groups, resamples=resamples))
+    both = group_matrices(pairs, groups, resamples=resamples)
+    per_group, drawn = [each for each, _ in both], [each for _, each in both]
+    matrices = [each.sum(axis=0) for each in per_group]
     shares = (
         ("accuracy", metrics.accuracy, _accuracies),
         ("sensitivity", lambda m, g: metrics.sensitivity(m, c, g), lambda m: _called(m, c, True)),
@@ -323,6 +319,27 @@ def _differences(pairs: Pairs, groups: Ints, resamples: int) -> list[Difference]
             ranking.resampled_areas(tumour, s, groups, resamples=resamples)[:, 0] for s in scores
         )
     return [*found, paired_difference("auroc", a, b, of_a, of_b)]
+
+
+def group_matrices(
+    pairs: Pairs, groups: Ints, *, resamples: int
+) -> tuple[tuple[Ints, Floats], tuple[Ints, Floats]]:
+    """Confusion matrices of A and of B: of each cluster (g, k, k), and resampled (resamples, k, k).
+
+    Args:
+        pairs: at least one.
+        groups: (n,) near-duplicate cluster of each pair.
+        resamples: bootstrap samples.
+    """
+    # The same clusters in every draw of both.
+    counts, group = metrics.resampled_counts(groups, 0, resamples)
+
+    def of(y_pred: Ints) -> tuple[Ints, Floats]:
+        k, g = len(pairs.classes), counts.shape[1]
+        per_group = metrics.group_matrices(pairs.y_true, y_pred, k, group, g)
+        return per_group, metrics.drawn_matrices(per_group, counts)
+
+    return of(pairs.pred_a), of(pairs.pred_b)
 
 
 def _accuracies(matrices: Floats) -> Floats:
