@@ -62,7 +62,6 @@ class Loaded:
 
     inputs: list[Port]
     outputs: list[Port]
-    nodes: int
     locks: list[str]
 
     @property
@@ -147,7 +146,6 @@ class Sandbox:
             return Loaded(
                 [Port(str(p["name"]), str(p["type"]), list(p["shape"])) for p in told["inputs"]],
                 [Port(str(p["name"]), str(p["type"]), list(p["shape"])) for p in told["outputs"]],
-                int(told["nodes"]),
                 [str(lock) for lock in told["locks"]],
             )
         except (KeyError, TypeError, ValueError):
