@@ -28,7 +28,7 @@ _MOST_SEQUENCE_BYTES = 2_000_000
 
 _MAGIC_AT, _META_AT = 128, 132
 PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
-_SHOWN = {
+SHOWN = {
     "modality": "Modality",
     "manufacturer": "Manufacturer",
     "scanner": "ManufacturerModelName",
@@ -56,7 +56,7 @@ _NEEDED = (
     "PerFrameFunctionalGroupsSequence", "ExtendedOffsetTable", "ExtendedOffsetTableLengths",
     "EncapsulatedDocument", "EncryptedAttributesSequence", *PIXELS,
 )  # fmt: skip
-_TAGS: list[int] = [int(Tag(keyword)) for keyword in (*_SHOWN.values(), *_NEEDED)]
+_TAGS: list[int] = [int(Tag(keyword)) for keyword in (*SHOWN.values(), *_NEEDED)]
 
 _PIXEL_TAGS = frozenset(int(Tag(keyword)) for keyword in PIXELS)
 
@@ -155,9 +155,9 @@ def first_number(value: Any) -> float | None:
 
 
 def header(ds: Dataset) -> dict[str, str | float]:
-    """What is told of the header, by the names of `_SHOWN`."""
+    """What is told of the header, by the names of `SHOWN`."""
     told: dict[str, str | float] = {}
-    for name, keyword in _SHOWN.items():
+    for name, keyword in SHOWN.items():
         try:
             value = ds.get(keyword)
             if name.endswith(("_t", "_ms", "_mm")):
