@@ -48,6 +48,11 @@ def saved(tmp_path: Path) -> Callable[[onnx.ModelProto], Path]:
     return save
 
 
+@pytest.fixture
+def models(indexed_models: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(indexed_models, tmp_path / "models"))
+
+
 @pytest.mark.parametrize("kind", MODELS)
 def test_a_model_of_each_tool_is_read_without_being_told_how(
     kind: str, saved: Callable[[onnx.ModelProto], Path]
@@ -67,11 +72,9 @@ def test_a_model_of_each_tool_is_read_without_being_told_how(
 def test_the_metrics_of_an_evaluated_model_are_those_of_scikit_learn(
     kind: str,
     saved: Callable[[onnx.ModelProto], Path],
-    indexed_models: Path,
+    models: Path,
     phantom_data: Path,
-    tmp_path: Path,
 ) -> None:
-    models = Path(shutil.copytree(indexed_models, tmp_path / "models"))
     table = index.read(index.path(models))
     path = saved(MODELS[kind]())
     reading, _ = foreign_models.preview(path, None, phantom.draw("glioma", 1), classes=CLASSES)
@@ -180,11 +183,9 @@ def test_what_is_not_onnx_is_refused_with_the_way_to_export_it(
 
 def test_an_evaluation_that_is_stopped_leaves_nothing(
     saved: Callable[[onnx.ModelProto], Path],
-    indexed_models: Path,
+    models: Path,
     phantom_data: Path,
-    tmp_path: Path,
 ) -> None:
-    models = Path(shutil.copytree(indexed_models, tmp_path / "models"))
     before = sorted(models.rglob("*"))
     path = saved(foreign.torch())
     reading, _ = foreign_models.preview(path, None, phantom.draw("glioma", 1), classes=CLASSES)
@@ -201,11 +202,9 @@ def test_an_evaluation_that_is_stopped_leaves_nothing(
 
 def test_a_run_keeps_the_fingerprint_of_its_model_and_no_model(
     saved: Callable[[onnx.ModelProto], Path],
-    indexed_models: Path,
+    models: Path,
     phantom_data: Path,
-    tmp_path: Path,
 ) -> None:
-    models = Path(shutil.copytree(indexed_models, tmp_path / "models"))
     path = saved(foreign.torch())
     reading, _ = foreign_models.preview(path, None, phantom.draw("glioma", 1), classes=CLASSES)
     foreign_models.evaluate(path, reading, index.read(index.path(models)), phantom_data, models,
