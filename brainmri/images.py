@@ -6,7 +6,6 @@ import io
 import re
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -128,6 +127,8 @@ def decode_batches(
         unreadable: those that cannot be read are left out and added to it, with the reason.
         progress: called after each file.
     """
+    # Here, since who decodes one picture needs no threads.
+    from concurrent.futures import ThreadPoolExecutor
 
     def work(file: tuple[str, Path]) -> NDArray[np.uint8] | str:
         try:
