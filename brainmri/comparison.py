@@ -321,9 +321,7 @@ def _differences(pairs: Pairs, groups: Ints, resamples: int) -> list[Difference]
     return [*found, paired_difference("auroc", a, b, of_a, of_b)]
 
 
-def group_matrices(
-    pairs: Pairs, groups: Ints, *, resamples: int
-) -> tuple[tuple[Ints, Floats], tuple[Ints, Floats]]:
+def group_matrices(pairs: Pairs, groups: Ints, *, resamples: int) -> list[tuple[Ints, Floats]]:
     """Confusion matrices of A and of B: of each cluster (g, k, k), and resampled (resamples, k, k).
 
     Args:
@@ -333,13 +331,12 @@ def group_matrices(
     """
     # The same clusters in every draw of both.
     counts, group = metrics.resampled_counts(groups, 0, resamples)
-
-    def of(y_pred: Ints) -> tuple[Ints, Floats]:
-        k, g = len(pairs.classes), counts.shape[1]
-        per_group = metrics.group_matrices(pairs.y_true, y_pred, k, group, g)
-        return per_group, metrics.drawn_matrices(per_group, counts)
-
-    return of(pairs.pred_a), of(pairs.pred_b)
+    k, g = len(pairs.classes), counts.shape[1]
+    per_group = [
+        metrics.group_matrices(pairs.y_true, y_pred, k, group, g)
+        for y_pred in (pairs.pred_a, pairs.pred_b)
+    ]
+    return [(each, metrics.drawn_matrices(each, counts)) for each in per_group]
 
 
 def _accuracies(matrices: Floats) -> Floats:
