@@ -26,7 +26,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], None]] = {
     "explain": lambda options: explain.run(options.repeats),
     "pages": lambda options: pages.run(options.repeats),
     "predictor": lambda options: predictor.run(options.repeats),
-    "hostile-uploads": lambda _: hostile_uploads.main(),
+    "hostile-uploads": lambda _: hostile_uploads.run(),
     "corrections": lambda _: corrections.run(),
     "label-noise": lambda _: label_noise.run(),
     "novelty": lambda _: novelty.run(),

@@ -23,12 +23,7 @@ MOST_SECONDS = 2.0
 _BOUNDARY = "brainmri-limit"
 
 
-def main() -> None:
-    """Send the usual number."""
-    run(UPLOADS)
-
-
-def run(count: int, seed: int = 0) -> None:
+def run(count: int = UPLOADS, seed: int = 0) -> None:
     """Send `count` mutated uploads to a server of its own, one after the other, and print what came of it."""
     with tempfile.TemporaryDirectory() as folder, serving(
         Path(folder) / "site", models=ROOT / "models"
@@ -125,7 +120,3 @@ def _is_decoder(pid: int) -> bool:
 def _watch(site: Site, workers: list[int], peak: list[float], stop: threading.Event) -> None:
     while not stop.wait(0.02):
         peak.append(max(peak.pop(), _memory(site, workers)))
-
-
-if __name__ == "__main__":
-    main()

@@ -36,6 +36,7 @@ SCREENSHOTS = Path(__file__).parent.parent / "docs" / "screenshots"
 NOTICED_AT_LEAST, EXTERNAL_REFUSED_AT_MOST = 0.99, 0.05
 HARDER = ("photograph in an oval", "noise in an oval", "Shepp-Logan phantom")
 """Made to look like a head: measured and shown, but not counted among the pictures of the goal."""
+OTHER_MRI = "MRI of other parts or sizes"
 _TEXTS = ("page.png", "text.png")
 _MODALITIES = {"CT": "CT", "US": "ultrasound", "NM": "bone scan", "RTDOSE": "dose map",
                "SEG": "segmentation"}  # fmt: skip
@@ -50,6 +51,7 @@ def run() -> None:
     strange = list(_strange())
     described = np.stack([look.describe(pixels) for _, pixels in strange])
     kinds = np.array([kind for kind, _ in strange])
+    counted = ~np.isin(kinds, [*HARDER, OTHER_MRI])
     for name in RUNS:
         classifier = inference.load(MODELS, name)
         looks = look.read(MODELS, classifier.run)
@@ -62,16 +64,16 @@ def run() -> None:
         found = _outcomes(looks, limits, described)
         for kind in sorted(set(kinds), key=lambda kind: (kind in HARDER, kind)):
             _row(kind, found[kinds == kind])
-        counted = found[~np.isin(kinds, [*HARDER, "MRI of other parts or sizes"])]
-        _row("all that are no MRI, without the harder ones", counted)
-        noticed = float((counted != "answered").mean())
+        _row("all that are no MRI, without the harder ones", found[counted])
+        noticed = float((found[counted] != "answered").mean())
         _goal("refused or warned", noticed, noticed >= NOTICED_AT_LEAST, "at least 99 %")
         if test := _test_images(classifier.run):
             brains = _outcomes(
                 looks, limits, np.stack([look.describe(decode(path).pixels) for path in test])
             )
             _row("test images", brains)
-            embedded = _by_embedding(classifier, test, [pixels for _, pixels in strange], kinds)
+            pictures = [strange[i][1] for i in np.flatnonzero(counted)]
+            embedded = _by_embedding(classifier, test, pictures)
             print(f"  by the network's embedding alone, as many test images warned: {embedded:.1%}")
         if (folder := os.environ.get("BRAINMRI_EXTERNAL")) and Path(folder).is_dir():
             external = _outcomes(
@@ -98,9 +100,7 @@ def _goal(what: str, measured: float, met: bool, wanted: str) -> None:
     print(f"  {what} {measured:.1%}: {'meets' if met else 'misses'} {wanted}")
 
 
-def _by_embedding(
-    classifier: Classifier, test: list[Path], strange: list[Picture], kinds: NDArray[np.str_]
-) -> float:
+def _by_embedding(classifier: Classifier, test: list[Path], strange: list[Picture]) -> float:
     """Share of the strange pictures beyond 95 % of the test images in the network's embedding."""
     space = embedding.read(MODELS, classifier.run)
     assert space is not None
@@ -113,9 +113,8 @@ def _by_embedding(
         ]
         return space.distance(np.concatenate(batches))
 
-    counted = ~np.isin(kinds, [*HARDER, "MRI of other parts or sizes"])
     limit = np.quantile(distances([decode(path).pixels for path in test]), 0.95)
-    return float((distances(strange)[counted] >= limit).mean())
+    return float((distances(strange) >= limit).mean())
 
 
 def _test_images(run: runs.Run) -> list[Path]:
@@ -187,7 +186,7 @@ def _dicom() -> Iterator[tuple[str, Picture]]:
         modality: Any = data.get("Modality")
         kind = _MODALITIES.get(str(modality), "colour bars and other DICOM")
         if modality == "MR":
-            kind = "MRI of other parts or sizes"
+            kind = OTHER_MRI
         yield kind, np.asarray(Image.fromarray(pixels.astype(np.uint8)).convert("L"))
 
 

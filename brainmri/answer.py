@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -209,14 +210,15 @@ class Answer:
     finding: Finding | None
     trace: Trace
 
-    def to_json(self) -> dict[str, object]:
-        """Plain values, with everything but the picture."""
-        told = asdict(self)
-        if self.finding is not None and self.finding.maps is not None:
-            maps = self.finding.maps
+    def to_json(self, *, maps: bool = True) -> dict[str, Any]:
+        """Plain values, with everything but the picture; None for class-activation maps without `maps`."""
+        bare = None if self.finding is None else replace(self.finding, maps=None)
+        told = asdict(replace(self, finding=bare))
+        found = None if self.finding is None else self.finding.maps
+        if maps and found is not None:
             told["finding"]["maps"] = {
-                "box": list(maps.box),
-                "by_class": {name: of.round(4).tolist() for name, of in maps.by_class.items()},
+                "box": list(found.box),
+                "by_class": {name: of.round(4).tolist() for name, of in found.by_class.items()},
             }
         return json.loads(json.dumps(told))
 
@@ -235,14 +237,8 @@ def load(models: Path, name: str, *, threads: int = 0) -> Predictor:
         InputError: as `inference.load`, or a file that belongs to the run is damaged.
     """
     classifier = inference.load(models, name, threads=threads)
-    lacking: list[str] = []
-    space = embedding.read(models, classifier.run)
-    if space is None:
-        lacking.append(
-            embedding.NOT_YET
-            if classifier.embeds
-            else "The model gives no embedding, so no distances to training images are known."
-        )
+    space, why = embedding.stored(classifier, models)
+    lacking = [] if why is None else [why]
     measured: Measured | None = None
     try:
         table = results.load(models, name).predictions

@@ -48,10 +48,6 @@ class Asked:
     def to_json(self, *, maps: bool = False) -> dict[str, Any]:
         """Plain values; class-activation maps, which are long, only where they are asked for."""
         width, height = self.file.image.stored_size_px
-        told = self.answer.to_json()
-        finding = told["finding"]
-        if isinstance(finding, dict) and not maps:
-            finding["maps"] = None
         return {
             "file": {
                 "kind": self.file.kind,
@@ -64,7 +60,7 @@ class Asked:
                 "header": self.file.header,
                 "notices": [asdict(notice) for notice in self.file.notices],
             },
-            **told,
+            **self.answer.to_json(maps=maps),
             "lacking": list(self.lacking),
             "note": ASSISTS,
         }

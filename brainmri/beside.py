@@ -14,7 +14,7 @@ import numpy as np
 
 from brainmri import calibration, evaluation, metrics, ranking
 from brainmri.calibration import ReliabilityBin
-from brainmri.comparison import Difference, Pairs, paired_difference
+from brainmri.comparison import Difference, Pairs, group_matrices, paired_difference
 from brainmri.metrics import Estimate, Floats, Ints
 from brainmri.ranking import Curve
 from brainmri.runs import Run
@@ -82,18 +82,15 @@ def cells(pairs: Pairs, groups: Ints, *, resamples: int = metrics.RESAMPLES) -> 
     k, classes = len(pairs.classes), pairs.classes
     if not len(pairs.y_true):
         return []
-    _, group = np.unique(groups, return_inverse=True)
-    sides = []
-    for y_pred in (pairs.pred_a, pairs.pred_b):
-        matrix = metrics.confusion_matrix(pairs.y_true, y_pred, k)
-        per_group = metrics.group_matrices(pairs.y_true, y_pred, k, group, int(group.max()) + 1)
-        # The same seed and groups: the same clusters in every draw of both.
-        drawn = metrics.resampled_matrices(pairs.y_true, y_pred, k, groups, resamples=resamples)
-        sides.append((matrix, per_group, drawn))
+    both = group_matrices(pairs, groups, resamples=resamples)
+    matrices = [per_group.sum(axis=0) for per_group, _ in both]
 
     def cell(truth: int, answer: int) -> Cell:
-        a, b = (metrics.called(matrix, truth, answer, each) for matrix, each, _ in sides)
-        of_a, of_b = (_shares(drawn, truth, answer) for _, _, drawn in sides)
+        a, b = (
+            metrics.called(matrix, truth, answer, per_group)
+            for matrix, (per_group, _) in zip(matrices, both, strict=True)
+        )
+        of_a, of_b = (_shares(drawn, truth, answer) for _, drawn in both)
         return Cell(
             classes[truth],
             classes[answer],

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 import brainmri
-from brainmri import audit_tables, embedding, quality, results, runs
+from brainmri import audit_tables, embedding, index, quality, results, runs
 from brainmri.card_results import (
     SPLIT,
     CountParts,
@@ -50,9 +50,8 @@ def sources(models: Path, name: str, count: CountParts | None = None) -> Sources
     if scored.seen is not None:
         unseen = ~scored.seen
         parts.append(part_of("unseen test images", run, scored.where(unseen), groups[unseen]))
-    index_path = models / "dataset" / "index.parquet"
     audited = (models / "dataset" / audit_tables.FOLDER).is_dir()
-    same = known is not None and sha256(index_path) == run.index_sha256
+    same = known is not None and sha256(index.path(models)) == run.index_sha256
     return Sources(
         run=run,
         predictions=scored,
@@ -192,8 +191,7 @@ def _training(run: Run) -> list[str]:
     }
     lines = ["## Training", ""]
     lines += table(["Setting", "Value"], [[text(k), text(v)] for k, v in settings.items()])
-    if run.history:
-        best = min(run.history, key=lambda epoch: epoch["val_loss"])
+    if best := run.best_epoch:
         right = proportion(round(best["val_accuracy"] * run.images["val"]), run.images["val"])
         lines += ["", f"Epoch {best['epoch']:.0f} of {len(run.history)} had the lowest validation loss "
                   f"({best['val_loss']:.3f}; training {best['train_loss']:.3f}) and is the one kept; right "

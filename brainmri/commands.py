@@ -8,12 +8,9 @@ import shlex
 from collections import Counter
 from pathlib import Path
 
+from brainmri.console import DONE, FAILED, REFUSED, SHOWN, SKIPPED_SOME, models_option, print_list
 from brainmri.errors import ImageError, InputError
 from brainmri.wording import counted
-
-DONE, FAILED, REFUSED, SKIPPED_SOME = 0, 1, 2, 3
-"""Exit codes; `cli` adds those of a command that did not come to its end."""
-_SHOWN = 20
 
 
 def index(options: argparse.Namespace) -> int:
@@ -47,7 +44,7 @@ def index(options: argparse.Namespace) -> int:
         files = counted(len(report.ignored), "file that is not an image in a class folder",
                         "files that are not images in a class folder")  # fmt: skip
         print(f"Passed over {files}:")
-        _list(report.ignored)
+        print_list(report.ignored)
     return _left_out(report.unreadable)
 
 
@@ -84,7 +81,7 @@ def audit(options: argparse.Namespace) -> int:
         f"{counted(conflicts['path'].nunique(), 'label')}."
     )
     said_of = conflicts[["path", "kind", "says"]].itertuples(index=False)
-    _list([f"{path} ({kind}: {says})" for path, kind, says in said_of])
+    print_list([f"{path} ({kind}: {says})" for path, kind, says in said_of])
     return DONE
 
 
@@ -124,7 +121,7 @@ def split(options: argparse.Namespace) -> int:
         again = f"--split {shlex.quote(protocol)} --seed {options.seed}"
         again += " --allow-leaks" if leak else ""
         print(f"Next: python -m brainmri train {options.data} --model cnn --run NAME {again}"
-              f"{_models(options)}")  # fmt: skip
+              f"{models_option(options)}")  # fmt: skip
     return DONE
 
 
@@ -156,7 +153,9 @@ def train(options: argparse.Namespace) -> int:
         )
     else:
         print(f"Trained {run.name} on {counted(run.images['train'], 'image')}.")
-    print(f"Next: python -m brainmri predict {options.data} --run {run.name}{_models(options)}")
+    print(
+        f"Next: python -m brainmri predict {options.data} --run {run.name}{models_option(options)}"
+    )
     return DONE
 
 
@@ -175,7 +174,7 @@ def predict(options: argparse.Namespace) -> int:
         options.images, options.models, run, out=options.out, quiet=options.quiet
     )
     table = scored.predictions
-    if len(table.paths) <= _SHOWN:
+    if len(table.paths) <= SHOWN:
         for path, row in zip(table.paths, scored.y_prob, strict=True):
             print(path)
             for name, probability in sorted(
@@ -193,7 +192,7 @@ def predict(options: argparse.Namespace) -> int:
         files = counted(len(scored.passed_over), "file that is no JPEG, PNG, BMP or TIFF",
                         "files that are no JPEG, PNG, BMP or TIFF")  # fmt: skip
         print(f"Passed over {files}:")
-        _list(scored.passed_over)
+        print_list(scored.passed_over)
     return _left_out(scored.unreadable)
 
 
@@ -288,75 +287,6 @@ def report(options: argparse.Namespace) -> int:
     return DONE
 
 
-def corrections(options: argparse.Namespace) -> int:
-    """`python -m brainmri corrections`."""
-    from brainmri import correction_store, corrections, manifests
-
-    made = corrections.states(correction_store.Store(corrections.url_of(options.models)).records())
-    counts = {state: sum(one.state == state for one in made) for state in corrections.STATES}
-    said = ", ".join(f"{count:,} {state}" for state, count in counts.items())
-    print(f"{counted(len(made), 'correction')}: {said}.")
-    if options.list:
-        _list([
-            f"{one.state:9}  {one.record.path or 'an upload that was not kept'}: "
-            f"{one.record.right_label or one.record.verdict}, not {one.record.label or one.record.answer} "
-            f"({one.record.who}: {one.record.reason})"
-            for one in made
-        ])  # fmt: skip
-        return DONE
-    agreed = manifests.confirmed(made)
-    if agreed.contradictions:
-        print("Confirmed corrections of these images contradict each other; they change nothing:")
-        _list(agreed.contradictions)
-    written = manifests.write(options.models, agreed.rows)
-    if written is None:
-        last = manifests.latest(options.models)
-        there = (
-            "Nothing is confirmed yet"
-            if last is None
-            else f"Corrections {last.number} say the same"
-        )
-        print(f"{there}; nothing was written.")
-        return DONE
-    print(f"Wrote corrections {written.number}: {counted(len(written.rows), 'image')}.")
-    print(f"Next: python -m brainmri train DATA --from RUN --corrections {written.number} --run NEW"
-          f"{_models(options)}")  # fmt: skip
-    return DONE
-
-
-def promote(options: argparse.Namespace) -> int:
-    """`python -m brainmri promote`."""
-    from brainmri import promotion
-
-    models = options.models
-    if options.back:
-        if options.run or options.over:
-            raise InputError("--back stands alone: it takes the last promotion back.")
-        gone, now = promotion.roll_back(models)
-        print(f"{gone} is no longer shown first; {now or 'the best run'} is.")
-        return DONE
-    if options.run is None:
-        raise InputError("Say which run to promote, or --back.")
-    over = options.over or promotion.incumbent_of(models, options.run)
-    if over is None:
-        raise InputError(
-            f"Nothing was promoted yet and {options.run} does not go on from another run; say with --over "
-            "what it has to be compared with."
-        )
-    judged = promotion.judge(models, options.run, over)
-    print(f"{options.run} beside {over} on {counted(judged.compared.n, 'test image')}:")
-    for line in promotion.in_words(judged):
-        print(f"  {line}")
-    if not judged.holds:
-        print(f"Not promoted: {over} is still shown first.")
-        return FAILED
-    promotion.promote(models, options.run, over)
-    print(
-        f"{options.run} is shown first from now on; `python -m brainmri promote --back` undoes it."
-    )
-    return DONE
-
-
 def demo(options: argparse.Namespace) -> int:
     """`python -m brainmri demo`."""
     from brainmri import demo
@@ -367,39 +297,11 @@ def demo(options: argparse.Namespace) -> int:
     return DONE
 
 
-def user(options: argparse.Namespace) -> int:
-    """`python -m brainmri user`: asks for a password and prints the line of a users file."""
-    import getpass
-    import sys
-
-    from brainmri import accounts
-
-    if sys.stdin.isatty():
-        password = getpass.getpass(f"Password of {options.name}: ")
-        if getpass.getpass("The same again: ") != password:
-            raise InputError("The two passwords differ; nothing was made.")
-    else:
-        password = sys.stdin.readline().rstrip("\n")
-    print(accounts.line(options.name, options.role, password))
-    return DONE
-
-
 def _left_out(unreadable: list[tuple[str, str]]) -> int:
     """List files that could not be read, and return the exit code."""
     if not unreadable:
         return DONE
     what = "image; it is" if len(unreadable) == 1 else "images; they are"
     print(f"Could not read {len(unreadable):,} {what} left out:")
-    _list([f"{path}: {reason}" for path, reason in unreadable])
+    print_list([f"{path}: {reason}" for path, reason in unreadable])
     return SKIPPED_SOME
-
-
-def _list(lines: list[str]) -> None:
-    for line in lines[:_SHOWN]:
-        print(f"  {line}")
-    if len(lines) > _SHOWN:
-        print(f"  and {len(lines) - _SHOWN:,} more")
-
-
-def _models(options: argparse.Namespace) -> str:
-    return "" if options.models == Path("models") else f" --models {options.models}"

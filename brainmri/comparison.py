@@ -289,18 +289,14 @@ def _rows_by_path(table: Predictions, split: str) -> dict[str, int]:
 
 
 def _differences(pairs: Pairs, groups: Ints, resamples: int) -> list[Difference]:
-    y_true, k, c = pairs.y_true, len(pairs.classes), pairs.negative
+    y_true, c = pairs.y_true, pairs.negative
     if not len(y_true):
         none = Estimate(None, None, None, 0, reason="no images in common")
         names = ("accuracy", "sensitivity", "specificity", "f1", "auroc")
         return [Difference(name, none, none, none) for name in names]
-    _, group = np.unique(groups, return_inverse=True)
-    matrices, drawn, per_group = [], [], []
-    for y_pred in (pairs.pred_a, pairs.pred_b):
-        matrices.append(metrics.confusion_matrix(y_true, y_pred, k))
-        per_group.append(metrics.group_matrices(y_true, y_pred, k, group, int(group.max()) + 1))
-        # The same seed and groups: the same clusters in every draw of both.
-        drawn.append(metrics.resampled_matrices(y_true, y_pred, k, groups, resamples=resamples))
+    both = group_matrices(pairs, groups, resamples=resamples)
+    per_group, drawn = [each for each, _ in both], [each for _, each in both]
+    matrices = [each.sum(axis=0) for each in per_group]
     shares = (
         ("accuracy", metrics.accuracy, _accuracies),
         ("sensitivity", lambda m, g: metrics.sensitivity(m, c, g), lambda m: _called(m, c, True)),
@@ -325,20 +321,34 @@ def _differences(pairs: Pairs, groups: Ints, resamples: int) -> list[Difference]
     return [*found, paired_difference("auroc", a, b, of_a, of_b)]
 
 
+def group_matrices(pairs: Pairs, groups: Ints, *, resamples: int) -> list[tuple[Ints, Floats]]:
+    """Confusion matrices of A and of B: of each cluster (g, k, k), and resampled (resamples, k, k).
+
+    Args:
+        pairs: at least one.
+        groups: (n,) near-duplicate cluster of each pair.
+        resamples: bootstrap samples.
+    """
+    # The same clusters in every draw of both.
+    counts, group = metrics.resampled_counts(groups, 0, resamples)
+    k, g = len(pairs.classes), counts.shape[1]
+    per_group = [
+        metrics.group_matrices(pairs.y_true, y_pred, k, group, g)
+        for y_pred in (pairs.pred_a, pairs.pred_b)
+    ]
+    return [(each, metrics.drawn_matrices(each, counts)) for each in per_group]
+
+
 def _accuracies(matrices: Floats) -> Floats:
     """Share of right answers (resamples,) of resampled matrices."""
-    return _shares(np.trace(matrices, axis1=1, axis2=2), matrices.sum(axis=(1, 2)))
+    return metrics.divide(np.trace(matrices, axis1=1, axis2=2), matrices.sum(axis=(1, 2)), np.nan)
 
 
 def _called(matrices: Floats, c: int, tumour: bool) -> Floats:
     """Share of the images of one kind that were called so; (resamples,)."""
     rows = np.delete(matrices, c, axis=1) if tumour else matrices[:, c : c + 1]
     n, called = rows.sum(axis=(1, 2)), rows[:, :, c].sum(axis=1)
-    return _shares(n - called if tumour else called, n)
-
-
-def _shares(k: Floats, n: Floats) -> Floats:
-    return np.divide(k, n, out=np.full(len(n), np.nan), where=n > 0)
+    return metrics.divide(n - called if tumour else called, n, np.nan)
 
 
 def paired_difference(

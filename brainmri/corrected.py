@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -64,9 +65,8 @@ def apply(models: Path, index: ImageIndex, part: pd.Series[str], manifest: Manif
     given = (rows["label"] != old).to_numpy(bool)
     out = was_training & (part == "unused").to_numpy(bool)
     kept, close = _kept(models, index, part, manifest)
-    extra = pd.DataFrame(kept)
     if kept:
-        rows = pd.concat([rows, extra], ignore_index=True)
+        rows = pd.concat([rows, pd.DataFrame(kept)], ignore_index=True)
         part = pd.concat([part, pd.Series(["train"] * len(kept))], ignore_index=True)
     return Corrected(
         replace(index, rows=rows),
@@ -91,12 +91,7 @@ def put_right(
     old = rows["path"].map({path: was for path, (was, _) in changes.items()})
     right = rows["path"].map({path: now for path, (_, now) in changes.items()})
     hit = (old == rows["label"]).to_numpy(bool)  # Others are of other data, or right already.
-    strange = sorted(set(right[hit].dropna()) - set(index.classes))
-    if strange:
-        raise InputError(
-            f"Corrections {manifest.number} name the class {strange[0]}, which is none of the data "
-            f"({', '.join(index.classes)})."
-        )
+    _check_classes(right[hit].dropna(), index, manifest)
     given = hit & right.notna().to_numpy(bool)
     rows.loc[given, "label"] = right[given]
     part[hit & ~given] = "unused"
@@ -113,13 +108,9 @@ def _kept(
     cluster = int(index.rows["cluster"].max()) + 1
     found: list[dict[str, object]] = []
     close = 0
+    _check_classes((label for _, label in manifest.kept), index, manifest)
     for name, label in manifest.kept:
         file = (models / FOLDER / "images" / name).absolute()
-        if label not in index.classes:
-            raise InputError(
-                f"Corrections {manifest.number} name the class {label}, which is none of the data "
-                f"({', '.join(index.classes)})."
-            )
         if not file.is_file():
             raise InputError(
                 f"{file}, a picture that was kept for training, is gone; bring it back, or undo its "
@@ -142,3 +133,12 @@ def _kept(
             }
         )
     return found, close
+
+
+def _check_classes(labels: Iterable[str], index: ImageIndex, manifest: Manifest) -> None:
+    strange = sorted(set(labels) - set(index.classes))
+    if strange:
+        raise InputError(
+            f"Corrections {manifest.number} name the class {strange[0]}, which is none of the data "
+            f"({', '.join(index.classes)})."
+        )

@@ -1,87 +1,40 @@
 """A DICOM file to one 8-bit slice, and the few header entries that say how it was taken.
 
-Only the tags that are listed here are kept; names, dates, identifiers and free texts are skipped while
-the file is read. No sentence of the reader itself is passed on, since it may quote a value.
+Which entries are read at all is said in `dicom_entries`. No sentence of the reader itself is passed on, since
+it may quote a value.
 """
 
 from __future__ import annotations
 
 import io
-import logging
 import warnings
-import zlib
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from pydicom import config, filereader, uid
-from pydicom.dataelem import RawDataElement
-from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom import uid
+from pydicom.dataset import Dataset
 from pydicom.encaps import get_frame
 from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply_voi
 from pydicom.pixels.utils import pixel_array
-from pydicom.tag import Tag
 
+from brainmri import dicom_entries
 from brainmri.decoder import WAITING, DecoderError
+from brainmri.dicom_entries import PIXELS, first_number, header
 from brainmri.errors import ImageError
 from brainmri.images import GreyImage, too_large
-from brainmri.rendering import LUMA, chosen, spread, square_pixels, unpacked
+from brainmri.rendering import LUMA, chosen, spread, square_pixels
 
-MOST_INFLATED_BYTES = 64_000_000
-_MOST_READS = 100_000
-"""Of the reader, each of one element or more: what a file made of millions of entries is cut off at."""
-_MOST_SEQUENCE_BYTES = 2_000_000
-"""Of a sequence, which is read entry by entry too, only later."""
-
-_MAGIC_AT, _META_AT = 128, 132
-_PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
-_SHOWN = {
-    "modality": "Modality",
-    "manufacturer": "Manufacturer",
-    "scanner": "ManufacturerModelName",
-    "field_strength_t": "MagneticFieldStrength",
-    "sequence": "ScanningSequence",
-    "sequence_variant": "SequenceVariant",
-    "sequence_name": "SequenceName",
-    "acquisition": "MRAcquisitionType",
-    "repetition_time_ms": "RepetitionTime",
-    "echo_time_ms": "EchoTime",
-    "inversion_time_ms": "InversionTime",
-    "slice_thickness_mm": "SliceThickness",
-}
-"""What is told of the header, and from which tag. None of them is about a person."""
-_NEEDED = (
-    "SOPClassUID", "SamplesPerPixel", "PhotometricInterpretation", "PlanarConfiguration", "NumberOfFrames",
-    "Rows", "Columns", "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "PixelSpacing",
-    "PixelAspectRatio", "WindowCenter", "WindowWidth", "VOILUTFunction", "VOILUTSequence",
-    "RescaleIntercept", "RescaleSlope", "RescaleType", "ModalityLUTSequence", "BurnedInAnnotation",
-    "RedPaletteColorLookupTableDescriptor", "GreenPaletteColorLookupTableDescriptor",
-    "BluePaletteColorLookupTableDescriptor", "RedPaletteColorLookupTableData",
-    "GreenPaletteColorLookupTableData", "BluePaletteColorLookupTableData",
-    "SegmentedRedPaletteColorLookupTableData", "SegmentedGreenPaletteColorLookupTableData",
-    "SegmentedBluePaletteColorLookupTableData", "SharedFunctionalGroupsSequence",
-    "PerFrameFunctionalGroupsSequence", "ExtendedOffsetTable", "ExtendedOffsetTableLengths",
-    "EncapsulatedDocument", "EncryptedAttributesSequence", *_PIXELS,
-)  # fmt: skip
 _COLOURS = frozenset({
     "MONOCHROME1", "MONOCHROME2", "PALETTE COLOR", "RGB", "YBR_FULL", "YBR_FULL_422", "YBR_RCT", "YBR_ICT",
 })  # fmt: skip
-_TAGS: list[int] = [int(Tag(keyword)) for keyword in (*_SHOWN.values(), *_NEEDED)]
-
-_PIXEL_TAGS = frozenset(int(Tag(keyword)) for keyword in _PIXELS)
-
 _UNCOMPRESSED = frozenset({
     uid.ImplicitVRLittleEndian, uid.ExplicitVRLittleEndian, uid.ExplicitVRBigEndian,
     uid.DeflatedExplicitVRLittleEndian,
 })  # fmt: skip
 _BY_PILLOW = frozenset({uid.JPEGBaseline8Bit, uid.JPEG2000Lossless, uid.JPEG2000})
 """Compressed ways that Pillow reads."""
-
-config.settings.reading_validation_mode = config.IGNORE
-# What it logs quotes values, and Python prints it where nothing else is set up.
-logging.getLogger("pydicom").addHandler(logging.NullHandler())
-logging.getLogger("pydicom").propagate = False
 
 
 class Slice(NamedTuple):
@@ -90,7 +43,7 @@ class Slice(NamedTuple):
     Attributes:
         image: as `images.decode` gives it.
         slices: how many the file holds.
-        header: of `_SHOWN`, what the file says.
+        header: what the file says of how it was taken (`dicom_entries.header`).
         burned_in: whether the header says that there is text in the pixels.
     """
 
@@ -129,8 +82,8 @@ def read(data: bytes, *, number: int | None, most_pixels: int) -> Slice:
 
 
 def _read(data: bytes, number: int | None, most_pixels: int) -> Slice:
-    ds, syntax = _dataset(data)
-    keyword = next((name for name in _PIXELS if name in ds), None)
+    ds, syntax = dicom_entries.read(data)
+    keyword = next((name for name in PIXELS if name in ds), None)
     if keyword is None or "Rows" not in ds or "Columns" not in ds:
         if "EncryptedAttributesSequence" in ds:
             raise ImageError(
@@ -158,89 +111,9 @@ def _read(data: bytes, number: int | None, most_pixels: int) -> Slice:
     return Slice(
         GreyImage(picture, mode, (columns, rows)),
         frames,
-        _header(ds),
+        header(ds),
         str(ds.get("BurnedInAnnotation", "")).strip().upper() == "YES",
     )
-
-
-class _Counted(io.BytesIO):
-    """Bytes that can be read so many times and no more."""
-
-    left = _MOST_READS
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        self.left -= 1
-        if self.left < 0:
-            raise _too_complex()
-        return super().read(size)
-
-
-def _too_complex() -> ImageError:
-    return ImageError(
-        "too_complex",
-        "The DICOM file is made of too many entries; export the one image you mean by itself.",
-    )
-
-
-def _dataset(data: bytes) -> tuple[Dataset, uid.UID]:
-    """The listed tags, and how the pixels are stored."""
-    start, told = _meta(data)
-    if told == uid.DeflatedExplicitVRLittleEndian:
-        body = unpacked(data[start:], MOST_INFLATED_BYTES + 1, -zlib.MAX_WBITS)
-        if len(body) > MOST_INFLATED_BYTES:
-            raise ImageError(
-                "too_large",
-                f"The DICOM file unpacks to more than {MOST_INFLATED_BYTES // 1_000_000} MB; export the "
-                "one image you mean by itself.",
-            )
-        data, start = bytes(body), 0
-    if told is None:
-        big = data[start : start + 1] == b"\0"
-        explicit = data[start + 4 : start + 6].isalpha() and data[start + 4 : start + 6].isupper()
-        told = (
-            uid.ExplicitVRBigEndian if big
-            else uid.ExplicitVRLittleEndian if explicit
-            else uid.ImplicitVRLittleEndian
-        )  # fmt: skip
-    file = _Counted(data)
-    file.seek(start)
-    ds = filereader.read_dataset(
-        file,
-        is_implicit_VR=told == uid.ImplicitVRLittleEndian,
-        is_little_endian=told != uid.ExplicitVRBigEndian,
-        specific_tags=list(_TAGS),
-    )
-    for entry in ds.values():
-        raw = isinstance(entry, RawDataElement) and entry.VR in ("SQ", "UN", None)
-        if raw and entry.tag not in _PIXEL_TAGS and len(entry.value or b"") > _MOST_SEQUENCE_BYTES:
-            raise _too_complex()
-    ds.file_meta = FileMetaDataset()
-    ds.file_meta.TransferSyntaxUID = told
-    return ds, told
-
-
-def _meta(data: bytes) -> tuple[int, uid.UID | None]:
-    """Where the data set begins, and the transfer syntax; None where the file does not say.
-
-    Read here and not by pydicom, which unpacks a deflated data set, however large, on the way.
-    PS3.10, 7.1: elements of group 2, explicit, little endian.
-    """
-    at = _META_AT if data[_MAGIC_AT:_META_AT] == b"DICM" else 0
-    told = None
-    while data[at : at + 2] == b"\x02\x00":
-        kind = data[at + 4 : at + 6]
-        if kind in (b"OB", b"UN", b"OW", b"UT"):
-            body = at + 12
-            length = int.from_bytes(data[at + 8 : body], "little")
-        else:
-            body = at + 8
-            length = int.from_bytes(data[at + 6 : body], "little")
-        if data[at + 2 : at + 4] == b"\x10\x00":
-            told = uid.UID(
-                data[body : body + min(length, 64)].decode("ascii", "ignore").strip("\0 ")
-            )
-        at = body + length
-    return at, told
 
 
 def _pixels(
@@ -300,7 +173,7 @@ def _decoded_apart(data: bytes, index: int) -> NDArray[np.generic]:
 def compressed_frame(data: bytes, index: int) -> NDArray[np.generic]:
     """What `decoder` does in its process; raises whatever the decoders raise."""
     warnings.simplefilter("ignore")
-    ds, syntax = _dataset(data)
+    ds, syntax = dicom_entries.read(data)
     ds.setdefault("SamplesPerPixel", 1)
     frame = pixel_array(ds, index=index, decoding_plugin="pillow" if syntax in _BY_PILLOW else "")
     if frame.shape[:2] != (ds.Rows, ds.Columns):
@@ -352,7 +225,7 @@ def windowed(
 
 def _window(ds: Dataset, index: int) -> tuple[float, float, str] | None:
     of = _of_frame(ds, index, "FrameVOILUTSequence") if "WindowCenter" not in ds else ds
-    center, width = (_first(of.get(name)) for name in ("WindowCenter", "WindowWidth"))
+    center, width = (first_number(of.get(name)) for name in ("WindowCenter", "WindowWidth"))
     function = str(of.get("VOILUTFunction") or "LINEAR")
     if center is None or width is None or width < (1 if function == "LINEAR" else 1e-12):
         return None
@@ -365,7 +238,10 @@ def _modality(ds: Dataset, raw: NDArray[np.generic], index: int) -> NDArray[np.f
     of = (
         _of_frame(ds, index, "PixelValueTransformationSequence") if "RescaleSlope" not in ds else ds
     )
-    slope, intercept = _first(of.get("RescaleSlope")), _first(of.get("RescaleIntercept"))
+    slope, intercept = (
+        first_number(of.get("RescaleSlope")),
+        first_number(of.get("RescaleIntercept")),
+    )
     values: NDArray[np.floating] = raw.astype(np.float64 if raw.dtype.itemsize > 2 else np.float32)
     if slope is None or intercept is None:
         return values
@@ -398,38 +274,3 @@ def _luma(rgb: NDArray[np.generic], bits: int) -> NDArray[np.uint8]:
 
 def _levels(fractions: NDArray[np.floating]) -> NDArray[np.uint8]:
     return np.rint(np.clip(fractions, 0, 1) * 255).astype(np.uint8)
-
-
-def _first(value: Any) -> float | None:
-    """A number, or the first of several."""
-    if value is None or value == "":
-        return None
-    number = float(value[0] if hasattr(value, "append") else value)
-    return number if np.isfinite(number) else None
-
-
-def _header(ds: Dataset) -> dict[str, str | float]:
-    told: dict[str, str | float] = {}
-    for name, keyword in _SHOWN.items():
-        try:
-            value = ds.get(keyword)
-            if name.endswith(("_t", "_ms", "_mm")):
-                number = _first(value)
-                if number is not None:
-                    told[name] = round(number, 4)
-            else:
-                several = value if hasattr(value, "append") else [value]
-                text = _printable(", ".join(str(one) for one in several if one))
-                if text:
-                    told[name] = text
-        except Exception:  # An entry that cannot be read is not told.
-            continue
-    strength = told.get("field_strength_t")
-    # Some scanners write gauss.
-    if isinstance(strength, float) and strength > 100:
-        told["field_strength_t"] = round(strength / 10_000, 4)
-    return told
-
-
-def _printable(text: str) -> str:
-    return "".join(c for c in text if c.isprintable()).strip()[:64]

@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from brainmri.errors import InputError
-from brainmri.files import write_atomically
+from brainmri import arrays
+from brainmri.arrays import Arrays
+from brainmri.inference import Classifier
 from brainmri.runs import EMBEDDING_FILE, Run
 
 Floats = NDArray[np.float64]
@@ -204,17 +205,8 @@ def write(models: Path, name: str, fitted: TrainingEmbeddings) -> None:
     """
     # No file name holds a zero byte.
     names = np.frombuffer("\0".join(fitted.paths).encode(), dtype=np.uint8)
-
-    def save(temporary: Path) -> None:
-        with temporary.open("wb") as file:
-            np.savez_compressed(
-                file,
-                fingerprint=np.array(fitted.fingerprint),
-                paths=names,
-                **{array: getattr(fitted, array) for array in _ARRAYS},
-            )
-
-    write_atomically(models / name / EMBEDDING_FILE, save)
+    content = {"paths": names, **{array: getattr(fitted, array) for array in _ARRAYS}}
+    arrays.write(models / name / EMBEDDING_FILE, fitted.fingerprint, content)
 
 
 def read(models: Path, run: Run) -> TrainingEmbeddings | None:
@@ -223,26 +215,30 @@ def read(models: Path, run: Run) -> TrainingEmbeddings | None:
     Raises:
         InputError: the file is damaged.
     """
-    path = models / run.name / EMBEDDING_FILE
-    if not path.is_file():
-        return None
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            of = str(arrays["fingerprint"])
-            if of != fingerprint(run):
-                return None
-            paths = arrays["paths"].tobytes().decode().split("\0")
-            found = TrainingEmbeddings(
-                fingerprint=of, paths=paths, **{array: arrays[array] for array in _ARRAYS}
-            )
-        fault = _fault(found)
-    except Exception as error:  # zipfile and numpy raise many types on a damaged file.
-        fault = str(error) or type(error).__name__
-    if fault:
-        raise InputError(
-            f"{path} is damaged ({fault}); delete it, and `predict` will fit it again."
+    of = fingerprint(run)
+
+    def build(stored: Arrays) -> TrainingEmbeddings:
+        found = TrainingEmbeddings(
+            fingerprint=of,
+            paths=stored["paths"].tobytes().decode().split("\0"),
+            **{name: stored[name] for name in _ARRAYS},
         )
-    return found
+        _check(found)
+        return found
+
+    return arrays.read(models / run.name / EMBEDDING_FILE, of, build)
+
+
+def stored(classifier: Classifier, models: Path) -> tuple[TrainingEmbeddings | None, str | None]:
+    """What `read` finds for the run of a model, or the reason why there is nothing.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    if not classifier.embeds:
+        return None, "The model gives no embedding, so no distances to training images are known."
+    found = read(models, classifier.run)
+    return found, None if found else NOT_YET
 
 
 def describe(fitted: TrainingEmbeddings) -> str:
@@ -264,7 +260,7 @@ def _project(
     return (embedding.astype(np.float64) - mean) @ projection.astype(np.float64)
 
 
-def _fault(found: TrainingEmbeddings) -> str | None:
+def _check(found: TrainingEmbeddings) -> None:
     d, p = found.projection.shape
     n, c = len(found.paths), len(found.class_means)
     wanted = {
@@ -277,8 +273,4 @@ def _fault(found: TrainingEmbeddings) -> str | None:
     }
     for name, shape in wanted.items():
         if getattr(found, name).shape != shape:
-            return f"{name} is not of shape {shape}"
-    for name in _ARRAYS:
-        if not np.isfinite(getattr(found, name)).all():
-            return f"{name} holds values that are not numbers"
-    return None
+            raise ValueError(f"{name} is not of shape {shape}")

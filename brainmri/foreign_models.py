@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from brainmri import foreign_tables, predictions
+from brainmri import predictions, runs
 from brainmri.errors import ImageError, InputError
 from brainmri.files import sha256
 from brainmri.images import decode, resize
 from brainmri.index import ImageIndex
 from brainmri.inference import softmax
 from brainmri.predictions import Predictions
-from brainmri.sandbox import Limits, Loaded, Sandbox
+from brainmri.sandbox import Limits, Loaded, Port, Sandbox
 from brainmri.sandbox_child import TYPES
 
 if TYPE_CHECKING:
@@ -44,40 +44,12 @@ MOST_BYTES = 500_000_000
 MOST_SIZE_PX = 1_024
 MOST_MINUTES = 30
 _BATCH = 8
+_MOST_NUMBERS = 1 << 25
+"""Of a batch whose size the model fixes, since they are put together outside of its locked process."""
 _MEAN = np.array([0.485, 0.456, 0.406], np.float32)
 _DEVIATION = np.array([0.229, 0.224, 0.225], np.float32)
 _CAFFE_MEAN = np.array([103.939, 116.779, 123.68], np.float32)
 _SUM_TOLERANCE = 1e-3
-
-_EXPORT_TORCH = (
-    'In PyTorch: `torch.onnx.export(model.eval(), torch.zeros(1, 3, 224, 224), "model.onnx", '
-    "external_data=False)`."
-)
-_EXPORT_KERAS = 'In Keras: `model.export("model.onnx", format="onnx")`.'
-_EXPORT_SKLEARN = (
-    'In scikit-learn: `skl2onnx.to_onnx(model, X[:1].astype("float32"))` and write its '
-    "`SerializeToString()` to model.onnx."
-)
-_FORMATS: tuple[tuple[bytes, str, str], ...] = (
-    (b"PK\x03\x04", "an archive (so are .pt, .pth, TorchScript and .keras files)",
-     f"{_EXPORT_TORCH} {_EXPORT_KERAS}"),
-    (b"\x89HDF", "an HDF5 file (.h5)", _EXPORT_KERAS),
-    (b"\x1f\x8b", "a compressed file", "Unpack it and drop the .onnx file in it."),
-    (b"BZh", "a compressed file", "Unpack it and drop the .onnx file in it."),
-    (b"\xfd7zXZ", "a compressed file", "Unpack it and drop the .onnx file in it."),
-    (b"7z\xbc\xaf", "an archive", "Unpack it and drop the .onnx file in it."),
-    (b"\x28\xb5\x2f\xfd", "a compressed file", "Unpack it and drop the .onnx file in it."),
-    (b"GGUF", "a GGUF file", _EXPORT_TORCH),
-)  # fmt: skip
-_SUFFIXES = {
-    ".pkl": _EXPORT_SKLEARN, ".pickle": _EXPORT_SKLEARN, ".joblib": _EXPORT_SKLEARN,
-    ".sav": _EXPORT_SKLEARN, ".pt": _EXPORT_TORCH, ".pth": _EXPORT_TORCH, ".ckpt": _EXPORT_TORCH,
-    ".bin": _EXPORT_TORCH, ".safetensors": _EXPORT_TORCH, ".h5": _EXPORT_KERAS,
-    ".hdf5": _EXPORT_KERAS, ".keras": _EXPORT_KERAS, ".pb": _EXPORT_KERAS, ".tflite": _EXPORT_KERAS,
-    ".zip": "Unpack it and drop the .onnx file in it.",
-    ".tar": "Unpack it and drop the .onnx file in it.",
-    ".gz": "Unpack it and drop the .onnx file in it.",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -115,28 +87,6 @@ class Preview:
     told: NDArray[np.float32]
     keys: list[str] | None
     loaded: Loaded
-    seconds: float = 0.0
-
-
-def refusal(start: bytes, name: str) -> str | None:
-    """Why a file is refused by its first bytes or its name, and how to export it; None for others.
-
-    Such files can run any code when they are opened, so that they are not.
-    """
-    suffix = Path(name).suffix.lower()
-    found = next(((what, how) for magic, what, how in _FORMATS if start.startswith(magic)), None)
-    if found is None and _is_pickle(start):
-        found = "a Python pickle, which can run any code", f"{_EXPORT_TORCH} {_EXPORT_SKLEARN}"
-    if found is None and start[257:262] == b"ustar":
-        found = "an archive", "Unpack it and drop the .onnx file in it."
-    if found is None and suffix in _SUFFIXES:
-        found = f"a {suffix} file", _SUFFIXES[suffix]
-    if found is None:
-        return None
-    what, how = found
-    return (
-        f"This is {what} and not an ONNX model, and is not opened. Export it to ONNX instead. {how}"
-    )
 
 
 def guess(loaded: Loaded, classes: Sequence[str]) -> Reading:
@@ -145,13 +95,7 @@ def guess(loaded: Loaded, classes: Sequence[str]) -> Reading:
     Raises:
         InputError: no image can be given to such an input.
     """
-    if len(loaded.inputs) != 1:
-        raise InputError(f"The model has {len(loaded.inputs)} inputs; it must have one, the image.")
-    (port,) = loaded.inputs
-    if port.type not in TYPES:
-        raise InputError(
-            f"The input {port.name} is of type {port.type}; an image is given as float or uint8."
-        )
+    port = _image_input(loaded)
     layout, channels, size_px = _shape(port.shape)
     return Reading(
         size_px=size_px,
@@ -201,12 +145,14 @@ def check(reading: Reading, loaded: Loaded) -> None:
     Raises:
         InputError: which part does not fit, and what would.
     """
+    shape = _image_input(loaded).shape
+    if reading.channels not in (1, 3):
+        raise InputError(f"There are {reading.channels} colour channels; use 1 or 3.")
     if not 1 <= reading.size_px <= MOST_SIZE_PX:
         raise InputError(f"The size is {reading.size_px} pixels; use 1 to {MOST_SIZE_PX:,}.")
     if not 0 <= reading.output < len(loaded.outputs):
         raise InputError(f"The model has {len(loaded.outputs)} outputs; choose one of them.")
     wanted = _sizes(reading)
-    shape = loaded.inputs[0].shape
     fits = len(shape) == len(wanted) + 1 and all(
         fixed is None or fixed == size for fixed, size in zip(shape[1:], wanted, strict=True)
     )
@@ -214,6 +160,11 @@ def check(reading: Reading, loaded: Loaded) -> None:
         raise InputError(
             f"The model wants {_told(shape)} and would be given {_told([shape[0], *wanted])}; change "
             "the size, the colours or the order."
+        )
+    if loaded.batch is not None and not 0 < loaded.batch * math.prod(wanted) <= _MOST_NUMBERS:
+        raise InputError(
+            f"The model wants {loaded.batch:,} images at a time, which is too many; export it for one at a "
+            "time, or for any number."
         )
 
 
@@ -233,9 +184,9 @@ def prepare(squares: NDArray[np.uint8], reading: Reading, loaded: Loaded) -> NDA
         values = values.transpose(0, 3, 1, 2)
     elif reading.layout == "flat":
         values = values.reshape(len(values), -1)
-    fixed = loaded.inputs[0].shape[0] if loaded.inputs[0].shape else None
-    if fixed is not None and fixed > len(values):  # Rows of nothing; their answers are dropped.
-        filler = np.zeros((fixed - len(values), *values.shape[1:]), np.float32)
+    if loaded.batch is not None and loaded.batch > len(values):
+        # Rows of nothing; their answers are dropped.
+        filler = np.zeros((loaded.batch - len(values), *values.shape[1:]), np.float32)
         values = np.concatenate([values, filler])
     return np.ascontiguousarray(values.astype(TYPES[loaded.inputs[0].type]))
 
@@ -281,7 +232,6 @@ def evaluate(
     *,
     part: str = "split",
     progress: Callable[[int, int], None] = lambda *_: None,
-    limits: Limits | None = None,
 ) -> str:
     """Let a model answer for every test image and add what it says as the run `name`.
 
@@ -294,7 +244,6 @@ def evaluate(
         name: of the run to be.
         part: column of the index that says "test" of the rows to be judged by.
         progress: told (done, of how many) after each batch; what it raises ends the work.
-        limits: of the sandbox.
 
     Returns:
         A sentence about what was done.
@@ -312,15 +261,15 @@ def evaluate(
     paths: list[str] = []
     rows: list[NDArray[np.float32]] = []
     unread: list[str] = []
-    with Sandbox(model, limits) as box:
+    with Sandbox(model) as box:
         loaded = box.load()
         check(reading, loaded)
-        fixed = loaded.inputs[0].shape[0] if loaded.inputs[0].shape else None
+        batch_size = loaded.batch or _BATCH
         todo = chosen["path"].tolist()
         progress(0, len(todo))
-        for at in range(0, len(todo), fixed or _BATCH):
+        for at in range(0, len(todo), batch_size):
             here, squares = [], []
-            for path in todo[at : at + (fixed or _BATCH)]:
+            for path in todo[at : at + batch_size]:
                 try:
                     squares.append(
                         resize(decode(images / path).pixels, (reading.size_px, reading.size_px))
@@ -338,7 +287,7 @@ def evaluate(
                     )
                 rows.append(probabilities(told[: len(here)], reading))
                 paths += here
-            progress(min(at + (fixed or _BATCH), len(todo)), len(todo))
+            progress(min(at + batch_size, len(todo)), len(todo))
     if not paths:
         raise InputError(f"None of the {len(todo):,} test images can be read; check --data.")
     label = chosen.set_index("path")["label"].loc[paths].tolist()
@@ -352,7 +301,7 @@ def evaluate(
         negative_class=table.negative_class,
         model_sha256=sha256(model),
     )
-    foreign_tables.add_run(models, name, lambda to: predictions.write(to, made))
+    runs.add(models, name, lambda to: predictions.write(to, made))
     done = f"{len(paths):,} test images were answered."
     return done + (
         f" {len(unread):,} could not be read and are left out, such as {unread[0]}."
@@ -372,11 +321,15 @@ def test_rows(table: ImageIndex, part: str) -> pd.DataFrame:
     return table.rows[table.rows[part].astype("string").str.lower() == "test"]
 
 
-def _is_pickle(start: bytes) -> bool:
-    """A pickle of protocol 2 to 5 begins with its number; an older one with text and a full stop."""
-    if start[:1] == b"\x80" and start[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05"):
-        return True
-    return start[:1] in (b"c", b"(", b"]", b"}") and b"\n" in start and start.rstrip()[-1:] == b"."
+def _image_input(loaded: Loaded) -> Port:
+    if len(loaded.inputs) != 1:
+        raise InputError(f"The model has {len(loaded.inputs)} inputs; it must have one, the image.")
+    (port,) = loaded.inputs
+    if port.type not in TYPES:
+        raise InputError(
+            f"The input {port.name} is of type {port.type}; an image is given as float or uint8."
+        )
+    return port
 
 
 def _shape(shape: list[int | None]) -> tuple[str, int, int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -35,6 +35,7 @@ _BASELINE_SEGMENTS = frozenset({_SOF0, _DHT, _SOS, 0xDB, 0xDD, *range(0xE0, 0xF0
 
 _EXIF_ORIENTATION = 0x0112
 _BAND_PIXELS = 4_000_000
+_BATCH = 32
 _DEEP_MODES = ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")
 
 
@@ -112,6 +113,43 @@ def decode(source: bytes | Path, *, most_pixels: int = MAX_PIXELS) -> GreyImage:
             f"The image is cut off or damaged ({error}); export it again.",
         ) from None
     return GreyImage(picture, mode, (width, height))
+
+
+def decode_batches(
+    files: Sequence[tuple[str, Path]],
+    unreadable: list[tuple[str, str]],
+    progress: Callable[[], object],
+) -> Iterator[tuple[list[int], list[NDArray[np.uint8]]]]:
+    """Pixels of many files with their places in `files`, a batch at a time, in order; decoded in threads.
+
+    Args:
+        files: what each is called, and where it is.
+        unreadable: those that cannot be read are left out and added to it, with the reason.
+        progress: called after each file.
+    """
+    # Here, since who decodes one picture needs no threads.
+    from concurrent.futures import ThreadPoolExecutor
+
+    def work(file: tuple[str, Path]) -> NDArray[np.uint8] | str:
+        try:
+            return decode(file[1]).pixels
+        except ImageError as error:
+            return str(error)
+
+    with ThreadPoolExecutor(2) as pool:
+        for start in range(0, len(files), _BATCH):
+            batch = files[start : start + _BATCH]
+            places: list[int] = []
+            decoded: list[NDArray[np.uint8]] = []
+            for place, pixels in enumerate(pool.map(work, batch), start):
+                progress()
+                if isinstance(pixels, str):
+                    unreadable.append((files[place][0], pixels))
+                else:
+                    places.append(place)
+                    decoded.append(pixels)
+            if places:
+                yield places, decoded
 
 
 def resize(pixels: NDArray[np.uint8], size_px: tuple[int, int]) -> NDArray[np.uint8]:

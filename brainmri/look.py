@@ -15,9 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from brainmri import head
-from brainmri.errors import InputError
-from brainmri.files import write_atomically
+from brainmri import arrays, head
+from brainmri.arrays import Arrays
 from brainmri.preprocessing import Preprocessing
 from brainmri.runs import LOOK_FILE, Run
 
@@ -79,8 +78,8 @@ def describe(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     the picture as it is: how full the head's box is, how much of the frame it takes, its proportions;
     and how bright the outermost pixels of the frame are.
     """
-    square = _CANONICAL.square(pixels)
     found, (height, width) = head.find(pixels), pixels.shape
+    square, _ = _CANONICAL.placed(pixels, found)
     left, top, right, bottom = found.box
     shape = np.array(
         [
@@ -166,16 +165,8 @@ def write(models: Path, name: str, fitted: Looks) -> None:
     Raises:
         OutputError: it could not be written.
     """
-
-    def save(temporary: Path) -> None:
-        with temporary.open("wb") as file:
-            np.savez_compressed(
-                file,
-                fingerprint=np.array(fitted.fingerprint),
-                **{array: getattr(fitted, array) for array in _ARRAYS},
-            )
-
-    write_atomically(models / name / LOOK_FILE, save)
+    content = {name: getattr(fitted, name) for name in _ARRAYS}
+    arrays.write(models / name / LOOK_FILE, fitted.fingerprint, content)
 
 
 def read(models: Path, run: Run) -> Looks | None:
@@ -184,24 +175,13 @@ def read(models: Path, run: Run) -> Looks | None:
     Raises:
         InputError: the file is damaged.
     """
-    path = models / run.name / LOOK_FILE
-    if not path.is_file():
-        return None
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            of = str(arrays["fingerprint"])
-            if of != fingerprint(run):
-                return None
-            found = Looks(of, **{array: arrays[array] for array in _ARRAYS})
+    of = fingerprint(run)
+
+    def build(stored: Arrays) -> Looks:
+        found = Looks(of, **{name: stored[name] for name in _ARRAYS})
         d = len(found.mean)
-        usable = (found.scale.shape, found.whitening.shape) == ((d,), (d, d))
-        fault = None if usable else "arrays of different shapes"
-        if not all(np.isfinite(getattr(found, array)).all() for array in _ARRAYS):
-            fault = "values that are not numbers"
-    except Exception as error:  # zipfile and numpy raise many types on a damaged file.
-        fault = str(error) or type(error).__name__
-    if fault:
-        raise InputError(
-            f"{path} is damaged ({fault}); delete it, and `predict` will fit it again."
-        )
-    return found
+        if (found.scale.shape, found.whitening.shape) != ((d,), (d, d)):
+            raise ValueError("arrays of different shapes")
+        return found
+
+    return arrays.read(models / run.name / LOOK_FILE, of, build)

@@ -26,6 +26,7 @@ from brainmri.corrections import CLASS, CONFIRMED, FOLDER, KEPT, Correction
 from brainmri.errors import InputError
 from brainmri.files import not_written, write_atomically
 from brainmri.predictions import Predictions
+from brainmri.runs import Run
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -173,6 +174,16 @@ def read(models: Path, number: int) -> Manifest:
         raise InputError(f"{path} is damaged ({fault}); bring it back from a copy.")
     rows = table.to_pandas().astype(object)
     return Manifest(number, rows.where(rows.notna(), None))
+
+
+def learned(models: Path, run: Run) -> Manifest | None:
+    """The corrections that a run was trained with; None for one without.
+
+    Raises:
+        InputError: they are gone or damaged.
+    """
+    number = run.configuration.get("corrections")
+    return None if number is None else read(models, int(number))
 
 
 class Relabelling:

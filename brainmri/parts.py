@@ -10,7 +10,6 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -22,9 +21,6 @@ from brainmri.index import ImageIndex, identifiers
 from brainmri.metrics import Ints
 from brainmri.slices import properties
 from brainmri.tally import BUCKETS, GroupsOf, answers, bucket
-
-if TYPE_CHECKING:
-    pass
 
 THRESHOLDS: NDArray[np.float32] = np.unique(
     np.concatenate(

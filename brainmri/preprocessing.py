@@ -10,6 +10,7 @@ from PIL import Image
 
 from brainmri import head
 from brainmri.errors import InputError
+from brainmri.head import Head
 from brainmri.images import resize
 
 FITS = ("stretch", "head")
@@ -42,16 +43,22 @@ class Preprocessing:
         """Greyscale uint8 (h, w) to uint8 (size_px, size_px)."""
         return self.placed(pixels)[0]
 
-    def placed(self, pixels: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], Box]:
+    def placed(
+        self, pixels: NDArray[np.uint8], found: Head | None = None
+    ) -> tuple[NDArray[np.uint8], Box]:
         """The same, and the part of the picture that the square covers, to lay a map over it.
 
         The box may reach beyond the picture.
+
+        Args:
+            pixels: greyscale uint8 (h, w).
+            found: the head in it, where that is known already.
         """
         if self.fit == "stretch":
             height, width = pixels.shape
             square = resize(pixels, (self.size_px, self.size_px))
             return square, (0.0, 0.0, float(width), float(height))
-        return _canonical(pixels, self.size_px)
+        return _canonical(pixels, found or head.find(pixels), self.size_px)
 
     def to_json(self) -> dict[str, object]:
         """Plain values for run.json."""
@@ -72,8 +79,10 @@ class Preprocessing:
         return cls(size_px, str(fit))
 
 
-def _canonical(pixels: NDArray[np.uint8], size_px: int) -> tuple[NDArray[np.uint8], Box]:
-    (left, top, right, bottom), mask = head.find(pixels)
+def _canonical(
+    pixels: NDArray[np.uint8], found: Head, size_px: int
+) -> tuple[NDArray[np.uint8], Box]:
+    (left, top, right, bottom), mask = found
     scale = size_px * (1 - 2 * _MARGIN) / max(right - left, bottom - top)
     width, height = max(1, round((right - left) * scale)), max(1, round((bottom - top) * scale))
     picture = Image.fromarray(pixels).resize(

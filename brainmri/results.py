@@ -4,8 +4,7 @@ together.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from functools import cache
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -59,7 +58,7 @@ def opened(models: Path, name: str) -> Opened:
         table = batches.open_table(path, details=False)
         if not table.run:  # Of another tool, so nobody promised a run.json.
             negative = negative_class(table.classes, table.negative_class)
-            return _corrected(models, Opened(None, table, negative, path, _as_they_are()))
+            return _corrected(models, None, table, negative, path)
     run = runs.load(models, name)
     if not path.exists():
         raise InputError(
@@ -72,7 +71,7 @@ def opened(models: Path, name: str) -> Opened:
             f'The predictions of "{name}" were made by another model file than run.json names; run '
             f"`python -m brainmri predict DATA --run {name}` again."
         )
-    return _corrected(models, Opened(run, table, run.negative_class, path, _as_they_are()))
+    return _corrected(models, run, table, run.negative_class, path)
 
 
 def load(models: Path, name: str) -> Results:
@@ -82,8 +81,8 @@ def load(models: Path, name: str) -> Results:
         InputError: as `opened`, or a row breaks a rule of the schema.
     """
     found = opened(models, name)
-    table = read_rows(models, found.path, found.table.classes)
-    return Results(found.run, table, found.negative_class)
+    table = predictions.read(found.path, classes=found.table.classes)
+    return Results(found.run, found.labels.rows(table), found.negative_class)
 
 
 def read_rows(models: Path, path: Path, classes: list[str]) -> Predictions:
@@ -96,14 +95,9 @@ def read_rows(models: Path, path: Path, classes: list[str]) -> Predictions:
     return Relabelling(manifests.latest(models), classes).rows(table)
 
 
-@cache
-def _as_they_are() -> Relabelling:
-    return Relabelling(None, [])
-
-
-def _corrected(models: Path, found: Opened) -> Opened:
-    labels = Relabelling(manifests.latest(models), found.table.classes)
-    return replace(found, table=labels.table(found.table), labels=labels)
+def _corrected(models: Path, run: Run | None, table: Table, negative: str, path: Path) -> Opened:
+    labels = Relabelling(manifests.latest(models), table.classes)
+    return Opened(run, labels.table(table), negative, path, labels)
 
 
 def known_images(models: Path) -> ImageIndex | None:

@@ -6,6 +6,9 @@ import dataclasses
 import json
 import math
 import re
+import shutil
+import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +16,7 @@ from typing import Any
 from brainmri.conformal import Conformal
 from brainmri.decisions import NEVER, OperatingPoint
 from brainmri.errors import InputError
-from brainmri.files import write_atomically
+from brainmri.files import not_written, write_atomically
 from brainmri.novelty import Limits
 
 SCHEMA_VERSION = 1
@@ -124,6 +127,38 @@ def check_name(name: str) -> str:
             "64 at most, and not the word dataset."
         )
     return name
+
+
+def add(models: Path, name: str, write: Callable[[Path], object]) -> None:
+    """Make the run folder `name` of a table alone, whole or not at all: `write` fills its predictions file.
+
+    Raises:
+        InputError: the name cannot be one, or there is such a run.
+        OutputError: it could not be written.
+    """
+    check_name(name)
+    if (models / name).exists():
+        raise taken(name)
+    temporary: Path | None = None
+    try:
+        models.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=".adding-", dir=models))
+        temporary.chmod(0o755)
+        write(temporary / PREDICTIONS_FILE)
+        # A folder takes the place of an empty one only, so that two at once cannot both win.
+        temporary.rename(models / name)
+    except OSError as error:
+        if (models / name).exists():
+            raise taken(name) from None
+        raise not_written(models / name, error) from error
+    finally:
+        if temporary is not None:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def taken(name: str) -> InputError:
+    """The refusal of a name that another run has."""
+    return InputError(f'There is a run "{name}" already; choose another name.')
 
 
 def save(models: Path, run: Run) -> None:

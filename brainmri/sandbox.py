@@ -62,8 +62,13 @@ class Loaded:
 
     inputs: list[Port]
     outputs: list[Port]
-    nodes: int
     locks: list[str]
+
+    @property
+    def batch(self) -> int | None:
+        """How many images it takes at a time; None for any number."""
+        shape = self.inputs[0].shape
+        return shape[0] if shape else None
 
 
 class Sandbox:
@@ -141,7 +146,6 @@ class Sandbox:
             return Loaded(
                 [Port(str(p["name"]), str(p["type"]), list(p["shape"])) for p in told["inputs"]],
                 [Port(str(p["name"]), str(p["type"]), list(p["shape"])) for p in told["outputs"]],
-                int(told["nodes"]),
                 [str(lock) for lock in told["locks"]],
             )
         except (KeyError, TypeError, ValueError):

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -15,7 +13,6 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from brainmri import (
-    corrected,
     duplicates,
     embedding,
     index,
@@ -26,19 +23,17 @@ from brainmri import (
     predictions,
     runs,
     splits,
+    training_images,
     trust,
 )
 from brainmri.calibration import apply_temperature
 from brainmri.embedding import TrainingEmbeddings
-from brainmri.errors import ImageError, InputError
+from brainmri.errors import InputError
 from brainmri.features import perceptual_hashes
 from brainmri.files import check_writable, sha256
-from brainmri.images import SUFFIXES, decode
+from brainmri.images import SUFFIXES, decode_batches
 from brainmri.inference import Classifier
-from brainmri.look import Looks
-from brainmri.manifests import Manifest
-
-_BATCH = 32
+from brainmri.training_images import TrainingImages
 
 
 @dataclass(frozen=True)
@@ -74,12 +69,40 @@ class Scored:
         return apply_temperature(self.predictions.y_prob, self.run.temperature)
 
 
+class _Split(NamedTuple):
+    """The index that a run was trained with, and the part of each image."""
+
+    table: index.ImageIndex
+    part: pd.Series[str]
+
+
 @dataclass(frozen=True)
 class _Image:
     path: str
     file: Path
     label: str | None
     split: str
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """The images that can be read, what the model says of them, and what else is needed of them.
+
+    Attributes:
+        rows: the images.
+        unreadable: the others.
+        hashes: perceptual ones.
+        y_prob: by batch, before the temperature.
+        distances: by batch; empty without training embeddings.
+        described: of validation images, as `look.describe`; empty without training pictures.
+    """
+
+    rows: list[_Image] = field(default_factory=list)
+    unreadable: list[tuple[str, str]] = field(default_factory=list)
+    hashes: list[bytes] = field(default_factory=list)
+    y_prob: list[NDArray[np.float32]] = field(default_factory=list)
+    distances: list[NDArray[np.float32]] = field(default_factory=list)
+    described: list[NDArray[np.float32]] = field(default_factory=list)
 
 
 def score(
@@ -100,57 +123,39 @@ def score(
     """
     classifier = inference.load(models, name)
     run = classifier.run
-    table = _training_index(models, run)
+    known = _training_split(models, run)
+    own = out is None and images.is_dir()
     passed_over: list[str] = []
-    if out is None and images.is_dir():
-        todo = _own_images(images, models, run, table)
+    if own:
+        todo = _own_images(images, models, run, known)
         out = models / name / runs.PREDICTIONS_FILE
-        own = True
     else:
-        (todo, passed_over), own = _any_images(images, run.classes), False
+        todo, passed_over = _any_images(images, run.classes)
     if out is not None:
         check_writable(out)
-    space, lacking = _space(classifier, images if own else None, models, table, quiet=quiet)
-    looks = _looks(images, models, run, table, quiet=quiet) if own else None
-    rows: list[_Image] = []
-    hashes: list[bytes] = []
-    probabilities: list[NDArray[np.float32]] = []
-    distances: list[NDArray[np.float32]] = []
-    described: list[NDArray[np.float32]] = []
-    unreadable: list[tuple[str, str]] = []
-    with tqdm(total=len(todo), unit="image", desc="Scoring", disable=quiet) as bar:
-        for some, pixels in _decoded(todo, unreadable, bar):
-            rows += some
-            hashes += [perceptual_hashes(each)[0] for each in pixels]
-            if looks is not None:
-                described += [
-                    look.describe(each)
-                    for row, each in zip(some, pixels, strict=True)
-                    if row.split == "val"
-                ]
-            squares = np.stack([classifier.preprocessing.square(each) for each in pixels])
-            if space is None:
-                probabilities.append(classifier.uncalibrated(squares))
-            else:
-                y_prob, embedded = classifier.embedded(squares)
-                probabilities.append(y_prob)
-                distances.append(space.distance(embedded))
+    if own and known is not None:
+        trained = training_images.known(classifier, images, models, *known, quiet=quiet)
+    else:
+        trained = TrainingImages(*embedding.stored(classifier, models), looks=None)
+    seen = _seen_by(classifier, todo, trained, quiet=quiet)
+    rows, unreadable = seen.rows, seen.unreadable
     if unreadable and (own or not rows):
         advice = " The run's own predictions must cover every row; index the folder again."
         raise InputError(_not_read(unreadable, len(todo)) + (advice if own else ""))
+    space, looks = trained.space, trained.looks
     scored = predictions.Predictions(
         paths=np.array([row.path for row in rows], dtype=object),
         splits=np.array([row.split for row in rows], dtype=object),
         y_true=pd.Categorical([row.label for row in rows], categories=run.classes).codes.astype(
             np.int64
         ),
-        y_prob=np.concatenate(probabilities),
+        y_prob=np.concatenate(seen.y_prob),
         classes=run.classes,
-        seen=_seen(hashes, [row.split for row in rows], table, run),
+        seen=None if known is None else _copied(seen, known),
         negative_class=run.negative_class,
         model_sha256=run.model_sha256,
         run=run.name,
-        ood_score=None if space is None else np.concatenate(distances),
+        ood_score=None if space is None else np.concatenate(seen.distances),
     )
     if own and space is not None and scored.ood_score is not None:
         space = space.with_validation(scored.ood_score[scored.splits == "val"])
@@ -159,15 +164,42 @@ def score(
         predictions.write(out, scored)
     if not own:
         return Scored(
-            scored, out, unreadable, run, space=space, lacking=lacking, passed_over=passed_over
-        )
+            scored, out, unreadable, run,
+            space=space, lacking=trained.lacking, passed_over=passed_over,
+        )  # fmt: skip
     limits: novelty.Limits | None = None
-    if looks is not None and described:
-        looks = looks.with_validation(looks.distance(np.stack(described)))
+    if looks is not None and seen.described:
+        looks = looks.with_validation(looks.distance(np.stack(seen.described)))
         look.write(models, name, looks)
         limits = novelty.fit(looks.validation)
     run, fit = calibrate(models, run, scored, limits)
-    return Scored(scored, out, unreadable, run, fit, own, space, lacking)
+    return Scored(scored, out, unreadable, run, fit, own, space, trained.lacking)
+
+
+def _seen_by(
+    classifier: Classifier, todo: list[_Image], trained: TrainingImages, *, quiet: bool
+) -> _Seen:
+    seen = _Seen()
+    files = [(image.path, image.file) for image in todo]
+    with tqdm(total=len(todo), unit="image", desc="Scoring", disable=quiet) as bar:
+        for places, pixels in decode_batches(files, seen.unreadable, bar.update):
+            some = [todo[place] for place in places]
+            seen.rows.extend(some)
+            seen.hashes.extend(perceptual_hashes(each)[0] for each in pixels)
+            if trained.looks is not None:
+                seen.described.extend(
+                    look.describe(each)
+                    for row, each in zip(some, pixels, strict=True)
+                    if row.split == "val"
+                )
+            squares = np.stack([classifier.preprocessing.square(each) for each in pixels])
+            if trained.space is None:
+                seen.y_prob.append(classifier.uncalibrated(squares))
+            else:
+                y_prob, embedded = classifier.embedded(squares)
+                seen.y_prob.append(y_prob)
+                seen.distances.append(trained.space.distance(embedded))
+    return seen
 
 
 def calibrate(
@@ -184,7 +216,7 @@ def calibrate(
         InputError: the corrections that it learned are gone or damaged.
         OutputError: run.json could not be written.
     """
-    right = manifests.Relabelling(_manifest(models, run), own.classes).rows(own)
+    right = manifests.Relabelling(manifests.learned(models, run), own.classes).rows(own)
     fit = trust.fit(right, negative=run.negative_class)
     fitted = replace(
         run,
@@ -198,41 +230,22 @@ def calibrate(
     return fitted, fit
 
 
-def _training_index(models: Path, run: runs.Run) -> index.ImageIndex | None:
+def _training_split(models: Path, run: runs.Run) -> _Split | None:
     """The index that the run was trained with, when it is still the one in `models`."""
     path = index.path(models)
     if not path.is_file() or sha256(path) != run.index_sha256:
         return None
-    return index.read(path)
+    table = index.read(path)
+    return _Split(table, splits.assign(table, run.protocol, seed=run.seed))
 
 
-def _learned(models: Path, run: runs.Run, table: index.ImageIndex) -> pd.DataFrame:
-    """The indexed images that trained a run, with the labels that it learned.
-
-    Kept uploads are not among them: no page could show one beside an image like it.
-    """
-    part = splits.assign(table, run.protocol, seed=run.seed)
-    manifest = _manifest(models, run)
-    if manifest is not None:
-        table, part = corrected.put_right(table, part, manifest)
-    return table.rows[part == "train"]
-
-
-def _manifest(models: Path, run: runs.Run) -> Manifest | None:
-    """The corrections that a run was trained with; None for one without."""
-    number = run.configuration.get("corrections")
-    return None if number is None else manifests.read(models, int(number))
-
-
-def _own_images(
-    images: Path, models: Path, run: runs.Run, table: index.ImageIndex | None
-) -> list[_Image]:
-    if table is None:
+def _own_images(images: Path, models: Path, run: runs.Run, known: _Split | None) -> list[_Image]:
+    if known is None:
         raise InputError(
             f"The image index in {models} is not the one that {run.name} was trained with; say where "
             "the predictions should go with --out, or train the run again."
         )
-    part = splits.assign(table, run.protocol, seed=run.seed)
+    table, part = known
     chosen = table.rows[part.isin(["val", "test"])]
     missing = [path for path in chosen["path"] if not (images / path).is_file()]
     if missing:
@@ -284,128 +297,21 @@ def _any_images(images: Path, classes: list[str]) -> tuple[list[_Image], list[st
     return found, sorted(passed_over)
 
 
-def _space(
-    classifier: Classifier,
-    images: Path | None,
-    models: Path,
-    table: index.ImageIndex | None,
-    *,
-    quiet: bool,
-) -> tuple[TrainingEmbeddings | None, str | None]:
-    """The run's training embeddings, or the reason why there are none.
-
-    They are fitted where they are not stored yet and `images`, the data folder, is given. Nobody has
-    to keep the training images for a run to be scored, so that some are gone is no fault.
-    """
-    run = classifier.run
-    if not classifier.embeds:
-        return None, "The model gives no embedding, so no distances to training images are known."
-    stored = embedding.read(models, run)
-    if stored is not None or images is None or table is None:
-        return stored, None if stored else embedding.NOT_YET
-    chosen = _learned(models, run, table)
-    todo = [
-        _Image(path, images / path, label, "train")
-        for path, label in zip(chosen["path"], chosen["label"], strict=True)
-    ]
-    gone = [(image.path, "there is no such file") for image in todo if not image.file.is_file()]
-    vectors: list[NDArray[np.float32]] = []
-    if not gone:
-        with tqdm(
-            total=len(todo), unit="image", desc="Embedding training images", disable=quiet
-        ) as bar:
-            for _, pixels in _decoded(todo, gone, bar):
-                squares = np.stack([classifier.preprocessing.square(each) for each in pixels])
-                vectors.append(classifier.embedded(squares)[1])
-    if gone:
-        path, reason = gone[0]
-        return None, (
-            f"No embedding statistics: {len(gone):,} of {len(todo):,} training images cannot be read, "
-            f"such as {path} ({reason})."
-        )
-    labels = pd.Categorical(chosen["label"], categories=run.classes).codes.astype(np.int64)
-    fitted = embedding.fit(
-        np.concatenate(vectors), labels, chosen["path"].tolist(), of=embedding.fingerprint(run)
-    )
-    if fitted is None:
-        return None, (
-            f"No embedding statistics: {len(todo):,} training images are too few, or look all alike to "
-            "the model."
-        )
-    return fitted, None
-
-
-def _looks(
-    images: Path, models: Path, run: runs.Run, table: index.ImageIndex | None, *, quiet: bool
-) -> Looks | None:
-    """What the run's training pictures look like, fitted where that is not stored yet.
-
-    None where some of the training pictures are gone, or there are too few.
-    """
-    stored = look.read(models, run)
-    if stored is not None or table is None:
-        return stored
-    chosen = _learned(models, run, table)
-    todo = [_Image(path, images / path, None, "train") for path in chosen["path"]]
-    gone = [(image.path, "") for image in todo if not image.file.is_file()]
-    described: list[NDArray[np.float32]] = []
-    if not gone:
-        with tqdm(
-            total=len(todo), unit="image", desc="Describing training images", disable=quiet
-        ) as bar:
-            for _, pixels in _decoded(todo, gone, bar):
-                described += [look.describe(each) for each in pixels]
-    return None if gone else look.fit(np.stack(described), of=look.fingerprint(run))
-
-
-def _decoded(
-    todo: list[_Image], unreadable: list[tuple[str, str]], bar: tqdm[Any]
-) -> Iterator[tuple[list[_Image], list[NDArray[np.uint8]]]]:
-    """Images and their pixels, a batch at a time, in order; decoded in threads.
-
-    Those that cannot be read are left out and added, with the reason, to `unreadable`.
-    """
-
-    def work(image: _Image) -> NDArray[np.uint8] | str:
-        try:
-            return decode(image.file).pixels
-        except ImageError as error:
-            return str(error)
-
-    with ThreadPoolExecutor(2) as pool:
-        for start in range(0, len(todo), _BATCH):
-            batch = todo[start : start + _BATCH]
-            images: list[_Image] = []
-            decoded: list[NDArray[np.uint8]] = []
-            for image, pixels in zip(batch, pool.map(work, batch), strict=True):
-                bar.update()
-                if isinstance(pixels, str):
-                    unreadable.append((image.path, pixels))
-                else:
-                    images.append(image)
-                    decoded.append(pixels)
-            if images:
-                yield images, decoded
-
-
-def _seen(
-    hashes: list[bytes], splits_of: list[str], table: index.ImageIndex | None, run: runs.Run
-) -> NDArray[np.bool_] | None:
+def _copied(seen: _Seen, known: _Split) -> NDArray[np.bool_]:
     """Whether each image has a near-duplicate among the rows that shaped the model.
 
     For a test image those are the rows that trained it and the validation rows that chose its
     epoch; for a validation image only the former.
     """
-    if table is None:
-        return None
-    part = splits.assign(table, run.protocol, seed=run.seed)
-    queries, is_val = duplicates.stack(hashes), np.array(splits_of) == "val"
-    seen = np.zeros(len(hashes), dtype=bool)
+    table, part = known
+    queries = duplicates.stack(seen.hashes)
+    is_val = np.array([row.split for row in seen.rows]) == "val"
+    copied = np.zeros(len(queries), dtype=bool)
     for chosen, shaping in ((is_val, ["train"]), (~is_val, ["train", "val"])):
         rows = table.rows[part.isin(shaping)]
-        seen[chosen] = duplicates.has_near_duplicate(
+        copied[chosen] = duplicates.has_near_duplicate(
             queries[chosen],
             duplicates.stack(rows["phash"].tolist()),
             duplicates.stack(rows["phash_mirrored"].tolist()),
         )
-    return seen
+    return copied

@@ -76,7 +76,6 @@ def properties(rows: pd.DataFrame) -> dict[str, pd.Series[str]]:
 
 def metrics_of(classes: list[str], negative: int) -> dict[str, Metric]:
     """The metrics that slices can be ranked by, by name; higher is better for all of them."""
-    k = len(classes)
 
     def right(per_group: Ints) -> Estimate:
         return metrics.accuracy(per_group.sum(axis=0), per_group)
@@ -101,9 +100,7 @@ def metrics_of(classes: list[str], negative: int) -> dict[str, Metric]:
         "no tumour recognised": specificity,
         "weighted F1": f1,
         **{
-            f"{name} found": partial(recall, c=c)
-            for c, name in zip(range(k), classes, strict=True)
-            if c != negative
+            f"{name} found": partial(recall, c=c) for c, name in enumerate(classes) if c != negative
         },
     }
 

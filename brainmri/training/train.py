@@ -147,7 +147,7 @@ def train(
     if epochs is not None and epochs < 1:
         raise InputError("Training needs at least one epoch; give --epochs 1 or more.")
     recipe = RECIPES.get(model, _BRIGHTNESS)
-    size_px = orders.size_px or recipe.size_px
+    size_px = recipe.size_px if orders.size_px is None else orders.size_px
     if size_px < 32:
         raise InputError(
             "The network needs an input of at least 32 pixels; give --size-px 32 or more."
@@ -155,7 +155,7 @@ def train(
     if resume and model == MEAN_BRIGHTNESS:
         raise InputError("mean-brightness trains in seconds; there is nothing to resume.")
     index_path = index.path(models)
-    table = index.read(index_path)
+    table, index_sha256 = index.read(index_path), sha256(index_path)
     if world.leads and not data.is_dir():
         raise InputError(f"There is no folder {data}; give the data folder that was indexed.")
     part = splits.assign(table, protocol, seed=seed)
@@ -177,7 +177,7 @@ def train(
     exported, history, configuration, libraries = job(
         _Job(model, models / name, store, rows, y_true, table, epochs, seed, resume,
              quiet, {"protocol": protocol, "model": model, "size_px": size_px,
-                     "index_sha256": sha256(index_path), **about}, world,
+                     "index_sha256": index_sha256, **about}, world,
              orders.start)
     )  # fmt: skip
     if not world.leads:
@@ -192,7 +192,7 @@ def train(
         classes=table.classes,
         negative_class=table.negative_class,
         protocol=protocol,
-        index_sha256=sha256(index_path),
+        index_sha256=index_sha256,
         seed=seed,
         configuration=configuration | about,
         preprocessing=preprocessing.to_json(),
@@ -236,7 +236,7 @@ class _Job:
     quiet: bool
     fingerprint: dict[str, Any]
     world: World
-    start: Path | None = None
+    start: Path | None
 
 
 _Result = tuple[bytes, list[dict[str, float]], dict[str, Any], list[str]]

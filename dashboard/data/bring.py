@@ -15,7 +15,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from brainmri import foreign_models, foreign_tables, images, jobs, phantom, runs, state
+from brainmri import (
+    foreign_formats,
+    foreign_models,
+    foreign_tables,
+    images,
+    jobs,
+    phantom,
+    runs,
+    state,
+)
 from brainmri.errors import InputError
 from brainmri.files import not_written
 from brainmri.foreign_models import Reading
@@ -93,7 +102,7 @@ def receive(stream: IO[bytes], name: str, length: int | None) -> Upload:
         with part.open("xb") as file:
             while piece := stream.read(_PIECE_BYTES):
                 if not got:
-                    refused = foreign_models.refusal(piece[:4096], name)
+                    refused = foreign_formats.refusal(piece[:4096], name)
                     if refused is not None:
                         raise InputError(refused)
                 got += len(piece)
@@ -158,9 +167,7 @@ def add_table(upload: Upload, name: str, negative: str) -> None:
     if negative not in checked.classes:
         raise InputError('Choose the class that means "no tumour".')
     made = upload.path.with_suffix(".table")
-    foreign_tables.add_run(
-        models_folder(), name, lambda to: foreign_tables.with_negative(made, negative, to)
-    )
+    runs.add(models_folder(), name, lambda to: foreign_tables.with_negative(made, negative, to))
     forget_upload(upload)
 
 
@@ -239,7 +246,7 @@ def start_evaluation(upload: Upload, reading: Reading, name: str, part: str) -> 
     if (models_folder() / name).exists() or any(
         job.name == name and job.state in jobs.UNFINISHED for job in latest_jobs()
     ):
-        raise InputError(f'There is a run "{name}" already; choose another name.')
+        raise runs.taken(name)
     kept = upload.path.with_suffix(".model")
     upload.path.rename(kept)
     forget_upload(upload)

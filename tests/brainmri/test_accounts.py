@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from brainmri import accounts, cli
+from brainmri.console import REFUSED
 from brainmri.errors import InputError
 
 PASSWORD = "correct horse battery"
@@ -54,7 +55,7 @@ def test_the_command_refuses_what_could_not_be_read(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO(password + "\n"))
-    assert cli.main(["user", *arguments]) == cli.REFUSED
+    assert cli.main(["user", *arguments]) == REFUSED
     assert sentence in capsys.readouterr().err
 
 

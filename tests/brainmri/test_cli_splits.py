@@ -169,14 +169,14 @@ def test_every_command_has_help_with_examples_and_exit_codes(name: str, capsys: 
 
 @pytest.mark.parametrize("name", ["index", "audit", "split", "train", "predict", "check", "demo"])
 def test_the_examples_in_the_help_can_be_parsed(name: str, capsys: Capture) -> None:
-    from brainmri import cli
+    from brainmri import options
 
     with pytest.raises(SystemExit):
         main([name, "--help"])
     examples = re.findall(r"^ +python -m brainmri (.*)$", capsys.readouterr().out, re.MULTILINE)
     assert examples
     for example in examples:
-        cli._parser().parse_args(shlex.split(example))
+        options.parser().parse_args(shlex.split(example))
 
 
 @pytest.mark.parametrize("arguments", [[], ["fly"], ["index"], ["predict"], ["train", "x"]])

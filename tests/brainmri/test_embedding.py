@@ -12,11 +12,11 @@ from scipy.spatial.distance import mahalanobis
 from sklearn.covariance import EmpiricalCovariance
 from sklearn.decomposition import PCA
 
-from brainmri import embedding, inference, predictions, runs, scoring, splits
+from brainmri import embedding, images, inference, predictions, runs, scoring, splits
 from brainmri import index as image_index
 from brainmri.embedding import TrainingEmbeddings
 from brainmri.errors import InputError
-from brainmri.images import decode
+from brainmri.images import GreyImage, decode
 from tests.brainmri.files_to_read import snapshot
 
 N, D, K = 300, 40, 3
@@ -245,6 +245,24 @@ def test_training_images_are_embedded_once(
         (own_data / path).unlink()
     monkeypatch.setattr(embedding, "fit", lambda *_, **__: pytest.fail("fitted again"))
     assert score(own_data, own_models).space is not None
+    assert snapshot(own_models) == before
+
+
+def test_training_images_are_read_once_for_all_that_is_fitted_on_them(
+    own_data: Path, own_models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = snapshot(own_models)
+    for name in ("embedding.npz", "look.npz"):
+        (own_models / "cnn" / name).unlink()
+    read: list[Path] = []
+
+    def noted(file: Path) -> GreyImage:
+        read.append(file)
+        return decode(file)
+
+    monkeypatch.setattr(images, "decode", noted)
+    score(own_data, own_models)
+    assert len(read) == len(set(read))
     assert snapshot(own_models) == before
 
 

@@ -12,7 +12,16 @@ import onnx
 import pytest
 from sklearn.metrics import accuracy_score, recall_score
 
-from brainmri import evaluation, foreign_models, images, index, phantom, predictions, results
+from brainmri import (
+    evaluation,
+    foreign_formats,
+    foreign_models,
+    images,
+    index,
+    phantom,
+    predictions,
+    results,
+)
 from brainmri.errors import InputError
 from brainmri.foreign_models import Reading
 from tests.brainmri import foreign
@@ -39,6 +48,11 @@ def saved(tmp_path: Path) -> Callable[[onnx.ModelProto], Path]:
     return save
 
 
+@pytest.fixture
+def models(indexed_models: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(indexed_models, tmp_path / "models"))
+
+
 @pytest.mark.parametrize("kind", MODELS)
 def test_a_model_of_each_tool_is_read_without_being_told_how(
     kind: str, saved: Callable[[onnx.ModelProto], Path]
@@ -58,11 +72,9 @@ def test_a_model_of_each_tool_is_read_without_being_told_how(
 def test_the_metrics_of_an_evaluated_model_are_those_of_scikit_learn(
     kind: str,
     saved: Callable[[onnx.ModelProto], Path],
-    indexed_models: Path,
+    models: Path,
     phantom_data: Path,
-    tmp_path: Path,
 ) -> None:
-    models = Path(shutil.copytree(indexed_models, tmp_path / "models"))
     table = index.read(index.path(models))
     path = saved(MODELS[kind]())
     reading, _ = foreign_models.preview(path, None, phantom.draw("glioma", 1), classes=CLASSES)
@@ -137,6 +149,17 @@ def test_a_reading_that_does_not_fit_is_refused_before_anything_runs(
         foreign_models.preview(path, wrong, phantom.draw("glioma", 1), classes=CLASSES)
 
 
+def test_a_model_cannot_have_the_dashboard_fill_its_memory_with_images(
+    saved: Callable[[onnx.ModelProto], Path],
+) -> None:
+    path = saved(foreign.torch(batch=100_000_000))
+    with pytest.raises(InputError, match="wants 100,000,000 images at a time, which is too many"):
+        foreign_models.preview(path, None, phantom.draw("glioma", 1), classes=CLASSES)
+    colourful = Reading(24, 100_000_000, "nchw", "unit", 0, "logits", CLASSES)
+    with pytest.raises(InputError, match="100000000 colour channels; use 1 or 3"):
+        foreign_models.preview(path, colourful, phantom.draw("glioma", 1), classes=CLASSES)
+
+
 @pytest.mark.parametrize(
     ("start", "name", "what", "how"),
     [
@@ -152,7 +175,7 @@ def test_a_reading_that_does_not_fit_is_refused_before_anything_runs(
 def test_what_is_not_onnx_is_refused_with_the_way_to_export_it(
     start: bytes, name: str, what: str, how: str
 ) -> None:
-    refusal = foreign_models.refusal(start, name)
+    refusal = foreign_formats.refusal(start, name)
     assert refusal is not None
     assert what in refusal
     assert how in refusal
@@ -160,11 +183,9 @@ def test_what_is_not_onnx_is_refused_with_the_way_to_export_it(
 
 def test_an_evaluation_that_is_stopped_leaves_nothing(
     saved: Callable[[onnx.ModelProto], Path],
-    indexed_models: Path,
+    models: Path,
     phantom_data: Path,
-    tmp_path: Path,
 ) -> None:
-    models = Path(shutil.copytree(indexed_models, tmp_path / "models"))
     before = sorted(models.rglob("*"))
     path = saved(foreign.torch())
     reading, _ = foreign_models.preview(path, None, phantom.draw("glioma", 1), classes=CLASSES)
@@ -181,11 +202,9 @@ def test_an_evaluation_that_is_stopped_leaves_nothing(
 
 def test_a_run_keeps_the_fingerprint_of_its_model_and_no_model(
     saved: Callable[[onnx.ModelProto], Path],
-    indexed_models: Path,
+    models: Path,
     phantom_data: Path,
-    tmp_path: Path,
 ) -> None:
-    models = Path(shutil.copytree(indexed_models, tmp_path / "models"))
     path = saved(foreign.torch())
     reading, _ = foreign_models.preview(path, None, phantom.draw("glioma", 1), classes=CLASSES)
     foreign_models.evaluate(path, reading, index.read(index.path(models)), phantom_data, models,

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from brainmri import batches, foreign_tables, index, predictions, results, runs
-from brainmri.errors import InputError, OutputError
+from brainmri.errors import InputError
 from brainmri.index import ImageIndex
 
 HEAD = "path,label,prob_glioma,prob_notumor\n"
@@ -155,33 +155,7 @@ def test_a_table_becomes_a_run_with_the_class_that_was_chosen(
     source = tmp_path / "theirs.csv"
     source.write_text("label,prob_a,prob_b\na,0.9,0.1\n")
     foreign_tables.convert(source, tmp_path / "made", known=None)
-    foreign_tables.add_run(
-        models, "theirs", lambda to: foreign_tables.with_negative(tmp_path / "made", "b", to)
-    )
+    runs.add(models, "theirs", lambda to: foreign_tables.with_negative(tmp_path / "made", "b", to))
     made = results.load(models, "theirs")
     assert (made.run, made.negative_class) == (None, "b")
     assert batches.open_table(models / "theirs" / runs.PREDICTIONS_FILE).rows == 1
-
-
-@pytest.mark.parametrize("name", ["", "../up", "dataset", ".hidden", "a" * 65, "a/b"])
-def test_a_name_that_cannot_be_a_folder_is_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(InputError, match="cannot be the name of a run"):
-        foreign_tables.add_run(tmp_path, name, lambda to: to.write_text(""))
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_name_that_is_taken_stays_as_it_is(tmp_path: Path) -> None:
-    foreign_tables.add_run(tmp_path, "theirs", lambda to: to.write_text("first"))
-    with pytest.raises(InputError, match='There is a run "theirs" already'):
-        foreign_tables.add_run(tmp_path, "theirs", lambda to: to.write_text("second"))
-    assert (tmp_path / "theirs" / runs.PREDICTIONS_FILE).read_text() == "first"
-
-
-def test_a_run_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
-    def full(to: Path) -> None:
-        to.write_text("half")
-        raise OSError(28, "No space left on device")
-
-    with pytest.raises(OutputError, match="Free some space"):
-        foreign_tables.add_run(tmp_path, "theirs", full)
-    assert list(tmp_path.iterdir()) == []

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
-from brainmri import decoder, dicom, intake, rendering
+from brainmri import asked, decoder, dicom_entries, intake, rendering
 from brainmri.errors import ImageError
 from brainmri.intake import Intake
 from tests.brainmri import volumes
@@ -147,7 +147,7 @@ def test_each_frame_is_the_one_that_was_asked_for() -> None:
 
 
 def test_tags_about_a_person_are_not_kept() -> None:
-    ds, _ = dicom._dataset(volumes.dicom(gradient()[None]))
+    ds, _ = dicom_entries.read(volumes.dicom(gradient()[None]))
     kept = {element.keyword for element in ds}
     assert "Rows" in kept
     assert not {name for name in kept if "Patient" in name or "Institution" in name}
@@ -164,6 +164,16 @@ def test_the_header_says_how_the_scan_was_taken() -> None:
         "field_strength_t": 1.5,
         "sequence": "SE, IR",
     }
+
+
+def test_every_entry_that_is_told_has_a_word_for_people() -> None:
+    told = {"SequenceVariant": "SK", "SequenceName": "se2d", "MRAcquisitionType": "2D",
+            "RepetitionTime": 500, "EchoTime": 8, "InversionTime": 90, "SliceThickness": 5}  # fmt: skip
+    header = intake.read(volumes.dicom(gradient()[None], **told)).header
+    assert set(header) == set(dicom_entries.SHOWN)
+    words = asked.header_in_words(header)
+    assert words.count(", ") >= len(header) - 1
+    assert "inversion time 90 ms, slice thickness 5 mm" in words
 
 
 def test_text_in_the_pixels_and_other_modalities_are_warned_about() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.spatial.distance import mahalanobis
 
-from brainmri import look, novelty, phantom, runs, scoring
+from brainmri import index as image_index
+from brainmri import look, novelty, phantom, runs, scoring, splits
 from brainmri.errors import InputError
 from brainmri.look import Looks
 from brainmri.novelty import Limits, Novelty
@@ -193,8 +195,6 @@ def test_a_run_whose_model_has_no_embedding_knows_its_pictures_too(own_models: P
 
 
 def test_pictures_of_other_training_images_are_not_used(own_models: Path) -> None:
-    from dataclasses import replace
-
     run = runs.load(own_models, "cnn")
     assert look.read(own_models, replace(run, seed=run.seed + 1)) is None
 
@@ -210,9 +210,6 @@ def test_training_pictures_that_are_gone_leave_the_run_without_limits(
     own_models: Path, own_data: Path
 ) -> None:
     (own_models / "cnn" / "look.npz").unlink()
-    from brainmri import index as image_index
-    from brainmri import splits
-
     table = image_index.read(image_index.path(own_models))
     part = splits.assign(table, "official", seed=0)
     (own_data / table.rows["path"][part == "train"].iloc[0]).unlink()

@@ -235,6 +235,33 @@ def test_a_full_disk_leaves_the_old_run(small_disk: SmallDisk) -> None:
     assert runs.load(small_disk.folder, "cnn") == A_RUN
 
 
+# --- a run of a table alone -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["", "../up", "dataset", ".hidden", "a" * 65, "a/b"])
+def test_a_name_that_cannot_be_a_folder_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(InputError, match="cannot be the name of a run"):
+        runs.add(tmp_path, name, lambda to: to.write_text(""))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_name_that_is_taken_stays_as_it_is(tmp_path: Path) -> None:
+    runs.add(tmp_path, "theirs", lambda to: to.write_text("first"))
+    with pytest.raises(InputError, match='There is a run "theirs" already'):
+        runs.add(tmp_path, "theirs", lambda to: to.write_text("second"))
+    assert (tmp_path / "theirs" / runs.PREDICTIONS_FILE).read_text() == "first"
+
+
+def test_a_run_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
+    def full(to: Path) -> None:
+        to.write_text("half")
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OutputError, match="Free some space"):
+        runs.add(tmp_path, "theirs", full)
+    assert list(tmp_path.iterdir()) == []
+
+
 # --- the epoch that is kept ------------------------------------------------------------------
 
 

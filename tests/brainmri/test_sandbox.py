@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from brainmri import foreign_models, onnx_check, phantom
+from brainmri import foreign_formats, foreign_models, onnx_check, phantom
 from brainmri.errors import InputError
 from brainmri.sandbox import Limits, Sandbox
 from tests.brainmri import foreign, hostile
@@ -142,7 +142,7 @@ def test_a_hostile_file_is_refused_and_does_nothing(
     path = tmp_path / "uploaded"
     path.write_bytes(content)
     begun = time.monotonic()
-    refused = foreign_models.refusal(content[:4096], bad.file)
+    refused = foreign_formats.refusal(content[:4096], bad.file)
     if refused is None:
         try:
             foreign_models.preview(path, None, phantom.draw("glioma", 1),

@@ -13,6 +13,7 @@ from PIL import Image
 
 from brainmri import (
     calibration,
+    images,
     index,
     inference,
     phantom,
@@ -291,7 +292,7 @@ def test_predictions_that_cannot_be_written_are_refused_before_an_image_is_read(
     def read(_: object) -> None:
         pytest.fail("an image was read")
 
-    monkeypatch.setattr(scoring, "decode", read)
+    monkeypatch.setattr(images, "decode", read)
     with pytest.raises(OutputError, match="Could not write"):
         score(phantom_data / "Testing", trained_models, out=unwritable / "new" / "p.parquet")
 

@@ -198,6 +198,7 @@ def test_mean_brightness_needs_no_torch(own_models: Path, phantom_data: Path) ->
         ({"model": "resnet"}, 'no model "resnet"; choose one of mean-brightness, cnn,'),
         ({"epochs": 0}, "at least one epoch"),
         ({"size_px": 31}, "at least 32 pixels"),
+        ({"size_px": 0}, "at least 32 pixels"),
         ({"model": "mean-brightness", "resume": True}, "nothing to resume"),
         ({"protocol": "grouped"}, 'no split "grouped"'),
         ({"resume": True}, "nothing to resume"),

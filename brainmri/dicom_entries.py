@@ -1,0 +1,182 @@
+"""The listed entries of a DICOM file: what its picture needs, and how it was taken.
+
+Names, dates, identifiers and free texts are skipped while the file is read. How much is read is limited,
+whatever a file claims.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import zlib
+from typing import Any
+
+import numpy as np
+from pydicom import config, filereader, uid
+from pydicom.dataelem import RawDataElement
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.tag import Tag
+
+from brainmri.errors import ImageError
+from brainmri.rendering import unpacked
+
+MOST_INFLATED_BYTES = 64_000_000
+_MOST_READS = 100_000
+"""Of the reader, each of one element or more: what a file made of millions of entries is cut off at."""
+_MOST_SEQUENCE_BYTES = 2_000_000
+"""Of a sequence, which is read entry by entry too, only later."""
+
+_MAGIC_AT, _META_AT = 128, 132
+PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
+SHOWN = {
+    "modality": "Modality",
+    "manufacturer": "Manufacturer",
+    "scanner": "ManufacturerModelName",
+    "field_strength_t": "MagneticFieldStrength",
+    "sequence": "ScanningSequence",
+    "sequence_variant": "SequenceVariant",
+    "sequence_name": "SequenceName",
+    "acquisition": "MRAcquisitionType",
+    "repetition_time_ms": "RepetitionTime",
+    "echo_time_ms": "EchoTime",
+    "inversion_time_ms": "InversionTime",
+    "slice_thickness_mm": "SliceThickness",
+}
+"""What is told of the header, and from which tag. None of them is about a person."""
+_NEEDED = (
+    "SOPClassUID", "SamplesPerPixel", "PhotometricInterpretation", "PlanarConfiguration", "NumberOfFrames",
+    "Rows", "Columns", "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "PixelSpacing",
+    "PixelAspectRatio", "WindowCenter", "WindowWidth", "VOILUTFunction", "VOILUTSequence",
+    "RescaleIntercept", "RescaleSlope", "RescaleType", "ModalityLUTSequence", "BurnedInAnnotation",
+    "RedPaletteColorLookupTableDescriptor", "GreenPaletteColorLookupTableDescriptor",
+    "BluePaletteColorLookupTableDescriptor", "RedPaletteColorLookupTableData",
+    "GreenPaletteColorLookupTableData", "BluePaletteColorLookupTableData",
+    "SegmentedRedPaletteColorLookupTableData", "SegmentedGreenPaletteColorLookupTableData",
+    "SegmentedBluePaletteColorLookupTableData", "SharedFunctionalGroupsSequence",
+    "PerFrameFunctionalGroupsSequence", "ExtendedOffsetTable", "ExtendedOffsetTableLengths",
+    "EncapsulatedDocument", "EncryptedAttributesSequence", *PIXELS,
+)  # fmt: skip
+_TAGS: list[int] = [int(Tag(keyword)) for keyword in (*SHOWN.values(), *_NEEDED)]
+
+_PIXEL_TAGS = frozenset(int(Tag(keyword)) for keyword in PIXELS)
+
+config.settings.reading_validation_mode = config.IGNORE
+# What it logs quotes values, and Python prints it where nothing else is set up.
+logging.getLogger("pydicom").addHandler(logging.NullHandler())
+logging.getLogger("pydicom").propagate = False
+
+
+class _Counted(io.BytesIO):
+    """Bytes that can be read so many times and no more."""
+
+    left = _MOST_READS
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self.left -= 1
+        if self.left < 0:
+            raise _too_complex()
+        return super().read(size)
+
+
+def _too_complex() -> ImageError:
+    return ImageError(
+        "too_complex",
+        "The DICOM file is made of too many entries; export the one image you mean by itself.",
+    )
+
+
+def read(data: bytes) -> tuple[Dataset, uid.UID]:
+    """The listed tags, and how the pixels are stored."""
+    start, told = _meta(data)
+    if told == uid.DeflatedExplicitVRLittleEndian:
+        body = unpacked(data[start:], MOST_INFLATED_BYTES + 1, -zlib.MAX_WBITS)
+        if len(body) > MOST_INFLATED_BYTES:
+            raise ImageError(
+                "too_large",
+                f"The DICOM file unpacks to more than {MOST_INFLATED_BYTES // 1_000_000} MB; export the "
+                "one image you mean by itself.",
+            )
+        data, start = bytes(body), 0
+    if told is None:
+        big = data[start : start + 1] == b"\0"
+        explicit = data[start + 4 : start + 6].isalpha() and data[start + 4 : start + 6].isupper()
+        told = (
+            uid.ExplicitVRBigEndian if big
+            else uid.ExplicitVRLittleEndian if explicit
+            else uid.ImplicitVRLittleEndian
+        )  # fmt: skip
+    file = _Counted(data)
+    file.seek(start)
+    ds = filereader.read_dataset(
+        file,
+        is_implicit_VR=told == uid.ImplicitVRLittleEndian,
+        is_little_endian=told != uid.ExplicitVRBigEndian,
+        specific_tags=list(_TAGS),
+    )
+    for entry in ds.values():
+        raw = isinstance(entry, RawDataElement) and entry.VR in ("SQ", "UN", None)
+        if raw and entry.tag not in _PIXEL_TAGS and len(entry.value or b"") > _MOST_SEQUENCE_BYTES:
+            raise _too_complex()
+    ds.file_meta = FileMetaDataset()
+    ds.file_meta.TransferSyntaxUID = told
+    return ds, told
+
+
+def _meta(data: bytes) -> tuple[int, uid.UID | None]:
+    """Where the data set begins, and the transfer syntax; None where the file does not say.
+
+    Read here and not by pydicom, which unpacks a deflated data set, however large, on the way.
+    PS3.10, 7.1: elements of group 2, explicit, little endian.
+    """
+    at = _META_AT if data[_MAGIC_AT:_META_AT] == b"DICM" else 0
+    told = None
+    while data[at : at + 2] == b"\x02\x00":
+        kind = data[at + 4 : at + 6]
+        if kind in (b"OB", b"UN", b"OW", b"UT"):
+            body = at + 12
+            length = int.from_bytes(data[at + 8 : body], "little")
+        else:
+            body = at + 8
+            length = int.from_bytes(data[at + 6 : body], "little")
+        if data[at + 2 : at + 4] == b"\x10\x00":
+            told = uid.UID(
+                data[body : body + min(length, 64)].decode("ascii", "ignore").strip("\0 ")
+            )
+        at = body + length
+    return at, told
+
+
+def first_number(value: Any) -> float | None:
+    """A number, or the first of several."""
+    if value is None or value == "":
+        return None
+    number = float(value[0] if hasattr(value, "append") else value)
+    return number if np.isfinite(number) else None
+
+
+def header(ds: Dataset) -> dict[str, str | float]:
+    """What is told of the header, by the names of `SHOWN`."""
+    told: dict[str, str | float] = {}
+    for name, keyword in SHOWN.items():
+        try:
+            value = ds.get(keyword)
+            if name.endswith(("_t", "_ms", "_mm")):
+                number = first_number(value)
+                if number is not None:
+                    told[name] = round(number, 4)
+            else:
+                several = value if hasattr(value, "append") else [value]
+                text = _printable(", ".join(str(one) for one in several if one))
+                if text:
+                    told[name] = text
+        except Exception:  # An entry that cannot be read is not told.
+            continue
+    strength = told.get("field_strength_t")
+    # Some scanners write gauss.
+    if isinstance(strength, float) and strength > 100:
+        told["field_strength_t"] = round(strength / 10_000, 4)
+    return told
+
+
+def _printable(text: str) -> str:
+    return "".join(c for c in text if c.isprintable()).strip()[:64]

@@ -1,0 +1,95 @@
+"""What the commands do that several people share: sign in, correct, promote."""
+
+from __future__ import annotations
+
+import argparse
+
+from brainmri.console import DONE, FAILED, models_option, print_list
+from brainmri.errors import InputError
+from brainmri.wording import counted
+
+
+def user(options: argparse.Namespace) -> int:
+    """`python -m brainmri user`: asks for a password and prints the line of a users file."""
+    import getpass
+    import sys
+
+    from brainmri import accounts
+
+    if sys.stdin.isatty():
+        password = getpass.getpass(f"Password of {options.name}: ")
+        if getpass.getpass("The same again: ") != password:
+            raise InputError("The two passwords differ; nothing was made.")
+    else:
+        password = sys.stdin.readline().rstrip("\n")
+    print(accounts.line(options.name, options.role, password))
+    return DONE
+
+
+def corrections(options: argparse.Namespace) -> int:
+    """`python -m brainmri corrections`."""
+    from brainmri import correction_store, corrections, manifests
+
+    made = corrections.states(correction_store.Store(corrections.url_of(options.models)).records())
+    counts = {state: sum(one.state == state for one in made) for state in corrections.STATES}
+    said = ", ".join(f"{count:,} {state}" for state, count in counts.items())
+    print(f"{counted(len(made), 'correction')}: {said}.")
+    if options.list:
+        print_list([
+            f"{one.state:9}  {one.record.path or 'an upload that was not kept'}: "
+            f"{one.record.right_label or one.record.verdict}, not {one.record.label or one.record.answer} "
+            f"({one.record.who}: {one.record.reason})"
+            for one in made
+        ])  # fmt: skip
+        return DONE
+    agreed = manifests.confirmed(made)
+    if agreed.contradictions:
+        print("Confirmed corrections of these images contradict each other; they change nothing:")
+        print_list(agreed.contradictions)
+    written = manifests.write(options.models, agreed.rows)
+    if written is None:
+        last = manifests.latest(options.models)
+        there = (
+            "Nothing is confirmed yet"
+            if last is None
+            else f"Corrections {last.number} say the same"
+        )
+        print(f"{there}; nothing was written.")
+        return DONE
+    print(f"Wrote corrections {written.number}: {counted(len(written.rows), 'image')}.")
+    print(f"Next: python -m brainmri train DATA --from RUN --corrections {written.number} --run NEW"
+          f"{models_option(options)}")  # fmt: skip
+    return DONE
+
+
+def promote(options: argparse.Namespace) -> int:
+    """`python -m brainmri promote`."""
+    from brainmri import promotion
+
+    models = options.models
+    if options.back:
+        if options.run or options.over:
+            raise InputError("--back stands alone: it takes the last promotion back.")
+        gone, now = promotion.roll_back(models)
+        print(f"{gone} is no longer shown first; {now or 'the best run'} is.")
+        return DONE
+    if options.run is None:
+        raise InputError("Say which run to promote, or --back.")
+    over = options.over or promotion.incumbent_of(models, options.run)
+    if over is None:
+        raise InputError(
+            f"Nothing was promoted yet and {options.run} does not go on from another run; say with --over "
+            "what it has to be compared with."
+        )
+    judged = promotion.judge(models, options.run, over)
+    print(f"{options.run} beside {over} on {counted(judged.compared.n, 'test image')}:")
+    for line in promotion.in_words(judged):
+        print(f"  {line}")
+    if not judged.holds:
+        print(f"Not promoted: {over} is still shown first.")
+        return FAILED
+    promotion.promote(models, options.run, over)
+    print(
+        f"{options.run} is shown first from now on; `python -m brainmri promote --back` undoes it."
+    )
+    return DONE
