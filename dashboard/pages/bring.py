@@ -428,16 +428,23 @@ def follow(
     cause = ctx.triggered_id
     if isinstance(cause, dict) and any([*cancels, *retries]):
         act = data.cancel_job if cause["do"] == "cancel" else data.retry_job
-        act(int(cause["job"]))
+        try:
+            act(int(cause["job"]))
+        except InputError as error:
+            return _jobs_wait(str(error)), no_update
     shown, quiet = _jobs()
     return shown, quiet
 
 
 def _jobs() -> tuple[Children, bool]:
     """The latest evaluations, and whether none of them goes on."""
-    latest = data.latest_jobs()
+    try:
+        latest = data.latest_jobs()
+    except InputError as error:
+        return _jobs_wait(str(error)), True
     if not latest:
         return None, True
+    fault = data.jobs_fault()
     rows = [
         [_job_name(job), str(job.work.get("file", "")), _job_state(job), _job_actions(job)]
         for job in latest
@@ -445,6 +452,7 @@ def _jobs() -> tuple[Children, bool]:
     quiet = all(job.state not in jobs.UNFINISHED for job in latest)
     return section(
         "Evaluations",
+        None if fault is None else _jobs_wait(fault),
         html.Div(
             table(["Run", "Model file", "State", "Do"], rows, caption="Evaluations of models"),
             **no_interval(_COUNTED),
@@ -519,10 +527,14 @@ def _added(run: str) -> Component:
     )
 
 
-def _refused(sentence: str, file: str | None = None) -> Component:
+def _jobs_wait(sentence: str) -> Component:
+    return _refused(sentence, title="Evaluations have to wait")
+
+
+def _refused(sentence: str, file: str | None = None, *, title: str | None = None) -> Component:
     return dmc.Alert(
         html.Span(sentence, **no_interval("It says what is wrong; nothing is estimated.")),
-        title="This cannot be used" if file is None else f"{file} cannot be used",
+        title=title or ("This cannot be used" if file is None else f"{file} cannot be used"),
         color="orange",
         variant="light",
         className="empty",
