@@ -15,6 +15,7 @@ from celery import Celery, bootsteps
 from kombu.exceptions import KombuError
 from redis.exceptions import RedisError
 
+from brainmri.database import first_line
 from brainmri.errors import InputError
 from brainmri.job_queue import Queue
 from brainmri.jobs import QUEUE, Job, without_password
@@ -44,7 +45,7 @@ def send(broker: str, new: list[int], late: list[int]) -> list[int]:
             for number in numbers:
                 app.send_task(_TASK, [number], connection=connection, retry=False)
     except (KombuError, RedisError, OSError) as error:
-        cause = (str(error).splitlines() or [type(error).__name__])[0]
+        cause = first_line(error).rstrip(".")
         raise InputError(
             f"The queue of the workers, {without_password(broker)}, does not answer ({cause}). What "
             f"waits begins when it does; check {QUEUE} and Redis."
@@ -91,6 +92,8 @@ def _application(broker: str) -> Any:
         # A number stays in Redis until its job has ended.
         task_acks_late=True,
         task_reject_on_worker_lost=True,
+        # Nor is it taken from its worker when Redis goes away: the row says who has it.
+        worker_cancel_long_running_tasks_on_connection_loss=False,
         worker_prefetch_multiplier=1,
         worker_enable_remote_control=False,
         broker_connection_retry_on_startup=True,

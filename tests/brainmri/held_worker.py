@@ -1,7 +1,8 @@
-"""`python -m tests.brainmri.held_worker HOLD BEGUN`: a worker of several machines that can be held.
+"""`python -m tests.brainmri.held_worker HOLD BEGUN SILENT`: a worker of several machines that can be held.
 
-It is in a hurry: what takes minutes elsewhere takes seconds. While the file HOLD exists it stays where it is
-in a job and goes on telling so. Jobs that it begins are lines of BEGUN: number and process.
+It looks more often for what was lost, and takes others for dead after SILENT seconds. While the file HOLD
+exists it stays where it is in a job and goes on telling so. Jobs that it begins are lines of BEGUN: number
+and process.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 
 from brainmri import celery_queue, job_queue, jobs, worker
 
-HOLD, BEGUN = Path(sys.argv[1]), Path(sys.argv[2])
+HOLD, BEGUN, SILENT = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 _real_progress, _real_take = job_queue.Queue.progress, job_queue.Queue.take
 
 
@@ -37,5 +38,5 @@ def take(queue: job_queue.Queue, *given: Any) -> jobs.Job | None:
 if __name__ == "__main__":
     job_queue.Queue.progress = progress  # type: ignore[method-assign, assignment]
     job_queue.Queue.take = take  # type: ignore[method-assign, assignment]
-    job_queue.SILENT_SECONDS, job_queue.AGAIN_SECONDS, celery_queue.LOOK_SECONDS = 15, 2, 1
+    job_queue.SILENT_SECONDS, job_queue.AGAIN_SECONDS, celery_queue.LOOK_SECONDS = SILENT, 2, 1
     sys.exit(worker.serve())

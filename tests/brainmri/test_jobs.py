@@ -166,15 +166,18 @@ def test_a_job_that_cannot_be_done_says_why_and_the_next_is_done(
 ) -> None:
     given = work()
     bad = queue.add("bad", {**given, "model": "/nowhere"})
+    apart = queue.add("apart", {**given, "images": "/nowhere"})
     broken = queue.add("broken", {})
     good = queue.add("good", given)
-    for _ in range(3):
+    for _ in range(4):
         job = queue.take()
         assert job is not None
         worker.work(queue, job)
-    ended = [queue.find(number) for number in (bad, broken, good)]
-    assert [job.state for job in ended if job] == [jobs.FAILED, jobs.FAILED, jobs.DONE]
-    assert next(job.told for job in ended if job) == "The uploaded model is gone; drop it again."
+    ended = [queue.find(number) for number in (bad, apart, broken, good)]
+    assert [job.state for job in ended if job] == [*[jobs.FAILED] * 3, jobs.DONE]
+    gone, elsewhere = [job.told for job in ended if job][:2]
+    assert gone == "The uploaded model is gone; drop it again."
+    assert elsewhere.startswith("There is no folder /nowhere on ")
     assert (Path(given["models"]) / "good" / runs.PREDICTIONS_FILE).is_file()
     assert not Path(given["model"]).exists()
 
