@@ -113,7 +113,7 @@ class Queue:
         return found[0] if found else None
 
     def cancel(self, number: int) -> None:
-        """Stop a job: at once when it waits, within a batch when it runs."""
+        """Stop a job: at once when it waits, within a batch or half a second when it runs."""
         one = sa.update(_JOBS).where(_ROW.id == number)
         with self._open() as rows:
             rows.execute(

@@ -21,6 +21,8 @@ from brainmri.foreign_models import Reading
 from brainmri.job_queue import Queue
 
 _LOOKS, _PAUSE_SECONDS = 3, 0.2
+_TELL_SECONDS = 0.5
+"""Telling takes longer than a batch of a small model. The last batch is always told: then the run is made."""
 
 
 class _CancelledError(Exception):
@@ -70,11 +72,14 @@ def serve() -> int:
 
 def work(queue: Queue, job: jobs.Job) -> None:
     """Do one job and note how it ended."""
-    begun = time.monotonic()
+    begun, told_at = time.monotonic(), 0.0
 
     def progress(done: int, total: int) -> None:
-        if not queue.progress(job, done, total):
-            raise _CancelledError
+        nonlocal told_at
+        if done in (0, total) or time.monotonic() - told_at > _TELL_SECONDS:
+            if not queue.progress(job, done, total):
+                raise _CancelledError
+            told_at = time.monotonic()
         if time.monotonic() - begun > 60 * foreign_models.MOST_MINUTES:
             raise InputError(
                 f"The model took longer than {foreign_models.MOST_MINUTES} minutes; a smaller one may "
