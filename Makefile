@@ -42,7 +42,7 @@ $(VENV)/all-ready: requirements.txt requirements-dashboard.txt | $(VENV)/bin/pyt
 	$(PIP) -r $<
 	@touch $@
 
-$(VENV)/dev-ready: requirements-dev.txt requirements.txt requirements-dashboard.txt | $(VENV)/bin/python
+$(VENV)/dev-ready: requirements-dev.txt requirements.txt requirements-team.txt requirements-dashboard.txt | $(VENV)/bin/python
 	@echo "Installing everything and the tools of the checks (once, a few minutes, about 6 GB)"
 	$(PIP) -r $<
 	@touch $@

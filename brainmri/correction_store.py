@@ -12,25 +12,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, fields
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import (
-    ArgumentError,
-    DBAPIError,
-    IntegrityError,
-    NoSuchModuleError,
-    SQLAlchemyError,
-)
-from sqlalchemy.pool import NullPool
+from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
-from brainmri.corrections import CORRECTION, DATABASE, UNDO, Record, check, same_person
+from brainmri import database
+from brainmri.corrections import CORRECTION, UNDO, Record, check, same_person
 from brainmri.errors import InputError, OutputError
 from brainmri.files import advice
-
-_BUSY_SECONDS = 60
-
 
 _TABLE = sa.Table(
     "brainmri_corrections",
@@ -67,25 +57,8 @@ class Store:
         Raises:
             InputError: it is no such address, or its driver is not installed.
         """
-        try:
-            # No pool: a connection must not outlive a fork, and people correct at their own pace.
-            self._engine = sa.create_engine(url, poolclass=NullPool)
-        except (ArgumentError, NoSuchModuleError, ImportError, ValueError) as error:
-            raise InputError(
-                f"{DATABASE} is no database address that can be used ({_first_line(error)}); write it "
-                "like postgresql+psycopg://user@host/name, with the driver installed."
-            ) from None
-        self._file: Path | None = None
-        if self._engine.dialect.name == "sqlite":
-            name = self._engine.url.database
-            if not name or name == ":memory:":
-                raise InputError(
-                    f"{DATABASE} names no file, so corrections would be lost; write it like "
-                    "sqlite:////folder/corrections.db."
-                )
-            self._file = Path(name)
-            sa.event.listen(self._engine, "connect", _durable)
-            sa.event.listen(self._engine, "begin", _begin)
+        self._engine = database.connect(url)
+        self._file = database.file_of(self._engine)
 
     def add(self, record: Record) -> Record:
         """Take a record; when this returns it is on the disk.
@@ -98,7 +71,7 @@ class Store:
         """
         check(record)
         with self._explained(), self._turn():
-            self._prepare()
+            database.prepare(self._engine, _TABLE)
             with self._engine.connect() as connection:
                 old = self._find(connection, record.id)
                 if old is None:
@@ -192,17 +165,6 @@ class Store:
                     f"{review.who} has reviewed this correction already; undo that review first."
                 )
 
-    def _prepare(self) -> None:
-        """Make file and table where there are none; several processes may do so at once."""
-        for last in (False, True):
-            try:
-                with self._engine.begin() as connection:
-                    _TABLE.create(connection, checkfirst=True)
-                return
-            except DBAPIError:
-                if last:
-                    raise
-
     @contextmanager
     def _turn(self) -> Iterator[None]:
         """Wait for one's turn to write to SQLite.
@@ -234,22 +196,6 @@ class Store:
             raise OutputError(_not_saved(_cause_in_words(cause))) from None
 
 
-def _durable(connection: Any, _record: Any) -> None:
-    """SQLite: one file; a commit is on the disk, its folder too, before it returns."""
-    connection.isolation_level = None  # Transactions begin in `_begin`, not behind our back.
-    cursor = connection.cursor()
-    cursor.execute(f"PRAGMA busy_timeout = {1000 * _BUSY_SECONDS}")
-    cursor.execute("PRAGMA journal_mode = DELETE")
-    cursor.execute("PRAGMA synchronous = EXTRA")
-    cursor.close()
-
-
-def _begin(connection: sa.Connection) -> None:
-    # A writer takes its turn at once: two readers that both go on to write would block each other.
-    reads = connection.get_execution_options().get("brainmri_reads")
-    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
-
-
 def _record(row: Any) -> Record:
     return Record(**{f.name: row[f.name] for f in fields(Record)})
 
@@ -268,11 +214,7 @@ def _cause_in_words(cause: str) -> str:
     if "full" in said or "no space" in said or "disk i/o" in said or "too large" in said:
         return "the disk with the corrections is full or faulty. Free some space"
     if "locked" in said or "busy" in said:
-        return f"others were writing for more than {_BUSY_SECONDS} seconds. Wait a moment"
+        return f"others were writing for more than {database.BUSY_SECONDS} seconds. Wait a moment"
     if "readonly" in said or "read-only" in said or "unable to open" in said:
         return f"the database of corrections cannot be written. {advice(OSError(errno.EACCES, ''))}"
-    return f"the database says “{_first_line(cause)}”. Look after it"
-
-
-def _first_line(error: object) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+    return f"the database says “{database.first_line(cause)}”. Look after it"

@@ -11,7 +11,7 @@ import sys
 import threading
 from pathlib import Path
 
-from brainmri import accounts
+from brainmri import accounts, jobs
 from brainmri.errors import InputError
 
 _PREPARE_AFTER_SECONDS = 1.0
@@ -33,7 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.workers < 1:
         return _refuse("At least one process has to serve; give --workers 1 or more.")
     fault = _door_fault(options.host, open_to_network=options.open_to_network)
-    fault = fault or _port_fault(options.host, options.port)
+    fault = fault or _queue_fault() or _port_fault(options.host, options.port)
     if fault:
         return _refuse(fault)
 
@@ -93,6 +93,15 @@ def _door_fault(host: str, *, open_to_network: bool) -> str | None:
         f"{host} can be reached from other machines, and nobody has to sign in. Set {accounts.USERS} "
         "(make a line of it with `python -m brainmri user NAME`), or say --open-to-network."
     )
+
+
+def _queue_fault() -> str | None:
+    """Why evaluations cannot be handed to other machines as the settings ask, or None."""
+    try:
+        jobs.broker()
+    except InputError as error:
+        return str(error)
+    return None
 
 
 def _is_here(host: str) -> bool:

@@ -29,6 +29,7 @@ from brainmri.errors import InputError
 from brainmri.files import not_written
 from brainmri.foreign_models import Reading
 from brainmri.foreign_tables import Checked
+from brainmri.job_queue import Queue
 from brainmri.jobs import Job
 from brainmri.sandbox import Limits, Loaded
 from dashboard.data.dataset import usable_index
@@ -249,41 +250,60 @@ def start_evaluation(upload: Upload, reading: Reading, name: str, part: str) -> 
         raise runs.taken(name)
     kept = upload.path.with_suffix(".model")
     upload.path.rename(kept)
+    work = {
+        "model": str(kept.absolute()),
+        "models": str(models_folder().absolute()),
+        "images": str(folder.absolute()),
+        "reading": reading.to_json(),
+        "part": part,
+        "file": upload.name,
+    }
+    try:
+        _queue().add(name, work)
+    except InputError:
+        kept.rename(upload.path)
+        raise
     forget_upload(upload)
-    _queue().add(
-        name,
-        {
-            "model": str(kept.absolute()),
-            "models": str(models_folder().absolute()),
-            "images": str(folder.absolute()),
-            "reading": reading.to_json(),
-            "part": part,
-            "file": upload.name,
-        },
-    )
 
 
 def latest_jobs() -> list[Job]:
-    """The latest evaluations, newest first; sees that somebody works on them."""
-    if not (state.folder(models_folder()) / "jobs.sqlite").is_file():
-        return []
-    queue = _queue()
-    queue.wake()
-    return queue.latest()
+    """The latest evaluations, newest first.
+
+    Raises:
+        InputError: they cannot be read.
+    """
+    return _queue().latest()
+
+
+def jobs_fault() -> str | None:
+    """See that somebody works on the evaluations; in a sentence, why nobody can."""
+    try:
+        _queue().wake()
+    except InputError as error:
+        return str(error)
+    return None
 
 
 def cancel_job(number: int) -> None:
-    """Stop an evaluation."""
+    """Stop an evaluation.
+
+    Raises:
+        InputError: it cannot be noted.
+    """
     _queue().cancel(number)
 
 
 def retry_job(number: int) -> None:
-    """Begin an evaluation again."""
+    """Begin an evaluation again.
+
+    Raises:
+        InputError: it cannot be noted.
+    """
     _queue().retry(number)
 
 
-def _queue() -> jobs.Queue:
-    return jobs.Queue(state.folder(models_folder()))
+def _queue() -> Queue:
+    return Queue(state.folder(models_folder()))
 
 
 def _uploads() -> Path:

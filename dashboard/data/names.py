@@ -19,6 +19,7 @@ from dashboard.data.bring import (
     check_table,
     find_upload,
     forget_upload,
+    jobs_fault,
     latest_jobs,
     preview_model,
     receive,

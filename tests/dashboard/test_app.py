@@ -19,7 +19,7 @@ from tests.dashboard.visit import Visitor
 
 KNOWN = "Testing/glioma/glioma-0000.png"
 LATER = ["onnxruntime", "pandas", "pydicom", "sqlalchemy"]
-FORBIDDEN = ("torch", "torchvision", "sklearn", "scipy", "onnx", "tqdm")
+FORBIDDEN = ("torch", "torchvision", "sklearn", "scipy", "onnx", "tqdm", "celery", "kombu", "redis")
 
 
 # Addresses

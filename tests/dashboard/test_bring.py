@@ -13,6 +13,7 @@ from flask.testing import FlaskClient
 
 from brainmri import jobs, predictions
 from brainmri.errors import InputError, OutputError
+from brainmri.job_queue import Queue
 from dashboard import data
 from tests.brainmri import foreign
 from tests.dashboard.every_number import bare_numbers
@@ -240,6 +241,51 @@ def test_a_dropped_model_is_evaluated_in_the_background_and_becomes_a_run(
     assert find(page, "Link", href="/evaluate?run=theirs")
     assert [str(bare) for bare in bare_numbers(page, ["theirs", *CLASSES])] == []
     assert left(own) == []
+
+
+@pytest.mark.usefixtures("own_pictures")
+def test_a_queue_of_several_machines_that_does_not_answer_is_told_and_the_job_waits(
+    visitor: Visitor, own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(_queue: Queue) -> None:
+        raise InputError("The queue of the workers does not answer.")
+
+    monkeypatch.setattr(Queue, "wake", away)
+    token, shown = dropped(visitor, foreign.torch().SerializeToString(), "theirs.onnx")
+    values, classes = form(shown)
+    started = visitor.fire(
+        "bring-queued",
+        inputs={"bring-evaluate": 1},
+        state={"bring": values, "bring-class": classes, "bring-upload": token,
+               "bring-name": "theirs", "bring-part": "split"},
+    )  # fmt: skip
+    assert "It is being evaluated" in words(started["bring-queued"]["children"])
+    page = visitor.open("/bring")
+    assert "The queue of the workers does not answer." in words(page)
+    assert "waiting" in visible(page)
+    assert [str(bare) for bare in bare_numbers(page, ["theirs", *CLASSES])] == []
+    assert [Path(name).suffix for name in left(own)] == [".model"]
+
+
+@pytest.mark.usefixtures("own_pictures")
+def test_settings_for_several_machines_that_cannot_work_keep_the_upload(
+    visitor: Visitor, own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token, shown = dropped(visitor, foreign.torch().SerializeToString(), "theirs.onnx")
+    values, classes = form(shown)
+    monkeypatch.setenv("BRAINMRI_QUEUE", "redis://host:6379/0")
+    monkeypatch.delenv("BRAINMRI_DATABASE", raising=False)
+    started = visitor.fire(
+        "bring-queued",
+        inputs={"bring-evaluate": 1},
+        state={"bring": values, "bring-class": classes, "bring-upload": token,
+               "bring-name": "theirs", "bring-part": "split"},
+    )  # fmt: skip
+    assert "BRAINMRI_QUEUE needs BRAINMRI_DATABASE too" in words(
+        started["bring-queued"]["children"]
+    )
+    assert "BRAINMRI_QUEUE needs BRAINMRI_DATABASE too" in words(visitor.open("/bring"))
+    assert sorted(Path(name).suffix for name in left(own)) == [".json", ".upload"]
 
 
 @pytest.mark.usefixtures("own")

@@ -86,6 +86,17 @@ def test_options_that_cannot_be_read_are_refused(
 
 
 @pytest.mark.usefixtures("no_server")
+def test_a_queue_that_cannot_be_one_is_refused_in_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("BRAINMRI_QUEUE", "rabbit")
+    assert main(["--port", str(free_port())]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith("error: BRAINMRI_QUEUE is no address of a Redis; ")
+    assert told.count("\n") == 1
+
+
+@pytest.mark.usefixtures("no_server")
 def test_a_port_in_use_is_refused_and_another_is_suggested(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
