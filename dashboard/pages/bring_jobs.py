@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import dash_mantine_components as dmc
-from dash import ALL, Input, Output, callback, ctx, dcc, html
+from dash import ALL, Input, Output, callback, ctx, dcc, html, no_update
 from dash.development.base_component import Component
 
 from brainmri import jobs
+from brainmri.errors import InputError
 from dashboard import data
 from dashboard.components import Children, aria, no_interval, section, table
-from dashboard.pages.bring_parts import COUNTED
+from dashboard.pages.bring_parts import COUNTED, refused
 
 _STATES = {
     jobs.QUEUED: "waiting",
@@ -39,15 +40,22 @@ def follow(
     cause = ctx.triggered_id
     if isinstance(cause, dict) and any([*cancels, *retries]):
         act = data.cancel_job if cause["do"] == "cancel" else data.retry_job
-        act(int(cause["job"]))
+        try:
+            act(int(cause["job"]))
+        except InputError as error:
+            return _wait(str(error)), no_update
     return part()
 
 
 def part() -> tuple[Children, bool]:
     """The latest evaluations, and whether none of them goes on."""
-    latest = data.latest_jobs()
+    try:
+        latest = data.latest_jobs()
+    except InputError as error:
+        return _wait(str(error)), True
     if not latest:
         return None, True
+    fault = data.jobs_fault()
     rows = [
         [_job_name(job), str(job.work.get("file", "")), _job_state(job), _job_actions(job)]
         for job in latest
@@ -55,11 +63,16 @@ def part() -> tuple[Children, bool]:
     quiet = all(job.state not in jobs.UNFINISHED for job in latest)
     return section(
         "Evaluations",
+        None if fault is None else _wait(fault),
         html.Div(
             table(["Run", "Model file", "State", "Do"], rows, caption="Evaluations of models"),
             **no_interval(COUNTED),
         ),
     ), quiet
+
+
+def _wait(sentence: str) -> Component:
+    return refused(sentence, title="Evaluations have to wait")
 
 
 def _job_name(job: jobs.Job) -> Children:

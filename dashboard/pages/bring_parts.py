@@ -23,11 +23,11 @@ def name_input(file: str) -> Component:
     )
 
 
-def refused(sentence: str, file: str | None = None) -> Component:
+def refused(sentence: str, file: str | None = None, *, title: str | None = None) -> Component:
     """Why a file, or what was said about it, cannot be used."""
     return dmc.Alert(
         html.Span(sentence, **no_interval("It says what is wrong; nothing is estimated.")),
-        title="This cannot be used" if file is None else f"{file} cannot be used",
+        title=title or ("This cannot be used" if file is None else f"{file} cannot be used"),
         color="orange",
         variant="light",
         className="empty",
