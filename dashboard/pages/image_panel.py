@@ -91,6 +91,7 @@ def register(page: str) -> None:
         view = data.find_run(run)
         if view is None or not image:
             return no_update, no_update, no_update
+        image = str(image)  # A forged request may hold anything.
         return True, _title(image), _content(view, image)
 
     clientside_callback(

@@ -258,18 +258,14 @@ def test_an_unknown_image_is_said_to_be_unknown(visitor: Visitor) -> None:
 
 
 @pytest.mark.usefixtures("shown")
-def test_a_click_on_a_tile_opens_its_image_and_a_drawn_tile_does_not(visitor: Visitor) -> None:
-    drawn = [({"image": IMAGE, "place": "gallery-0"}, None)]
+def test_the_panel_opens_with_the_image_that_was_clicked_and_not_without(visitor: Visitor) -> None:
     name = '{"page":"evaluate","panel":"image"}'
-    click = f'{{"image":"{IMAGE}","place":"gallery-0"}}.n_clicks'
-    assert (
-        visitor.fire(name, inputs={"image": drawn}, state={"run": CAREFUL}, changed=[click]) == {}
-    )
-    clicked = [({"image": IMAGE, "place": "gallery-0"}, 1)]
-    shown = visitor.fire(name, inputs={"image": clicked}, state={"run": CAREFUL}, changed=[click])
-    assert shown['{"kept":"image","page":"evaluate"}']["data"] == IMAGE
+    assert visitor.fire(name, inputs={"image": ""}, state={"run": CAREFUL}) == {}
+    shown = visitor.fire(name, inputs={"image": IMAGE}, state={"run": CAREFUL})
     assert shown[name]["opened"]
     assert "careful says notumor" in visible(shown["panel-content"]["children"])
+    forged = visitor.fire(name, inputs={"image": [IMAGE]}, state={"run": CAREFUL})
+    assert "the image index does not know it" in visible(forged["panel-content"]["children"])
 
 
 @pytest.mark.usefixtures("shown", "pictures")
