@@ -21,9 +21,12 @@ MAX_DISTANCE = 8
 _PIECE_BITS = 32
 _HALF, _LOW = np.uint64(32), np.uint64((1 << 32) - 1)
 _ODD = np.uint64(0x9E3779B97F4A7C15)
-"""2^64 over the golden ratio: a product with it mixes bits well (Knuth, vol. 3, section 6.4)."""
+_ODD_32 = np.uint32(0x9E3779B9)
+"""2^64 and 2^32 over the golden ratio: a product with it mixes bits well (Knuth, vol. 3, section 6.4)."""
 
-_AT_A_TIME = 1 << 18
+_PART = 1 << 15
+"""Keys that are sorted and searched in one go, about, for the same reason as below."""
+_AT_A_TIME = 1 << 15
 """Pairs that are compared in one go: their arrays stay in the processor's cache."""
 _MANY_COMPARISONS = 200
 """Comparisons per hash and piece from which agreement on two pieces, five times the sorting, pays."""
@@ -33,6 +36,7 @@ _SAMPLE = 1 << 15
 
 Hashes = NDArray[np.uint8]
 _Words = NDArray[np.uint64]
+_Keys = NDArray[np.uint32]
 _Ints = NDArray[np.int64]
 
 
@@ -55,8 +59,8 @@ def near_pairs(left: Hashes, right: Hashes, *, max_distance: int = MAX_DISTANCE)
     if not len(left) or not len(right):
         return np.empty((0, 2), dtype=np.int64)
     # Equal hashes are compared once, then expanded: a set full of copies stays cheap.
-    left_first, left_of = _distinct(left)
-    right_first, right_of = _distinct(right)
+    left_first, left_of = _distinct(_words(left))
+    right_first, right_of = _distinct(_words(right))
     m = len(right_first)
     codes = np.empty(0, dtype=np.int64)
     for found in _near(left[left_first], right[right_first], max_distance):
@@ -77,15 +81,22 @@ def clusters(hashes: Hashes, mirrored: Hashes, *, max_distance: int = MAX_DISTAN
     """
     if not len(hashes):
         return np.empty(0, dtype=np.int64)
-    first, of = _distinct(np.hstack([hashes, mirrored]))
-    hashes, mirrored = hashes[first], mirrored[first]
+    words = np.concatenate([_words(hashes), _words(mirrored)])
+    first, of = _distinct(words)
+    plain, flipped = np.split(words[:, first], 2)
+    del words
     root = np.arange(len(first))
-    plain, flipped = _words(hashes), _words(mirrored)
-    for key in _keys(np.concatenate([hashes, mirrored]), max_distance):
-        plain_keys, flipped_keys = _by_key(key[: len(first)]), _by_key(key[len(first) :])
-        _join_near(root, plain, plain, plain_keys, plain_keys, max_distance)
-        _join_near(root, plain, flipped, plain_keys, flipped_keys, max_distance)
-        _flatten(root)
+    for key in _keys(np.concatenate([hashes[first], mirrored[first]]), max_distance):
+        for some in _parts(key):
+            # Sorted by image, so that the plain ones come first.
+            cut = np.searchsorted(some, len(first))
+            order, keys = _by_key(key[some[:cut]])
+            plain_keys = some[:cut][order], keys
+            order, keys = _by_key(key[some[cut:]])
+            flipped_keys = some[cut:][order] - len(first), keys
+            _join_near(root, plain, plain, plain_keys, plain_keys, max_distance)
+            _join_near(root, plain, flipped, plain_keys, flipped_keys, max_distance)
+    _flatten(root)
     return _numbered(root)[of]
 
 
@@ -137,8 +148,8 @@ def _join_near(
     root: _Ints,
     left: _Words,
     right: _Words,
-    left_keys: tuple[_Ints, _Words],
-    right_keys: tuple[_Ints, _Words],
+    left_keys: tuple[_Ints, _Keys],
+    right_keys: tuple[_Ints, _Keys],
     max_distance: int,
 ) -> None:
     """Join the components of near hashes whose keys agree; hashes of one component are not compared.
@@ -152,9 +163,16 @@ def _join_near(
     same = right is left
     i, left_key = left_keys
     j, right_key = right_keys
-    start = np.searchsorted(right_key, left_key)
-    # A hash has its own key where both sides are the same; another one must have it too.
-    shared = right_key[np.minimum(start + same, len(right_key) - 1)] == left_key
+    if not len(i) or not len(j):  # A part may hold no hash of one side.
+        return
+    if same:  # A hash has its own key; another one must have it too.
+        again = np.zeros(len(i) + 1, dtype=bool)
+        again[1:-1] = left_key[1:] == left_key[:-1]
+        start = np.maximum.accumulate(np.where(again[:-1], 0, np.arange(len(i))))
+        shared = again[:-1] | again[1:]
+    else:
+        start = np.minimum(np.searchsorted(right_key, left_key), len(right_key) - 1)
+        shared = right_key[start] == left_key
     i, left_key, start = i[shared], left_key[shared], start[shared]
     if not len(i):
         return
@@ -164,7 +182,7 @@ def _join_near(
     apart = root[i] != root[one]
     close = _is_near(left, right, i[apart], one[apart], max_distance)
     _join(root, i[apart][close], one[apart][close])
-    _flatten(root)
+    _shorten(root, i)
 
     # Keys whose hashes are all of one component are done with.
     mixed = np.zeros(len(right_key), dtype=bool)
@@ -173,6 +191,7 @@ def _join_near(
         place = np.minimum(np.searchsorted(left_key, right_key), len(left_key) - 1)
         shared = left_key[place] == right_key
         j, right_key, place = j[shared], right_key[shared], start[place[shared]]
+        _shorten(root, j)
         mixed[place[root[j] != root[right_keys[0][place]]]] = True
         j, ordered = _by_component(root, j[mixed[place]], right_key[mixed[place]])
     # Within a key the others lie by component, so that those of one's own can be passed over.
@@ -184,24 +203,44 @@ def _join_near(
     if not same:
         before = np.searchsorted(ordered, wanted, side="left")
         ranges.append((np.searchsorted(ordered, wanted & ~_LOW, side="left"), before))
+    # Most differ too much in the first quarter already, which lies here in the order of use.
+    quarter, other_quarter = left[0][i], right[0][j]
     for start, end in ranges:
         for row, place in _spread(start, end):
-            some, other = i[row], j[place]
+            maybe = np.bitwise_count(quarter[row] ^ other_quarter[place]) <= max_distance
+            some, other = i[row[maybe]], j[place[maybe]]
             close = _is_near(left, right, some, other, max_distance)
             _join(root, some[close], other[close])
 
 
-def _by_key(key: _Words) -> tuple[_Ints, _Words]:
-    """The order that sorts keys below 2^32, and the sorted keys; several times faster than argsort."""
-    packed = key << _HALF
-    packed |= np.arange(len(key), dtype=np.uint64)
-    packed.sort()
-    return (packed & _LOW).view(np.int64), packed >> _HALF
+def _parts(key: _Keys) -> Iterator[_Ints]:
+    """All places of `key` in parts, ascending in each; equal keys share a part.
+
+    What is done with a part then stays in the processor's cache.
+    """
+    bits = (len(key) // _PART).bit_length()
+    if not bits:
+        yield np.arange(len(key))
+        return
+    part = (key * _ODD_32 >> np.uint32(32 - bits)).astype(np.uint16)
+    order = np.argsort(part, kind="stable")
+    yield from np.split(order, np.cumsum(np.bincount(part, minlength=1 << bits))[:-1])
 
 
-def _by_component(root: _Ints, nodes: _Ints, key: _Words) -> tuple[_Ints, _Words]:
+def _by_key(key: _Keys) -> tuple[_Ints, _Keys]:
+    """The order that sorts keys, and the sorted keys.
+
+    numpy sorts 16 bits by counting: twice, first by the lower half, is several times faster than argsort.
+    """
+    order = np.argsort(key.astype(np.uint16), kind="stable")
+    upper = (key >> np.uint32(16)).astype(np.uint16)
+    order = order[np.argsort(upper[order], kind="stable")]
+    return order, key[order]
+
+
+def _by_component(root: _Ints, nodes: _Ints, key: _Keys) -> tuple[_Ints, _Words]:
     """`nodes` sorted by key and component, and both of these as one number each."""
-    both = key << _HALF | root[nodes].view(np.uint64)
+    both = key.astype(np.uint64) << _HALF | root[nodes].view(np.uint64)
     order = np.argsort(both)
     return nodes[order], both[order]
 
@@ -228,30 +267,35 @@ def _root_of(root: _Ints, nodes: _Ints) -> _Ints:
     return nodes
 
 
+def _shorten(root: _Ints, nodes: _Ints) -> None:
+    """Let `nodes` point to the smallest of their components, in place."""
+    root[nodes] = _root_of(root, nodes)
+
+
 def _flatten(root: _Ints) -> None:
     """Let every node point to the smallest of its component, in place."""
     while not np.array_equal(shorter := root[root], root):
         root[:] = shorter
 
 
-def _distinct(rows: Hashes) -> tuple[_Ints, _Ints]:
-    """Where each distinct row of (n, 8 k) appears first, ascending, and which of them each row is.
+def _distinct(words: _Words) -> tuple[_Ints, _Ints]:
+    """Where each distinct row of `_words` appears first, ascending, and which of them each row is.
 
     Sorts one number mixed from each row. Should different rows mix alike, a row may be listed twice,
     which costs its users a comparison and changes no result.
     """
-    words = _words(rows)
-    mixed = np.zeros(len(rows), dtype=np.uint64)
+    n = words.shape[1]
+    mixed = np.zeros(n, dtype=np.uint64)
     for word in words:
         mixed = (mixed ^ word ^ word >> _HALF) * _ODD
-    order, _ = _by_key(mixed >> _HALF)
-    same = np.concatenate([[False], np.ones(len(rows) - 1, dtype=bool)])
+    order, _ = _by_key((mixed >> _HALF).astype(np.uint32))
+    same = np.concatenate([[False], np.ones(n - 1, dtype=bool)])
     for word in words:
         ordered = word[order]
         same[1:] &= ordered[1:] == ordered[:-1]
-    leader = np.empty(len(rows), dtype=np.int64)
-    leader[order] = order[np.maximum.accumulate(np.where(same, 0, np.arange(len(rows))))]
-    return np.flatnonzero(leader == np.arange(len(rows))), _numbered(leader)
+    leader = np.empty(n, dtype=np.int64)
+    leader[order] = order[np.maximum.accumulate(np.where(same, 0, np.arange(n)))]
+    return np.flatnonzero(leader == np.arange(n)), _numbered(leader)
 
 
 def _numbered(leader: _Ints) -> _Ints:
@@ -264,18 +308,18 @@ def _words(rows: Hashes) -> _Words:
     return np.ascontiguousarray(np.ascontiguousarray(rows).view(np.uint64).T)
 
 
-def _keys(hashes: Hashes, max_distance: int) -> Iterator[_Words]:
-    """Keys below 2^32 of the hashes, (n,), several times: near ones have an equal key at least once."""
+def _keys(hashes: Hashes, max_distance: int) -> Iterator[_Keys]:
+    """Keys of the hashes, (n,), several times: near ones have an equal key at least once."""
     least = max(max_distance + 1, HASH_BITS // _PIECE_BITS)
     pieces = _pieces(hashes, least)
     if _comparisons(pieces) < _MANY_COMPARISONS * least * len(hashes):
-        yield from (piece.astype(np.uint64) for piece in pieces)
+        yield from pieces
         return
     # Hashes much alike. They agree on two of one more piece as well, and fewer of them do.
     pieces = _pieces(hashes, least + 1)
     for one, other in combinations(pieces, 2):
         both = one.astype(np.uint64) << _HALF | other
-        yield np.unique(both, return_inverse=True)[1].view(np.uint64)
+        yield np.unique(both, return_inverse=True)[1].astype(np.uint32)
 
 
 def _pieces(hashes: Hashes, count: int) -> NDArray[np.uint32]:
@@ -321,7 +365,7 @@ def _is_near(
     left: _Words, right: _Words, i: _Ints, j: _Ints, max_distance: int
 ) -> NDArray[np.bool_]:
     """Whether left[:, i] and right[:, j] differ in at most `max_distance` bits."""
-    distance = np.bitwise_count(left[0, i] ^ right[0, j])
+    distance = np.bitwise_count(left[0][i] ^ right[0][j])  # Faster than left[0, i].
     # Most differ too much in the first quarter already.
     close = np.flatnonzero(distance <= max_distance)
     total = distance[close].astype(np.uint16)

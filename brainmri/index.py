@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePath
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
     from numpy.typing import NDArray
+    from tqdm import tqdm
 
     from brainmri import averages
 
@@ -129,7 +131,6 @@ def build(
     with reading.started(data, found, folder / ".cache", processes=processes) as images:
         # The processes are busy from here on: time for what is slow to import.
         import pyarrow.parquet as pq
-        from tqdm import tqdm
 
         from brainmri import averages
 
@@ -137,12 +138,13 @@ def build(
         rows: dict[str, Row] = {}
         reasons: dict[str, str] = {}
         stream = averages.AverageStream()
-        with tqdm(total=len(found), unit="image", desc="Indexing", disable=quiet) as bar:
+        with nullcontext() if quiet else _progress_bar(len(found)) as bar:
             for piece, unreadable, thumbnails in images.pieces:
                 rows |= {row["path"]: row for row in piece}
                 reasons |= dict(unreadable)
                 _add(stream, piece, thumbnails)
-                bar.update(len(piece) + len(unreadable))
+                if bar is not None:
+                    bar.update(len(piece) + len(unreadable))
     left_out = [(file.path, reasons[file.path]) for file in found if file.path in reasons]
     if len({row["label"] for row in rows.values()}) < 2:
         raise InputError(
@@ -292,13 +294,14 @@ def _table(rows: list[Row], metadata: Path | None, about: pa.Table | None) -> tu
     import pyarrow as pa
 
     from brainmri import duplicates
+    from brainmri.columns import column
 
     columns: dict[str, list[Any]] = {name: [row.get(name) for row in rows] for name in _COLUMNS}
     columns["cluster"] = duplicates.clusters(
         duplicates.stack(columns["phash"]), duplicates.stack(columns["phash_mirrored"])
     ).tolist()
     table = pa.table(
-        {name: pa.array(columns[name], _arrow_type(kind)) for name, kind in _COLUMNS.items()}
+        {name: column(columns[name], _arrow_type(kind)) for name, kind in _COLUMNS.items()}
     )
     if about is None:
         return table, 0
@@ -310,13 +313,19 @@ def _table(rows: list[Row], metadata: Path | None, about: pa.Table | None) -> tu
             f"No path in {metadata} matches an image; paths are relative to the data folder, such "
             f"as {columns['path'][0]}."
         )
-    extra = about.drop_columns(["path"]).take(pa.array(where, pa.int64())).combine_chunks()
+    extra = about.drop_columns(["path"]).take(column(where, pa.int64())).combine_chunks()
     for field in extra.schema:
         values = extra.column(field.name)
         # Texts as pandas would write them, so that an index does not depend on who made it.
         kind = pa.large_string() if pa.types.is_string(field.type) else field.type
         table = table.append_column(field.name, values.cast(kind))
     return table, without
+
+
+def _progress_bar(total: int) -> tqdm[Any]:
+    from tqdm import tqdm
+
+    return tqdm(total=total, unit="image", desc="Indexing")
 
 
 def _write_unreadable(left_out: list[tuple[str, str]], to: Path) -> None:

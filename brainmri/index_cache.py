@@ -100,7 +100,16 @@ class NextCache:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        table = pa.table({name: [row[name] for row in rows] for name in rows[0]})
+        from brainmri.columns import column
+
+        # A split may be missing from the first row, and then be a text in another.
+        kinds = {int: pa.int64(), float: pa.float64(), bytes: pa.binary()}
+        table = pa.table(
+            {
+                name: column([row[name] for row in rows], kinds.get(type(value), pa.string()))
+                for name, value in rows[0].items()
+            }
+        )
         table = table.replace_schema_metadata({"stamp": self._stamp})
         self.thumbnails.replace(self._folder / "thumbnails.bin")
         write_atomically(self._folder / "rows.parquet", lambda to: pq.write_table(table, to))

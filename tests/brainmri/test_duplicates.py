@@ -57,6 +57,7 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None
         monkeypatch.setattr(duplicates, "_MANY_COMPARISONS", 0)
     if request.param == "a few comparisons at a time":
         monkeypatch.setattr(duplicates, "_AT_A_TIME", 3)
+        monkeypatch.setattr(duplicates, "_PART", 4)
 
 
 any_way = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
