@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Callable
 
 from benchmarks import (
+    api,
     corrections,
     duplicates,
     explain,
@@ -25,6 +26,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], None]] = {
     "duplicates": lambda options: duplicates.run(options.repeats),
     "explain": lambda options: explain.run(options.repeats),
     "pages": lambda options: pages.run(options.repeats),
+    "api": lambda options: api.run(options.repeats),
     "predictor": lambda options: predictor.run(options.repeats),
     "hostile-uploads": lambda _: hostile_uploads.run(),
     "corrections": lambda _: corrections.run(),

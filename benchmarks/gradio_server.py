@@ -1,4 +1,4 @@
-"""The yardstick of `benchmarks.api`: EfficientNet-lite0 in eager torch behind Gradio, as a demo is written.
+"""The yardstick of `benchmarks.api`: a shipped network in eager torch behind Gradio, as a demo is written.
 
 Needs benchmarks/requirements-gradio.txt in an environment of its own: Gradio pins an older Pillow.
 """
@@ -8,19 +8,25 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from benchmarks.commands import ROOT
+
+RUN = "champion-official"
+
 
 def main(port: int) -> None:
-    """Serve until stopped. The weights are the ImageNet ones; time does not depend on them."""
+    """Serve until stopped."""
     import gradio
     import numpy as np
     import torch
 
     from brainmri.inference import softmax
     from brainmri.preprocessing import Preprocessing, network_input
+    from brainmri.training import start
     from brainmri.training.networks import efficientnet_lite0
 
-    net = efficientnet_lite0(4, frozen=0, dropout=0.0).eval()
     preprocessing = Preprocessing(160, "head")
+    net = efficientnet_lite0(4, frozen=0, dropout=0.0)
+    start.load(net, ROOT / "models" / RUN / "model.onnx", preprocessing.size_px)
     names = ("glioma", "meningioma", "notumor", "pituitary")
 
     def predict(picture: Any) -> dict[str, float]:
