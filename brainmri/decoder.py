@@ -18,10 +18,11 @@ import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+from brainmri.processes import PYTHONPATH
 
 SECONDS = 1.5
 """Wall time that one picture may take."""
@@ -92,7 +93,7 @@ class Decoder:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 bufsize=0,
-                env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)},
+                env={**os.environ, **PYTHONPATH},
             )
             _exactly(self._process, 1, time.monotonic() + _START_SECONDS)
         until = time.monotonic() + SECONDS + _GRACE_SECONDS

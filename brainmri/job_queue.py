@@ -43,6 +43,7 @@ from brainmri.jobs import (
     Job,
     LostError,
 )
+from brainmri.processes import PYTHONPATH
 
 SILENT_SECONDS = 120
 """Twice what may lie between two words of a worker: 30 s to load a model and 20 s for a batch."""
@@ -157,7 +158,7 @@ class Queue:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parent.parent)},
+            env={**os.environ, **PYTHONPATH},
             start_new_session=True,  # The end of the web process is not its end.
         )
         threading.Thread(target=process.wait, daemon=True).start()

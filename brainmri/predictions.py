@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -23,9 +23,6 @@ from brainmri.batches import (
     reading,
 )
 from brainmri.files import write_atomically
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,10 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_context
+from pathlib import Path
+
+PYTHONPATH = {"PYTHONPATH": str(Path(__file__).resolve().parent.parent)}
+"""In the environment of a child process: this very package, wherever the child starts."""
 
 
 @contextmanager

@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from brainmri.errors import InputError
+from brainmri.processes import PYTHONPATH
 from brainmri.sandbox_child import MODEL_DESCRIPTOR
 
 _MOST_HEADER_BYTES, _MOST_REPLY_BYTES = 1 << 20, 1 << 26
@@ -79,7 +80,6 @@ class Sandbox:
         self._model, self._limits = model, limits or Limits()
 
     def __enter__(self) -> Sandbox:
-        package = Path(__file__).resolve().parent.parent
         self._folder = tempfile.TemporaryDirectory(prefix="brainmri-sandbox-")
         command = [
             sys.executable,
@@ -100,7 +100,7 @@ class Sandbox:
                     pass_fds=[file.fileno()],
                     cwd=self._folder.name,
                     env={
-                        "PYTHONPATH": str(package),
+                        **PYTHONPATH,
                         "PYTHONDONTWRITEBYTECODE": "1",
                         "OMP_NUM_THREADS": "1",
                         "OPENBLAS_NUM_THREADS": "1",
