@@ -16,7 +16,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from brainmri import __version__, embedding, inference, look, metrics, novelty, results, similar
+from brainmri import (
+    __version__,
+    embedding,
+    head,
+    inference,
+    look,
+    metrics,
+    novelty,
+    results,
+    similar,
+)
 from brainmri.calibration import apply_temperature
 from brainmri.conformal import conformal_sets, set_in_words
 from brainmri.decisions import OperatingPoint
@@ -278,13 +288,14 @@ def answer(predictor: Predictor, image: GreyImage) -> Answer:
     """What a run says of one image; nothing is stored."""
     classifier, run = predictor.classifier, predictor.run
     distance: float | None = None
+    where = head.find(image.pixels)
     if predictor.looks is not None:
-        distance = float(predictor.looks.distance(look.describe(image.pixels)[None])[0])
+        distance = float(predictor.looks.distance(look.describe(image.pixels, where)[None])[0])
     found = Novelty(distance, run.novelty)
     outcome, reasons = novelty.judge(found)
     if outcome == "refused":
         return Answer(outcome, reasons, found, None, _trace(run))
-    square, box = classifier.preprocessing.placed(image.pixels)
+    square, box = classifier.preprocessing.placed(image.pixels, where)
     seen = classifier.explain(square[None])
     y_prob = seen.y_prob[0]
     maps = None if seen.maps is None else Maps(

@@ -69,7 +69,7 @@ class Looks:
         return replace(self, validation=np.asarray(distances, dtype=np.float32))
 
 
-def describe(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+def describe(pixels: NDArray[np.uint8], found: head.Head | None = None) -> NDArray[np.float32]:
     """What a greyscale picture (h, w) looks like, float32 (224,).
 
     Of its canonical form, so that size and brightness do not matter: a 10 x 10 thumbnail; the texture,
@@ -77,8 +77,12 @@ def describe(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     scales; how common 16 shades are within the head (Hellinger, that is, square roots of shares). Of
     the picture as it is: how full the head's box is, how much of the frame it takes, its proportions;
     and how bright the outermost pixels of the frame are.
+
+    Args:
+        pixels: greyscale (h, w).
+        found: the head in it, where that is known already.
     """
-    found, (height, width) = head.find(pixels), pixels.shape
+    found, (height, width) = found or head.find(pixels), pixels.shape
     square, _ = _CANONICAL.placed(pixels, found)
     left, top, right, bottom = found.box
     shape = np.array(
