@@ -118,13 +118,14 @@ def _maps(told: str) -> bool:
 
 def _run(name: str | None) -> str:
     """The run that was asked for, or the one that the Predict page would show."""
-    shown, _ = data.list_runs()
-    able = [view for view in shown if view.has_model]
-    chosen = data.best_run(able) if name is None else next(
-        (view for view in able if view.name == name), None
-    )  # fmt: skip
-    if chosen is not None:
-        return chosen.name
+    if name is not None:
+        named = data.named_run(name)
+        if named is not None and named.has_model:
+            return named.name
+    able = [view for view in data.list_runs()[0] if view.has_model]
+    best = data.best_run(able) if name is None else None
+    if best is not None:
+        return best.name
     there = ", ".join(view.name for view in able) or "none"
     raise _RequestError(
         "no_such_run", f"There is no such run with a model; the runs that can answer are: {there}."

@@ -102,6 +102,7 @@ from dashboard.data.runs import (
     find_run,
     latest_pair,
     list_runs,
+    named_run,
     report,
     three_figures,
 )

@@ -9,7 +9,7 @@ from threading import Lock
 from brainmri import printing, runs
 from brainmri.errors import InputError
 from dashboard.data.files import cached, models_folder, run_stamp
-from dashboard.data.runs import MOST_IN_MEMORY, RunView, list_runs
+from dashboard.data.runs import MOST_IN_MEMORY, RunView, named_run
 
 
 def run_states() -> dict[str, str]:
@@ -33,8 +33,7 @@ def report_html(name: str) -> str | None:
     Raises:
         InputError: there is one, and no report of it can be made.
     """
-    shown, _ = list_runs()
-    view = next((view for view in shown if view.name == name), None)
+    view = named_run(name)
     if view is None:
         return None
     if not view.in_memory:

@@ -146,6 +146,15 @@ def list_runs() -> tuple[list[RunView], list[BrokenRun]]:
     )
 
 
+def named_run(name: str) -> RunView | None:
+    """The run of that name; None where there is none that can be shown. The others are not looked at."""
+    folder = models_folder()
+    if name not in (path.name for path in runs.folders(folder)):
+        return None
+    found = _run(str(folder), name, run_stamp(folder, name))
+    return found if isinstance(found, RunView) else None
+
+
 def find_run(name: str | None) -> RunView | None:
     """The run of that name; the best one when `name` is None or unknown; None without any."""
     shown, _ = list_runs()
