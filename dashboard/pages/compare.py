@@ -33,6 +33,7 @@ from dashboard.components import (
     section,
     state_id,
     table,
+    told_script,
 )
 from dashboard.pages import changed, differences, side_by_side
 
@@ -134,7 +135,11 @@ def _content(view: data.RunView, beside: data.RunView, split: str, now: str | No
             side_by_side.curves(found, data.compare_sides(view, beside, split)),
             side_by_side.training(view, beside),
             side_by_side.configuration(view, beside),
-        ]
+        ],
+        **told_script(
+            about=f"{found.run_b} beside {found.run_a}, n = {found.n:,} labelled {SPLIT_WORDS[split]} "
+            "images that both answered"
+        ),
     )
 
 

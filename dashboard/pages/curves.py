@@ -21,7 +21,7 @@ from dashboard.components import (
     state_id,
     table,
 )
-from dashboard.pages.choosing import among_words, by_probability, kept
+from dashboard.pages.choosing import about, among_words, by_probability, kept
 
 _CURVES = "A curve has no interval of its own; the areas under it have one, below it."
 _BEFORE = (
@@ -106,6 +106,7 @@ def _content(
                 ),
             ],
             className="columns",
+            **about(view, split, among, n),
         ),
         by_probability(view.classes, above),
         table(

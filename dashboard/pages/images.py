@@ -20,6 +20,7 @@ from dashboard.components import (
     card,
     choice,
     controls,
+    drawn_frame,
     empty,
     faults,
     graph,
@@ -29,6 +30,7 @@ from dashboard.components import (
     percent,
     section,
     state_id,
+    told_script,
 )
 from dashboard.pages import balance
 from dashboard.theme import COLOUR_SCALES, class_colours
@@ -141,6 +143,12 @@ def _average_rows(
             return _figure(figures.heatmap(pixels, scale, low, high), *said)
         return _picture(figures.picture(pixels, scale, low, high), *said)
 
+    def together(*parts: Component, about: str) -> Component:
+        if values:  # Each figure is downloaded by itself there.
+            return html.Div(list(parts), **told_script(about=about))
+        return drawn_frame(*parts, about=about)
+
+    of = "images" if split == "all" else f"{SPLIT_WORDS[split]} images"
     place = {group: i for i, group in enumerate(averages.groups)}
     present = [label for label in index.classes if (split, label) in place]
     top = max((float(averages.means[place[split, label]].max()) for label in present), default=1.0)
@@ -172,10 +180,16 @@ def _average_rows(
             )
     return html.Div(
         [
-            html.Div(means, className="pictures"),
-            _scale_bar(scale, "0 (black)", f"{top:.2f} (grey level)"),
-            html.Div(contrasts, className="pictures"),
-            _scale_bar(scale, f"−{_CONTRAST_RANGE} darker", f"+{_CONTRAST_RANGE} brighter")
+            together(
+                html.Div(means, className="pictures"),
+                _scale_bar(scale, "0 (black)", f"{top:.2f} (grey level)"),
+                about=f"Average of the {of} of each class",
+            ),
+            together(
+                html.Div(contrasts, className="pictures"),
+                _scale_bar(scale, f"−{_CONTRAST_RANGE} darker", f"+{_CONTRAST_RANGE} brighter"),
+                about=f"Average of the {of} of each tumour class minus that of {index.negative_class}",
+            )
             if contrasts
             else html.Div(),
         ],

@@ -28,6 +28,7 @@ from dashboard.components import (
     statistic,
     table,
     three_figures,
+    told_script,
 )
 from dashboard.glossary import MEANINGS
 from dashboard.pages import latest_change, leaderboard
@@ -35,6 +36,7 @@ from dashboard.pages import latest_change, leaderboard
 RADIOLOGISTS = 0.87
 RADIOLOGISTS_TEXT = "radiologists 87 %<br>(N = 154, no interval published;<br>Munir et al. 2021)"
 
+_ABOUT = "Right answers (accuracy) of every run, on its test images where it has any"
 _TERMS = {
     "Missed tumours": "missed tumours",
     "False alarms": "false alarms",
@@ -74,14 +76,17 @@ def layout(**_query: str) -> Component:
         _every_model(data.best_by_architecture()),
         section(
             _comparison_title(reports),
-            graph(
-                figures.intervals(
-                    [(r.run, r.accuracy) for r in _ranked(reports)],
-                    reference=RADIOLOGISTS,
-                    reference_text=RADIOLOGISTS_TEXT,
+            html.Div(
+                graph(
+                    figures.intervals(
+                        [(r.run, r.accuracy) for r in _ranked(reports)],
+                        reference=RADIOLOGISTS,
+                        reference_text=RADIOLOGISTS_TEXT,
+                    ),
+                    says="Accuracy of each run with its 95 % interval: "
+                    + "; ".join(f"{r.run} {measured(r.accuracy)}" for r in _ranked(reports)),
                 ),
-                says="Accuracy of each run with its 95 % interval: "
-                + "; ".join(f"{r.run} {measured(r.accuracy)}" for r in _ranked(reports)),
+                **told_script(about=_ABOUT),
             ),
             why="Runs are counted here; each has its interval and n in the figure and below.",
             note="The line is the accuracy of radiologists in a published study of other images: "

@@ -29,7 +29,7 @@ from dashboard.components import (
     statistic,
     table,
 )
-from dashboard.pages.choosing import among_words, kept
+from dashboard.pages.choosing import about, among_words, kept
 
 _SLIDERS = {"find": "sensitivity", "worth": "cost"}
 """Key in the address to the rule that the slider sets."""
@@ -97,7 +97,8 @@ def _content(
             )
             if report.reasons
             else None,
-        ]
+        ],
+        **about(view, split, among, report.n),
     )
 
 
