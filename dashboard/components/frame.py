@@ -128,7 +128,7 @@ def contents(parts: Mapping[str, str], chosen: str) -> Component:
     )
 
 
-def card(*children: Children, title: str | None = None) -> Component:
+def card(*children: Children, title: Children = None) -> Component:
     """A bordered surface."""
     head = [dmc.Title(explained(title), order=3, className="card-title")] if title else []
     return dmc.Paper([*head, *children], className="card", withBorder=True)

@@ -25,7 +25,8 @@ def part(page: str, view: data.RunView, found: Comparison, now: str | None) -> C
     if now not in KINDS:
         now = next((kind for kind in KINDS if _kinds(found)[kind][1]), KINDS[0])
     return section(
-        "Images won and lost",
+        f"{counted(len(found.gained), 'image')} won and {len(found.lost):,} lost: of the tumours "
+        f"{len(found.newly_found):,} newly found, {len(found.newly_missed):,} newly missed",
         dmc.Accordion(
             [_list(view, found, kind, now) for kind in KINDS],
             id=state_id(page, "now"),

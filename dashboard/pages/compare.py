@@ -167,14 +167,15 @@ def _figures(view: data.RunView, beside: data.RunView, found: Comparison) -> Com
             ),
             _seen(view, beside, found.split),
             section(
-                f"{found.run_b} beside {found.run_a}",
+                _measures_title(found),
                 comparison_table(found, list(MEASURES)),
                 note="Under each figure its 95 % interval. That of the difference draws the same images "
                 "for both runs, near-copies together, so it can tell runs apart whose own intervals "
                 "overlap.",
             ),
             section(
-                "Images that one run alone got right",
+                f"{found.run_b} alone named {found.right.only_b:,} images right, {found.run_a} alone "
+                f"{found.right.only_a:,}",
                 table(
                     ["Right about", found.run_b, found.run_a, "p (McNemar)"],
                     [
@@ -189,6 +190,16 @@ def _figures(view: data.RunView, beside: data.RunView, found: Comparison) -> Com
             ),
         ]
     )
+
+
+def _measures_title(found: Comparison) -> list[Any]:
+    """In how many of the measures one run is clearly better."""
+    ends = [found.difference(name).difference for name in MEASURES]
+    better = sum(e.low is not None and e.low > 0 for e in ends)
+    worse = sum(e.high is not None and e.high < 0 for e in ends)
+    said = f"clearly better in {better} of {len(ends)} measures, clearly worse in {worse}"
+    why = no_interval("Measures are counted; each has its interval below.")
+    return [f"{found.run_b} beside {found.run_a}: ", html.Span(said, **why)]
 
 
 def _seen(view: data.RunView, beside: data.RunView, split: str) -> Component:

@@ -88,7 +88,7 @@ def _content(
                         why=_CURVES,
                         chooses="roc",
                     ),
-                    title="ROC, one class against the rest",
+                    title=_roc_title(curves),
                 ),
                 card(
                     graph(
@@ -102,7 +102,7 @@ def _content(
                         why=_CURVES,
                         chooses="precision-recall",
                     ),
-                    title="Precision and recall, one class against the rest",
+                    title=_precision_title(curves),
                 ),
             ],
             className="columns",
@@ -128,3 +128,22 @@ def _title(curves: list[ClassCurves]) -> str:
     worst = min(areas, key=areas.__getitem__)
     area = next(c.area for c in curves if c.name == worst)
     return f"{worst.capitalize()} is hardest to tell from the rest: area {measured(area)}"
+
+
+def _roc_title(curves: list[ClassCurves]) -> str:
+    areas = [c for c in curves if c.area.value is not None]
+    if not areas:
+        return "ROC, one class against the rest"
+    best = max(areas, key=lambda c: c.area.value or 0.0)
+    return f"ROC: {best.name} is easiest to tell from the rest, area {measured(best.area)}"
+
+
+def _precision_title(curves: list[ClassCurves]) -> str:
+    known = [c for c in curves if c.average_precision.value is not None]
+    if not known:
+        return "Precision and recall, one class against the rest"
+    worst = min(known, key=lambda c: c.average_precision.value or 0.0)
+    return (
+        f"Finding all of {worst.name} costs the most precision: average precision "
+        f"{measured(worst.average_precision)}"
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -255,13 +255,35 @@ def _sizes(index: ImageIndex, colours: Mapping[str, str]) -> Component:
                         + "; ".join(f"{n} {sum(c.values())}" for n, c in modes),
                         why=balance.ALL_OF_THEM,
                     ),
-                    title="Pixel format (L is grey, RGB is colour)",
+                    title=_format_title(modes),
                 ),
             ],
             className="columns",
         ),
         why=balance.ALL_OF_THEM,
         note=f"n = {len(index.rows):,}. A model that learns such signs learns nothing about brains.",
+    )
+
+
+def _format_title(modes: Sequence[tuple[str, Mapping[str, int]]]) -> Component:
+    """Which pixel format is the commonest; `modes` as `data.image_modes` counts them."""
+    counts = {name: sum(of.values()) for name, of in modes}
+    first = max(counts, key=counts.__getitem__)
+    return html.Span(
+        f"Pixel format: {first} in {counts[first]:,} of {sum(counts.values()):,} images (L is grey, RGB "
+        "is colour)",
+        **no_interval(balance.ALL_OF_THEM),
+    )
+
+
+def _black_title(densities: Mapping[str, NDArray[np.float32]]) -> Component:
+    """Which class has the most pixels in the first bin of the figure."""
+    black = {name: float(of[:4].sum()) for name, of in densities.items()}
+    most, least = max(black, key=black.__getitem__), min(black, key=black.__getitem__)
+    return html.Span(
+        f"Pixel density: black fills {percent(black[most], 0)} of {most} images, "
+        f"{percent(black[least], 0)} of {least} ones",
+        **no_interval(balance.ALL_OF_THEM),
     )
 
 
@@ -292,7 +314,7 @@ def _brightness(
                     says="Share of pixels at each grey level per class",
                     why=balance.ALL_OF_THEM,
                 ),
-                title="Pixel density: share of pixels at each grey level",
+                title=_black_title(densities),
             )
         )
     return section(
