@@ -49,6 +49,7 @@ def layout(
     other: str | None = None,
     split: str | None = None,
     now: str | None = None,
+    place: str | None = None,
     **_query: str,
 ) -> Component:
     """The page in the state that the URL gives."""
@@ -74,7 +75,9 @@ def layout(
             run_picker(PAGE, shown, beside.name, key="other", label="Beside"),
             choice(PAGE, "split", "Images", {"test": "Test", "val": "Validation"}, split),
         ),
-        html.Div(_content(view, beside, split, now), id="compare-content", **aria(live="polite")),
+        html.Div(
+            _content(view, beside, split, now, place), id="compare-content", **aria(live="polite")
+        ),
         problems,
     )
 
@@ -94,7 +97,7 @@ def show_comparison(run: str, other: str, split: str, _choices: list[str | None]
         return no_runs()
     # All choices, since the lists are not there while the runs cannot be compared.
     chosen = {one["id"]["state"]: one.get("value") for one in ctx.states_list[0]}
-    return _content(view, beside, split, chosen.get("now"))
+    return _content(view, beside, split, chosen.get("now"), None)
 
 
 def _one_run(view: data.RunView) -> Component:
@@ -112,7 +115,9 @@ def _one_run(view: data.RunView) -> Component:
     )
 
 
-def _content(view: data.RunView, beside: data.RunView, split: str, now: str | None) -> Component:
+def _content(
+    view: data.RunView, beside: data.RunView, split: str, now: str | None, place: str | None
+) -> Component:
     if view.name == beside.name:
         return empty("This is one run twice", "Choose another run above.")
     try:
@@ -131,7 +136,7 @@ def _content(view: data.RunView, beside: data.RunView, split: str, now: str | No
         [
             _figures(view, beside, found),
             differences.part(found, cells, view.negative_class),
-            changed.part(PAGE, view, found, now),
+            changed.part(PAGE, view, found, now, place),
             side_by_side.curves(found, data.compare_sides(view, beside, split)),
             side_by_side.training(view, beside),
             side_by_side.configuration(view, beside),
