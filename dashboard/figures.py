@@ -315,6 +315,13 @@ def _direct_labels(figure: go.Figure, colours: Mapping[str, str]) -> None:
         )  # fmt: skip
 
 
+def name_line(figure: go.Figure, name: str, colour: str, x: float, y: float, **place: Any) -> None:
+    """A name at a line, with a dot of its colour; `place` is plotly's (xanchor, yshift ...)."""
+    figure.add_annotation(
+        x=x, y=y, text=f'<span style="color:{colour}">●</span> {name}', showarrow=False, **place
+    )
+
+
 def spans(
     estimates: Sequence[Estimate], *, scale: float = 100
 ) -> tuple[list[float], list[float], list[float]]:

@@ -11,7 +11,7 @@ from dashboard.components import Children, counted, measured, no_interval, perce
 
 _CURVES = "A curve has no interval of its own; the areas and counts on this page have one."
 _NINETY, _MOST_OF_THEM = 0.9, 0.9
-"""The confidence, and the share of the images, that titles take as their example."""
+"""The confidence, and the share of the images (or thresholds), that titles take as their example."""
 
 
 def ninety(bins: list[ReliabilityBin]) -> str:
@@ -35,7 +35,10 @@ def operating(report: CalibrationReport) -> str:
 def pays(curve: DecisionCurve) -> str:
     """Whether the decision curve lies above both other lines."""
     more = "more" if curve.pays.any() else "no more"
-    only = ", at some thresholds only" if curve.pays.any() and not curve.pays.all() else ""
+    share = float(curve.pays.mean())
+    only = "" if share in (0, 1) else ", at some thresholds only"
+    if _MOST_OF_THEM <= share < 1:
+        only = ", at nearly all thresholds"
     return f"Following the model brings {more} than calling every image a tumour, or none{only}"
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
+from typing import Any
 
 import numpy as np
 import pytest
 
 from brainmri import decisions
 from brainmri.decisions import DecisionCurve
+from brainmri.ranking import Curve
+from dashboard import evaluation_figures, trust_figures
 from dashboard.pages import trust_titles
 from tests.dashboard.results import CAREFUL, HASTY
 from tests.dashboard.visit import Visitor, as_node, find, visible
@@ -87,3 +91,31 @@ def test_leaving_a_tenth_to_a_person_is_told_by_what_is_left_wrong() -> None:
     assert re.search(r"surest 90 % of 10 images, it is wrong about \d+\.\d % of those", said)
     alike = decisions.risk_coverage(y_true, np.full((10, 2), 0.5), np.arange(10), resamples=20)
     assert trust_titles.surest(alike) == "When the least sure images are left to a person"
+
+
+def names_in(figure: Any) -> set[str]:
+    return {re.sub(r"<[^>]*>|●", " ", note.text).strip() for note in figure.layout.annotations}
+
+
+def test_lines_of_a_decision_curve_are_named_where_they_lie_apart() -> None:
+    apart = trust_figures.decision_curve(curve([0.3, 0.3, 0.25, 0.2]))
+    named = {" ".join(name.split()) for name in names_in(apart)}
+    assert named == {"follow the model", "call none", "call every image a tumour"}
+    assert not apart.layout.showlegend
+    crowded = dataclasses.replace(curve([0.3, 0.3, 0.25, 0.2]), tumours=90)
+    assert trust_figures.decision_curve(crowded).layout.showlegend
+
+
+def test_two_roc_curves_are_named_above_and_below_where_they_are_flat() -> None:
+    def drawn(y: list[float]) -> Any:
+        x = np.array([0.0, 0.02, 0.5, 1.0])
+        good = Curve(x, np.array([0.0, 0.995, 1.0, 1.0]), x[::-1])
+        other = Curve(x, np.array(y), x[::-1])
+        return evaluation_figures.tumour_roc({"good": (good, "#111"), "other": (other, "#222")})
+
+    flat = drawn([0.0, 0.99, 0.995, 1.0])
+    assert names_in(flat) == {"good", "other"}
+    heights = {note.text.split()[-1]: note.y for note in flat.layout.annotations}
+    assert heights["good"] > heights["other"]
+    assert not flat.layout.showlegend
+    assert drawn([0.0, 0.02, 0.5, 1.0]).layout.showlegend
