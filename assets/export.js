@@ -8,6 +8,7 @@ window.dash_clientside.exports = (() => {
     // Figures are coloured by the style sheet, which a file does not have: paper and ink instead.
     const INK = "#1d2430", SOFT_INK = "#545d6b", GRID = "#e8ebef", PAPER = "#ffffff";
     const WIDTH = 960, NARROWEST = 640, EDGE = 16, SHARPNESS = 2;
+    const LEGEND = { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", traceorder: "normal" };
     const TITLE_PX = 14, ABOUT_PX = 12, LINE_PX = 19, LEGEND_ROOM = 12;
     const LETTER_PX = 7.5; // So wide are the letters of a title on average, or less.
 
@@ -88,7 +89,10 @@ window.dash_clientside.exports = (() => {
     const pictureOf = async (graph, frame, format) => {
         const { width, height } = graph.getBoundingClientRect();
         const wide = Math.max(width, WIDTH), { lines, small, room } = headOf(frame, wide);
-        const shown = graph.layout, above = room + (shown.showlegend ? LEGEND_ROOM : 0);
+        // Names of colours that stand beside a figure on the page stand in its picture.
+        const beside = frame.closest(".section") && frame.closest(".section").querySelector(".legend");
+        const shown = beside ? { ...graph.layout, showlegend: true, legend: LEGEND } : graph.layout;
+        const above = room + (shown.showlegend ? LEGEND_ROOM : 0);
         const axes = Object.keys(shown).filter((key) => /^[xy]axis\d*$/.test(key));
         const layout = {
             ...shown,

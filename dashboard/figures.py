@@ -70,7 +70,7 @@ def stacked_shares(
     totals = [sum(of.values()) for _, of in rows]
     figure.add_scatter(
         y=names, x=totals, mode="text", text=[f" {total:,}" for total in totals],
-        textposition="middle right", hoverinfo="skip", cliponaxis=False,
+        textposition="middle right", hoverinfo="skip", cliponaxis=False, showlegend=False,
     )  # fmt: skip
     lay_out(figure, x="images", height=70 + 30 * max(len(names), 2))
     figure.update_layout(

@@ -134,3 +134,13 @@ def test_a_figure_of_values_is_named_by_its_class(page: Page, site: Site) -> Non
     settle(page)
     name, _ = saved(page, page.locator(".average .js-plotly-plot").nth(1), "png")
     assert name == "the-average-image-of-each-class-already-differs-meningioma.png"
+
+
+def test_a_picture_names_the_colours_that_the_page_names_beside_it(page: Page, site: Site) -> None:
+    go(page, site.url + "data?part=images")
+    settle(page)
+    card = page.locator(".card").filter(has_text="Width × height").locator(".js-plotly-plot")
+    words = words_of(saved(page, card, "svg")[1])
+    assert all(name in words for name in ("glioma", "meningioma", "notumor", "pituitary"))
+    assert "trace" not in words
+    assert "The data set, n = " in words
