@@ -81,6 +81,11 @@ class DecisionCurve:
     n: int
     tumours: int
 
+    @property
+    def pays(self) -> Bools:
+        """Thresholds, (m,), at which following the model brings more than calling all images or none."""
+        return self.model > np.maximum(self.call_all, 0)
+
 
 @dataclass(frozen=True)
 class RiskCoverage:

@@ -11,9 +11,11 @@ from brainmri.evaluation import ClassCurves, ClassReport
 from brainmri.metrics import Estimate
 from brainmri.ranking import Curve
 from dashboard.chosen import cell_of
-from dashboard.figures import ABOVE, add_diagonal, error_bars, lay_out, spans, thinned
+from dashboard.figures import ABOVE, add_diagonal, error_bars, lay_out, name_line, spans, thinned
 from dashboard.theme import MUTED
 
+_FLAT_FROM, _STEEPEST = 0.3, 0.25
+"""Where the names of two curves begin, and how much they may rise there, as shares of the figure's side."""
 _PALE, _FAINT = 0.6, 0.3
 
 
@@ -83,13 +85,31 @@ def tumour_roc(runs: Mapping[str, tuple[Curve, str]]) -> go.Figure:
         None,
     )
     add_diagonal(figure)
-    figure.update_layout(showlegend=True, legend=ABOVE)
     reach = max(float(curve.x[int(np.argmax(curve.y >= 0.99))]) for curve, _ in runs.values())
     side = next((side for side in (0.1, 0.2, 0.4) if reach <= side / 2), 1.0)
     if side < 1:
         figure.update_xaxes(range=[-0.01 * side, side])
         figure.update_yaxes(range=[1 - side, 1 + 0.02 * side])
+    if not _named_apart(figure, runs, side):
+        figure.update_layout(showlegend=True, legend=ABOVE)
     return figure
+
+
+def _named_apart(figure: go.Figure, runs: Mapping[str, tuple[Curve, str]], side: float) -> bool:
+    """Name the upper of two curves above both and the lower one below both, where they are flat enough."""
+    if len(runs) != 2:
+        return False
+    across = np.linspace(_FLAT_FROM * side, side, 50)
+    up = {name: np.interp(across, curve.x, curve.y) for name, (curve, _) in runs.items()}
+    lower, upper = sorted(up, key=lambda name: float(up[name].mean()))
+    lowest = min(float(y.min()) for y in up.values())
+    if float(up[lower].max()) - lowest > _STEEPEST * side:
+        return False
+    highest = max(float(y.max()) for y in up.values())
+    name_line(figure, upper, runs[upper][1], side, highest, xanchor="right", yshift=11)
+    name_line(figure, lower, runs[lower][1], side, lowest, xanchor="right", yshift=-11)
+    figure.update_layout(margin={"t": 28})
+    return True
 
 
 def precision_recall(

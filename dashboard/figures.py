@@ -70,7 +70,7 @@ def stacked_shares(
     totals = [sum(of.values()) for _, of in rows]
     figure.add_scatter(
         y=names, x=totals, mode="text", text=[f" {total:,}" for total in totals],
-        textposition="middle right", hoverinfo="skip", cliponaxis=False,
+        textposition="middle right", hoverinfo="skip", cliponaxis=False, showlegend=False,
     )  # fmt: skip
     lay_out(figure, x="images", height=70 + 30 * max(len(names), 2))
     figure.update_layout(
@@ -313,6 +313,13 @@ def _direct_labels(figure: go.Figure, colours: Mapping[str, str]) -> None:
             x=trace.x[-1], y=trace.y[-1], text=trace.name, font={"color": colours[trace.name]},
             showarrow=False, xanchor="left", xshift=12, yshift=apart,
         )  # fmt: skip
+
+
+def name_line(figure: go.Figure, name: str, colour: str, x: float, y: float, **place: Any) -> None:
+    """A name at a line, with a dot of its colour; `place` is plotly's (xanchor, yshift ...)."""
+    figure.add_annotation(
+        x=x, y=y, text=f'<span style="color:{colour}">●</span> {name}', showarrow=False, **place
+    )
 
 
 def spans(

@@ -9,8 +9,13 @@ import plotly.graph_objects as go
 
 from brainmri.calibration import ReliabilityBin
 from brainmri.decisions import DecisionCurve, RiskCoverage
-from dashboard.figures import ABOVE, add_diagonal, error_bars, lay_out, spans, thinned
+from dashboard.figures import ABOVE, add_diagonal, error_bars, lay_out, name_line, spans, thinned
 from dashboard.theme import ACCENT, CLASS_COLOURS, MUTED
+
+_MOST_TUMOURS = 0.8
+"""Share of tumours up to which the lines of a decision curve lie far enough apart to be named."""
+_RIGHT_PART = 0.5
+"""Thresholds above which the name of the model's line stands."""
 
 
 def reliability(
@@ -73,9 +78,21 @@ def decision_curve(curve: DecisionCurve) -> go.Figure:
         height=340,
     )
     top = 100 * curve.tumours / max(curve.n, 1)
-    figure.update_layout(showlegend=True, legend=ABOVE)
     figure.update_xaxes(range=[-0.01, 1.01], tickformat=".0%")
-    figure.update_yaxes(range=[-0.15 * top, 1.1 * top])
+    figure.update_yaxes(range=[-0.15 * top, 1.2 * top])
+    if curve.tumours > _MOST_TUMOURS * curve.n:  # All lines end in one corner.
+        figure.update_layout(showlegend=True, legend=ABOVE)
+        return figure
+    (every, _, every_colour), (none, _, none_colour), (model, _, model_colour) = lines
+    half = int(np.abs(100 * curve.call_all - top / 2).argmin())
+    right = 100 * float(curve.model[curve.thresholds >= _RIGHT_PART].max(initial=0))
+    name_line(
+        figure, every.replace(" image", "<br>image"), every_colour,
+        float(curve.thresholds[half]), top / 2, xanchor="right", yanchor="top", xshift=-4,
+        align="right",
+    )  # fmt: skip
+    name_line(figure, none, none_colour, 0, 0, xanchor="left", yshift=-10)
+    name_line(figure, model, model_colour, 1, right, xanchor="right", yshift=11)
     return figure
 
 

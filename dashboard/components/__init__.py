@@ -1,7 +1,7 @@
 """What two pages share, one module per job; pages import all of it from here."""
 
 from dashboard.components.comparisons import MEASURES, comparison_table
-from dashboard.components.exports import csv_columns
+from dashboard.components.exports import csv_columns, drawn_frame
 from dashboard.components.frame import (
     card,
     command,
@@ -91,6 +91,7 @@ __all__ = [
     "counted_cell",
     "csv_columns",
     "downloads",
+    "drawn_frame",
     "empty",
     "estimate_cell",
     "explained",

@@ -8,7 +8,7 @@ from dash import html
 from dash.development.base_component import Component
 
 from brainmri.metrics import Estimate
-from dashboard.components.words import aria
+from dashboard.components.words import aria, told_script
 
 
 def export_frame(shown: Component, **kinds: str) -> Component:
@@ -31,6 +31,18 @@ def export_frame(shown: Component, **kinds: str) -> Component:
             ),
         ],
         className="export-frame",
+    )
+
+
+def drawn_frame(*shown: Component, about: str) -> Component:
+    """Pictures and words with buttons to download them as one figure; `about` stands in small print there."""
+    return html.Div(
+        export_frame(
+            html.Div(list(shown), className="drawn"),
+            png="Download these pictures as PNG",
+            svg="Download these pictures as SVG",
+        ),
+        **told_script(about=about),
     )
 
 

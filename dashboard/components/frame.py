@@ -11,11 +11,21 @@ from dash.development.base_component import Component
 
 from dashboard import data
 from dashboard.components.terms import explained
-from dashboard.components.words import SPLIT_WORDS, Children, aria, counted, no_interval
+from dashboard.components.words import (
+    SPLIT_WORDS,
+    Children,
+    aria,
+    counted,
+    no_interval,
+    told_script,
+)
 
 
-def page(title: str, lead: Children, *children: Children) -> Component:
-    """The frame of every page: title, one leading sentence, content."""
+def page(title: str, lead: Children, *children: Children, about: str | None = None) -> Component:
+    """The frame of every page: title, one leading sentence, content.
+
+    `about` is what its figures say, downloaded, that they are about; where none of their parts says more.
+    """
     return html.Div(
         [
             html.Header(
@@ -25,6 +35,7 @@ def page(title: str, lead: Children, *children: Children) -> Component:
             *children,
         ],
         className="page",
+        **({} if about is None else told_script(about=about)),
     )
 
 
@@ -117,7 +128,7 @@ def contents(parts: Mapping[str, str], chosen: str) -> Component:
     )
 
 
-def card(*children: Children, title: str | None = None) -> Component:
+def card(*children: Children, title: Children = None) -> Component:
     """A bordered surface."""
     head = [dmc.Title(explained(title), order=3, className="card-title")] if title else []
     return dmc.Paper([*head, *children], className="card", withBorder=True)

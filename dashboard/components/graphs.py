@@ -48,10 +48,16 @@ def loss_history(run: Run, best: Mapping[str, float], *, top: float | None = Non
         f"epoch {e['epoch']:.0f} training {e['train_loss']:.3f}, validation {e['val_loss']:.3f}"
         for e in run.history
     )
-    return graph(
-        figures.history(run.history, best, top=top),
-        says=f"Loss of {run.name} by epoch: {told}",
-        why=LOSSES,
+    return html.Div(
+        graph(
+            figures.history(run.history, best, top=top),
+            says=f"Loss of {run.name} by epoch: {told}",
+            why=LOSSES,
+        ),
+        **told_script(
+            about=f"{run.name}, n = {run.images.get('train', 0):,} training and "
+            f"{run.images.get('val', 0):,} validation images"
+        ),
     )
 
 

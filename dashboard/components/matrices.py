@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dash import html
 from dash.development.base_component import Component
 
+from dashboard.components.exports import export_frame
 from dashboard.components.words import Children, aria
 
 Row = tuple[Children, Sequence[Children], str]
@@ -21,7 +22,10 @@ def matrix(
     caption: str,
     side: str = "shows",
 ) -> Component:
-    """The matrix as a table that scrolls where it is too wide; `over` and `side` name its two directions."""
+    """The matrix as a table that scrolls where it is too wide; `over` and `side` name its two directions.
+
+    It is downloaded as a table, and as a figure: assets/export.js draws what stands there.
+    """
     body = [
         html.Tr(
             [
@@ -32,7 +36,7 @@ def matrix(
         )
         for name, cells, n in rows
     ]
-    return html.Div(
+    shown = html.Div(
         html.Table(
             [
                 html.Caption(caption, className="visually-hidden"),
@@ -62,4 +66,10 @@ def matrix(
         role="region",
         tabIndex=0,
         **aria(label=caption),
+    )
+    return export_frame(
+        shown,
+        csv="Download this matrix as CSV",
+        png="Download this matrix as PNG",
+        svg="Download this matrix as SVG",
     )

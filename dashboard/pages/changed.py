@@ -12,28 +12,44 @@ from brainmri.comparison import Change, Comparison
 from brainmri.errors import InputError
 from brainmri.wording import counted
 from dashboard import data
-from dashboard.components import image_tiles, no_interval, section, state_id
+from dashboard.components import (
+    image_tiles,
+    no_interval,
+    page_count,
+    page_heading,
+    page_number,
+    page_turned,
+    page_turner,
+    section,
+    state_id,
+)
 
 KINDS = ("missed", "found", "wrong", "right")
 """Values of `now` in the address."""
-_MOST_IMAGES = 24
+_AT_ONCE = 24
 _COUNTED = "Counted here to be looked at; the difference and its interval are above."
 
 
-def part(page: str, view: data.RunView, found: Comparison, now: str | None) -> Component:
-    """The lists, with `now` or else the first that is not empty open; each says how long it is."""
+def part(
+    page: str, view: data.RunView, found: Comparison, now: str | None, place: str | None
+) -> Component:
+    """The lists, with `now` or else the first that is not empty open at page `place`."""
     if now not in KINDS:
         now = next((kind for kind in KINDS if _kinds(found)[kind][1]), KINDS[0])
+    pages = page_count(len(_kinds(found)[now][1]), _AT_ONCE)
+    number = page_number(place, pages)
     return section(
-        "Images won and lost",
+        f"{counted(len(found.gained), 'image')} won and {len(found.lost):,} lost: of the tumours "
+        f"{len(found.newly_found):,} newly found, {len(found.newly_missed):,} newly missed",
         dmc.Accordion(
-            [_list(view, found, kind, now) for kind in KINDS],
+            [_list(view, found, kind, now, number) for kind in KINDS],
             id=state_id(page, "now"),
             value=now,
             order=3,
             variant="separated",
             className="lists",
         ),
+        page_turner(page, "place", pages, number, "Pages of the open list"),
         why=_COUNTED,
         note=f"The probabilities are those of {found.run_b}, its surest answers first.",
     )
@@ -44,32 +60,43 @@ def register(page: str) -> None:
 
     @callback(
         *(Output({"changed": kind}, "children") for kind in KINDS),
+        Output(state_id(page, "place"), "total"),
+        Output(state_id(page, "place"), "value"),
         Input(state_id(page, "now"), "value"),
+        Input(state_id(page, "place"), "value"),
         State(state_id(page, "run"), "value"),
         State(state_id(page, "other"), "value"),
         State(state_id(page, "split"), "value"),
         prevent_initial_call=True,
     )
-    def open_list(now: str | None, run: str, other: str, split: str) -> list[Any]:
-        """A list was opened; the others stay as they are."""
+    def open_list(now: str | None, place: int, run: str, other: str, split: str) -> list[Any]:
+        """A list was opened, at its first page, or its page turned; the others stay as they are."""
         view, beside = data.find_run(run), data.find_run(other)
         if view is None or beside is None or now not in KINDS:
-            return [no_update] * len(KINDS)
+            return [*[no_update] * len(KINDS), 1, 1]
         try:
             found = data.compare(view, beside, split)
         except InputError:
-            return [no_update] * len(KINDS)
-        return [_images(view, found, kind) if kind == now else no_update for kind in KINDS]
+            return [*[no_update] * len(KINDS), 1, 1]
+        pages = page_count(len(_kinds(found)[now][1]), _AT_ONCE)
+        number = page_turned(page, "place", place, pages)
+        shown = [_images(view, found, kind, number) if kind == now else no_update for kind in KINDS]
+        return [*shown, pages, number]
 
 
-def _list(view: data.RunView, found: Comparison, kind: str, now: str | None) -> Component:
+def _list(
+    view: data.RunView, found: Comparison, kind: str, now: str | None, number: int
+) -> Component:
     thing, changes, words = _kinds(found)[kind]
     heading = f"{counted(len(changes), thing)} that {words}"
     return dmc.AccordionItem(
         [
             dmc.AccordionControl(html.Span(heading, **no_interval(_COUNTED))),
             dmc.AccordionPanel(
-                html.Div(_images(view, found, kind) if kind == now else None, id={"changed": kind})
+                html.Div(
+                    _images(view, found, kind, number) if kind == now else None,
+                    id={"changed": kind},
+                )
             ),
         ],
         value=kind,
@@ -87,24 +114,22 @@ def _kinds(found: Comparison) -> dict[str, tuple[str, list[Change], str]]:
     }
 
 
-def _images(view: data.RunView, found: Comparison, kind: str) -> Component:
+def _images(view: data.RunView, found: Comparison, kind: str, number: int) -> Component:
     _, changes, _ = _kinds(found)[kind]
     if not changes:
         return html.P("There is none.", className="note")
-    shown = data.changed_images(view, changes, _MOST_IMAGES)
-    rest = len(changes) - len(shown)
+    start = (number - 1) * _AT_ONCE
+    shown = data.changed_images(view, changes, start + _AT_ONCE)[start:]
     return html.Div(
         [
+            page_heading("Images", start, len(shown), len(changes))
+            if len(changes) > _AT_ONCE
+            else None,
             image_tiles(
                 view,
                 [scored for _, scored in shown],
                 [_remark(found, change) for change, _ in shown],
             ),
-            html.P(
-                f"{rest:,} less sure ones are not shown.", className="note", **no_interval(_COUNTED)
-            )
-            if rest
-            else None,
         ]
     )
 

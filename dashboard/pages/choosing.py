@@ -23,6 +23,7 @@ from dashboard.components import (
     no_interval,
     percent,
     state_id,
+    told_script,
 )
 from dashboard.words import property_words
 
@@ -127,6 +128,12 @@ def bar(view: data.RunView, split: str, chosen: Chosen) -> Component:
         ],
         className="chosen-line",
     )
+
+
+def about(view: data.RunView, split: str, chosen: Chosen, n: int) -> dict[str, Any]:
+    """What a downloaded picture says that it is about: run, images, what is chosen of them."""
+    among = "".join(f", {text}" for _, text, _ in _chips(chosen))
+    return told_script(about=f"{view.name}, n = {n:,} {SPLIT_WORDS[split]} images{among}")
 
 
 def among_words(chosen: Chosen) -> list[Children]:

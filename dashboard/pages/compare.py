@@ -33,6 +33,7 @@ from dashboard.components import (
     section,
     state_id,
     table,
+    told_script,
 )
 from dashboard.pages import changed, differences, side_by_side
 
@@ -48,6 +49,7 @@ def layout(
     other: str | None = None,
     split: str | None = None,
     now: str | None = None,
+    place: str | None = None,
     **_query: str,
 ) -> Component:
     """The page in the state that the URL gives."""
@@ -73,7 +75,9 @@ def layout(
             run_picker(PAGE, shown, beside.name, key="other", label="Beside"),
             choice(PAGE, "split", "Images", {"test": "Test", "val": "Validation"}, split),
         ),
-        html.Div(_content(view, beside, split, now), id="compare-content", **aria(live="polite")),
+        html.Div(
+            _content(view, beside, split, now, place), id="compare-content", **aria(live="polite")
+        ),
         problems,
     )
 
@@ -93,7 +97,7 @@ def show_comparison(run: str, other: str, split: str, _choices: list[str | None]
         return no_runs()
     # All choices, since the lists are not there while the runs cannot be compared.
     chosen = {one["id"]["state"]: one.get("value") for one in ctx.states_list[0]}
-    return _content(view, beside, split, chosen.get("now"))
+    return _content(view, beside, split, chosen.get("now"), None)
 
 
 def _one_run(view: data.RunView) -> Component:
@@ -111,7 +115,9 @@ def _one_run(view: data.RunView) -> Component:
     )
 
 
-def _content(view: data.RunView, beside: data.RunView, split: str, now: str | None) -> Component:
+def _content(
+    view: data.RunView, beside: data.RunView, split: str, now: str | None, place: str | None
+) -> Component:
     if view.name == beside.name:
         return empty("This is one run twice", "Choose another run above.")
     try:
@@ -130,11 +136,15 @@ def _content(view: data.RunView, beside: data.RunView, split: str, now: str | No
         [
             _figures(view, beside, found),
             differences.part(found, cells, view.negative_class),
-            changed.part(PAGE, view, found, now),
+            changed.part(PAGE, view, found, now, place),
             side_by_side.curves(found, data.compare_sides(view, beside, split)),
             side_by_side.training(view, beside),
             side_by_side.configuration(view, beside),
-        ]
+        ],
+        **told_script(
+            about=f"{found.run_b} beside {found.run_a}, n = {found.n:,} labelled {SPLIT_WORDS[split]} "
+            "images that both answered"
+        ),
     )
 
 
@@ -162,14 +172,15 @@ def _figures(view: data.RunView, beside: data.RunView, found: Comparison) -> Com
             ),
             _seen(view, beside, found.split),
             section(
-                f"{found.run_b} beside {found.run_a}",
+                _measures_title(found),
                 comparison_table(found, list(MEASURES)),
                 note="Under each figure its 95 % interval. That of the difference draws the same images "
                 "for both runs, near-copies together, so it can tell runs apart whose own intervals "
                 "overlap.",
             ),
             section(
-                "Images that one run alone got right",
+                f"{found.run_b} alone named {found.right.only_b:,} images right, {found.run_a} alone "
+                f"{found.right.only_a:,}",
                 table(
                     ["Right about", found.run_b, found.run_a, "p (McNemar)"],
                     [
@@ -184,6 +195,16 @@ def _figures(view: data.RunView, beside: data.RunView, found: Comparison) -> Com
             ),
         ]
     )
+
+
+def _measures_title(found: Comparison) -> list[Any]:
+    """In how many of the measures one run is clearly better."""
+    ends = [found.difference(name).difference for name in MEASURES]
+    better = sum(e.low is not None and e.low > 0 for e in ends)
+    worse = sum(e.high is not None and e.high < 0 for e in ends)
+    said = f"clearly better in {better} of {len(ends)} measures, clearly worse in {worse}"
+    why = no_interval("Measures are counted; each has its interval below.")
+    return [f"{found.run_b} beside {found.run_a}: ", html.Span(said, **why)]
 
 
 def _seen(view: data.RunView, beside: data.RunView, split: str) -> Component:

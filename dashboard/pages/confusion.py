@@ -11,16 +11,18 @@ from brainmri.evaluation import Report
 from dashboard import confusions, data
 from dashboard.chosen import Chosen, cell_of
 from dashboard.components import (
+    SPLIT_WORDS,
     aria,
     card,
     counted,
+    csv_columns,
     interval,
     matrix,
     no_interval,
     section,
 )
 from dashboard.confusions import Shares
-from dashboard.pages.choosing import among_words
+from dashboard.pages.choosing import about, among_words
 
 
 def part(view: data.RunView, split: str, show: str, chosen: Chosen) -> Component:
@@ -47,6 +49,7 @@ def part(view: data.RunView, split: str, show: str, chosen: Chosen) -> Component
                 ),
             ],
             className="columns matrix-columns",
+            **about(view, split, chosen.within, report.n),
         ),
         note=[
             "Rows are what the image shows, columns what the model said. Choose a cell, or the name of a "
@@ -72,7 +75,7 @@ def _matrix(report: Report, shares: Shares, show: str, chosen: Chosen) -> Compon
         "the model said",
         [_head(c, cell_of(None, c), chosen.answer == c) for c in report.classes],
         rows,
-        caption="Confusion matrix",
+        caption=f"Confusion matrix of {report.run}, {SPLIT_WORDS[report.split]} images",
         side="shows, % of row" if show == "share" else "shows",
     )
 
@@ -101,6 +104,7 @@ def _cell(report: Report, shares: Shares, i: int, j: int, show: str, *, on: bool
         style={"--share": f"{share:.3f}"},
         disabled=count == 0,
         **why,
+        **csv_columns(estimate),
         **aria(label=label, pressed="true" if on else "false"),
     )
 

@@ -21,7 +21,7 @@ from dashboard.components import (
     state_id,
     table,
 )
-from dashboard.pages.choosing import among_words, by_probability, kept
+from dashboard.pages.choosing import about, among_words, by_probability, kept
 
 _CURVES = "A curve has no interval of its own; the areas under it have one, below it."
 _BEFORE = (
@@ -88,7 +88,7 @@ def _content(
                         why=_CURVES,
                         chooses="roc",
                     ),
-                    title="ROC, one class against the rest",
+                    title=_roc_title(curves),
                 ),
                 card(
                     graph(
@@ -102,10 +102,11 @@ def _content(
                         why=_CURVES,
                         chooses="precision-recall",
                     ),
-                    title="Precision and recall, one class against the rest",
+                    title=_precision_title(curves),
                 ),
             ],
             className="columns",
+            **about(view, split, among, n),
         ),
         by_probability(view.classes, above),
         table(
@@ -127,3 +128,22 @@ def _title(curves: list[ClassCurves]) -> str:
     worst = min(areas, key=areas.__getitem__)
     area = next(c.area for c in curves if c.name == worst)
     return f"{worst.capitalize()} is hardest to tell from the rest: area {measured(area)}"
+
+
+def _roc_title(curves: list[ClassCurves]) -> str:
+    areas = [c for c in curves if c.area.value is not None]
+    if not areas:
+        return "ROC, one class against the rest"
+    best = max(areas, key=lambda c: c.area.value or 0.0)
+    return f"ROC: {best.name} is easiest to tell from the rest, area {measured(best.area)}"
+
+
+def _precision_title(curves: list[ClassCurves]) -> str:
+    known = [c for c in curves if c.average_precision.value is not None]
+    if not known:
+        return "Precision and recall, one class against the rest"
+    worst = min(known, key=lambda c: c.average_precision.value or 0.0)
+    return (
+        f"Finding all of {worst.name} costs the most precision: average precision "
+        f"{measured(worst.average_precision)}"
+    )

@@ -82,6 +82,7 @@ def layout(**query: str) -> Component:
         *shown,
         faults("The average images cannot be shown", damage),
         faults("These files could not be read and are left out", data.unreadable_files()),
+        about=f"The data set, n = {len(index.rows):,} images",
     )
 
 

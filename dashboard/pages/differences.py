@@ -7,7 +7,7 @@ from dash.development.base_component import Component
 
 from brainmri.beside import Cell
 from brainmri.comparison import Comparison
-from dashboard.components import card, matrix, no_interval, section
+from dashboard.components import card, csv_columns, matrix, no_interval, section
 
 _MOST_WORDS = 6
 _NO_CHANGE = "These very answers are compared; where none differs there is nothing to estimate."
@@ -123,4 +123,5 @@ def _cell(cell: Cell, negative: str, largest: int, other: str) -> Component:
         className=f"matrix-cell still {kind}",
         style={"--share": f"{abs(cell.change) / largest:.3f}"},
         title=said,
+        **csv_columns(cell.share.difference),
     )

@@ -230,6 +230,7 @@ def _per_class(view: data.RunView, split: str, chosen: Chosen) -> Component:
                 ),
             ],
             className="columns",
+            **choosing.about(view, split, chosen.within, report.n),
         ),
         note=note,
     )

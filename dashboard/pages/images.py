@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from dashboard.components import (
     card,
     choice,
     controls,
+    drawn_frame,
     empty,
     faults,
     graph,
@@ -29,6 +30,7 @@ from dashboard.components import (
     percent,
     section,
     state_id,
+    told_script,
 )
 from dashboard.pages import balance
 from dashboard.theme import COLOUR_SCALES, class_colours
@@ -141,6 +143,12 @@ def _average_rows(
             return _figure(figures.heatmap(pixels, scale, low, high), *said)
         return _picture(figures.picture(pixels, scale, low, high), *said)
 
+    def together(*parts: Component, about: str) -> Component:
+        if values:  # Each figure is downloaded by itself there.
+            return html.Div(list(parts), **told_script(about=about))
+        return drawn_frame(*parts, about=about)
+
+    of = "images" if split == "all" else f"{SPLIT_WORDS[split]} images"
     place = {group: i for i, group in enumerate(averages.groups)}
     present = [label for label in index.classes if (split, label) in place]
     top = max((float(averages.means[place[split, label]].max()) for label in present), default=1.0)
@@ -172,10 +180,16 @@ def _average_rows(
             )
     return html.Div(
         [
-            html.Div(means, className="pictures"),
-            _scale_bar(scale, "0 (black)", f"{top:.2f} (grey level)"),
-            html.Div(contrasts, className="pictures"),
-            _scale_bar(scale, f"−{_CONTRAST_RANGE} darker", f"+{_CONTRAST_RANGE} brighter")
+            together(
+                html.Div(means, className="pictures"),
+                _scale_bar(scale, "0 (black)", f"{top:.2f} (grey level)"),
+                about=f"Average of the {of} of each class",
+            ),
+            together(
+                html.Div(contrasts, className="pictures"),
+                _scale_bar(scale, f"−{_CONTRAST_RANGE} darker", f"+{_CONTRAST_RANGE} brighter"),
+                about=f"Average of the {of} of each tumour class minus that of {index.negative_class}",
+            )
             if contrasts
             else html.Div(),
         ],
@@ -241,13 +255,35 @@ def _sizes(index: ImageIndex, colours: Mapping[str, str]) -> Component:
                         + "; ".join(f"{n} {sum(c.values())}" for n, c in modes),
                         why=balance.ALL_OF_THEM,
                     ),
-                    title="Pixel format (L is grey, RGB is colour)",
+                    title=_format_title(modes),
                 ),
             ],
             className="columns",
         ),
         why=balance.ALL_OF_THEM,
         note=f"n = {len(index.rows):,}. A model that learns such signs learns nothing about brains.",
+    )
+
+
+def _format_title(modes: Sequence[tuple[str, Mapping[str, int]]]) -> Component:
+    """Which pixel format is the commonest; `modes` as `data.image_modes` counts them."""
+    counts = {name: sum(of.values()) for name, of in modes}
+    first = max(counts, key=counts.__getitem__)
+    return html.Span(
+        f"Pixel format: {first} in {counts[first]:,} of {sum(counts.values()):,} images (L is grey, RGB "
+        "is colour)",
+        **no_interval(balance.ALL_OF_THEM),
+    )
+
+
+def _black_title(densities: Mapping[str, NDArray[np.float32]]) -> Component:
+    """Which class has the most pixels in the first bin of the figure."""
+    black = {name: float(of[:4].sum()) for name, of in densities.items()}
+    most, least = max(black, key=black.__getitem__), min(black, key=black.__getitem__)
+    return html.Span(
+        f"Pixel density: black fills {percent(black[most], 0)} of {most} images, "
+        f"{percent(black[least], 0)} of {least} ones",
+        **no_interval(balance.ALL_OF_THEM),
     )
 
 
@@ -278,7 +314,7 @@ def _brightness(
                     says="Share of pixels at each grey level per class",
                     why=balance.ALL_OF_THEM,
                 ),
-                title="Pixel density: share of pixels at each grey level",
+                title=_black_title(densities),
             )
         )
     return section(

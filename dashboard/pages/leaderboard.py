@@ -15,6 +15,7 @@ from dashboard.components import (
     aria,
     estimate_cell,
     k_of_n,
+    measured,
     no_interval,
     section,
     table,
@@ -44,7 +45,7 @@ _RISING = ("run", "missed")
 def part(reports: list[Report]) -> Component:
     """All runs, the most accurate first."""
     return section(
-        "All runs",
+        _title(reports),
         html.Div(
             table(
                 list(_HEADS.values()),
@@ -59,6 +60,13 @@ def part(reports: list[Report]) -> Component:
         note="Click a column's head to sort by it. Under each figure its 95 % interval; what was seen "
         "in training is counted, so it has none.",
     )
+
+
+def _title(reports: list[Report]) -> str:
+    judged = _sorted([r for r in reports if r.accuracy.value is not None], BEST_FIRST)
+    if not judged:
+        return "All runs"
+    return f"All runs: {judged[0].run} has the highest accuracy, {measured(judged[0].accuracy)}"
 
 
 def reports_of(shown: list[data.RunView]) -> list[Report]:

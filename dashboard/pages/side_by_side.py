@@ -17,6 +17,8 @@ from dashboard.components import (
     measured,
     name,
     no_interval,
+    points,
+    points_interval,
     section,
     table,
 )
@@ -58,7 +60,7 @@ def curves(found: Comparison, sides: tuple[Side, Side]) -> Component:
                 card(
                     roc,
                     html.P(f"Area under the curve: {'; '.join(areas)}.", className="note"),
-                    title="ROC: tumour against no tumour",
+                    title=_roc_title(found),
                 ),
             ],
             className="columns",
@@ -85,6 +87,30 @@ def _curves_title(found: Comparison, sides: tuple[Side, Side]) -> str:
     return "The probabilities of both can be taken at their word about equally"
 
 
+def _roc_title(found: Comparison) -> str:
+    area = found.difference("auroc").difference
+    if area.value is None or area.low is None or area.high is None:
+        return "ROC: tumour against no tumour"
+    better = found.run_b if area.low > 0 else found.run_a if area.high < 0 else None
+    said = (
+        "neither run clearly tells tumour from no tumour better"
+        if better is None
+        else f"{better} tells tumour from no tumour better"
+    )
+    return (
+        f"ROC: {said}, area {points(area.value)} ({points_interval(area)} points, n = {area.n:,}) for "
+        f"{found.run_b}"
+    )
+
+
+def _training_title(runs: list[Run]) -> str:
+    kept = [(run, run.best_epoch) for run in runs]
+    losses = [f"{best['val_loss']:.3f} ({run.name})" for run, best in kept if best is not None]
+    if not losses:
+        return "How they were trained: loss by epoch"
+    return f"The validation loss of what was kept is {' and '.join(losses)}"
+
+
 def training(view: data.RunView, beside: data.RunView) -> Component:
     """The losses of both trainings, in two figures with the same scale."""
     runs = [one.run for one in (view, beside) if one.run is not None and one.run.history]
@@ -92,7 +118,7 @@ def training(view: data.RunView, beside: data.RunView) -> Component:
         return section("Neither run has a training history")
     top = max(max(e["train_loss"], e["val_loss"]) for run in runs for e in run.history)
     return section(
-        "How they were trained: loss by epoch",
+        _training_title(runs),
         html.Div([_history(one, top) for one in (view, beside)], className="columns"),
         why=LOSSES,
         note="Both with the same scale; the ring is the epoch that was kept.",

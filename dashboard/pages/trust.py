@@ -29,7 +29,8 @@ from dashboard.components import (
     statistic,
     table,
 )
-from dashboard.pages.choosing import among_words, kept
+from dashboard.pages import trust_titles
+from dashboard.pages.choosing import about, among_words, kept
 
 _SLIDERS = {"find": "sensitivity", "worth": "cost"}
 """Key in the address to the rule that the slider sets."""
@@ -97,7 +98,8 @@ def _content(
             )
             if report.reasons
             else None,
-        ]
+        ],
+        **about(view, split, among, report.n),
     )
 
 
@@ -144,7 +146,7 @@ def _calibration(report: CalibrationReport, of: list[Children]) -> Component:
                         trust_figures.reliability(report.before, report.after),
                         says=f"Reliability diagram; calibration error {measured(now.ece)}",
                     ),
-                    title="When it says ninety percent, is it right nine times in ten?",
+                    title=trust_titles.ninety(report.after or report.before),
                 ),
                 html.Div(figures, className="stack"),
             ],
@@ -191,7 +193,7 @@ def _operating_point(
         ]
     )
     return section(
-        "From which tumour probability on should somebody look?",
+        trust_titles.operating(report),
         html.P(lead, className="caution", role="note") if lead else None,
         html.Div(
             [
@@ -303,7 +305,7 @@ def _curves(report: CalibrationReport, of: list[Children]) -> Component:
         return html.Div()
     area = report.risk_coverage.area
     return section(
-        "What following the model would bring",
+        trust_titles.pays(report.decision),
         html.Div(
             [
                 card(
@@ -318,7 +320,7 @@ def _curves(report: CalibrationReport, of: list[Children]) -> Component:
                         f"n = {report.decision.tumours:,}. It holds for this share of tumours.",
                         className="note",
                     ),
-                    title="Decision curve",
+                    title=trust_titles.decision(report.decision),
                 ),
                 card(
                     graph(
@@ -330,7 +332,7 @@ def _curves(report: CalibrationReport, of: list[Children]) -> Component:
                         f"Mean share of wrong answers over all shares answered: {measured(area)}.",
                         className="note",
                     ),
-                    title="When the least sure images are left to a person",
+                    title=trust_titles.surest(report.risk_coverage),
                 ),
             ],
             className="columns",

@@ -216,7 +216,7 @@ class _Judge:
                     False,
                 )
         for note in layout.get("annotations", ()):
-            yield str(note.get("text", "")).replace("<br>", " "), False
+            yield re.sub(r"<[^>]*>", " ", str(note.get("text", ""))), False
         for name, part in layout.items():
             if name.startswith(("xaxis", "yaxis")) or name == "title":
                 title = part.get("title", part) if isinstance(part, dict) else part

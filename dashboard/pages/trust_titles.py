@@ -1,0 +1,66 @@
+"""What the figures of Evaluate about trust show, as the sentences above them."""
+
+from __future__ import annotations
+
+from dash import html
+
+from brainmri.calibration import ReliabilityBin
+from brainmri.decisions import DecisionCurve, RiskCoverage
+from brainmri.trust import CalibrationReport
+from dashboard.components import Children, counted, measured, no_interval, percent
+
+_CURVES = "A curve has no interval of its own; the areas and counts on this page have one."
+_NINETY, _MOST_OF_THEM = 0.9, 0.9
+"""The confidence, and the share of the images (or thresholds), that titles take as their example."""
+
+
+def ninety(bins: list[ReliabilityBin]) -> str:
+    """What comes of answers given with about ninety percent, where there are any."""
+    of_ninety = next((b for b in bins if b.low < _NINETY <= b.high), None)
+    if of_ninety is None or of_ninety.accuracy.value is None:
+        return "Right answers by how sure the model was"
+    return (
+        f"Of its answers given with about ninety percent, {measured(of_ninety.accuracy)} are right"
+    )
+
+
+def operating(report: CalibrationReport) -> str:
+    """What the operating point of the run comes to, where it has one."""
+    stored = report.operating_point
+    if stored is None or stored.missed.value is None:
+        return "From which tumour probability on should somebody look?"
+    return f"Called a tumour from its stored threshold on, it misses {counted(stored.missed, 'tumours')}"
+
+
+def pays(curve: DecisionCurve) -> str:
+    """Whether the decision curve lies above both other lines."""
+    more = "more" if curve.pays.any() else "no more"
+    share = float(curve.pays.mean())
+    only = "" if share in (0, 1) else ", at some thresholds only"
+    if _MOST_OF_THEM <= share < 1:
+        only = ", at nearly all thresholds"
+    return f"Following the model brings {more} than calling every image a tumour, or none{only}"
+
+
+def decision(curve: DecisionCurve) -> Children:
+    """From where to where it does."""
+    at = curve.thresholds[curve.pays]
+    if not len(at):
+        return "Decision curve: at no threshold does following the model pay"
+    where = f"from a tumour probability of {percent(float(at[0]))} to {percent(float(at[-1]))}"
+    if not curve.pays[(curve.thresholds >= at[0]) & (curve.thresholds <= at[-1])].all():
+        where = f"at {len(at)} of the {len(curve.thresholds)} thresholds that are drawn"
+    return html.Span(f"Decision curve: following the model pays {where}", **no_interval(_CURVES))
+
+
+def surest(curve: RiskCoverage) -> Children:
+    """What is gained when about a tenth of the images, the least sure, are left to a person."""
+    at = int((curve.coverage < _MOST_OF_THEM).sum())
+    answered = float(curve.coverage[at])
+    if answered == 1:
+        return "When the least sure images are left to a person"
+    return html.Span(
+        f"Answering only the surest {percent(answered, 0)} of {curve.n:,} images, it is wrong about "
+        f"{percent(float(curve.risk[at]))} of those; answering all, {percent(float(curve.risk[-1]))}",
+        **no_interval(_CURVES),
+    )

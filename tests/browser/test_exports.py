@@ -1,0 +1,146 @@
+"""What is downloaded of the pages, opened as another program would: matrices, pictures and figures."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.conftest import Tab
+from tests.browser.driving import go, settle
+from tests.dashboard.serving import Site
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def saved(page: Page, shown: Locator, kind: str) -> tuple[str, bytes]:
+    """Name and content of a file, from the buttons below what is shown."""
+    frame = shown.locator("xpath=ancestor::*[@class='export-frame'][1]")
+    with page.expect_download() as waiting:
+        frame.locator(f'[data-export="{kind}"]').click()
+    return waiting.value.suggested_filename, Path(waiting.value.path()).read_bytes()
+
+
+def words_of(svg: bytes) -> str:
+    drawn = ElementTree.fromstring(svg)
+    return " ".join(
+        " ".join(" ".join(text.itertext()).split()) for text in drawn.iter(f"{SVG}text")
+    )
+
+
+def pixels_of(png: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
+
+
+def rows_of(content: bytes) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(content.decode())))
+
+
+def test_the_confusion_matrix_is_a_table_of_counts_shares_and_intervals(
+    page: Page, site: Site
+) -> None:
+    go(page, site.url + "evaluate?run=hasty")
+    name, content = saved(page, page.locator(".matrix"), "csv")
+    assert name == "confusion-matrix-of-hasty-test-images.csv"
+    glioma = next(row for row in rows_of(content) if row["shows"] == "glioma")
+    counts = {c: int(glioma[f"{c} count"]) for c in ("glioma", "meningioma", "notumor")}
+    assert sum(counts.values()) + int(glioma["pituitary count"]) == int(glioma["n"]) == 5
+    share = float(glioma["glioma (0-1)"])
+    assert share == pytest.approx(counts["glioma"] / 5)
+    assert float(glioma["glioma low"]) < share < float(glioma["glioma high"]) <= 1
+    assert glioma["glioma n"] == "5"
+
+
+def test_the_difference_of_two_matrices_is_a_table_too(page: Page, site: Site) -> None:
+    go(page, site.url + "compare?run=hasty&other=careful")
+    name, content = saved(page, page.locator(".matrix"), "csv")
+    assert name == "confusion-matrix-of-hasty-minus-that-of-careful.csv"
+    (glioma,) = [row for row in rows_of(content) if row["shows"] == "glioma"]
+    assert float(glioma["glioma low"]) <= float(glioma["glioma (0-1)"]) <= 0
+
+
+LOOKS = [("desktop", False), ("desktop", True), ("phone", True)]
+
+
+@pytest.mark.parametrize(("screen", "dark"), LOOKS)
+def test_a_matrix_is_drawn_on_paper_with_what_it_is_about(
+    tab: Tab, site: Site, screen: str, dark: bool
+) -> None:
+    page = tab(screen, dark=dark)
+    go(page, site.url + "evaluate?run=hasty")
+    name, content = saved(page, page.locator(".matrix"), "svg")
+    heading = page.locator("#evaluate-content h2").inner_text()
+    words = words_of(content)
+    assert name.endswith(".svg")
+    assert " ".join(heading.split()) in words
+    assert "hasty, n = 20 test images" in words
+    for cell in page.locator(
+        ".matrix-cell > *"
+    ).all_text_contents():  # A phone has no room for them.
+        assert " ".join(cell.split()) in words
+    assert b"foreignObject" not in content  # Which other programs leave out.
+    assert b'fill="rgb(29,36,48)"' in content  # The ink of the light page.
+    _, png = saved(page, page.locator(".matrix"), "png")
+    assert (pixels_of(png)[0, 0] == 255).all()
+    assert page.evaluate("document.documentElement.dataset.mantineColorScheme") == (
+        "dark" if dark else "light"
+    )
+
+
+def test_a_picture_of_a_figure_says_which_images_are_chosen(page: Page, site: Site) -> None:
+    go(page, site.url + "evaluate?run=hasty&above=glioma~0.01")
+    settle(page)
+    _, content = saved(page, page.locator("#evaluate-classes .js-plotly-plot"), "svg")
+    words = words_of(content)
+    assert re.search(r"hasty, n = \d+ test images, probability of glioma ≥ 1\.0 %", words)
+
+
+def test_a_picture_has_the_grid_lines_of_the_page(page: Page, site: Site) -> None:
+    go(page, site.url)
+    settle(page)
+    graph = page.locator(".js-plotly-plot").first
+    expect(graph.locator(".main-svg").first).to_be_visible()
+    _, content = saved(page, graph, "svg")
+    assert b"rgb(232, 235, 239)" in content
+    assert "Right answers (accuracy) of every run" in words_of(content)
+
+
+def test_the_average_images_are_downloaded_with_their_names(page: Page, site: Site) -> None:
+    go(page, site.url + "data?part=images")
+    settle(page)
+    shown = page.locator(".drawn").first
+    name, content = saved(page, shown, "svg")
+    assert name == "the-average-image-of-each-class-already-differs.svg"
+    drawn = ElementTree.fromstring(content)
+    assert len(list(drawn.iter(f"{SVG}image"))) == 5  # Four classes and the scale.
+    words = words_of(content)
+    for word in ("glioma", "notumor", "average of", "Average of the training images of each class"):
+        assert word in words
+    _, png = saved(page, shown, "png")
+    assert pixels_of(png).std() > 10
+    contrasts = words_of(saved(page, page.locator(".drawn").last, "svg")[1])
+    assert "minus that of notumor" in contrasts
+
+
+def test_a_figure_of_values_is_named_by_its_class(page: Page, site: Site) -> None:
+    go(page, site.url + "data?part=images&pointer=values")
+    settle(page)
+    name, _ = saved(page, page.locator(".average .js-plotly-plot").nth(1), "png")
+    assert name == "the-average-image-of-each-class-already-differs-meningioma.png"
+
+
+def test_a_picture_names_the_colours_that_the_page_names_beside_it(page: Page, site: Site) -> None:
+    go(page, site.url + "data?part=images")
+    settle(page)
+    card = page.locator(".card").filter(has_text="Width × height").locator(".js-plotly-plot")
+    words = words_of(saved(page, card, "svg")[1])
+    assert all(name in words for name in ("glioma", "meningioma", "notumor", "pituitary"))
+    assert "trace" not in words
+    assert "The data set, n = " in words

@@ -1,0 +1,121 @@
+"""Titles of figures are sentences that state what is in them, from the same figures as the page."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+
+from brainmri import decisions
+from brainmri.decisions import DecisionCurve
+from brainmri.ranking import Curve
+from dashboard import evaluation_figures, trust_figures
+from dashboard.pages import trust_titles
+from tests.dashboard.results import CAREFUL, HASTY
+from tests.dashboard.visit import Visitor, as_node, find, visible
+
+NAMES = {
+    "Decision curve", "ROC, one class against the rest", "All runs", "Images won and lost",
+    "Precision and recall, one class against the rest", "The same three figures for every model",
+    "When the least sure images are left to a person", "ROC: tumour against no tumour",
+    "When it says ninety percent, is it right nine times in ten?", f"{HASTY} beside {CAREFUL}",
+    "Images that one run alone got right", "How they were trained: loss by epoch",
+    "What following the model would bring", "Pixel density: share of pixels at each grey level",
+}  # fmt: skip
+"""What is drawn, without what it shows."""
+
+
+def curve(model: list[float]) -> DecisionCurve:
+    """Net benefits at four thresholds, where calling all brings 0.2, 0.1, 0 and -0.1."""
+    thresholds, call_all = np.array([0.1, 0.2, 0.4, 0.6]), np.array([0.2, 0.1, 0.0, -0.1])
+    return DecisionCurve(thresholds, np.array(model), call_all, n=100, tumours=30)
+
+
+def titles(visitor: Visitor, address: str) -> list[str]:
+    page = visitor.open(address)
+    return [" ".join(visible(title).split()) for title in find(page, "Title")]
+
+
+@pytest.mark.usefixtures("plenty")
+@pytest.mark.parametrize("address", ["/", "/evaluate?run=plenty"])
+def test_no_title_of_many_images_is_only_a_name(visitor: Visitor, address: str) -> None:
+    assert not NAMES & set(titles(visitor, address))
+
+
+@pytest.mark.usefixtures("shown")
+@pytest.mark.parametrize(
+    "address", ["/", f"/compare?run={HASTY}&other={CAREFUL}", f"/evaluate?run={HASTY}", "/data"]
+)
+def test_no_title_is_only_a_name(visitor: Visitor, address: str) -> None:
+    assert not NAMES & set(titles(visitor, address))
+
+
+@pytest.mark.usefixtures("shown")
+def test_compare_says_how_many_images_were_won_and_lost(visitor: Visitor) -> None:
+    found = titles(visitor, f"/compare?run={HASTY}&other={CAREFUL}")
+    won, lost = re.search(r"(\d+) images? won and (\d+) lost", " ".join(found)).groups()  # type: ignore[union-attr]
+    assert f"{HASTY} alone named {won} images right, {CAREFUL} alone {lost}" in found
+
+
+def test_a_decision_curve_says_where_following_the_model_pays() -> None:
+    def said(model: list[float]) -> str:
+        return visible(as_node(trust_titles.decision(curve(model)))).replace("\u00a0", " ")
+
+    assert said([0.2, 0.15, 0.1, 0.0]).endswith(
+        "pays from a tumour probability of 20.0 % to 40.0 %"
+    )
+    assert said([0.25, 0.05, 0.1, 0.0]).endswith("pays at 2 of the 4 thresholds that are drawn")
+
+
+def test_a_model_that_never_pays_is_said_to_bring_no_more() -> None:
+    useless = curve([0.2, 0.1, 0.0, -0.1])
+    assert trust_titles.decision(useless) == (
+        "Decision curve: at no threshold does following the model pay"
+    )
+    assert "no more than" in trust_titles.pays(useless)
+    assert trust_titles.pays(curve([0.3, 0.3, 0.3, 0.3])).endswith("or none")
+    assert trust_titles.pays(curve([0.3, 0.0, 0.3, 0.3])).endswith("at some thresholds only")
+
+
+def test_leaving_a_tenth_to_a_person_is_told_by_what_is_left_wrong() -> None:
+    y_true = np.zeros(10, dtype=np.int64)
+    sure = np.linspace(0.95, 0.55, 10)
+    sure[-1] = 0.45  # The least sure one is wrong.
+    found = decisions.risk_coverage(
+        y_true, np.column_stack([sure, 1 - sure]), np.arange(10), resamples=20
+    )
+    said = visible(as_node(trust_titles.surest(found))).replace("\u00a0", " ")
+    assert re.search(r"surest 90 % of 10 images, it is wrong about \d+\.\d % of those", said)
+    alike = decisions.risk_coverage(y_true, np.full((10, 2), 0.5), np.arange(10), resamples=20)
+    assert trust_titles.surest(alike) == "When the least sure images are left to a person"
+
+
+def names_in(figure: Any) -> set[str]:
+    return {re.sub(r"<[^>]*>|●", " ", note.text).strip() for note in figure.layout.annotations}
+
+
+def test_lines_of_a_decision_curve_are_named_where_they_lie_apart() -> None:
+    apart = trust_figures.decision_curve(curve([0.3, 0.3, 0.25, 0.2]))
+    named = {" ".join(name.split()) for name in names_in(apart)}
+    assert named == {"follow the model", "call none", "call every image a tumour"}
+    assert not apart.layout.showlegend
+    crowded = dataclasses.replace(curve([0.3, 0.3, 0.25, 0.2]), tumours=90)
+    assert trust_figures.decision_curve(crowded).layout.showlegend
+
+
+def test_two_roc_curves_are_named_above_and_below_where_they_are_flat() -> None:
+    def drawn(y: list[float]) -> Any:
+        x = np.array([0.0, 0.02, 0.5, 1.0])
+        good = Curve(x, np.array([0.0, 0.995, 1.0, 1.0]), x[::-1])
+        other = Curve(x, np.array(y), x[::-1])
+        return evaluation_figures.tumour_roc({"good": (good, "#111"), "other": (other, "#222")})
+
+    flat = drawn([0.0, 0.99, 0.995, 1.0])
+    assert names_in(flat) == {"good", "other"}
+    heights = {note.text.split()[-1]: note.y for note in flat.layout.annotations}
+    assert heights["good"] > heights["other"]
+    assert not flat.layout.showlegend
+    assert drawn([0.0, 0.02, 0.5, 1.0]).layout.showlegend
