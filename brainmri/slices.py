@@ -105,6 +105,30 @@ def metrics_of(classes: list[str], negative: int) -> dict[str, Metric]:
     }
 
 
+def mistakes_of(classes: list[str], negative: int) -> dict[str, tuple[str | None, str | None]]:
+    """The mistakes that lower each of `metrics_of`: wrong answers (truth, answer), None being any class."""
+    every = None, None
+    return {
+        "accuracy": every,
+        "tumours found": (None, classes[negative]),
+        "no tumour recognised": (classes[negative], None),
+        "weighted F1": every,
+        **{f"{name} found": (name, None) for c, name in enumerate(classes) if c != negative},
+    }
+
+
+def stands_apart(ranked: list[Slice]) -> bool:
+    """Whether the worst slice is clearly worse than some other one: its interval ends below theirs.
+
+    Not only than the best: that one may be a small slice without a mistake, whose interval is wide.
+    Two 95 % intervals that do not meet differ at a level of about 0.6 %, so that one worst slice among
+    a dozen still says something (Schenker and Gentleman 2001, The American Statistician 55:182).
+    """
+    high = ranked[0].estimate.high if ranked else None
+    lows = [one.estimate.low for one in ranked[1:] if one.estimate.low is not None]
+    return high is not None and any(high < low for low in lows)
+
+
 def slices(
     value: pd.Series[str],
     metric: Metric,
