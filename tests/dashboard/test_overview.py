@@ -106,7 +106,8 @@ def test_a_grouped_run_of_the_same_model_stands_beside_the_official_one(
         assert "90.0 %" in official
         assert "70.0 %" in grouped
     said = visible(find(visitor.open("/"), className="caution")[0])
-    assert "the grouped split (grouped_split) keeps together what its column names" in said
+    assert "The grouped split (grouped_split) is meant to keep neighbouring slices" in said
+    assert "is lower than the first, but their intervals meet." in said
 
 
 @pytest.mark.usefixtures("shown")
