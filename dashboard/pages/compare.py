@@ -7,7 +7,8 @@ from typing import Any
 from dash import ALL, Input, Output, State, callback, ctx, html
 from dash.development.base_component import Component
 
-from brainmri.comparison import Comparison, McNemar, verdict
+from brainmri.beside import Cell, verdict
+from brainmri.comparison import Comparison, McNemar
 from brainmri.errors import InputError
 from brainmri.runs import OFFICIAL
 from dashboard import data, figures
@@ -128,7 +129,7 @@ def _content(view: data.RunView, beside: data.RunView, split: str, now: str | No
     cells = data.compare_cells(view, beside, split)
     return html.Div(
         [
-            _figures(view, beside, found),
+            _figures(found, cells),
             differences.part(found, cells, view.negative_class),
             changed.part(PAGE, view, found, now),
             side_by_side.curves(found, data.compare_sides(view, beside, split)),
@@ -138,7 +139,7 @@ def _content(view: data.RunView, beside: data.RunView, split: str, now: str | No
     )
 
 
-def _figures(view: data.RunView, beside: data.RunView, found: Comparison) -> Component:
+def _figures(found: Comparison, cells: list[list[Cell]]) -> Component:
     rows = [(words, found.difference(name)) for name, words in MEASURES.items()]
     said = "; ".join(
         f"{words} {points(d.difference.value)} ({points_interval(d.difference)} points, "
@@ -148,7 +149,7 @@ def _figures(view: data.RunView, beside: data.RunView, found: Comparison) -> Com
     return html.Div(
         [
             section(
-                verdict(found),
+                verdict(found, cells),
                 card(
                     graph(
                         figures.differences(
@@ -160,7 +161,7 @@ def _figures(view: data.RunView, beside: data.RunView, found: Comparison) -> Com
                 ),
                 note=_common(found),
             ),
-            _seen(view, beside, found.split),
+            _seen(found),
             section(
                 f"{found.run_b} beside {found.run_a}",
                 comparison_table(found, list(MEASURES)),
@@ -186,16 +187,15 @@ def _figures(view: data.RunView, beside: data.RunView, found: Comparison) -> Com
     )
 
 
-def _seen(view: data.RunView, beside: data.RunView, split: str) -> Component:
-    """How much of the images each run was shaped by near-copies of, since that flatters it."""
+def _seen(found: Comparison) -> Component:
+    """How many of the images compared each run was shaped by near-copies of, since that flatters it."""
     told, shares = [], []
-    for one in (view, beside):
-        report = data.report(one, split)
-        if report.seen is None:
-            told.append(f"which of its images {one.name} has seen is not recorded")
+    for run, seen in ((found.run_b, found.seen_b), (found.run_a, found.seen_a)):
+        if seen is None:
+            told.append(f"which of these images {run} has seen is not recorded")
         else:
-            told.append(f"{one.name} has seen a near-copy of {report.seen:,} of its {report.n:,}")
-            shares.append(report.seen / report.n if report.n else 0.0)
+            told.append(f"{run} has seen a near-copy of {seen:,} of these {found.n:,} images")
+            shares.append(seen / found.n)
     apart = len(shares) == 2 and abs(shares[0] - shares[1]) > _SEEN_APART
     unequal = " They did not sit the same test: seen images are easier." if apart else ""
     said = f"{told[0]}, {told[1]}." if len(shares) == 2 else f"{'; '.join(told)}."

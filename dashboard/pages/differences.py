@@ -5,7 +5,7 @@ from __future__ import annotations
 from dash import html
 from dash.development.base_component import Component
 
-from brainmri.beside import Cell
+from brainmri.beside import Cell, changed
 from brainmri.comparison import Comparison
 from dashboard.components import card, matrix, no_interval, section
 
@@ -15,16 +15,13 @@ _NO_CHANGE = "These very answers are compared; where none differs there is nothi
 
 def part(found: Comparison, cells: list[list[Cell]], negative: str) -> Component:
     """The matrix of differences, with what changed most in words beside it."""
-    changed = sorted(
-        (cell for row in cells for cell in row if cell.change),
-        key=lambda cell: (not cell.certain, -abs(cell.change)),
-    )
+    differ = changed(cells)
     return section(
-        _title(found, changed),
+        _title(found, differ),
         html.Div(
             [
                 card(_matrix(found, cells, negative)),
-                card(_in_words(found, changed), title="In words"),
+                card(_in_words(found, differ), title="In words"),
             ],
             className="columns matrix-columns",
         ),
@@ -34,8 +31,8 @@ def part(found: Comparison, cells: list[list[Cell]], negative: str) -> Component
     )
 
 
-def _title(found: Comparison, changed: list[Cell]) -> str:
-    mistakes = [cell for cell in changed if cell.certain and cell.truth != cell.answer]
+def _title(found: Comparison, differ: list[Cell]) -> str:
+    mistakes = [cell for cell in differ if cell.certain and cell.is_mistake]
     if mistakes:
         return f"{_said(mistakes[0]).capitalize()} {_change(mistakes[0], found.run_a)}"
     return "No kind of mistake became clearly rarer or more frequent"
@@ -67,8 +64,8 @@ def _signed(images: float) -> str:
     return f"{whole:+,}".replace("-", "−") if whole else "0"
 
 
-def _in_words(found: Comparison, changed: list[Cell]) -> Component:
-    if not changed:
+def _in_words(found: Comparison, differ: list[Cell]) -> Component:
+    if not differ:
         return html.P("Both runs gave the same answer to every image.", **no_interval(_NO_CHANGE))
     lines = [
         html.Li(
@@ -78,7 +75,7 @@ def _in_words(found: Comparison, changed: list[Cell]) -> Component:
                 "" if cell.certain else "; chance alone could do that",
             ]
         )
-        for cell in changed[:_MOST_WORDS]
+        for cell in differ[:_MOST_WORDS]
     ]
     return html.Ul(lines, className="plain-list")
 

@@ -43,7 +43,9 @@ def test_the_best_run_is_compared_with_the_next_one_on_the_same_images(visitor: 
     assert [cell.split(" %")[0] for cell in found[:2]] == ["93.3", "80.0"]
     assert found[2].startswith("+13.3 points ")
     assert rows["Right answers (accuracy)"][2].startswith("+20.0 points ")
-    assert headings(page)[0] == "No difference that these 20 images can show."
+    assert headings(page)[0] == (
+        "These 20 images show no difference in missed tumours, false alarms or right answers."
+    )
     # careful alone: glioma 1 and 2, notumor 0 and 1, pituitary 4; hasty alone: meningioma 1
     alone = table_named(page, "Images that one run alone got right")
     assert alone["The class"] == ["5", "1", "0.219"]
@@ -137,8 +139,8 @@ def test_runs_of_very_many_images_are_not_compared(
 def test_the_share_of_seen_images_stands_beside_each_run(visitor: Visitor) -> None:
     (said,) = find(visitor.open("/compare"), className="caution")
     assert visible(said) == (
-        "Seen in training: careful has seen a near-copy of 4 of its 20, hasty has seen a near-copy of 4 "
-        "of its 20."
+        "Seen in training: careful has seen a near-copy of 4 of these 20 images, hasty has seen a "
+        "near-copy of 4 of these 20 images."
     )
 
 
@@ -150,11 +152,21 @@ def test_a_run_that_saw_more_of_the_test_is_said_to_have_had_it_easier(
     blind = Predictions(**{**vars(made), "seen": np.zeros(len(made.paths), dtype=bool)})
     write_run(own, "blind", blind)
     (said,) = find(visitor.open("/compare?run=blind&other=careful"), className="caution")
-    assert "blind has seen a near-copy of 0 of its 20" in visible(said)
+    assert "blind has seen a near-copy of 0 of these 20" in visible(said)
     assert "They did not sit the same test" in visible(said)
     write_run(own, "silent", Predictions(**{**vars(made), "seen": None}))
     (said,) = find(visitor.open("/compare?run=silent&other=careful"), className="caution")
-    assert "which of its images silent has seen is not recorded" in visible(said)
+    assert "which of these images silent has seen is not recorded" in visible(said)
+
+
+def test_only_the_images_compared_make_a_test_the_easier_one(visitor: Visitor, own: Path) -> None:
+    made = answers(index.read(own / "dataset" / "index.parquet"), {})
+    assert made.seen is not None
+    unseen = made.where(~made.seen)
+    write_run(own, "unseen-only", unseen)
+    (said,) = find(visitor.open("/compare?run=unseen-only&other=careful"), className="caution")
+    assert "careful has seen a near-copy of 0 of these 16 images" in visible(said)
+    assert "They did not sit the same test" not in visible(said)
 
 
 def test_runs_with_different_negative_classes_are_refused_in_one_sentence(
