@@ -7,7 +7,7 @@ answered, and every difference is B minus A.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -105,6 +105,17 @@ def cells(pairs: Pairs, groups: Ints, *, resamples: int = metrics.RESAMPLES) -> 
     return [[cell(truth, answer) for answer in range(k)] for truth in range(k)]
 
 
+def shown(cells: list[list[Cell]]) -> list[list[Cell]]:
+    """The cells as they may be shown: figures of too few images give way to the reason."""
+
+    def few(cell: Cell) -> Cell:
+        share = cell.share
+        a, b, difference = (metrics.enough(e) for e in (share.a, share.b, share.difference))
+        return replace(cell, share=replace(share, a=a, b=b, difference=difference))
+
+    return [[few(cell) for cell in row] for row in cells]
+
+
 def changed(cells: Sequence[Sequence[Cell]]) -> list[Cell]:
     """The cells that differ, those first that chance alone does not explain, then by images."""
     differ = (cell for row in cells for cell in row if cell.change)
@@ -131,8 +142,8 @@ def verdict(comparison: Comparison, cells: Sequence[Sequence[Cell]]) -> str:
     shown = [sentence for sentence in said if sentence]
     if not shown:
         none = (
-            f"These {comparison.n:,} images show no difference in missed tumours, false alarms or right "
-            "answers"
+            "No difference in missed tumours, false alarms or right answers that these "
+            f"{comparison.n:,} images can show"
         )
         clearest = next((cell for cell in changed(cells) if cell.is_mistake), None)
         if clearest is None or not clearest.certain:
@@ -168,7 +179,7 @@ def sides(
                 reliability=calibration.reliability(pairs.y_true, after, groups),
                 error=calibration.ece(pairs.y_true, after, groups).ece,
                 roc=ranking.roc_curve(ranked) if both else None,
-                area=area,
+                area=metrics.enough(area, of=min(int(tumour.sum()), int((~tumour).sum()))),
             )
         )
     return found[0], found[1]

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from brainmri import evaluation, slices, tally, trust
+from brainmri import evaluation, metrics, slices, tally, trust
 from brainmri.audit_tables import AuditTables
 from brainmri.calibration import apply_temperature
-from brainmri.evaluation import Report
+from brainmri.evaluation import ClassCurves, Report
 from brainmri.index import ImageIndex
 from brainmri.markdown import calibration_error, code, listed, number, share, table, text
 from brainmri.metrics import Ints, called
@@ -78,11 +78,15 @@ def part_of(name: str, run: Run, table: Predictions, groups: Ints) -> Part:
     return Part(
         name,
         counted,
-        evaluation.report_of(counted, negative=negative, run=run.name),
+        evaluation.shown(evaluation.report_of(counted, negative=negative, run=run.name)),
         trust.calibration_report(
             table, trust.stored(run), split=SPLIT, negative=negative, groups=groups
         ),
     )
+
+
+def _curves(part: Part) -> list[ClassCurves]:
+    return evaluation.shown_curves(evaluation.curves_of(part.tally))
 
 
 def results_section(found: Sources) -> list[str]:
@@ -126,7 +130,7 @@ def results_section(found: Sources) -> list[str]:
             f"({set_on.tumours:,} with a tumour) {goal}."
         )
     for one_part in parts:
-        areas = [curve.area for curve in evaluation.curves_of(one_part.tally)]
+        areas = [curve.area for curve in _curves(one_part)]
         lines += ["", f"### Per class, {one_part.name}", ""]
         lines += table(
             ["Class", "Images", "Precision", "Recall", "F1", "Area under the ROC curve"],
@@ -233,7 +237,7 @@ def _slices(found: Sources) -> list[str]:
     return [
         *lines,
         f"The {WORST} weakest values of each property among all test images, worst first; values with "
-        f"fewer than {slices.FEWEST} images are left out.",
+        f"fewer than {metrics.FEWEST} images are left out.",
         "",
         *table(["Figure", "Property", "Value", "Share"], body),
     ]

@@ -8,7 +8,7 @@ that what is hard for either cancels out.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -229,6 +229,22 @@ def compare(
         seen_a=pairs.seen_a,
         seen_b=pairs.seen_b,
     )
+
+
+def shown(found: Comparison) -> Comparison:
+    """The comparison as it may be shown: figures of too few images give way to the reason."""
+    of = {d.name: d.difference.n for d in found.differences}
+    fewer = min(of["sensitivity"], of["specificity"])
+    differences = [
+        replace(
+            d,
+            a=metrics.enough(d.a, of=fewer if d.name == "auroc" else None),
+            b=metrics.enough(d.b, of=fewer if d.name == "auroc" else None),
+            difference=metrics.enough(d.difference, of=fewer if d.name == "auroc" else None),
+        )
+        for d in found.differences
+    ]
+    return replace(found, differences=differences)
 
 
 def mcnemar(only_a: int, only_b: int) -> McNemar:

@@ -10,13 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from brainmri import metrics
-from brainmri.metrics import Estimate, Ints
+from brainmri.metrics import Estimate, Ints, enough
 
 if TYPE_CHECKING:
     import pandas as pd
-
-FEWEST = 10
-"""Images that a figure of a slice divides by; with fewer it is not ranked."""
 
 _KEYS = {"path", "file_sha256", "pixel_sha256", "phash", "phash_mirrored", "cluster", "split"}
 _MOST_NAMES = 12
@@ -34,7 +31,7 @@ class Slice:
     Attributes:
         value: "web", "0.12 to 0.19", "not recorded".
         matrix: their confusion matrix, int64 (k, k).
-        estimate: the metric on them; None with a reason where it divides by fewer than `FEWEST`.
+        estimate: the metric on them; None with a reason where it divides by fewer than `metrics.FEWEST`.
     """
 
     value: str
@@ -171,14 +168,6 @@ def ranked(per_value: Mapping[str, Ints], metric: Metric) -> list[Slice]:
         return absent, one.estimate.value or 0.0, one.value
 
     return sorted(found, key=merit)
-
-
-def enough(estimate: Estimate) -> Estimate:
-    """The figure, or why there is none where it divides by fewer than `FEWEST` images."""
-    if estimate.value is None or estimate.n >= FEWEST:
-        return estimate
-    few = f"too few images ({estimate.n}; a figure needs {FEWEST})"
-    return Estimate(None, None, None, estimate.n, estimate.k, reason=few)
 
 
 def _words(column: pd.Series[Any]) -> pd.Series[str] | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from brainmri import calibration, conformal, decisions
+from brainmri import calibration, conformal, decisions, metrics
 from brainmri.calibration import CalibrationError, ReliabilityBin
 from brainmri.conformal import Conformal, Coverage
 from brainmri.decisions import DecisionCurve, OperatingPoint, Outcomes, RiskCoverage
@@ -248,7 +248,7 @@ def calibration_report(
         operating_point=None
         if point is None
         else AtOperatingPoint(
-            point, *decisions.at_thresholds(probability, is_tumour, [point.threshold], group)[0]
+            point, *_shown(probability, is_tumour, np.array([point.threshold]), group)[0]
         ),
         decision=decisions.decision_curve(probability, is_tumour) if enough else None,
         risk_coverage=decisions.risk_coverage(y_true, y_prob, group) if enough else None,
@@ -257,6 +257,14 @@ def calibration_report(
         else conformal.coverage(y_true, y_prob, sets, predictions.classes, group),
         reasons=tuple(reasons),
     )
+
+
+def _shown(
+    probability: Floats, is_tumour: decisions.Bools, thresholds: Floats, group: Ints
+) -> list[tuple[Estimate, Estimate]]:
+    """As `decisions.at_thresholds`, as they may be shown."""
+    found = decisions.at_thresholds(probability, is_tumour, thresholds, group)
+    return [(metrics.enough(missed), metrics.enough(alarms)) for missed, alarms in found]
 
 
 def _sliders(
@@ -282,7 +290,7 @@ def _sliders(
             rule,
             targets,
             decisions.outcomes(probability, is_tumour, thresholds),
-            decisions.at_thresholds(probability, is_tumour, thresholds, group),
+            _shown(probability, is_tumour, np.array(thresholds), group),
             n,
             tumours,
         )

@@ -205,13 +205,17 @@ def _judged(models: Path, name: str, groups_of: GroupsOf) -> _Judged:
     counted = tally.count(found.table, groups_of, splits=(_TEST, _VAL))
     negative = found.negative_class
     reports = {
-        split: evaluation.report_of(counted.of[split], negative=negative, run=name)
+        split: evaluation.shown(
+            evaluation.report_of(counted.of[split], negative=negative, run=name)
+        )
         for split in counted.named & {_TEST, _VAL}
     }
     test = reports.get(_TEST)
     unseen = None
     if test is not None and test.seen is not None:
-        unseen = evaluation.report_of(counted.of[_TEST], negative=negative, run=name, unseen=True)
+        unseen = evaluation.shown(
+            evaluation.report_of(counted.of[_TEST], negative=negative, run=name, unseen=True)
+        )
     ranked = reports.get(_VAL) or test
     merit = 0.0 if ranked is None else ranked.accuracy.value or 0.0
     return _Judged(run, test, unseen, (merit, name))

@@ -105,6 +105,9 @@ def _truth(title: str, report: Report | None, absent: str) -> Component:
             html.Div(explained(title), className="statistic-title"),
             html.P(absent, className="note"),
         )
+    if report.accuracy.value is None:
+        right = html.P(f"Right answers: {report.accuracy.reason}", className="note")
+        return card(html.Div(explained(title), className="statistic-title"), right)
     return card(
         html.Div(explained(title), className="statistic-title"),
         html.Div(

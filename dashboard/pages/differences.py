@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from dash import html
 from dash.development.base_component import Component
 
@@ -10,6 +12,7 @@ from brainmri.comparison import Comparison
 from dashboard.components import card, matrix, no_interval, section
 
 _MOST_WORDS = 6
+_TOO_FEW = "Counted; of so few images there is no interval."
 _NO_CHANGE = "These very answers are compared; where none differs there is nothing to estimate."
 
 
@@ -45,17 +48,18 @@ def _said(cell: Cell) -> str:
 
 
 def _change(cell: Cell, other: str) -> str:
-    """Words such as "22 fewer of 300 than with cnn (−34 to −12)"."""
+    """Words such as "22 fewer of 300 than with cnn (−34 to −12)"; of too few images without the ends."""
     more = "more" if cell.change > 0 else "fewer"
-    share = cell.share.difference
-    return f"{abs(cell.change):,} {more} of {share.n:,} than with {other} ({_ends(cell)})"
+    share, ends = cell.share.difference, _ends(cell)
+    said = f"{abs(cell.change):,} {more} of {share.n:,} than with {other}"
+    return f"{said} ({ends})" if ends else said
 
 
 def _ends(cell: Cell) -> str:
-    """The 95 % interval of the change, in images."""
+    """The 95 % interval of the change, in images; empty where there is none."""
     share = cell.share.difference
     if share.low is None or share.high is None:
-        return share.reason or "no interval"
+        return ""
     return f"{_signed(share.low * share.n)} to {_signed(share.high * share.n)}"
 
 
@@ -73,7 +77,8 @@ def _in_words(found: Comparison, differ: list[Cell]) -> Component:
                 html.Strong(f"{_said(cell)} "),
                 _change(cell, found.run_a),
                 "" if cell.certain else "; chance alone could do that",
-            ]
+            ],
+            **({} if _ends(cell) else no_interval(_TOO_FEW)),
         )
         for cell in differ[:_MOST_WORDS]
     ]
@@ -112,12 +117,14 @@ def _cell(cell: Cell, negative: str, largest: int, other: str) -> Component:
         if cell.change
         else f"{_said(cell)} as many with either run"
     )
+    ends = _ends(cell)
+    why: dict[str, Any] = {"title": said} if ends else no_interval(f"{said}. {_TOO_FEW}")
     return html.Div(
         [
             html.Span(_signed(cell.change)),
-            html.Small(_ends(cell), className="matrix-interval"),
+            html.Small(ends, className="matrix-interval") if ends else None,
         ],
         className=f"matrix-cell still {kind}",
         style={"--share": f"{abs(cell.change) / largest:.3f}"},
-        title=said,
+        **why,
     )

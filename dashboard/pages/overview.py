@@ -126,7 +126,7 @@ def _trust(best: data.RunView) -> Component:
             ("images it has seen no near-copy of", found.unseen),
             ("images of the grouped split", found.grouped),
         )
-        if one is not None and one.n
+        if one is not None and one.accuracy.value is not None
     ]
     if not strict:
         title = "Whether it can be trusted on new images was not measured"

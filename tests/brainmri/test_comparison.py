@@ -353,7 +353,7 @@ def test_the_verdict_names_the_run_that_misses_fewer_tumours_first() -> None:
 def test_the_verdict_says_when_nothing_can_be_told() -> None:
     assert (
         beside.verdict(compare(run_a(), run_b()), [])
-        == "These 9 images show no difference in missed tumours, false alarms or right answers."
+        == "No difference in missed tumours, false alarms or right answers that these 9 images can show."
     )
 
 
@@ -368,8 +368,8 @@ def test_where_the_whole_shows_nothing_the_clearest_class_has_the_word() -> None
     found = comparison.compare(pairs, split="test", groups=groups, run_a="old", run_b="new")
     told = beside.verdict(found, beside.cells(pairs, groups))
     assert told.startswith(
-        "These 140 images show no difference in missed tumours, false alarms or right answers, but new "
-        "calls 20 more of 60 images of glioma pituitary than old ("
+        "No difference in missed tumours, false alarms or right answers that these 140 images can show, "
+        "but new calls 20 more of 60 images of glioma pituitary than old ("
     )
     assert told.endswith(" more).")
 

@@ -6,9 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from brainmri.metrics import group_matrices
+from brainmri.metrics import FEWEST, group_matrices
 from brainmri.slices import (
-    FEWEST,
     Slice,
     metrics_of,
     mistakes_of,

@@ -12,7 +12,7 @@ from tests.browser.conftest import Tab
 from tests.browser.driving import go, settle
 from tests.dashboard.serving import Site
 
-MISSED = re.compile("images of glioma called notumor")
+MISSED = re.compile("images of glioma called notumor", re.IGNORECASE)
 
 
 def pick_run(page: Page, name: str) -> None:

@@ -44,7 +44,7 @@ def test_the_best_run_is_compared_with_the_next_one_on_the_same_images(visitor: 
     assert found[2].startswith("+13.3 points ")
     assert rows["Right answers (accuracy)"][2].startswith("+20.0 points ")
     assert headings(page)[0] == (
-        "These 20 images show no difference in missed tumours, false alarms or right answers."
+        "No difference in missed tumours, false alarms or right answers that these 20 images can show."
     )
     # careful alone: glioma 1 and 2, notumor 0 and 1, pituitary 4; hasty alone: meningioma 1
     alone = table_named(page, "Images that one run alone got right")
@@ -196,7 +196,7 @@ def test_the_matrices_are_subtracted_cell_by_cell_and_in_words(visitor: Visitor)
         "pituitary": ["+1", "0", "0", "−1"],
     }
     assert [cells[-1] for cells in rows.values()] == ["5"] * 4
-    assert f"glioma called notumor: 2 more of 5 than with {CAREFUL} (" in visible(page)
+    assert f"glioma called notumor: 2 more of 5 than with {CAREFUL}" in visible(page)
 
 
 @pytest.mark.usefixtures("shown")
@@ -245,3 +245,14 @@ def test_a_table_of_another_tool_has_no_settings(visitor: Visitor, own: Path) ->
     )
     page = visitor.open(f"/compare?run={CAREFUL}&other=foreign")
     assert "How foreign was made is not recorded" in words(page)
+
+
+@pytest.mark.usefixtures("shown")
+def test_a_difference_of_too_few_images_is_not_told(visitor: Visitor) -> None:
+    page = visitor.open(f"/compare?run={HASTY}&other={CAREFUL}")
+    rows = table_named(page, f"{HASTY} and {CAREFUL}")
+    few = "– too few images (5; a figure needs 10)"
+    for name in ("No tumour recognised (specificity)", "Tumour / no tumour (area under ROC)"):
+        assert rows[name][:3] == [few] * 3
+    assert "Area under the curve: careful too few images (5; a figure needs 10)" in visible(page)
+    assert rows["Tumours found (sensitivity)"][2].startswith("−13.3 points ")
