@@ -20,6 +20,7 @@ from brainmri.runs import Run
 from brainmri.surest import Sure
 from brainmri.tally import Tally
 from brainmri.trust import CalibrationReport
+from brainmri.wording import INDEPENDENT
 
 SPLIT = "test"
 WORST = 3
@@ -112,8 +113,9 @@ def results_section(found: Sources) -> list[str]:
         ["F1, weighted by class", *(share(p.report.f1) for p in parts)],
     ]  # fmt: skip
     lines = ["## Results", "", *table(["", *(_titled(p) for p in parts)], rows), ""]
-    lines += ["In brackets 95 % intervals; near-duplicates count together in those of the most probable "
-              "class.", ""]  # fmt: skip
+    together = "In brackets 95 % intervals; near-duplicates count together in those of the most probable class."
+    alone = f"In brackets 95 % intervals. {INDEPENDENT}"
+    lines += [alone if found.known is None else together, ""]
     lines += _known_share(found)
     if point is None:
         lines.append(f"There is no operating point. {' '.join(parts[0].trust.reasons)}".rstrip())

@@ -92,7 +92,8 @@ def _three(found: list[Truth]) -> str:
         if report is None or not report.n:
             cards.append(f"<div><h3>{escape(one.title)}</h3><p>{escape(one.absent)}</p></div>")
             continue
-        big = f"{100 * (report.accuracy.value or 0):.1f}\u00a0%"
+        right = report.accuracy.value
+        big = "–" if right is None else f"{100 * right:.1f}\u00a0%"
         cards.append(
             f"<div><h3>{escape(one.title)}</h3><p class='big'>{big}</p>"
             f"<p>right answers: {_share(report.accuracy)}</p>"

@@ -15,6 +15,9 @@ from brainmri.metrics import Estimate, Ints, enough
 if TYPE_CHECKING:
     import pandas as pd
 
+FEWEST = metrics.FEWEST
+"""Images that a figure of a slice divides by; with fewer it is not ranked."""
+
 _KEYS = {"path", "file_sha256", "pixel_sha256", "phash", "phash_mirrored", "cluster", "split"}
 _MOST_NAMES = 12
 """Different values of a column that get a slice each; the rest share one, or numbers are binned."""

@@ -8,6 +8,7 @@ from dash.development.base_component import Component
 from brainmri import truths
 from brainmri.evaluation import Report
 from brainmri.metrics import Estimate
+from brainmri.wording import INDEPENDENT
 from dashboard import data
 from dashboard.components.frame import card
 from dashboard.components.terms import explained
@@ -95,8 +96,16 @@ def three_figures(figures: data.ThreeFigures) -> Component:
                 role="note",
                 **no_interval("Counts of these very images, not estimates of others."),
             ),
+            independent_note(),
         ]
     )  # fmt: skip
+
+
+def independent_note() -> Component | None:
+    """What intervals leave out where there is no image index; None with one."""
+    if data.usable_index() is not None:
+        return None
+    return html.P(INDEPENDENT, className="caution", role="note")
 
 
 def _truth(title: str, report: Report | None, absent: str) -> Component:

@@ -24,6 +24,7 @@ from dashboard.components import (
     empty,
     faults,
     graph,
+    independent_note,
     no_interval,
     no_runs,
     not_shown,
@@ -162,6 +163,7 @@ def _figures(found: Comparison, cells: list[list[Cell]]) -> Component:
                 note=_common(found),
             ),
             _seen(found),
+            independent_note(),
             section(
                 f"{found.run_b} beside {found.run_a}",
                 comparison_table(found, list(MEASURES)),

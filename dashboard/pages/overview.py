@@ -142,7 +142,7 @@ def _misses(best: data.RunView, report: Report) -> Component:
     title = (
         f"What it misses: {missed}"
         if report.missed.value is not None
-        else "What it misses is not known: there are no images with a tumour"
+        else f"What it misses is not known: {report.missed.reason}"
     )
     grouped = data.three_figures(best).grouped
     if grouped is not None and grouped.run != report.run and grouped.missed.value is not None:

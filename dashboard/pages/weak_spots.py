@@ -8,8 +8,7 @@ import dash_mantine_components as dmc
 from dash import Input, Output, callback, html
 from dash.development.base_component import Component
 
-from brainmri.metrics import FEWEST
-from brainmri.slices import Slice, mistakes_of, stands_apart
+from brainmri.slices import FEWEST, Slice, mistakes_of, stands_apart
 from dashboard import data
 from dashboard.chosen import SEPARATOR, Chosen, cell_of, read
 from dashboard.components import (

@@ -11,6 +11,7 @@ import pytest
 
 from brainmri.metrics import proportion
 from brainmri.slices import Slice
+from brainmri.wording import INDEPENDENT
 from tests.dashboard.reading import (
     alerts,
     headings,
@@ -79,6 +80,17 @@ def test_figures_that_are_alike_share_the_lowest_place(
     denied = head(("web", 36, 41), ("figshare", 851, 852), ("other", 13, 13))
     assert denied.startswith("Accuracy is lowest for class “ web ”: 87.8 % (")
     assert denied.endswith(")")
+
+
+def test_without_an_index_pages_say_that_intervals_take_images_for_independent(
+    visitor: Visitor, own: Path
+) -> None:
+    addresses = ("/", f"/evaluate?run={CAREFUL}", f"/compare?run={CAREFUL}&other={HASTY}")
+    for address in addresses:
+        assert INDEPENDENT not in visible(visitor.open(address))
+    shutil.rmtree(own / "dataset")
+    for address in addresses:
+        assert INDEPENDENT in visible(visitor.open(address))
 
 
 def test_without_an_index_slices_say_what_to_run(visitor: Visitor, own: Path) -> None:
