@@ -113,7 +113,10 @@ def results_section(found: Sources) -> list[str]:
         ["F1, weighted by class", *(share(p.report.f1) for p in parts)],
     ]  # fmt: skip
     lines = ["## Results", "", *table(["", *(_titled(p) for p in parts)], rows), ""]
-    together = "In brackets 95 % intervals; near-duplicates count together in those of the most probable class."
+    together = (
+        "In brackets 95 % intervals; near-duplicates count together in those of the most probable "
+        "class."
+    )
     alone = f"In brackets 95 % intervals. {INDEPENDENT}"
     lines += [alone if found.known is None else together, ""]
     lines += _known_share(found)

@@ -9,7 +9,8 @@ from dash import ALL, Input, Output, State, callback, clientside_callback, ctx, 
 from dash.development.base_component import Component
 
 from brainmri.decisions import OperatingPoint
-from brainmri.trust import CalibrationReport, Slider
+from brainmri.metrics import Estimate
+from brainmri.trust import HIGHEST_THRESHOLD, CalibrationReport, Slider
 from dashboard import data, trust_figures
 from dashboard.chosen import Chosen, read
 from dashboard.components import (
@@ -185,9 +186,10 @@ def _operating_point(
                 f"{percent(stored.point.threshold)} ({_rule(stored.point)}).",
                 **no_interval("A threshold that was chosen, not a measurement."),
             ),
+            *_capped(stored.point),
             f" On these {SPLIT_WORDS[report.split]} images it misses "
-            f"{counted(stored.missed, 'tumours')} and raises "
-            f"{counted(stored.false_alarms, 'false alarms')}.",
+            f"{_or_why(stored.missed, 'tumours')} and raises "
+            f"{_or_why(stored.false_alarms, 'false alarms')}.",
         ]
     )
     return section(
@@ -225,6 +227,24 @@ def _operating_point(
             *of,
         ],
     )
+
+
+def _or_why(estimate: Estimate, what: str) -> str:
+    """A count, or that it is not known and why: "an unknown number of tumours (no tumour images)"."""
+    if estimate.value is None:
+        return f"an unknown number of {what} ({estimate.reason or 'no value'})"
+    return counted(estimate, what)
+
+
+def _capped(point: OperatingPoint) -> list[Children]:
+    """Why a stored threshold is not the one that the slider shows for the same share of tumours."""
+    if point.rule != "sensitivity" or point.threshold < HIGHEST_THRESHOLD:
+        return []
+    return [
+        " A stored threshold is capped at one half, since what is more probably a tumour than not should "
+        "be called one. The slider is not capped: it shows what the highest threshold that finds such "
+        "a share of the validation tumours would do to other images."
+    ]
 
 
 def _rule(point: OperatingPoint) -> str:
@@ -360,8 +380,17 @@ def _sets(report: CalibrationReport, of: list[Children]) -> Component:
         else f"{size.value:.2f} classes"
         + ("" if size.low is None or size.high is None else f" ({size.low:.2f}–{size.high:.2f})")
     )
+    own = report.split == "val" and any(c.fitted_on for c in coverage.per_class)
     return section(
         title,
+        html.P(
+            "These are the very images that set the thresholds, so that the promise is kept among them by "
+            "construction. Whether it is kept on other images only the test images can show.",
+            className="caution",
+            role="note",
+        )
+        if own
+        else None,
         table(
             ["Class", "Coverage", "n", "Threshold", "Set on (n)"],
             [

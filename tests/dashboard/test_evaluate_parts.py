@@ -12,6 +12,7 @@ import pytest
 from brainmri.metrics import proportion
 from brainmri.slices import Slice
 from brainmri.wording import INDEPENDENT
+from tests.dashboard.faults import change_run, change_table
 from tests.dashboard.reading import (
     alerts,
     headings,
@@ -136,3 +137,44 @@ def test_the_class_with_the_lowest_coverage_is_named(visitor: Visitor) -> None:
 def test_too_few_validation_images_are_said_to_be_the_reason(visitor: Visitor) -> None:
     page = visible(visitor.open("/evaluate?run=careful"))
     assert "No sliders: fewer than 30 validation images with a tumour." in page
+
+
+@pytest.mark.usefixtures("plenty")
+def test_sets_on_the_images_that_set_them_are_shown_with_a_caution(visitor: Visitor) -> None:
+    own = "These are the very images that set the thresholds"
+    assert own in visible(visitor.open("/evaluate?run=plenty&split=val"))
+    assert own not in visible(visitor.open("/evaluate?run=plenty&split=test"))
+
+
+def test_a_threshold_that_is_capped_says_so(visitor: Visitor, plenty: Path) -> None:
+    def stored(threshold: float) -> str:
+        point = {
+            "threshold": threshold,
+            "rule": "sensitivity",
+            "target": 0.99,
+            "n": 80,
+            "tumours": 60,
+        }
+        change_run(plenty / "plenty", operating_point=point)
+        return visible(visitor.open("/evaluate?run=plenty"))
+
+    assert "A stored threshold is capped at one half" in stored(0.5)
+    assert "capped" not in stored(0.31)
+
+
+def test_without_images_of_one_kind_a_threshold_does_not_count_them(
+    visitor: Visitor, plenty: Path
+) -> None:
+    change_table(
+        plenty / "plenty",
+        lambda rows: rows.filter(
+            [
+                split == "val" or label != "notumor"
+                for split, label in zip(
+                    rows["split"].to_pylist(), rows["label"].to_pylist(), strict=True
+                )
+            ]
+        ),
+    )
+    page = visible(visitor.open("/evaluate?run=plenty"))
+    assert "raises an unknown number of false alarms (no images without a tumour)." in page
