@@ -71,10 +71,15 @@ def register(page: str) -> None:
 
     for key in _SLIDERS:
         clientside_callback(
-            """(at, told) => told[at] || dash_clientside.no_update""",
+            """(at, told, named) => {
+                const no = dash_clientside.no_update;
+                return told[at] ? [told[at], { thumb: { "aria-valuetext": named[at] } }] : [no, no];
+            }""",
             Output(f"told-{key}", "children"),
+            Output(state_id(page, key), "attributes"),
             Input(state_id(page, key), "value"),
             State(f"tells-{key}", "data"),
+            State(f"names-{key}", "data"),
         )
 
 
@@ -271,6 +276,7 @@ def _slider(
     first = next((i for i, t in enumerate(slider.targets) if t >= start), last)
     at = int(asked) if str(asked).isdigit() and int(asked) <= last else first
     told = [_told(slider, names, i, report.n) for i in range(last + 1)]
+    said = names if slider.rule == "sensitivity" else [f"{one} false alarms" for one in names]
     shown = range(0, last + 1, max(1, last // 4))
     return card(
         dmc.Slider(
@@ -283,9 +289,12 @@ def _slider(
             marks=[{"value": i, "label": names[i] if i in shown else ""} for i in range(last + 1)],
             updatemode="drag",
             thumbLabel=title,
+            # The value itself is only the number of the position.
+            attributes={"thumb": {"aria-valuetext": said[at]}},
             className="slider",
         ),
         dcc.Store(id=f"tells-{key}", data=told),
+        dcc.Store(id=f"names-{key}", data=said),
         html.Div(told[at], id=f"told-{key}", className="told", **aria(live="polite")),
         title=title,
     )

@@ -283,6 +283,9 @@ def test_a_slider_shows_what_each_position_would_do(
         page.keyboard.press("ArrowLeft")
     expect(told).not_to_have_text(before)
     assert thumb.get_attribute("aria-label")
+    # What a screen reader says is the value, not the number of the position.
+    chosen = told.locator("p").first.inner_text().removeprefix("Chosen: ")
+    expect(thumb).to_have_attribute("aria-valuetext", re.compile(f"^{re.escape(chosen)}"))
     page.wait_for_url(lambda url: key in dict(parse_qsl(urlsplit(url).query)))
 
 
