@@ -218,7 +218,7 @@ def _of_class(comparison: Comparison, cell: Cell) -> str:
     more = "more" if cell.change > 0 else "fewer"
     return (
         f"{comparison.run_b} calls {abs(cell.change):,} {more} of {share.n:,} images of {cell.truth} "
-        f"{cell.answer} than {comparison.run_a} ({ends[0]:,} to {ends[1]:,} {more})"
+        f"“{cell.answer}” than {comparison.run_a} ({ends[0]:,} to {ends[1]:,} {more})"
     )
 
 

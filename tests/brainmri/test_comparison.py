@@ -369,7 +369,7 @@ def test_where_the_whole_shows_nothing_the_clearest_class_has_the_word() -> None
     told = beside.verdict(found, beside.cells(pairs, groups))
     assert told.startswith(
         "No difference in missed tumours, false alarms or right answers that these 140 images can show, "
-        "but new calls 20 more of 60 images of glioma pituitary than old ("
+        "but new calls 20 more of 60 images of glioma “pituitary” than old ("
     )
     assert told.endswith(" more).")
 
