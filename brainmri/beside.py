@@ -6,15 +6,15 @@ answered, and every difference is B minus A.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from brainmri import calibration, evaluation, metrics, ranking
 from brainmri.calibration import ReliabilityBin
-from brainmri.comparison import Difference, Pairs, group_matrices, paired_difference
+from brainmri.comparison import Comparison, Difference, Pairs, group_matrices, paired_difference
 from brainmri.metrics import Estimate, Floats, Ints
 from brainmri.ranking import Curve
 from brainmri.runs import Run
@@ -32,6 +32,11 @@ class Cell:
     def change(self) -> int:
         """Images more (or fewer) that B called so."""
         return (self.share.b.k or 0) - (self.share.a.k or 0)
+
+    @property
+    def is_mistake(self) -> bool:
+        """Whether the answer is not the class."""
+        return self.truth != self.answer
 
     @property
     def certain(self) -> bool:
@@ -100,6 +105,53 @@ def cells(pairs: Pairs, groups: Ints, *, resamples: int = metrics.RESAMPLES) -> 
     return [[cell(truth, answer) for answer in range(k)] for truth in range(k)]
 
 
+def shown(cells: list[list[Cell]]) -> list[list[Cell]]:
+    """The cells as they may be shown: figures of too few images give way to the reason."""
+
+    def few(cell: Cell) -> Cell:
+        share = cell.share
+        a, b, difference = (metrics.enough(e) for e in (share.a, share.b, share.difference))
+        return replace(cell, share=replace(share, a=a, b=b, difference=difference))
+
+    return [[few(cell) for cell in row] for row in cells]
+
+
+def changed(cells: Sequence[Sequence[Cell]]) -> list[Cell]:
+    """The cells that differ, those first that chance alone does not explain, then by images."""
+    differ = (cell for row in cells for cell in row if cell.change)
+    return sorted(differ, key=lambda cell: (not cell.certain, -abs(cell.change)))
+
+
+def verdict(comparison: Comparison, cells: Sequence[Sequence[Cell]]) -> str:
+    """What the comparison shows, tumours first, in plain words.
+
+    Where it shows nothing in missed tumours, false alarms and right answers, the clearest difference
+    between two classes has the word: of all kinds of mistake, the one that changed by most images.
+
+    Args:
+        comparison: of the two runs.
+        cells: from `cells`, on the same images.
+    """
+    if not comparison.n:
+        return "These runs have no labelled image in common."
+    said = [
+        _sentence(comparison, "sensitivity", "misses", "fewer tumours", "of"),
+        _sentence(comparison, "specificity", "gives", "fewer false alarms", "on"),
+        _sentence(comparison, "accuracy", "names", "more images right", "of"),
+    ]
+    shown = [sentence for sentence in said if sentence]
+    if not shown:
+        none = (
+            "No difference in missed tumours, false alarms or right answers that these "
+            f"{comparison.n:,} images can show"
+        )
+        clearest = next((cell for cell in changed(cells) if cell.is_mistake), None)
+        if clearest is None or not clearest.certain:
+            return f"{none}."
+        return f"{none}, but {_of_class(comparison, clearest)}."
+    return " ".join(shown)
+
+
 def sides(
     pairs: Pairs,
     groups: Ints,
@@ -127,7 +179,7 @@ def sides(
                 reliability=calibration.reliability(pairs.y_true, after, groups),
                 error=calibration.ece(pairs.y_true, after, groups).ece,
                 roc=ranking.roc_curve(ranked) if both else None,
-                area=area,
+                area=metrics.enough(area, of=min(int(tumour.sum()), int((~tumour).sum()))),
             )
         )
     return found[0], found[1]
@@ -138,6 +190,36 @@ def settings(a: Run, b: Run) -> list[Setting]:
     of_a, of_b = _flat(a), _flat(b)
     every = [Setting(name, of_a.get(name), of_b.get(name)) for name in {**of_a, **of_b}]
     return sorted(every, key=lambda one: not one.differs)
+
+
+def _sentence(comparison: Comparison, name: str, verb: str, what: str, of: str) -> str:
+    found = comparison.difference(name).difference
+    if found.value is None or found.low is None or found.high is None:
+        return ""
+    if found.low <= 0 <= found.high:
+        return ""
+    better, worse = comparison.run_b, comparison.run_a
+    value, low, high = found.value, found.low, found.high
+    if value < 0:
+        better, worse = worse, better
+        value, low, high = -value, -high, -low
+    # Zero is outside, so the smaller end is at least one image.
+    count, least, most = (max(1, round(share * found.n)) for share in (value, low, high))
+    more = what.split(maxsplit=1)[0]
+    return (
+        f"{better} {verb} {count:,} {what} {of} {found.n:,} than {worse} "
+        f"({least:,} to {most:,} {more})."
+    )
+
+
+def _of_class(comparison: Comparison, cell: Cell) -> str:
+    share = cell.share.difference
+    ends = sorted(round(abs(end) * share.n) for end in (share.low or 0.0, share.high or 0.0))
+    more = "more" if cell.change > 0 else "fewer"
+    return (
+        f"{comparison.run_b} calls {abs(cell.change):,} {more} of {share.n:,} images of {cell.truth} "
+        f"“{cell.answer}” than {comparison.run_a} ({ends[0]:,} to {ends[1]:,} {more})"
+    )
 
 
 def _flat(run: Run) -> dict[str, str]:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from brainmri import evaluation, slices, tally, trust
+from brainmri import evaluation, metrics, slices, tally, trust
 from brainmri.audit_tables import AuditTables
 from brainmri.calibration import apply_temperature
-from brainmri.evaluation import Report
+from brainmri.evaluation import ClassCurves, Report
 from brainmri.index import ImageIndex
 from brainmri.markdown import calibration_error, code, listed, number, share, table, text
 from brainmri.metrics import Ints, called
@@ -20,6 +20,7 @@ from brainmri.runs import Run
 from brainmri.surest import Sure
 from brainmri.tally import Tally
 from brainmri.trust import CalibrationReport
+from brainmri.wording import INDEPENDENT
 
 SPLIT = "test"
 WORST = 3
@@ -78,11 +79,15 @@ def part_of(name: str, run: Run, table: Predictions, groups: Ints) -> Part:
     return Part(
         name,
         counted,
-        evaluation.report_of(counted, negative=negative, run=run.name),
+        evaluation.shown(evaluation.report_of(counted, negative=negative, run=run.name)),
         trust.calibration_report(
             table, trust.stored(run), split=SPLIT, negative=negative, groups=groups
         ),
     )
+
+
+def _curves(part: Part) -> list[ClassCurves]:
+    return evaluation.shown_curves(evaluation.curves_of(part.tally))
 
 
 def results_section(found: Sources) -> list[str]:
@@ -108,8 +113,12 @@ def results_section(found: Sources) -> list[str]:
         ["F1, weighted by class", *(share(p.report.f1) for p in parts)],
     ]  # fmt: skip
     lines = ["## Results", "", *table(["", *(_titled(p) for p in parts)], rows), ""]
-    lines += ["In brackets 95 % intervals; near-duplicates count together in those of the most probable "
-              "class.", ""]  # fmt: skip
+    together = (
+        "In brackets 95 % intervals; near-duplicates count together in those of the most probable "
+        "class."
+    )
+    alone = f"In brackets 95 % intervals. {INDEPENDENT}"
+    lines += [alone if found.known is None else together, ""]
     lines += _known_share(found)
     if point is None:
         lines.append(f"There is no operating point. {' '.join(parts[0].trust.reasons)}".rstrip())
@@ -126,7 +135,7 @@ def results_section(found: Sources) -> list[str]:
             f"({set_on.tumours:,} with a tumour) {goal}."
         )
     for one_part in parts:
-        areas = [curve.area for curve in evaluation.curves_of(one_part.tally)]
+        areas = [curve.area for curve in _curves(one_part)]
         lines += ["", f"### Per class, {one_part.name}", ""]
         lines += table(
             ["Class", "Images", "Precision", "Recall", "F1", "Area under the ROC curve"],
@@ -233,7 +242,7 @@ def _slices(found: Sources) -> list[str]:
     return [
         *lines,
         f"The {WORST} weakest values of each property among all test images, worst first; values with "
-        f"fewer than {slices.FEWEST} images are left out.",
+        f"fewer than {metrics.FEWEST} images are left out.",
         "",
         *table(["Figure", "Property", "Value", "Share"], body),
     ]

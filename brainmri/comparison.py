@@ -8,7 +8,7 @@ that what is hard for either cancels out.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +35,8 @@ class Pairs:
         negative: number of the class that means "no tumour".
         only_a, only_b: images of the split that one run alone answered.
         unlabelled: images that both answered and neither knows the label of.
+        seen_a, seen_b: how many of the n images either model was shaped by near-copies of; None where
+            that is not recorded.
     """
 
     rows_a: Ints
@@ -47,6 +49,8 @@ class Pairs:
     only_a: int
     only_b: int
     unlabelled: int
+    seen_a: int | None = None
+    seen_b: int | None = None
 
     @property
     def pred_a(self) -> Ints:
@@ -110,6 +114,7 @@ class Comparison:
         gained: B right, A wrong.
         newly_missed: tumours that A called a tumour (of whatever class) and B did not.
         newly_found: tumours that B called a tumour and A did not.
+        seen_a, seen_b: as in `Pairs`.
     """
 
     run_a: str
@@ -127,6 +132,8 @@ class Comparison:
     gained: list[Change]
     newly_missed: list[Change]
     newly_found: list[Change]
+    seen_a: int | None = None
+    seen_b: int | None = None
 
     def difference(self, name: str) -> Difference:
         """The difference of that name."""
@@ -173,6 +180,8 @@ def join(a: Predictions, b: Predictions, *, split: str, negative: str) -> Pairs:
         only_a=int((a.splits == split).sum()) - len(common),
         only_b=int((b.splits == split).sum()) - len(common),
         unlabelled=int((~kept).sum()),
+        seen_a=None if a.seen is None else int(a.seen[rows_a[kept]].sum()),
+        seen_b=None if b.seen is None else int(b.seen[rows_b[kept]].sum()),
     )
 
 
@@ -217,7 +226,25 @@ def compare(
         gained=_changes(pairs, right_b & ~right_a),
         newly_missed=_changes(pairs, tumour & called_a & ~called_b),
         newly_found=_changes(pairs, tumour & called_b & ~called_a),
+        seen_a=pairs.seen_a,
+        seen_b=pairs.seen_b,
     )
+
+
+def shown(found: Comparison) -> Comparison:
+    """The comparison as it may be shown: figures of too few images give way to the reason."""
+    of = {d.name: d.difference.n for d in found.differences}
+    fewer = min(of["sensitivity"], of["specificity"])
+    differences = [
+        replace(
+            d,
+            a=metrics.enough(d.a, of=fewer if d.name == "auroc" else None),
+            b=metrics.enough(d.b, of=fewer if d.name == "auroc" else None),
+            difference=metrics.enough(d.difference, of=fewer if d.name == "auroc" else None),
+        )
+        for d in found.differences
+    ]
+    return replace(found, differences=differences)
 
 
 def mcnemar(only_a: int, only_b: int) -> McNemar:
@@ -238,41 +265,6 @@ def mcnemar(only_a: int, only_b: int) -> McNemar:
         return McNemar(only_a, only_b, exact, "exact binomial")
     at = ways / whole
     return McNemar(only_a, only_b, exact - (at / 2 if only_a == only_b else at), "mid-p")
-
-
-def verdict(comparison: Comparison) -> str:
-    """What the comparison shows, tumours first, in plain words."""
-    if not comparison.n:
-        return "These runs have no labelled image in common."
-    said = [
-        _sentence(comparison, "sensitivity", "misses", "fewer tumours", "of"),
-        _sentence(comparison, "specificity", "gives", "fewer false alarms", "on"),
-        _sentence(comparison, "accuracy", "names", "more images right", "of"),
-    ]
-    shown = [sentence for sentence in said if sentence]
-    if not shown:
-        return f"No difference that these {comparison.n:,} images can show."
-    return " ".join(shown)
-
-
-def _sentence(comparison: Comparison, name: str, verb: str, what: str, of: str) -> str:
-    found = comparison.difference(name).difference
-    if found.value is None or found.low is None or found.high is None:
-        return ""
-    if found.low <= 0 <= found.high:
-        return ""
-    better, worse = comparison.run_b, comparison.run_a
-    value, low, high = found.value, found.low, found.high
-    if value < 0:
-        better, worse = worse, better
-        value, low, high = -value, -high, -low
-    # Zero is outside, so the smaller end is at least one image.
-    count, least, most = (max(1, round(share * found.n)) for share in (value, low, high))
-    more = what.split(maxsplit=1)[0]
-    return (
-        f"{better} {verb} {count:,} {what} {of} {found.n:,} than {worse} "
-        f"({least:,} to {most:,} {more})."
-    )
 
 
 def _rows_by_path(table: Predictions, split: str) -> dict[str, int]:

@@ -132,8 +132,10 @@ def coverage(
     per_class = [
         ClassCoverage(
             name,
-            metrics.share(
-                covered[y_true == c], groups[y_true == c], nothing="no images of this class"
+            metrics.enough(
+                metrics.share(
+                    covered[y_true == c], groups[y_true == c], nothing="no images of this class"
+                )
             ),
             conformal.thresholds[name],
             conformal.images[name],
@@ -147,11 +149,11 @@ def coverage(
     return Coverage(
         alpha=conformal.alpha,
         per_class=per_class,
-        overall=metrics.share(covered, groups),
+        overall=metrics.enough(metrics.share(covered, groups)),
         lowest=None if lowest is None else lowest.name,
-        mean_size=_mean(sizes.astype(np.float64), groups, seed, resamples),
-        empty=metrics.share(sizes == 0, groups),
-        single=metrics.share(sizes == 1, groups),
+        mean_size=metrics.enough(_mean(sizes.astype(np.float64), groups, seed, resamples)),
+        empty=metrics.enough(metrics.share(sizes == 0, groups)),
+        single=metrics.enough(metrics.share(sizes == 1, groups)),
     )
 
 

@@ -6,13 +6,13 @@ and `report_of` and `curves_of` make the same figures from its counts.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from brainmri import metrics, ranking, tally
-from brainmri.metrics import Estimate
+from brainmri.metrics import Estimate, enough
 from brainmri.predictions import Predictions
 from brainmri.ranking import Curve
 from brainmri.tally import Tally
@@ -88,13 +88,17 @@ class Report:
 
 @dataclass(frozen=True)
 class ClassCurves:
-    """One-vs-rest curves of a class; a curve is None where the class is absent or alone."""
+    """One-vs-rest curves of a class; a curve is None where the class is absent or alone.
+
+    `fewer` is the number of images of the class or of the rest, whichever are fewer.
+    """
 
     name: str
     roc: Curve | None
     precision_recall: Curve | None
     area: Estimate
     average_precision: Estimate
+    fewer: int
 
 
 def report(
@@ -167,6 +171,39 @@ def report_of(counted: Tally, *, negative: str, run: str, unseen: bool = False) 
     )
 
 
+def shown(report: Report) -> Report:
+    """The report as it may be shown: figures of too few images give way to the reason."""
+    per_class = [
+        replace(c, precision=enough(c.precision), recall=enough(c.recall), f1=enough(c.f1))
+        for c in report.per_class
+    ]
+    return replace(
+        report,
+        accuracy=enough(report.accuracy),
+        precision=enough(report.precision),
+        recall=enough(report.recall),
+        f1=enough(report.f1),
+        sensitivity=enough(report.sensitivity),
+        specificity=enough(report.specificity),
+        missed=enough(report.missed),
+        false_alarms=enough(report.false_alarms),
+        negative_precision=enough(report.negative_precision),
+        per_class=per_class,
+    )
+
+
+def shown_curves(curves: list[ClassCurves]) -> list[ClassCurves]:
+    """The curves with their areas as they may be shown."""
+    return [
+        replace(
+            one,
+            area=enough(one.area, of=one.fewer),
+            average_precision=enough(one.average_precision, of=one.fewer),
+        )
+        for one in curves
+    ]
+
+
 def tumour_accuracy(per_group: NDArray[np.int64], negative: int) -> Estimate:
     """Share of images rightly called tumour or no tumour.
 
@@ -211,6 +248,7 @@ def curves_of(counted: Tally) -> list[ClassCurves]:
                 ranking.precision_recall_curve(ranked) if both else None,
                 area,
                 average,
+                min(int(ranked.tp[-1:].sum()), int(ranked.fp[-1:].sum())),
             )
         )
     return found

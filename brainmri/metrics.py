@@ -18,6 +18,8 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 RESAMPLES = 1000
+FEWEST = 10
+"""Images that a figure divides by; with fewer it is not shown, and a reason stands in its place."""
 _BUCKET = 32
 """Images per group, on average, from which groups are not clusters but buckets of many (tally.py)."""
 CACHED = 1 << 16
@@ -41,6 +43,21 @@ class Estimate:
     n: int
     k: int | None = None
     reason: str | None = None
+
+
+def enough(estimate: Estimate, *, of: int | None = None) -> Estimate:
+    """The figure as it may be shown: with a reason in its place where fewer than `FEWEST` images made it.
+
+    Args:
+        estimate: the figure.
+        of: the images that decide where they are not the `n` of the figure: for an area under a curve
+            those of the class or of the rest, whichever are fewer.
+    """
+    n = estimate.n if of is None else of
+    if estimate.value is None or n >= FEWEST:
+        return estimate
+    few = f"too few images ({n:,}; a figure needs {FEWEST})"
+    return Estimate(None, None, None, estimate.n, estimate.k, reason=few)
 
 
 def confusion_matrix(y_true: Ints, y_pred: Ints, k: int) -> Ints:

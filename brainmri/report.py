@@ -92,7 +92,8 @@ def _three(found: list[Truth]) -> str:
         if report is None or not report.n:
             cards.append(f"<div><h3>{escape(one.title)}</h3><p>{escape(one.absent)}</p></div>")
             continue
-        big = f"{100 * (report.accuracy.value or 0):.1f}\u00a0%"
+        right = report.accuracy.value
+        big = "–" if right is None else f"{100 * right:.1f}\u00a0%"
         cards.append(
             f"<div><h3>{escape(one.title)}</h3><p class='big'>{big}</p>"
             f"<p>right answers: {_share(report.accuracy)}</p>"
@@ -100,12 +101,14 @@ def _three(found: list[Truth]) -> str:
             f"<p>false alarms: {_share(report.false_alarms)}</p>"
             f"<p class='note'>run {escape(str(one.run))}</p></div>"
         )
+    first, unseen, grouped = found
+    why = truths.why_they_differ(
+        first.report, unseen.report, grouped.report, protocol=grouped.protocol
+    )
     return (
         "<h2>Can it be trusted? The three figures</h2>"
         f"<div class='three'>{''.join(cards)}</div>"
-        "<p class='note'>The first figure rewards memory where test images have a near-copy in training; "
-        "the second leaves those out, the third keeps neighbouring images together. In brackets 95 % "
-        "intervals.</p>"
+        f"<p class='note'>{_unbroken(escape(why))} In brackets 95\u00a0% intervals.</p>"
     )
 
 

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from brainmri import metrics
-from brainmri.metrics import Estimate, Ints
+from brainmri.metrics import Estimate, Ints, enough
 
 if TYPE_CHECKING:
     import pandas as pd
 
-FEWEST = 10
+FEWEST = metrics.FEWEST
 """Images that a figure of a slice divides by; with fewer it is not ranked."""
 
 _KEYS = {"path", "file_sha256", "pixel_sha256", "phash", "phash_mirrored", "cluster", "split"}
@@ -34,7 +34,7 @@ class Slice:
     Attributes:
         value: "web", "0.12 to 0.19", "not recorded".
         matrix: their confusion matrix, int64 (k, k).
-        estimate: the metric on them; None with a reason where it divides by fewer than `FEWEST`.
+        estimate: the metric on them; None with a reason where it divides by fewer than `metrics.FEWEST`.
     """
 
     value: str
@@ -105,6 +105,30 @@ def metrics_of(classes: list[str], negative: int) -> dict[str, Metric]:
     }
 
 
+def mistakes_of(classes: list[str], negative: int) -> dict[str, tuple[str | None, str | None]]:
+    """The mistakes that lower each of `metrics_of`: wrong answers (truth, answer), None being any class."""
+    every = None, None
+    return {
+        "accuracy": every,
+        "tumours found": (None, classes[negative]),
+        "no tumour recognised": (classes[negative], None),
+        "weighted F1": every,
+        **{f"{name} found": (name, None) for c, name in enumerate(classes) if c != negative},
+    }
+
+
+def stands_apart(ranked: list[Slice]) -> bool:
+    """Whether the worst slice is clearly worse than some other one: its interval ends below theirs.
+
+    Not only than the best: that one may be a small slice without a mistake, whose interval is wide.
+    Two 95 % intervals that do not meet differ at a level of about 0.6 %, so that one worst slice among
+    a dozen still says something (Schenker and Gentleman 2001, The American Statistician 55:182).
+    """
+    high = ranked[0].estimate.high if ranked else None
+    lows = [one.estimate.low for one in ranked[1:] if one.estimate.low is not None]
+    return high is not None and any(high < low for low in lows)
+
+
 def slices(
     value: pd.Series[str],
     metric: Metric,
@@ -147,14 +171,6 @@ def ranked(per_value: Mapping[str, Ints], metric: Metric) -> list[Slice]:
         return absent, one.estimate.value or 0.0, one.value
 
     return sorted(found, key=merit)
-
-
-def enough(estimate: Estimate) -> Estimate:
-    """The figure, or why there is none where it divides by fewer than `FEWEST` images."""
-    if estimate.value is None or estimate.n >= FEWEST:
-        return estimate
-    few = f"too few images ({estimate.n}; a figure needs {FEWEST})"
-    return Estimate(None, None, None, estimate.n, estimate.k, reason=few)
 
 
 def _words(column: pd.Series[Any]) -> pd.Series[str] | None:

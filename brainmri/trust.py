@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from brainmri import calibration, conformal, decisions
+from brainmri import calibration, conformal, decisions, metrics
 from brainmri.calibration import CalibrationError, ReliabilityBin
 from brainmri.conformal import Conformal, Coverage
 from brainmri.decisions import DecisionCurve, OperatingPoint, Outcomes, RiskCoverage
@@ -151,14 +151,12 @@ def fit(predictions: Predictions, *, negative: str) -> Fit | None:
     if len(few) == len(predictions.classes):
         reasons.append(f"No conformal sets: fewer than {needed} images of every class.")
     else:
-        if few:
-            reasons.append(f"In every conformal set, for fewer than {needed} images: "
-                           f"{', '.join(few)}.")  # fmt: skip
         sets = Conformal(
             ALPHA,
             dict(zip(predictions.classes, thresholds.tolist(), strict=True)),
             dict(zip(predictions.classes, images.tolist(), strict=True)),
         )
+        reasons += _always(sets)
     return Fit(n, temperature.value, point, sets, tuple(reasons))
 
 
@@ -222,9 +220,7 @@ def calibration_report(
     enough = n >= decisions.MIN_IMAGES
     sliders = _sliders(predictions, temperature, c, probability, is_tumour, group)
     again = fit(predictions, negative=negative)
-    reasons = list(again.reasons) if again else ["No validation images, so nothing is calibrated."]
-    if again and fitted is None:
-        reasons.append("Nothing is stored for this run; run `python -m brainmri predict` again.")
+    reasons = _absent(fitted, again)
     if not enough:
         reasons.append(f"No curves: {n} images, fewer than {decisions.MIN_IMAGES}.")
     if sliders is None:
@@ -248,7 +244,7 @@ def calibration_report(
         operating_point=None
         if point is None
         else AtOperatingPoint(
-            point, *decisions.at_thresholds(probability, is_tumour, [point.threshold], group)[0]
+            point, *_shown(probability, is_tumour, np.array([point.threshold]), group)[0]
         ),
         decision=decisions.decision_curve(probability, is_tumour) if enough else None,
         risk_coverage=decisions.risk_coverage(y_true, y_prob, group) if enough else None,
@@ -257,6 +253,48 @@ def calibration_report(
         else conformal.coverage(y_true, y_prob, sets, predictions.classes, group),
         reasons=tuple(reasons),
     )
+
+
+def _absent(fitted: Fit | None, again: Fit | None) -> list[str]:
+    """Why a part of what is stored is missing; of a part that is stored nothing is said.
+
+    The table may have other validation images than the run was fitted on, so that fitting `again`
+    only says why something is missing, and never that it is.
+    """
+    if fitted is None:
+        if again is None:
+            return ["No validation images, so nothing is calibrated."]
+        missing = "Nothing is stored for this run; run `python -m brainmri predict` again."
+        return [*again.reasons, missing]
+    reasons = []
+    for name, part in (
+        ("temperature", fitted.temperature),
+        ("operating point", fitted.operating_point),
+        ("conformal sets", fitted.conformal),
+    ):
+        if part is None:
+            known = again.reasons if again else ()
+            why = (reason for reason in known if reason.startswith(f"No {name}:"))
+            reasons.append(next(why, f"No {name}: this run stores none."))
+    return [*reasons, *_always(fitted.conformal)]
+
+
+def _always(sets: Conformal | None) -> list[str]:
+    """The classes that had too few images for a threshold, in a sentence."""
+    if sets is None:
+        return []
+    needed = conformal.images_needed(sets.alpha)
+    few = [name for name, n in sets.images.items() if n < needed]
+    names = ", ".join(few)
+    return [f"In every conformal set, for fewer than {needed} images: {names}."] if few else []
+
+
+def _shown(
+    probability: Floats, is_tumour: decisions.Bools, thresholds: Floats, group: Ints
+) -> list[tuple[Estimate, Estimate]]:
+    """As `decisions.at_thresholds`, as they may be shown."""
+    found = decisions.at_thresholds(probability, is_tumour, thresholds, group)
+    return [(metrics.enough(missed), metrics.enough(alarms)) for missed, alarms in found]
 
 
 def _sliders(
@@ -282,7 +320,7 @@ def _sliders(
             rule,
             targets,
             decisions.outcomes(probability, is_tumour, thresholds),
-            decisions.at_thresholds(probability, is_tumour, thresholds, group),
+            _shown(probability, is_tumour, np.array(thresholds), group),
             n,
             tumours,
         )

@@ -1,6 +1,12 @@
-"""Words for counts in messages."""
+"""Words that several parts say alike: counts in messages, and what stands beside intervals."""
 
 from __future__ import annotations
+
+INDEPENDENT = (
+    "There is no image index here, so it is not known which images are near-copies of each other: every "
+    "image counts as independent, and intervals are narrower than they should be where some are."
+)
+"""What stands beside intervals that were made without `results.known_images`."""
 
 
 def counted(n: int, one: str, many: str | None = None) -> str:

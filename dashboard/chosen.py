@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 SEPARATOR = "~"
 WRONG = "wrong"
-"""Value of the key `cell` for all wrong answers; no cell, since those hold the separator."""
+"""Value of the key `cell` for all wrong answers; in front of a cell, for the wrong answers in it."""
 
 
 @dataclass(frozen=True)
@@ -54,15 +54,18 @@ class Chosen:
 
 def read(classes: Sequence[str], cell: str | None, slice_: str | None, above: str | None) -> Chosen:
     """What the keys `cell`, `slice` and `above` of the address choose; what they misspell, nothing."""
-    truth, found, answer = (cell or "").partition(SEPARATOR)
+    asked = cell or ""
+    only = asked.removeprefix(f"{WRONG}{SEPARATOR}")
+    wrong = asked == WRONG or (only != asked and SEPARATOR in only)
+    truth, found, answer = (only if wrong else asked).partition(SEPARATOR)
     name, named, value = (slice_ or "").partition(SEPARATOR)
     known = [one if one in classes else None for one in (truth, answer)] if found else [None, None]
     if found and any(one and one not in classes for one in (truth, answer)):
-        known = [None, None]
+        known, wrong = [None, None], False
     return Chosen(
         truth=known[0],
         answer=known[1],
-        wrong=cell == WRONG,
+        wrong=wrong,
         slice=(name, value) if named and name else None,
         above=_threshold(classes, above),
     )
@@ -77,6 +80,9 @@ def _threshold(classes: Sequence[str], above: str | None) -> tuple[str, float] |
     return (name, least) if name in classes and math.isfinite(least) and 0 <= least <= 1 else None
 
 
-def cell_of(truth: str | None, answer: str | None) -> str:
+def cell_of(truth: str | None, answer: str | None, *, wrong: bool = False) -> str:
     """The value of the key `cell`."""
-    return f"{truth or ''}{SEPARATOR}{answer or ''}"
+    if wrong and truth is None and answer is None:
+        return WRONG
+    cell = f"{truth or ''}{SEPARATOR}{answer or ''}"
+    return f"{WRONG}{SEPARATOR}{cell}" if wrong else cell

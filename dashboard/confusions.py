@@ -5,25 +5,22 @@ from __future__ import annotations
 from brainmri import metrics
 from brainmri.evaluation import Confusion
 from brainmri.metrics import Estimate, Ints
-from brainmri.slices import enough
 
 Shares = list[list[Estimate]]
 """By class and answer."""
 
 
-def shares(per_group: Ints, *, some: bool = False) -> Shares:
+def shares(per_group: Ints) -> Shares:
     """How many images of each class (row) got each answer (column), of all images of the class.
 
     Args:
         per_group: int64 (g, k, k), confusion matrix of each near-duplicate cluster.
-        some: these are chosen images, of which there may be too few for a figure.
     """
     matrix, k = per_group.sum(axis=0), per_group.shape[1]
-    found = [
-        [metrics.called(matrix, truth, answer, per_group) for answer in range(k)]
+    return [
+        [metrics.enough(metrics.called(matrix, truth, answer, per_group)) for answer in range(k)]
         for truth in range(k)
     ]
-    return [[enough(each) for each in row] for row in found] if some else found
 
 
 def share_of(mistake: Confusion, shares_: Shares, classes: list[str]) -> Estimate:

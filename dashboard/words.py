@@ -16,7 +16,7 @@ _PROPERTIES = {
     "fineness": "fineness of detail",
     "entropy_bits": "information (bits)",
     "border_share": "border that is not dark",
-    "label": "mix of classes",
+    "label": "class",
 }
 
 

@@ -29,6 +29,7 @@ from dashboard.components.headlines import (
     OFFICIAL_WORDS,
     UNSEEN_WORDS,
     images_of,
+    independent_note,
     statistic,
     three_figures,
 )
@@ -99,6 +100,7 @@ __all__ = [
     "graph",
     "image_tiles",
     "images_of",
+    "independent_note",
     "interval",
     "k_of_n",
     "legend",

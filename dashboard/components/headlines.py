@@ -5,8 +5,10 @@ from __future__ import annotations
 from dash import html
 from dash.development.base_component import Component
 
+from brainmri import truths
 from brainmri.evaluation import Report
 from brainmri.metrics import Estimate
+from brainmri.wording import INDEPENDENT
 from dashboard import data
 from dashboard.components.frame import card
 from dashboard.components.terms import explained
@@ -83,13 +85,27 @@ def three_figures(figures: data.ThreeFigures) -> Component:
             html.Div([_truth(title, report, absent) for title, report, absent in kinds],
                      className="truths"),
             html.P(
-                why_they_differ(figures),
+                truths.why_they_differ(
+                    figures.table or figures.official,
+                    figures.unseen,
+                    figures.grouped,
+                    protocol=figures.protocol,
+                    images="images of this table" if foreign else "official test images",
+                ),
                 className="caution",
                 role="note",
                 **no_interval("Counts of these very images, not estimates of others."),
             ),
+            independent_note(),
         ]
     )  # fmt: skip
+
+
+def independent_note() -> Component | None:
+    """What intervals leave out where there is no image index; None with one."""
+    if data.usable_index() is not None:
+        return None
+    return html.P(INDEPENDENT, className="caution", role="note")
 
 
 def _truth(title: str, report: Report | None, absent: str) -> Component:
@@ -98,6 +114,9 @@ def _truth(title: str, report: Report | None, absent: str) -> Component:
             html.Div(explained(title), className="statistic-title"),
             html.P(absent, className="note"),
         )
+    if report.accuracy.value is None:
+        right = html.P(f"Right answers: {report.accuracy.reason}", className="note")
+        return card(html.Div(explained(title), className="statistic-title"), right)
     return card(
         html.Div(explained(title), className="statistic-title"),
         html.Div(
@@ -119,34 +138,3 @@ def _truth(title: str, report: Report | None, absent: str) -> Component:
             className="plain-list statistic-meaning",
         ),
     )
-
-
-def why_they_differ(figures: data.ThreeFigures) -> str:
-    """One sentence on what stands between the flattering figure and the true ones."""
-    sentences = []
-    official, grouped = figures.official or figures.table, figures.grouped
-    kind = "official test images" if figures.table is None else "images of this table"
-    if official is not None and official.seen:
-        sentences.append(
-            f"{official.seen:,} of the {official.n:,} {kind} "
-            f"({percent(official.seen / official.n, 0)}) have a near-copy, mirrored ones included, among "
-            "the images that shaped the model, so the first figure rewards memory"
-        )
-    elif official is not None and official.seen is None:
-        sentences.append("this table does not say which of its images were seen in training")
-    if grouped is not None and grouped.n:
-        kept = (
-            "near-copies together"
-            if str(figures.protocol).startswith("auto")
-            else "together what its column names as one group"
-        )
-        left = (
-            ""
-            if not grouped.seen
-            else f", yet {grouped.seen:,} of its {grouped.n:,} test images have a near-copy too"
-        )
-        sentences.append(f"the grouped split ({figures.protocol}) keeps {kept}{left}")
-    if not sentences:
-        return "No near-copy of a test image shaped the model."
-    text = "; ".join(sentences)
-    return f"{text[0].upper()}{text[1:]}."

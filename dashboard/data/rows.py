@@ -51,7 +51,7 @@ def compare_cells(view: RunView, other: RunView, split: str) -> list[list[Cell]]
         InputError: they cannot be compared.
     """
     pairs, groups = _pairs(view, other, split)
-    return beside.cells(pairs, groups)
+    return beside.shown(beside.cells(pairs, groups))
 
 
 @cached(64)
@@ -126,7 +126,9 @@ def scored(view: RunView, at: NDArray[np.int64]) -> list[Scored]:
 @cached(64)
 def _compared(view: RunView, other: RunView, split: str) -> Comparison:
     pairs, groups = _pairs(view, other, split)
-    return comparison.compare(pairs, split=split, groups=groups, run_a=other.name, run_b=view.name)
+    return comparison.shown(
+        comparison.compare(pairs, split=split, groups=groups, run_a=other.name, run_b=view.name)
+    )
 
 
 @cached(8)

@@ -229,21 +229,25 @@ def _promise(view: RunView) -> tuple[float, float, str]:
 @cached(256)
 def report(view: RunView, split: str, *, unseen: bool = False) -> Report:
     """Figures of a run on one split, or on its images that the model has seen no near-copy of."""
-    return evaluation.report_of(
-        view.tallies.of[split], negative=view.negative_class, run=view.name, unseen=unseen
+    return evaluation.shown(
+        evaluation.report_of(
+            view.tallies.of[split], negative=view.negative_class, run=view.name, unseen=unseen
+        )
     )
 
 
 def cell_share(view: RunView, split: str, truth: str, answer: str) -> Estimate:
     """Of the images of class `truth`, the share that a run called `answer`."""
     counted, number = view.tallies.of[split], view.classes.index
-    return metrics.called(counted.matrix, number(truth), number(answer), counted.per_group)
+    return metrics.enough(
+        metrics.called(counted.matrix, number(truth), number(answer), counted.per_group)
+    )
 
 
 @cached(64)
 def curves(view: RunView, split: str) -> list[ClassCurves]:
     """One-vs-rest curves of a run on one split."""
-    return evaluation.curves_of(view.tallies.of[split])
+    return evaluation.shown_curves(evaluation.curves_of(view.tallies.of[split]))
 
 
 def three_figures(view: RunView) -> ThreeFigures:

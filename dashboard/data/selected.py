@@ -9,9 +9,9 @@ import numpy as np
 
 from brainmri import evaluation, index, parts, results, slices, tally, trust
 from brainmri.evaluation import ClassCurves, Report
-from brainmri.metrics import Estimate, Ints, of_groups, share
+from brainmri.metrics import Estimate, Ints, enough, of_groups, share
 from brainmri.parts import Parts
-from brainmri.slices import Slice, enough
+from brainmri.slices import Slice
 from brainmri.surest import MOST, Sure
 from brainmri.tally import Tally
 from brainmri.trust import CalibrationReport
@@ -310,33 +310,14 @@ def _report(view: RunView, split: str, within: Chosen) -> Report:
     found = evaluation.report_of(
         _tally(view, split, within), negative=view.negative_class, run=view.name
     )
-    return replace(
-        found,
-        unlabelled=0,
-        accuracy=enough(found.accuracy),
-        precision=enough(found.precision),
-        recall=enough(found.recall),
-        f1=enough(found.f1),
-        sensitivity=enough(found.sensitivity),
-        specificity=enough(found.specificity),
-        missed=enough(found.missed),
-        false_alarms=enough(found.false_alarms),
-        negative_precision=enough(found.negative_precision),
-        per_class=[
-            replace(c, precision=enough(c.precision), recall=enough(c.recall), f1=enough(c.f1))
-            for c in found.per_class
-        ],
-    )
+    return replace(evaluation.shown(found), unlabelled=0)
 
 
 @cached(32)
 def _curves(view: RunView, split: str, within: Chosen) -> list[ClassCurves]:
     if not len(_rows(view, split, within)):
         return []
-    return [
-        replace(one, area=enough(one.area), average_precision=enough(one.average_precision))
-        for one in evaluation.curves_of(_tally(view, split, within))
-    ]
+    return evaluation.shown_curves(evaluation.curves_of(_tally(view, split, within)))
 
 
 def _surest_only(view: RunView, split: str, chosen: Chosen, start: int, most: int) -> Gallery:

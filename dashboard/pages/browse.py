@@ -108,18 +108,14 @@ def _filters(index: ImageIndex, asked: list[str]) -> Filters:
 def _options(index: ImageIndex) -> list[dict[str, Any]]:
     return [
         {
-            "group": _named(one).capitalize(),
+            "group": property_words(one).capitalize(),
             "items": [
-                {"value": _code(one, value), "label": f"{_named(one)}: {_words(value)}"}
+                {"value": _code(one, value), "label": f"{property_words(one)}: {_words(value)}"}
                 for value in values
             ],
         }
         for one, values in data.sample_properties(index).items()
     ]
-
-
-def _named(property_: str) -> str:
-    return "class" if property_ == "label" else property_words(property_)
 
 
 def _words(value: str) -> str:

@@ -7,7 +7,8 @@ from typing import Any
 from dash import ALL, Input, Output, State, callback, ctx, html
 from dash.development.base_component import Component
 
-from brainmri.comparison import Comparison, McNemar, verdict
+from brainmri.beside import Cell, verdict
+from brainmri.comparison import Comparison, McNemar
 from brainmri.errors import InputError
 from brainmri.runs import OFFICIAL
 from dashboard import data, figures
@@ -23,6 +24,7 @@ from dashboard.components import (
     empty,
     faults,
     graph,
+    independent_note,
     no_interval,
     no_runs,
     not_shown,
@@ -134,7 +136,7 @@ def _content(
     cells = data.compare_cells(view, beside, split)
     return html.Div(
         [
-            _figures(view, beside, found),
+            _figures(found, cells),
             differences.part(found, cells, view.negative_class),
             changed.part(PAGE, view, found, now, place),
             side_by_side.curves(found, data.compare_sides(view, beside, split)),
@@ -148,7 +150,7 @@ def _content(
     )
 
 
-def _figures(view: data.RunView, beside: data.RunView, found: Comparison) -> Component:
+def _figures(found: Comparison, cells: list[list[Cell]]) -> Component:
     rows = [(words, found.difference(name)) for name, words in MEASURES.items()]
     said = "; ".join(
         f"{words} {points(d.difference.value)} ({points_interval(d.difference)} points, "
@@ -158,7 +160,7 @@ def _figures(view: data.RunView, beside: data.RunView, found: Comparison) -> Com
     return html.Div(
         [
             section(
-                verdict(found),
+                verdict(found, cells),
                 card(
                     graph(
                         figures.differences(
@@ -170,7 +172,8 @@ def _figures(view: data.RunView, beside: data.RunView, found: Comparison) -> Com
                 ),
                 note=_common(found),
             ),
-            _seen(view, beside, found.split),
+            _seen(found),
+            independent_note(),
             section(
                 _measures_title(found),
                 comparison_table(found, list(MEASURES)),
@@ -207,16 +210,15 @@ def _measures_title(found: Comparison) -> list[Any]:
     return [f"{found.run_b} beside {found.run_a}: ", html.Span(said, **why)]
 
 
-def _seen(view: data.RunView, beside: data.RunView, split: str) -> Component:
-    """How much of the images each run was shaped by near-copies of, since that flatters it."""
+def _seen(found: Comparison) -> Component:
+    """How many of the images compared each run was shaped by near-copies of, since that flatters it."""
     told, shares = [], []
-    for one in (view, beside):
-        report = data.report(one, split)
-        if report.seen is None:
-            told.append(f"which of its images {one.name} has seen is not recorded")
+    for run, seen in ((found.run_b, found.seen_b), (found.run_a, found.seen_a)):
+        if seen is None:
+            told.append(f"which of these images {run} has seen is not recorded")
         else:
-            told.append(f"{one.name} has seen a near-copy of {report.seen:,} of its {report.n:,}")
-            shares.append(report.seen / report.n if report.n else 0.0)
+            told.append(f"{run} has seen a near-copy of {seen:,} of these {found.n:,} images")
+            shares.append(seen / found.n)
     apart = len(shares) == 2 and abs(shares[0] - shares[1]) > _SEEN_APART
     unequal = " They did not sit the same test: seen images are easier." if apart else ""
     said = f"{told[0]}, {told[1]}." if len(shares) == 2 else f"{'; '.join(told)}."

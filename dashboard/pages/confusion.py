@@ -32,9 +32,7 @@ def part(view: data.RunView, split: str, show: str, chosen: Chosen) -> Component
     that another one can be chosen.
     """
     report = data.chosen_report(view, split, chosen.within)
-    shares = confusions.shares(
-        data.chosen_groups(view, split, chosen.within), some=bool(chosen.within)
-    )
+    shares = confusions.shares(data.chosen_groups(view, split, chosen.within))
     among = among_words(chosen.within)
     return section(
         _confusion_title(report, shares),
@@ -93,7 +91,7 @@ def _cell(report: Report, shares: Shares, i: int, j: int, show: str, *, on: bool
     why: dict[str, Any] = {"title": told}
     label = f"{told}; show them"
     if estimate.value is None:
-        why = no_interval("Counted; of so few chosen images there is no interval.")
+        why = no_interval("Counted; of so few images there is no interval.")
         label = f"Images of {truth} called {said}: {estimate.reason}; show them"
     else:
         text.append(html.Small(interval(estimate), className="matrix-interval"))

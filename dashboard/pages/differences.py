@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from dash import html
 from dash.development.base_component import Component
 
-from brainmri.beside import Cell
+from brainmri.beside import Cell, changed
 from brainmri.comparison import Comparison
 from dashboard.components import card, csv_columns, matrix, no_interval, section
 
 _MOST_WORDS = 6
+_TOO_FEW = "Counted; of so few images there is no interval."
 _NO_CHANGE = "These very answers are compared; where none differs there is nothing to estimate."
 
 
 def part(found: Comparison, cells: list[list[Cell]], negative: str) -> Component:
     """The matrix of differences, with what changed most in words beside it."""
-    changed = sorted(
-        (cell for row in cells for cell in row if cell.change),
-        key=lambda cell: (not cell.certain, -abs(cell.change)),
-    )
+    differ = changed(cells)
     return section(
-        _title(found, changed),
+        _title(found, differ),
         html.Div(
             [
                 card(_matrix(found, cells, negative)),
-                card(_in_words(found, changed), title="In words"),
+                card(_in_words(found, differ), title="In words"),
             ],
             className="columns matrix-columns",
         ),
@@ -34,8 +34,8 @@ def part(found: Comparison, cells: list[list[Cell]], negative: str) -> Component
     )
 
 
-def _title(found: Comparison, changed: list[Cell]) -> str:
-    mistakes = [cell for cell in changed if cell.certain and cell.truth != cell.answer]
+def _title(found: Comparison, differ: list[Cell]) -> str:
+    mistakes = [cell for cell in differ if cell.certain and cell.is_mistake]
     if mistakes:
         return f"{_said(mistakes[0]).capitalize()} {_change(mistakes[0], found.run_a)}"
     return "No kind of mistake became clearly rarer or more frequent"
@@ -48,17 +48,18 @@ def _said(cell: Cell) -> str:
 
 
 def _change(cell: Cell, other: str) -> str:
-    """Words such as "22 fewer of 300 than with cnn (−34 to −12)"."""
+    """Words such as "22 fewer of 300 than with cnn (−34 to −12)"; of too few images without the ends."""
     more = "more" if cell.change > 0 else "fewer"
-    share = cell.share.difference
-    return f"{abs(cell.change):,} {more} of {share.n:,} than with {other} ({_ends(cell)})"
+    share, ends = cell.share.difference, _ends(cell)
+    said = f"{abs(cell.change):,} {more} of {share.n:,} than with {other}"
+    return f"{said} ({ends})" if ends else said
 
 
 def _ends(cell: Cell) -> str:
-    """The 95 % interval of the change, in images."""
+    """The 95 % interval of the change, in images; empty where there is none."""
     share = cell.share.difference
     if share.low is None or share.high is None:
-        return share.reason or "no interval"
+        return ""
     return f"{_signed(share.low * share.n)} to {_signed(share.high * share.n)}"
 
 
@@ -67,8 +68,8 @@ def _signed(images: float) -> str:
     return f"{whole:+,}".replace("-", "−") if whole else "0"
 
 
-def _in_words(found: Comparison, changed: list[Cell]) -> Component:
-    if not changed:
+def _in_words(found: Comparison, differ: list[Cell]) -> Component:
+    if not differ:
         return html.P("Both runs gave the same answer to every image.", **no_interval(_NO_CHANGE))
     lines = [
         html.Li(
@@ -76,9 +77,10 @@ def _in_words(found: Comparison, changed: list[Cell]) -> Component:
                 html.Strong(f"{_said(cell)} "),
                 _change(cell, found.run_a),
                 "" if cell.certain else "; chance alone could do that",
-            ]
+            ],
+            **({} if _ends(cell) else no_interval(_TOO_FEW)),
         )
-        for cell in changed[:_MOST_WORDS]
+        for cell in differ[:_MOST_WORDS]
     ]
     return html.Ul(lines, className="plain-list")
 
@@ -115,13 +117,15 @@ def _cell(cell: Cell, negative: str, largest: int, other: str) -> Component:
         if cell.change
         else f"{_said(cell)} as many with either run"
     )
+    ends = _ends(cell)
+    why: dict[str, Any] = {"title": said} if ends else no_interval(f"{said}. {_TOO_FEW}")
     return html.Div(
         [
             html.Span(_signed(cell.change)),
-            html.Small(_ends(cell), className="matrix-interval"),
+            html.Small(ends, className="matrix-interval") if ends else None,
         ],
         className=f"matrix-cell still {kind}",
         style={"--share": f"{abs(cell.change) / largest:.3f}"},
-        title=said,
         **csv_columns(cell.share.difference),
+        **why,
     )

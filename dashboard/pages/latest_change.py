@@ -7,7 +7,8 @@ from urllib.parse import urlencode
 from dash import dcc, html
 from dash.development.base_component import Component
 
-from brainmri.comparison import Comparison, verdict
+from brainmri.beside import verdict
+from brainmri.comparison import Comparison
 from brainmri.errors import InputError
 from dashboard import data
 from dashboard.components import (
@@ -51,7 +52,9 @@ def part() -> Component:
         why = html.P(found, **no_interval("It says why; nothing is estimated."))
         return section(title, html.P(when, className="note"), why)
     address = urlencode({"run": latest.name, "other": before.name, "split": found.split})
-    finding, _, rest = verdict(found).partition(". ")
+    finding, _, rest = verdict(found, data.compare_cells(latest, before, found.split)).partition(
+        ". "
+    )
     return section(
         f"{title}: {finding.rstrip('.')}",
         html.P(rest) if rest else None,

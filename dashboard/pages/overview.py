@@ -133,7 +133,7 @@ def _trust(best: data.RunView) -> Component:
             ("images it has seen no near-copy of", found.unseen),
             ("images of the grouped split", found.grouped),
         )
-        if one is not None and one.n
+        if one is not None and one.accuracy.value is not None
     ]
     if not strict:
         title = "Whether it can be trusted on new images was not measured"
@@ -149,7 +149,7 @@ def _misses(best: data.RunView, report: Report) -> Component:
     title = (
         f"What it misses: {missed}"
         if report.missed.value is not None
-        else "What it misses is not known: there are no images with a tumour"
+        else f"What it misses is not known: {report.missed.reason}"
     )
     grouped = data.three_figures(best).grouped
     if grouped is not None and grouped.run != report.run and grouped.missed.value is not None:

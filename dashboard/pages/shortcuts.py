@@ -129,9 +129,10 @@ def _protocol(found: Findings, name: str, rows: list[Told]) -> Component:
 def _row(row: Told) -> list[Any]:
     unseen = "unknown" if row.unseen_classes is None else f"{row.unseen_classes.n:,}"
     absent = html.Small("not recorded", className="interval")
+    model = "always the most frequent class" if row.name == NOTHING else row.model
     return [
         html.Span(
-            [row.name, html.Small(f"run, {row.model}" if row.is_run else row.model)],
+            [row.name, html.Small(f"run, {model}" if row.is_run else model)],
             className="stacked",
             **name("setting"),
         ),
@@ -169,7 +170,7 @@ def _drift(found: Findings, protocol: str) -> Component:
                     ["Property", *drift.labels],
                     [
                         [
-                            property_words(name),
+                            "mix of classes" if name == "label" else property_words(name),
                             *(_distance(drift.distances.get((name, la))) for la in drift.labels),
                         ]
                         for name in drift.properties

@@ -9,7 +9,8 @@ from dash import ALL, Input, Output, State, callback, clientside_callback, ctx, 
 from dash.development.base_component import Component
 
 from brainmri.decisions import OperatingPoint
-from brainmri.trust import CalibrationReport, Slider
+from brainmri.metrics import Estimate
+from brainmri.trust import HIGHEST_THRESHOLD, CalibrationReport, Slider
 from dashboard import data, trust_figures
 from dashboard.chosen import Chosen, read
 from dashboard.components import (
@@ -71,10 +72,15 @@ def register(page: str) -> None:
 
     for key in _SLIDERS:
         clientside_callback(
-            """(at, told) => told[at] || dash_clientside.no_update""",
+            """(at, told, named) => {
+                const no = dash_clientside.no_update;
+                return told[at] ? [told[at], { thumb: { "aria-valuetext": named[at] } }] : [no, no];
+            }""",
             Output(f"told-{key}", "children"),
+            Output(state_id(page, key), "attributes"),
             Input(state_id(page, key), "value"),
             State(f"tells-{key}", "data"),
+            State(f"names-{key}", "data"),
         )
 
 
@@ -187,9 +193,10 @@ def _operating_point(
                 f"{percent(stored.point.threshold)} ({_rule(stored.point)}).",
                 **no_interval("A threshold that was chosen, not a measurement."),
             ),
+            *_capped(stored.point),
             f" On these {SPLIT_WORDS[report.split]} images it misses "
-            f"{counted(stored.missed, 'tumours')} and raises "
-            f"{counted(stored.false_alarms, 'false alarms')}.",
+            f"{_or_why(stored.missed, 'tumours')} and raises "
+            f"{_or_why(stored.false_alarms, 'false alarms')}.",
         ]
     )
     return section(
@@ -229,6 +236,24 @@ def _operating_point(
     )
 
 
+def _or_why(estimate: Estimate, what: str) -> str:
+    """A count, or that it is not known and why: "an unknown number of tumours (no tumour images)"."""
+    if estimate.value is None:
+        return f"an unknown number of {what} ({estimate.reason or 'no value'})"
+    return counted(estimate, what)
+
+
+def _capped(point: OperatingPoint) -> list[Children]:
+    """Why a stored threshold is not the one that the slider shows for the same share of tumours."""
+    if point.rule != "sensitivity" or point.threshold < HIGHEST_THRESHOLD:
+        return []
+    return [
+        " A stored threshold is capped at one half, since what is more probably a tumour than not should "
+        "be called one. The slider is not capped: it shows what the highest threshold that finds such "
+        "a share of the validation tumours would do to other images."
+    ]
+
+
 def _rule(point: OperatingPoint) -> str:
     if point.rule == "sensitivity":
         return (
@@ -253,6 +278,7 @@ def _slider(
     first = next((i for i, t in enumerate(slider.targets) if t >= start), last)
     at = int(asked) if str(asked).isdigit() and int(asked) <= last else first
     told = [_told(slider, names, i, report.n) for i in range(last + 1)]
+    said = names if slider.rule == "sensitivity" else [f"{one} false alarms" for one in names]
     shown = range(0, last + 1, max(1, last // 4))
     return card(
         dmc.Slider(
@@ -265,9 +291,12 @@ def _slider(
             marks=[{"value": i, "label": names[i] if i in shown else ""} for i in range(last + 1)],
             updatemode="drag",
             thumbLabel=title,
+            # The value itself is only the number of the position.
+            attributes={"thumb": {"aria-valuetext": said[at]}},
             className="slider",
         ),
         dcc.Store(id=f"tells-{key}", data=told),
+        dcc.Store(id=f"names-{key}", data=said),
         html.Div(told[at], id=f"told-{key}", className="told", **aria(live="polite")),
         title=title,
     )
@@ -362,8 +391,17 @@ def _sets(report: CalibrationReport, of: list[Children]) -> Component:
         else f"{size.value:.2f} classes"
         + ("" if size.low is None or size.high is None else f" ({size.low:.2f}–{size.high:.2f})")
     )
+    own = report.split == "val" and any(c.fitted_on for c in coverage.per_class)
     return section(
         title,
+        html.P(
+            "These are the very images that set the thresholds, so that the promise is kept among them by "
+            "construction. Whether it is kept on other images only the test images can show.",
+            className="caution",
+            role="note",
+        )
+        if own
+        else None,
         table(
             ["Class", "Coverage", "n", "Threshold", "Set on (n)"],
             [

@@ -8,9 +8,9 @@ import dash_mantine_components as dmc
 from dash import Input, Output, callback, html
 from dash.development.base_component import Component
 
-from brainmri.slices import FEWEST, Slice
+from brainmri.slices import FEWEST, Slice, mistakes_of, stands_apart
 from dashboard import data
-from dashboard.chosen import SEPARATOR, WRONG, Chosen, read
+from dashboard.chosen import SEPARATOR, Chosen, cell_of, read
 from dashboard.components import (
     SPLIT_WORDS,
     aria,
@@ -20,6 +20,7 @@ from dashboard.components import (
     measured,
     name,
     no_interval,
+    percent,
     picker,
     section,
     state_id,
@@ -111,14 +112,7 @@ def _found(view: data.RunView, split: str, by: str, rank: str, chosen: Chosen) -
     if len(ranked) < 2:
         title: list[Any] = [f"Where it is weak: {rank} by {property_words(by)}"]
     else:
-        worst, best = ranked[0], ranked[-1]
-        apart = _apart(worst, best)
-        title = [
-            f"{rank.capitalize()} is lowest for {property_words(by)} “",
-            html.Span(worst.value, **name("slice")),
-            f"”: {measured(worst.estimate)}"
-            + ("" if apart else ", but no slice stands clearly apart"),
-        ]
+        title = _lowest(ranked, by, rank)
     return html.Div(
         [
             dmc.Title(title, order=2),
@@ -138,19 +132,57 @@ def _found(view: data.RunView, split: str, by: str, rank: str, chosen: Chosen) -
     )
 
 
-def _apart(worst: Slice, best: Slice) -> bool:
-    high, low = worst.estimate.high, best.estimate.low
-    return high is not None and low is not None and high < low
+def _lowest(ranked: list[Slice], by: str, rank: str) -> list[Any]:
+    """Which slice is the worst, or which share that place, and whether that says anything."""
+    what, by = f"{rank[0].upper()}{rank[1:]}", property_words(by)
+    worst = [s for s in ranked if percent(s.estimate.value) == percent(ranked[0].estimate.value)]
+    if len(worst) == len(ranked):
+        return [
+            f"{what} is {percent(worst[0].estimate.value)} for every {by} (",
+            *_each(worst),
+            ")",
+        ]
+    apart = stands_apart(ranked)
+    if len(worst) == 1:
+        return [
+            f"{what} is lowest for {by} “",
+            html.Span(worst[0].value, **name("slice")),
+            f"”: {measured(worst[0].estimate)}",
+            "" if apart else ", but its interval meets that of every other slice",
+        ]
+    return [
+        f"{what} is equally low for {by} ",
+        *_each(worst),
+        "" if apart else "; no slice stands clearly apart",
+    ]
+
+
+def _each(alike: list[Slice]) -> list[Any]:
+    """Slices with their figures, one after the other."""
+    parts: list[Any] = []
+    for one in alike:
+        parts += [
+            "; “" if parts else "“",
+            html.Span(one.value, **name("slice")),
+            f"”: {measured(one.estimate)}",
+        ]
+    return parts
 
 
 def _table(view: data.RunView, split: str, by: str, rank: str, chosen: Chosen) -> Component:
-    """The slices, and how many of their images lie in the chosen cell, or got a wrong answer."""
-    cell = chosen if chosen.has_cell else Chosen(wrong=True)
+    """The slices, and how many of their images lie in the chosen cell, or are mistakes of the figure."""
+    truth, answer = mistakes_of(view.classes, view.classes.index(view.negative_class)).get(
+        rank, (None, None)
+    )
+    cell = chosen if chosen.has_cell else Chosen(truth, answer, wrong=True)
+    what = _what(cell, view.negative_class)
     rows = []
     for one in data.weak_spots(view, split, by, rank, data.within_slices_by(view, chosen, by)):
         count = int(data.cells(view.classes, cell, one.matrix).sum())
         key = f"{by}{SEPARATOR}{one.value}"
         on = chosen.slice == (by, one.value)
+        # A mistake of the figure is one of the images that the figure divides by.
+        of = f"{count:,} of {one.n if chosen.has_cell else one.estimate.n:,}"
         rows.append(
             [
                 html.Button(
@@ -163,26 +195,29 @@ def _table(view: data.RunView, split: str, by: str, rank: str, chosen: Chosen) -
                 estimate_cell(one.estimate),
                 f"{one.estimate.n:,}",
                 html.Button(
-                    f"{count:,} of {one.n:,}",
+                    of,
                     **no_interval(_COUNTED),
-                    id={"slice": key, "only": WRONG},
+                    id={"slice": key, "only": cell_of(truth, answer, wrong=True)},
                     className="link-button",
                     disabled=count == 0,
-                    **aria(
-                        label=f"{count} of {one.n}, {_what(chosen)}, for {one.value}; show them"
-                    ),
+                    **aria(label=f"{of}, {what}, for {one.value}; show them"),
                 )
                 if not chosen.has_cell
-                else html.Span(f"{count:,} of {one.n:,}", **no_interval(_COUNTED)),
+                else html.Span(of, **no_interval(_COUNTED)),
             ]
         )
-    heads = [property_words(by).capitalize(), rank.capitalize(), "n", _what(chosen).capitalize()]
+    heads = [property_words(by).capitalize(), rank.capitalize(), "n", what.capitalize()]
     return table(heads, rows, caption=f"{rank} by {property_words(by)}, worst first")
 
 
-def _what(chosen: Chosen) -> str:
-    if not chosen.has_cell or chosen.wrong:
-        return "wrong answers"
-    if chosen.truth and chosen.answer:
-        return f"{chosen.truth} called {chosen.answer}"
-    return f"of {chosen.truth}" if chosen.truth else f"called {chosen.answer}"
+def _what(cell: Chosen, negative: str) -> str:
+    """The images of a cell, or the mistakes in it, in words."""
+    if cell.truth and cell.answer:
+        return f"{cell.truth} called {cell.answer}"
+    if not cell.wrong:
+        return f"of {cell.truth}" if cell.truth else f"called {cell.answer}"
+    if cell.truth:
+        return "false alarms" if cell.truth == negative else f"{cell.truth} called something else"
+    if cell.answer:
+        return "missed tumours" if cell.answer == negative else f"wrongly called {cell.answer}"
+    return "wrong answers"

@@ -20,6 +20,7 @@ from brainmri.files import sha256
 from brainmri.markdown import code, share, table, text
 from brainmri.metrics import Estimate, proportion
 from brainmri.predictions import Predictions
+from brainmri.wording import INDEPENDENT
 from tests.brainmri.files_to_read import snapshot
 
 HEADINGS = ["Intended use", "Results", "Where it fails", "Calibration", "Data and protocol",
@@ -161,6 +162,7 @@ def test_weak_slices_are_worst_first(own_models: Path) -> None:
     (own_models / "dataset" / "index.parquet").unlink()
     markdown = card.render(own_models, "cnn")
     assert "There is no image index here, so nothing is known of the images." in markdown
+    assert f"In brackets 95 % intervals. {INDEPENDENT}" in markdown
     assert "There is no image index here, so classes cannot be counted." in markdown
     run = runs.load(own_models, "cnn")
     assert cells(sections(markdown)["Data and protocol"], "train")[1] == str(run.images["train"])

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from brainmri import comparison, intervals, metrics
+from brainmri import beside, comparison, intervals, metrics
 from brainmri.comparison import Comparison
 from brainmri.errors import InputError
 from brainmri.metrics import Estimate
@@ -269,7 +269,7 @@ def test_without_common_images_every_figure_is_none_with_a_reason() -> None:
     for name in NAMES:
         one = found.difference(name).difference
         assert (one.value, one.reason) == (None, "no images in common")
-    assert comparison.verdict(found) == "These runs have no labelled image in common."
+    assert beside.verdict(found, []) == "These runs have no labelled image in common."
 
 
 def test_where_no_image_has_a_tumour_what_is_missed_is_none_with_a_reason() -> None:
@@ -342,16 +342,44 @@ def test_the_verdict_names_the_run_that_misses_fewer_tumours_first() -> None:
     a = table([(str(i), G, H if i < 20 else G) for i in range(100)] + [("h", H, H)])
     b = table([(str(i), G, G) for i in range(100)] + [("h", H, H)])
     start = "new misses 20 fewer tumours of 100 than old ("
-    assert comparison.verdict(compare(a, b)).startswith(start)
-    assert " fewer). new names 20 more images right of 101 than old (" in comparison.verdict(
-        compare(a, b)
+    assert beside.verdict(compare(a, b), []).startswith(start)
+    assert " fewer). new names 20 more images right of 101 than old (" in beside.verdict(
+        compare(a, b), []
     )
-    swapped = comparison.verdict(compare(b, a))
+    swapped = beside.verdict(compare(b, a), [])
     assert swapped.startswith("old misses 20 fewer tumours of 100 than new (")
 
 
 def test_the_verdict_says_when_nothing_can_be_told() -> None:
     assert (
-        comparison.verdict(compare(run_a(), run_b()))
-        == "No difference that these 9 images can show."
+        beside.verdict(compare(run_a(), run_b()), [])
+        == "No difference in missed tumours, false alarms or right answers that these 9 images can show."
     )
+
+
+def test_where_the_whole_shows_nothing_the_clearest_class_has_the_word() -> None:
+    # 20 of P that A called G are right in B, and 20 of G that A had right are called P in B.
+    rows = [(f"p{i}", P, i < 20) for i in range(60)] + [(f"g{i}", G, i < 20) for i in range(60)]
+    rows += [(f"h{i}", H, False) for i in range(20)]
+    a = table([(path, truth, G if truth == P and other else truth) for path, truth, other in rows])
+    b = table([(path, truth, P if truth == G and other else truth) for path, truth, other in rows])
+    pairs = comparison.join(a, b, split="test", negative="healthy")
+    groups = np.arange(len(rows))
+    found = comparison.compare(pairs, split="test", groups=groups, run_a="old", run_b="new")
+    told = beside.verdict(found, beside.cells(pairs, groups))
+    assert told.startswith(
+        "No difference in missed tumours, false alarms or right answers that these 140 images can show, "
+        "but new calls 20 more of 60 images of glioma “pituitary” than old ("
+    )
+    assert told.endswith(" more).")
+
+
+def test_seen_images_are_counted_among_those_that_both_answered() -> None:
+    a, b = run_a(), run_b()
+    a = dataclasses.replace(
+        a, seen=np.arange(9) < 6
+    )  # Of images 1 to 6, of which B answers 1 to 4.
+    b = dataclasses.replace(b, seen=np.zeros(9, dtype=bool)).where(np.isin(b.paths, list("1234")))
+    pairs = comparison.join(a, b, split="test", negative="healthy")
+    assert (len(pairs.y_true), pairs.seen_a, pairs.seen_b) == (4, 4, 0)
+    assert compare(run_a(), run_b()).seen_a is None

@@ -88,18 +88,31 @@ def test_coverage_by_hand() -> None:
     )
     # sets: ac, bc, bc, c, ac
     found = conformal.coverage(
-        np.array([0, 0, 1, 1, 1]), y_prob, stored, ["a", "b", "c"], np.arange(5)
+        np.tile([0, 0, 1, 1, 1], 10),
+        np.tile(y_prob, (10, 1)),
+        stored,
+        ["a", "b", "c"],
+        np.arange(50),
     )
     a, b, c = found.per_class
-    assert (a.coverage, b.coverage) == (metrics.proportion(1, 2), metrics.proportion(1, 3))
+    assert (a.coverage, b.coverage) == (metrics.proportion(10, 20), metrics.proportion(10, 30))
     assert (c.coverage.value, c.coverage.reason) == (None, "no images of this class")
     assert [entry.always for entry in found.per_class] == [False, False, True]
     assert [entry.fitted_on for entry in found.per_class] == [20, 9, 8]
-    assert found.overall == metrics.proportion(2, 5)
+    assert found.overall == metrics.proportion(20, 50)
     assert found.lowest == "b"
     assert found.mean_size.value == pytest.approx(9 / 5)
-    assert found.mean_size.n == 5
-    assert (found.empty.k, found.single.k) == (0, 1)
+    assert found.mean_size.n == 50
+    assert (found.empty.k, found.single.k) == (0, 10)
+
+
+def test_coverage_of_too_few_images_of_a_class_is_not_told() -> None:
+    stored = Conformal(0.1, {"a": 0.4, "b": 0.5}, {"a": 20, "b": 9})
+    y_true = np.array([0] * 6 + [1] * 30)
+    found = conformal.coverage(y_true, np.eye(2)[y_true], stored, ["a", "b"], np.arange(36))
+    a, b = found.per_class
+    assert a.coverage.reason == "too few images (6; a figure needs 10)"
+    assert (b.coverage.n, found.lowest, found.overall.n) == (30, "b", 36)
 
 
 def test_every_share_of_sets_has_the_interval_of_as_many_clusters() -> None:

@@ -6,8 +6,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from brainmri.metrics import group_matrices
-from brainmri.slices import FEWEST, metrics_of, properties, slices
+from brainmri.metrics import FEWEST, group_matrices
+from brainmri.slices import (
+    Slice,
+    metrics_of,
+    mistakes_of,
+    properties,
+    ranked,
+    slices,
+    stands_apart,
+)
 
 CLASSES = ["glioma", "notumor", "pituitary"]
 NEGATIVE = 1
@@ -103,3 +111,36 @@ def test_a_slice_of_copies_is_no_surer_than_one_of_as_many_single_images(name: s
     assert copied.value == pytest.approx(once.value)
     assert copied.n == 6 * once.n
     assert (copied.low, copied.high) == pytest.approx((once.low, once.high), abs=0.02)
+
+
+def ranked_by_accuracy(**right_of: tuple[int, int]) -> list[Slice]:
+    """Slices by name, each with its right answers and its images, none a copy of another."""
+    made = {}
+    for name, (right, n) in right_of.items():
+        y_true = np.zeros(n, dtype=np.int64)
+        y_pred = np.where(np.arange(n) < right, 0, 2)
+        made[name] = group_matrices(y_true, y_pred, 3, np.arange(n), n)
+    return ranked(made, metrics_of(CLASSES, NEGATIVE)["accuracy"])
+
+
+def test_a_slice_stands_apart_from_any_other_and_not_only_from_the_best_one() -> None:
+    small_and_flawless = ranked_by_accuracy(worst=(36, 41), many=(851, 852), best=(13, 13))
+    assert [one.value for one in small_and_flawless] == ["worst", "many", "best"]
+    assert stands_apart(small_and_flawless)
+    assert not stands_apart(ranked_by_accuracy(worst=(36, 41), best=(13, 13)))
+    assert not stands_apart(ranked_by_accuracy(only=(36, 41)))
+    assert not stands_apart([])
+
+
+@pytest.mark.parametrize("name", metrics_of(CLASSES, NEGATIVE))
+def test_every_metric_has_mistakes_that_lower_it_and_no_others_do(name: str) -> None:
+    metric, (truth, answer) = (
+        metrics_of(CLASSES, NEGATIVE)[name],
+        mistakes_of(CLASSES, NEGATIVE)[name],
+    )
+    flawless = np.diag([10, 10, 10])[None]
+    for i, j in ((0, 1), (0, 2), (1, 0), (2, 0), (2, 1)):
+        mistaken = flawless.copy()
+        mistaken[0, i, i], mistaken[0, i, j] = 9, 1
+        counts = truth in (None, CLASSES[i]) and answer in (None, CLASSES[j])
+        assert (metric(mistaken).value != 1) == counts

@@ -228,6 +228,21 @@ def test_a_run_without_a_fit_is_judged_as_it_is() -> None:
     assert foreign.risk_coverage is not None
 
 
+def test_reasons_are_about_what_is_stored_and_not_about_what_these_rows_would_give() -> None:
+    stored = fit(table())
+    assert stored is not None
+    assert None not in (stored.temperature, stored.operating_point, stored.conformal)
+    few = report(table(val=24), stored)  # Too few for a temperature, and for an operating point.
+    assert not [reason for reason in few.reasons if "temperature" in reason or "point" in reason]
+    bare = report(table(val=24), replace(stored, temperature=None, conformal=None))
+    assert [reason.partition(":")[0] for reason in bare.reasons[:2]] == [
+        "No temperature",
+        "No conformal sets",
+    ]
+    plenty = report(table(), replace(stored, temperature=None))
+    assert plenty.reasons == ("No temperature: this run stores none.",)
+
+
 @pytest.mark.parametrize("test", [0, 1, 49])
 def test_a_split_with_few_rows_has_counts_and_reasons(test: int) -> None:
     whole = table(test=test)
@@ -237,11 +252,13 @@ def test_a_split_with_few_rows_has_counts_and_reasons(test: int) -> None:
     assert got.error_before.ece == Estimate(None, None, None, test, reason="fewer than 50 images")
     assert got.reasons == (f"No curves: {test} images, fewer than 50.",)
     assert got.operating_point is not None
-    assert got.operating_point.missed == metrics.proportion(
-        got.operating_point.missed.k or 0, got.tumours, nothing="no tumour images"
+    assert got.operating_point.missed == metrics.enough(
+        metrics.proportion(
+            got.operating_point.missed.k or 0, got.tumours, nothing="no tumour images"
+        )
     )
     assert got.coverage is not None
-    assert (got.coverage.lowest is None) == (test == 0)
+    assert (got.coverage.lowest is None) == (test < 2 * metrics.FEWEST)
 
 
 def test_unlabelled_rows_are_left_out() -> None:

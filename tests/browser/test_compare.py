@@ -17,8 +17,10 @@ def choose(page: Page, label: str, option: str) -> None:
 
 def test_both_runs_say_how_much_of_the_test_they_have_seen(page: Page, site: Site) -> None:
     go(page, site.url + "compare")
-    expect(page.locator(".caution")).to_contain_text("careful has seen a near-copy of 4 of its 20")
-    expect(page.locator(".caution")).to_contain_text("hasty has seen a near-copy of 4 of its 20")
+    expect(page.locator(".caution")).to_contain_text(
+        "careful has seen a near-copy of 4 of these 20"
+    )
+    expect(page.locator(".caution")).to_contain_text("hasty has seen a near-copy of 4 of these 20")
 
 
 def test_another_run_changes_the_comparison_and_the_address(page: Page, site: Site) -> None:

@@ -132,6 +132,23 @@ def test_a_slice_narrows_the_matrix_and_the_images(page: Page, site: Site) -> No
     address_says(page, slice="seen~unseen")
 
 
+def test_the_mistakes_of_a_figure_are_a_click_away_and_each_chip_can_be_taken_away(
+    page: Page, site: Site
+) -> None:
+    opened(page, f"{site.url}{HASTY}&by=seen&rank=tumours found")
+    page.get_by_role("button", name="2 of 12, missed tumours, for unseen; show them").click()
+    chosen(page, "2 of 20")
+    address_says(page, cell="wrong~~notumor", slice="seen~unseen")
+    expect(chips(page)).to_have_text(
+        ["answer: notumor×", "wrong answers×", "seen in training or not: unseen×"]
+    )
+    chips(page).first.click()
+    address_says(page, cell="wrong", slice="seen~unseen")
+    chosen(page, "5 of 20")
+    chips(page).first.click()
+    expect(chips(page)).to_have_count(1)
+
+
 def test_back_and_forward_walk_through_the_choices(page: Page, site: Site) -> None:
     opened(page, site.url + HASTY)
     page.get_by_role("button", name="All images of glioma").click()

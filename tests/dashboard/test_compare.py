@@ -43,7 +43,9 @@ def test_the_best_run_is_compared_with_the_next_one_on_the_same_images(visitor: 
     assert [cell.split(" %")[0] for cell in found[:2]] == ["93.3", "80.0"]
     assert found[2].startswith("+13.3 points ")
     assert rows["Right answers (accuracy)"][2].startswith("+20.0 points ")
-    assert headings(page)[0] == "No difference that these 20 images can show."
+    assert headings(page)[0] == (
+        "No difference in missed tumours, false alarms or right answers that these 20 images can show."
+    )
     # careful alone: glioma 1 and 2, notumor 0 and 1, pituitary 4; hasty alone: meningioma 1
     alone = table_named(page, "Images that one run alone got right")
     assert alone["The class"] == ["5", "1", "0.219"]
@@ -137,8 +139,8 @@ def test_runs_of_very_many_images_are_not_compared(
 def test_the_share_of_seen_images_stands_beside_each_run(visitor: Visitor) -> None:
     (said,) = find(visitor.open("/compare"), className="caution")
     assert visible(said) == (
-        "Seen in training: careful has seen a near-copy of 4 of its 20, hasty has seen a near-copy of 4 "
-        "of its 20."
+        "Seen in training: careful has seen a near-copy of 4 of these 20 images, hasty has seen a "
+        "near-copy of 4 of these 20 images."
     )
 
 
@@ -150,11 +152,21 @@ def test_a_run_that_saw_more_of_the_test_is_said_to_have_had_it_easier(
     blind = Predictions(**{**vars(made), "seen": np.zeros(len(made.paths), dtype=bool)})
     write_run(own, "blind", blind)
     (said,) = find(visitor.open("/compare?run=blind&other=careful"), className="caution")
-    assert "blind has seen a near-copy of 0 of its 20" in visible(said)
+    assert "blind has seen a near-copy of 0 of these 20" in visible(said)
     assert "They did not sit the same test" in visible(said)
     write_run(own, "silent", Predictions(**{**vars(made), "seen": None}))
     (said,) = find(visitor.open("/compare?run=silent&other=careful"), className="caution")
-    assert "which of its images silent has seen is not recorded" in visible(said)
+    assert "which of these images silent has seen is not recorded" in visible(said)
+
+
+def test_only_the_images_compared_make_a_test_the_easier_one(visitor: Visitor, own: Path) -> None:
+    made = answers(index.read(own / "dataset" / "index.parquet"), {})
+    assert made.seen is not None
+    unseen = made.where(~made.seen)
+    write_run(own, "unseen-only", unseen)
+    (said,) = find(visitor.open("/compare?run=unseen-only&other=careful"), className="caution")
+    assert "careful has seen a near-copy of 0 of these 16 images" in visible(said)
+    assert "They did not sit the same test" not in visible(said)
 
 
 def test_runs_with_different_negative_classes_are_refused_in_one_sentence(
@@ -184,7 +196,7 @@ def test_the_matrices_are_subtracted_cell_by_cell_and_in_words(visitor: Visitor)
         "pituitary": ["+1", "0", "0", "−1"],
     }
     assert [cells[-1] for cells in rows.values()] == ["5"] * 4
-    assert f"glioma called notumor: 2 more of 5 than with {CAREFUL} (" in visible(page)
+    assert f"glioma called notumor: 2 more of 5 than with {CAREFUL}" in visible(page)
 
 
 @pytest.mark.usefixtures("shown")
@@ -251,3 +263,14 @@ def test_a_table_of_another_tool_has_no_settings(visitor: Visitor, own: Path) ->
     )
     page = visitor.open(f"/compare?run={CAREFUL}&other=foreign")
     assert "How foreign was made is not recorded" in words(page)
+
+
+@pytest.mark.usefixtures("shown")
+def test_a_difference_of_too_few_images_is_not_told(visitor: Visitor) -> None:
+    page = visitor.open(f"/compare?run={HASTY}&other={CAREFUL}")
+    rows = table_named(page, f"{HASTY} and {CAREFUL}")
+    few = "– too few images (5; a figure needs 10)"
+    for name in ("No tumour recognised (specificity)", "Tumour / no tumour (area under ROC)"):
+        assert rows[name][:3] == [few] * 3
+    assert "Area under the curve: careful too few images (5; a figure needs 10)" in visible(page)
+    assert rows["Tumours found (sensitivity)"][2].startswith("−13.3 points ")

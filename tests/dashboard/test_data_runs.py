@@ -79,7 +79,8 @@ def test_a_table_of_another_tool_is_a_run_without_a_model(bare: Path) -> None:
     assert broken == []
     assert (view.name, view.run, view.has_model) == ("spreadsheet", None, False)
     assert (view.splits, view.negative_class) == (["test"], "normal")
-    assert data.report(view, "test").accuracy.value == 1.0
+    assert data.report(view, "test").matrix.tolist() == [[1, 0], [0, 1]]
+    assert data.report(view, "test").accuracy.reason == "too few images (2; a figure needs 10)"
 
 
 def test_a_table_of_another_tool_may_come_in_parts(bare: Path) -> None:

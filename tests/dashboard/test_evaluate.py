@@ -12,6 +12,7 @@ import pytest
 from sklearn import metrics as reference
 
 from brainmri import index, predictions, runs
+from brainmri.metrics import FEWEST
 from brainmri.predictions import Predictions
 from dashboard import data
 from tests.dashboard.reading import (
@@ -53,14 +54,20 @@ def test_the_evaluate_page_agrees_with_scikit_learn(
             assert shown[label] == [f"{n:,}" for n in [*confusion[i], confusion[i].sum()]]
             cells = figures[label]
             expected = [percent(metric[i]) for metric in each[:3]]
-            # A class that is never predicted has no precision; scikit-learn is told to say 0.
-            shown_figures = [re.sub(r"^–.*", "0.0 %", cell) for cell in cells[:3]]
-            assert [cell.partition(" %")[0] + " %" for cell in shown_figures] == expected
+            few = "– too few images ("
+            support = confusion[i].sum()
+            for cell, value, n in zip(
+                cells, expected, (confusion[:, i].sum(), support, support), strict=False
+            ):
+                # A class that is never predicted has no precision; scikit-learn is told to say 0.
+                wanted = few if 0 < n < FEWEST else value
+                assert re.sub(r"^– never.*", "0.0 %", cell).startswith(wanted)
             assert cells[3] == f"{each[3][i]:,}"
             area = reference.roc_auc_score(y_true == i, y_prob[:, i])
             average = reference.average_precision_score(y_true == i, y_prob[:, i])
-            assert areas[label][0].startswith(percent(area))
-            assert areas[label][1].startswith(percent(average))
+            both = min(support, len(y_true) - support) >= FEWEST
+            assert areas[label][0].startswith(percent(area) if both else few)
+            assert areas[label][1].startswith(percent(average) if both else few)
 
 
 def test_the_curves_are_those_of_scikit_learn(shown: Path) -> None:
@@ -93,14 +100,17 @@ def test_the_matrix_shows_counts_and_the_largest_confusion_in_words(visitor: Vis
         ["0", "2", "3", "0", "5"],
         ["1", "0", "0", "4", "5"],
     ]
-    assert "Glioma is most often mistaken for notumor: 3 of 5 (23.1–88.2 %)" in headings(page)
+    assert (
+        "Glioma is most often mistaken for notumor: too few images (5; a figure needs 10)"
+        in headings(page)
+    )
     told = [visible(item) for item in find(find(page, className="plain-list")[-1], "Li")]
     assert told[:3] == [
         "Missed tumours: 3 of 15 (7.0–45.2 %)",
-        "False alarms: 2 of 5 (11.8–76.9 %)",
+        "False alarms: too few images (5; a figure needs 10)",
         "All right answers: 14 of 20 (48.1–85.5 %)",
     ]
-    assert "glioma called notumor: 3 of 5 (23.1–88.2 %)" in told
+    assert "glioma called notumor: too few images (5; a figure needs 10)" in told
 
 
 @pytest.mark.usefixtures("shown")
@@ -115,7 +125,9 @@ def test_missed_tumours_stand_out_and_empty_cells_cannot_be_chosen(visitor: Visi
     assert "right" in cells["glioma~glioma"]["className"]
     assert cells["glioma~meningioma"]["disabled"]
     assert not cells["glioma~notumor"]["disabled"]
-    assert cells["glioma~notumor"]["aria-label"].startswith("3 of 5 images of glioma called")
+    assert cells["glioma~notumor"]["aria-label"].startswith(
+        "Images of glioma called notumor: too few images (5; a figure needs 10); show them"
+    )
 
 
 @pytest.mark.usefixtures("shown")
@@ -242,11 +254,14 @@ def test_classes_are_whatever_the_table_says(visitor: Visitor, bare: Path) -> No
     write_table(
         bare,
         "eight",
-        {"label": names, **{f"prob_{k}": np.eye(8)[i].tolist() for i, k in enumerate(names)}},
+        {
+            "label": names * 2,
+            **{f"prob_{k}": np.eye(8)[i].tolist() * 2 for i, k in enumerate(names)},
+        },
     )
     page = visitor.open("/evaluate")
     assert list(matrix(page)) == names
-    assert "All images were named right: 8 of 8 (67.6–100.0 %)" in headings(page)
+    assert "All images were named right: 16 of 16 (80.6–100.0 %)" in headings(page)
 
 
 def test_new_predictions_show_at_the_next_visit(visitor: Visitor, own: Path) -> None:

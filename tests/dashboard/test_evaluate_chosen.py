@@ -38,6 +38,10 @@ def chosen_line(page: Node) -> str:
         ("glioma~", "", "", Chosen(truth="glioma")),
         ("~notumor", None, None, Chosen(answer="notumor")),
         ("wrong", None, None, Chosen(wrong=True)),
+        ("wrong~~notumor", None, None, Chosen(answer="notumor", wrong=True)),
+        ("wrong~glioma~", None, None, Chosen(truth="glioma", wrong=True)),
+        ("wrong~glioma~cat", None, None, Chosen()),
+        ("wrong~notumor", None, None, Chosen()),
         (None, "source~web", None, Chosen(slice=("source", "web"))),
         (None, None, "glioma~0.25", Chosen(above=("glioma", 0.25))),
         ("glioma", "source", "glioma", Chosen()),
@@ -50,8 +54,8 @@ def test_the_address_says_what_is_chosen_and_misspelt_keys_choose_nothing(
     cell: str | None, slice_: str | None, above: str | None, expected: Chosen
 ) -> None:
     assert read(CLASSES, cell, slice_, above) == expected
-    if expected.truth or expected.answer:
-        assert cell_of(expected.truth, expected.answer) == cell
+    if expected.has_cell:
+        assert cell_of(expected.truth, expected.answer, wrong=expected.wrong) == cell
 
 
 @pytest.mark.usefixtures("shown")

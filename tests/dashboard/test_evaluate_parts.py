@@ -6,8 +6,13 @@ import re
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from brainmri.metrics import proportion
+from brainmri.slices import Slice
+from brainmri.wording import INDEPENDENT
+from tests.dashboard.faults import change_run, change_table
 from tests.dashboard.reading import (
     alerts,
     headings,
@@ -32,6 +37,61 @@ def test_a_run_is_ranked_by_any_property_of_the_images(visitor: Visitor) -> None
     assert "too few images (4; a figure needs 10)" in rows[1]
     (wrong, _) = find(shown["weak-table"]["children"], "Button", className="link-button")[1::2]
     assert wrong["props"]["id"] == {"slice": "seen~unseen", "only": "wrong"}
+
+
+@pytest.mark.usefixtures("shown")
+@pytest.mark.parametrize(
+    ("rank", "only", "head", "counts"),
+    [
+        ("accuracy", "wrong", "Wrong answers", ["5 of 16", "1 of 4"]),
+        ("tumours found", "wrong~~notumor", "Missed tumours", ["2 of 12", "1 of 3"]),
+        ("no tumour recognised", "wrong~notumor~", "False alarms", ["0 of 1", "2 of 4"]),
+        ("glioma found", "wrong~glioma~", "Glioma called something else", ["1 of 1", "2 of 4"]),
+    ],
+)
+def test_the_mistakes_beside_a_figure_are_those_that_lower_it(
+    visitor: Visitor, rank: str, only: str, head: str, counts: list[str]
+) -> None:
+    inputs = {"by": "seen", "rank": rank, "run": HASTY, "split": "test"}
+    shown = visitor.fire("weak-head", inputs=inputs)["weak-table"]["children"]
+    assert [visible(cell) for cell in find(shown, "Th", scope="col")][-1] == head
+    links = find(shown, "Button", className="link-button")[1::2]
+    assert sorted(visible(link) for link in links) == sorted(counts)
+    assert {link["props"]["id"]["only"] for link in links} == {only}
+
+
+@pytest.mark.usefixtures("shown")
+def test_figures_that_are_alike_share_the_lowest_place(
+    visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def head(*named: tuple[str, int, int]) -> str:
+        spots = [Slice(name, np.eye(4, dtype=int), proportion(k, n)) for name, k, n in named]
+        monkeypatch.setattr("dashboard.data.weak_spots", lambda *_: spots)
+        inputs = {"by": "label", "rank": "accuracy", "run": HASTY, "split": "test"}
+        (title,) = find(visitor.fire("weak-head", inputs=inputs)["weak-head"]["children"], "Title")
+        return visible(title)
+
+    assert head(("web", 15, 18), ("figshare", 10, 12)).startswith(
+        "Accuracy is 83.3 % for every class"
+    )
+    shared = head(("web", 15, 18), ("figshare", 10, 12), ("other", 13, 13))
+    assert shared.startswith("Accuracy is equally low for class “ web ”: 83.3 % (")
+    assert "“ figshare ”: 83.3 % (" in shared
+    assert shared.endswith(" ; no slice stands clearly apart")
+    denied = head(("web", 36, 41), ("figshare", 851, 852), ("other", 13, 13))
+    assert denied.startswith("Accuracy is lowest for class “ web ”: 87.8 % (")
+    assert denied.endswith(")")
+
+
+def test_without_an_index_pages_say_that_intervals_take_images_for_independent(
+    visitor: Visitor, own: Path
+) -> None:
+    addresses = ("/", f"/evaluate?run={CAREFUL}", f"/compare?run={CAREFUL}&other={HASTY}")
+    for address in addresses:
+        assert INDEPENDENT not in visible(visitor.open(address))
+    shutil.rmtree(own / "dataset")
+    for address in addresses:
+        assert INDEPENDENT in visible(visitor.open(address))
 
 
 def test_without_an_index_slices_say_what_to_run(visitor: Visitor, own: Path) -> None:
@@ -77,3 +137,44 @@ def test_the_class_with_the_lowest_coverage_is_named(visitor: Visitor) -> None:
 def test_too_few_validation_images_are_said_to_be_the_reason(visitor: Visitor) -> None:
     page = visible(visitor.open("/evaluate?run=careful"))
     assert "No sliders: fewer than 30 validation images with a tumour." in page
+
+
+@pytest.mark.usefixtures("plenty")
+def test_sets_on_the_images_that_set_them_are_shown_with_a_caution(visitor: Visitor) -> None:
+    own = "These are the very images that set the thresholds"
+    assert own in visible(visitor.open("/evaluate?run=plenty&split=val"))
+    assert own not in visible(visitor.open("/evaluate?run=plenty&split=test"))
+
+
+def test_a_threshold_that_is_capped_says_so(visitor: Visitor, plenty: Path) -> None:
+    def stored(threshold: float) -> str:
+        point = {
+            "threshold": threshold,
+            "rule": "sensitivity",
+            "target": 0.99,
+            "n": 80,
+            "tumours": 60,
+        }
+        change_run(plenty / "plenty", operating_point=point)
+        return visible(visitor.open("/evaluate?run=plenty"))
+
+    assert "A stored threshold is capped at one half" in stored(0.5)
+    assert "capped" not in stored(0.31)
+
+
+def test_without_images_of_one_kind_a_threshold_does_not_count_them(
+    visitor: Visitor, plenty: Path
+) -> None:
+    change_table(
+        plenty / "plenty",
+        lambda rows: rows.filter(
+            [
+                split == "val" or label != "notumor"
+                for split, label in zip(
+                    rows["split"].to_pylist(), rows["label"].to_pylist(), strict=True
+                )
+            ]
+        ),
+    )
+    page = visible(visitor.open("/evaluate?run=plenty"))
+    assert "raises an unknown number of false alarms (no images without a tumour)." in page

@@ -149,17 +149,17 @@ def forget() -> None:
     curves._content.cache_clear()
 
 
-@pytest.mark.usefixtures("shown", "uncached")
+@pytest.mark.usefixtures("plenty", "uncached")
 @pytest.mark.parametrize(
     ("address", "place", "lost"),
     [
         ("/", "dashboard.components.headlines.interval", "90.0 %"),
         ("/", "dashboard.components.frame.counted", "careful, misses"),
         ("/", "dashboard.pages.overview.measured", "of the images with a tumour"),
-        ("/evaluate", "dashboard.components.tables.interval", "80.0 %"),
-        ("/evaluate", "dashboard.pages.confusion.interval", "4"),
-        ("/compare", "dashboard.pages.compare.points_interval", "points"),
-        ("/compare", "dashboard.components.tables.interval", "93.3 %"),
+        ("/evaluate?run=plenty", "dashboard.components.tables.interval", "95.0 %"),
+        ("/evaluate?run=plenty", "dashboard.pages.confusion.interval", "18"),
+        ("/compare?run=careful&other=hasty", "dashboard.pages.compare.points_interval", "points"),
+        ("/compare?run=careful&other=hasty", "dashboard.components.tables.interval", "93.3 %"),
     ],
 )
 def test_a_page_that_loses_an_interval_is_caught(

@@ -36,7 +36,7 @@ def curve(x: list[float], y: list[float]) -> Curve:
 
 
 def class_curves(name: str, roc: Curve | None) -> ClassCurves:
-    return ClassCurves(name, roc, roc, NOTHING, NOTHING)
+    return ClassCurves(name, roc, roc, NOTHING, NOTHING, 0)
 
 
 def checked(figure: go.Figure) -> Any:
