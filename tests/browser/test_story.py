@@ -10,7 +10,7 @@ import signal
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Download, Page, expect
+from playwright.sync_api import Download, Locator, Page, Request, expect
 
 from brainmri import index
 from tests.browser.conftest import Opened
@@ -183,3 +183,78 @@ def test_when_the_server_is_gone_a_sentence_says_so(
         page.clock.fast_forward(EVERY_MS)
         expect(page.get_by_role("status")).to_contain_text("The server does not answer")
         expect(page.locator("h1")).to_have_text("Overview")  # and what was there stays
+
+
+@pytest.mark.parametrize("noticed", [True, False])
+def test_when_the_server_is_back_the_page_is_what_was_chosen_meanwhile(
+    opened: Opened, site: Site, noticed: bool
+) -> None:
+    context = opened("Failed to load resource|did not respond|Failed to fetch")
+    page = context.new_page()
+    page.clock.install()
+    with page.expect_response("**/state"):
+        go(page, f"{site.url}evaluate?run={CAREFUL}")
+    settle(page)
+
+    def ask_for_news(*, answered: bool = True) -> None:
+        with page.expect_event("requestfinished" if answered else "requestfailed", is_news):
+            page.clock.fast_forward(EVERY_MS)
+
+    def is_news(request: Request) -> bool:
+        return request.url.endswith("/state")
+
+    def click(button: Locator) -> None:
+        with page.expect_event("requestfailed", lambda request: "_dash-update" in request.url):
+            button.click()
+
+    context.set_offline(True)
+    if noticed:
+        ask_for_news(answered=False)
+        expect(page.get_by_role("status")).to_contain_text("The server does not answer")
+    click(page.locator(".matrix-cell.right").first)
+    expect(page).to_have_url(re.compile("cell="))
+    expect(page.locator(".chip")).to_have_count(0)
+    context.set_offline(False)
+    ask_for_news()
+    expect(page.locator(".chip")).to_have_count(2)
+    expect(page.locator("#live")).to_be_empty()
+
+    context.set_offline(True)
+    if noticed:
+        ask_for_news(answered=False)
+    click(page.get_by_role("link", name="Compare", exact=True))
+    expect(page).to_have_url(re.compile("/compare$"))
+    expect(page.locator("h1")).to_have_text("Evaluate")
+    context.set_offline(False)
+    ask_for_news()
+    expect(page.locator("h1")).to_have_text("Compare")
+
+
+def test_when_the_server_is_back_what_was_typed_stays_unless_it_is_given_up(
+    opened: Opened, site: Site
+) -> None:
+    context = opened("Failed to load resource|did not respond|Failed to fetch")
+    page = context.new_page()
+    page.clock.install()
+    with page.expect_response("**/state"):
+        go(page, f"{site.url}evaluate?run={CAREFUL}")
+    settle(page)
+    least = page.get_by_role("textbox", name="at least")
+    least.fill("12")
+    context.set_offline(True)
+    page.clock.fast_forward(EVERY_MS)
+    expect(page.get_by_role("status")).to_contain_text("The server does not answer")
+    context.set_offline(False)
+    page.clock.fast_forward(EVERY_MS)
+    expect(page.locator("#live")).to_be_empty()  # nothing was missed
+
+    context.set_offline(True)
+    with page.expect_event("requestfailed", lambda request: "_dash-update" in request.url):
+        page.locator(".matrix-cell.right").first.click()
+    context.set_offline(False)
+    page.clock.fast_forward(EVERY_MS)
+    expect(page.get_by_role("status")).to_contain_text("loses what you have typed")
+    expect(least).to_have_value("12 %")
+    page.get_by_role("button", name="Update this page").click()
+    expect(page.locator(".chip")).to_have_count(2)
+    expect(page.locator("#live")).to_be_empty()
