@@ -90,6 +90,7 @@ def layout(
             id="evaluate-chosen",
             className="chosen-bar",
             role="region",
+            tabIndex="-1",  # Of the last chip the focus goes to it: assets/focus.js.
             **aria(label="Chosen images", live="polite"),
         ),
         html.Div(_matrix(view, split, show, chosen), id="evaluate-content"),
