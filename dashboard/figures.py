@@ -108,9 +108,16 @@ def densities(shares: Mapping[str, NDArray[np.float32]], colours: Mapping[str, s
 
 
 def intervals(
-    rows: Sequence[tuple[str, Estimate]], *, reference: float, reference_text: str
+    rows: Sequence[tuple[str, Estimate]],
+    *,
+    reference: float,
+    reference_text: str,
+    most_on_paper: int | None = None,
 ) -> go.Figure:
-    """A dot with its 95 % interval per row, best on top, and a line to compare with."""
+    """A dot with its 95 % interval per row, best on top, and a line to compare with.
+
+    Of many rows only the first are printed (assets/print.js).
+    """
     shown = [(name, e) for name, e in rows if e.value is not None]
     values, low, high = spans([e for _, e in shown])
     figure = go.Figure(
@@ -127,6 +134,9 @@ def intervals(
         )
     )
     lay_out(figure, x="right answers, % (95 % interval)", height=150 + 62 * len(shown))
+    if most_on_paper is not None and len(shown) > most_on_paper:
+        printed = {"rows": most_on_paper, "height_px": 150 + 62 * most_on_paper}
+        figure.update_layout(meta={"on_paper": printed})
     left, line = min([*values, 100 * reference]) - 8, 100 * reference
     figure.update_layout(
         yaxis={"autorange": "reversed", "showticklabels": False, "title": None},
