@@ -40,6 +40,8 @@ window.dash_clientside.address = {
         agreed = window.location.href;
         return dash_clientside.no_update;
     },
+    // The page of the address is built anew, as if one came back to it.
+    build: () => window.dispatchEvent(new PopStateEvent("popstate")),
 };
 
 // Dash builds the page again when the address differs from the one it last built a page for. Choices

@@ -1,10 +1,12 @@
 // A run that finishes while a page is open is announced, and shown when asked for: nothing that is being
-// read moves by itself. The server is asked only for a fingerprint of each run's files (/state).
+// read moves by itself. The server is asked only for a fingerprint of each run's files (/state). When it was gone
+// and is back, what was asked for meanwhile is asked again.
 
 (() => {
     const EVERY_MS = 10_000;
     let known = null;
     let news = null;
+    let missed = false;
 
     const place = () => document.getElementById("live");
 
@@ -23,7 +25,7 @@
         }
     };
 
-    const quiet = () => { news = null; say("", ""); };
+    const quiet = () => { [news, missed] = [null, false]; say("", ""); };
 
     // As Dash's own links do it: the page of that address is built, and going back leads here.
     const open = (pathname, search) => {
@@ -33,9 +35,30 @@
     };
 
     const again = () => {
-        dash_clientside.set_props("_pages_location", { search: window.location.search });
+        dash_clientside.address.build();
         quiet();
     };
+
+    // What somebody has typed is not in the address, and building the page again would lose it.
+    const TYPED = "textarea, input[type=text]:not([aria-haspopup])";
+    let typed = null;
+    document.addEventListener("input", ({ target }) => { if (target.matches(TYPED)) typed = target; });
+
+    // Whether a request of Dash found no server since it was last asked for news: the address and the marks of
+    // the page are at what was chosen then, the rest of it is not. Behind a proxy such a request is answered
+    // with an error, as one that fails for a reason of its own is; it counts if the news failed too.
+    let failed = 0;
+    let away = false;
+    const count = () => {
+        const all = window.dash_stores.at(-1)?.getState().error.backEnd ?? []; // the newest first
+        const fresh = all.slice(0, all.length - failed);
+        failed = all.length;
+        missed ||= fresh.some(({ error }) => away || /did not respond/.test(error?.message));
+        away = false;
+    };
+
+    const offerMissed = () => say("news", "The server is back, but this page is not what was chosen meanwhile. "
+        + "Updating it loses what you have typed.", [["Update this page", again], ["Not now", quiet]]);
 
     const announce = () => {
         const { fresh, changed, gone } = news;
@@ -77,12 +100,19 @@
             if (!answer.ok) throw new Error(answer.statusText);
             state = await answer.json();
         } catch {
+            away = true;
             say("offline", "The server does not answer: what you see stays, and nothing new can be asked until it "
                 + "is back. It is tried again every ten seconds.");
             return;
         }
         compare(state);
-        if (news) announce();
+        count();
+        if (missed && !(typed?.isConnected && typed.value)) {
+            dash_clientside.address.build();
+            missed = false;
+        }
+        if (missed) offerMissed();
+        else if (news) announce();
         else say("", "");
     };
 

@@ -14,10 +14,13 @@
     window.addEventListener("beforeprint", () => {
         for (const graph of document.querySelectorAll(".js-plotly-plot")) {
             if (!graph.offsetParent || !graph.layout || onScreen.has(graph)) continue;
+            onScreen.set(graph, { layout: { ...graph.layout }, height: graph.clientHeight });
             const layout = { ...graph.layout };
-            onScreen.set(graph, { layout, height: graph.clientHeight });
             const width = graph.closest(".columns") ? BESIDE_PX : PAPER_PX;
-            const height = Math.round(SMALLER * graph.clientHeight);
+            // Of many rows the first; how many more there are is said below.
+            const first = layout.meta?.on_paper;
+            if (first) layout.yaxis = { ...layout.yaxis, autorange: false, range: [first.rows - 0.5, -0.5] };
+            const height = Math.round(SMALLER * (first ? first.height_px : graph.clientHeight));
             tall(graph, height);
             const font = { ...layout.font, size: LETTER_PX };
             // Unlike relayout, this is done when it returns.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import math
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -23,6 +24,9 @@ _NEAR = 0.12
 """Ends of lines whose names would meet, as a share of the highest value."""
 _MOST_POINTS = 400
 """Points of a curve that are sent to the browser; more cannot be seen."""
+
+_LINE, _LINE_PX = 30, 16
+"""Letters of a name that fit a line on a phone, and the height of one more line."""
 
 
 def class_balance(counts: Mapping[str, Mapping[str, int]], colours: Mapping[str, str]) -> go.Figure:
@@ -108,9 +112,16 @@ def densities(shares: Mapping[str, NDArray[np.float32]], colours: Mapping[str, s
 
 
 def intervals(
-    rows: Sequence[tuple[str, Estimate]], *, reference: float, reference_text: str
+    rows: Sequence[tuple[str, Estimate]],
+    *,
+    reference: float,
+    reference_text: str,
+    most_on_paper: int | None = None,
 ) -> go.Figure:
-    """A dot with its 95 % interval per row, best on top, and a line to compare with."""
+    """A dot with its 95 % interval per row, best on top, and a line to compare with.
+
+    Of many rows only the first are printed (assets/print.js).
+    """
     shown = [(name, e) for name, e in rows if e.value is not None]
     values, low, high = spans([e for _, e in shown])
     figure = go.Figure(
@@ -126,7 +137,13 @@ def intervals(
             "n = %{customdata[2]:,})<extra></extra>",
         )
     )
-    lay_out(figure, x="right answers, % (95 % interval)", height=150 + 62 * len(shown))
+    names = [_in_lines(name) for name, _ in shown]
+    row_px = 62 + _LINE_PX * max((name.count("<br>") for name in names), default=0)
+    lay_out(figure, x="right answers, % (95 % interval)", height=150 + row_px * len(shown))
+    if most_on_paper is not None:
+        rows_printed = min(len(shown), most_on_paper)
+        printed = {"rows": rows_printed, "height_px": 150 + 62 * rows_printed}
+        figure.update_layout(meta={"on_paper": printed})
     left, line = min([*values, 100 * reference]) - 8, 100 * reference
     figure.update_layout(
         yaxis={"autorange": "reversed", "showticklabels": False, "title": None},
@@ -143,13 +160,13 @@ def intervals(
         xshift={"left": 6, "center": 0, "right": -6}[side], align=side,
     )  # fmt: skip
     # Names and figures above their rows leave the whole width to the intervals, on a phone too.
-    for name, e in shown:
+    for (name, e), lines in zip(shown, names, strict=True):
         spread = (
             "" if e.low is None or e.high is None else f"{100 * e.low:.1f}–{100 * e.high:.1f} %, "
         )
         figure.add_annotation(
             x=0, xref="paper", xanchor="left", y=name, yanchor="bottom", yshift=5, align="left",
-            text=f"<b>{name}</b><br>{100 * (e.value or 0):.1f} % ({spread}n = {e.n:,})",
+            text=f"<b>{lines}</b><br>{100 * (e.value or 0):.1f} % ({spread}n = {e.n:,})",
             showarrow=False, bgcolor="rgba(0,0,0,0)",
         )  # fmt: skip
     return figure
@@ -189,7 +206,7 @@ def differences(rows: Sequence[tuple[str, Estimate]], *, better: tuple[str, str]
         categoryarray=[name for name, _ in shown[::-1]],
         showticklabels=False,
     )
-    figure.update_layout(margin={"t": 60, "l": 16})
+    figure.update_layout(margin={"l": 16})
     figure.add_vline(0, line={"color": MUTED, "dash": "dash", "width": 1.5})
     # Names above their rows and in two lines above the figure leave room for it on a phone.
     for name, _ in shown:
@@ -197,13 +214,14 @@ def differences(rows: Sequence[tuple[str, Estimate]], *, better: tuple[str, str]
             x=0, xref="paper", xanchor="left", y=name, yanchor="bottom", yshift=8, text=name,
             showarrow=False,
         )  # fmt: skip
-    for x, anchor, shift, text in (
-        (0, "left", 20, f"← {better[0]}"),
-        (1, "right", 2, f"{better[1]} →"),
-    ):
+    left, right = _in_lines(f"← {better[0]}"), _in_lines(f"{better[1]} →")
+    second = _LINE_PX * right.count("<br>")
+    more = second + _LINE_PX * left.count("<br>")
+    figure.update_layout(margin={"t": 60 + more}, height=figure.layout.height + more)
+    for x, anchor, shift, text in ((0, "left", 20 + second, left), (1, "right", 2, right)):
         figure.add_annotation(
             x=x, xref="paper", xanchor=anchor, y=1, yref="paper", yanchor="bottom", yshift=shift,
-            text=text, showarrow=False,
+            text=text, showarrow=False, align=anchor,
         )  # fmt: skip
     return figure
 
@@ -301,6 +319,13 @@ def _lines(
         )  # fmt: skip
     lay_out(figure, x=x, y=y, height=300)
     return figure
+
+
+def _in_lines(text: str) -> str:
+    """A text with long names in it in lines that a phone has room for; no name is longer than three."""
+    return "<br>".join(
+        textwrap.wrap(text, _LINE, break_on_hyphens=False, max_lines=3, placeholder="…")
+    )
 
 
 def _direct_labels(figure: go.Figure, colours: Mapping[str, str]) -> None:

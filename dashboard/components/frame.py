@@ -177,7 +177,9 @@ def no_runs() -> Component:
     """The empty state of every page about runs."""
     return empty(
         "There is nothing to show yet",
-        html.P("Train a model and score the test images, then reload this page:"),
+        html.P(
+            "Train a model and score the test images; a run is announced here as soon as it is there:"
+        ),
         command(
             "python -m brainmri index DATA\n"
             "python -m brainmri train DATA --model cnn --run my-first-run --split auto\n"

@@ -108,7 +108,7 @@ def _one_run(view: data.RunView) -> Component:
         split = f"--split {view.run.protocol} --seed {view.run.seed} --allow-leaks"
     return empty(
         f"There is only one run, {view.name}",
-        html.P("Train and score a second one, then reload this page:"),
+        html.P("Train and score a second one; it is announced here as soon as it is there:"),
         command(
             "python -m brainmri train DATA --model cnn-regularised --run my-second-run "
             f"{split}\n"

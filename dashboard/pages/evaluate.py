@@ -41,6 +41,8 @@ from dashboard.pages import choosing, confusion, curves, gallery, image_panel, t
 from dashboard.pages.choosing import kept
 
 PAGE = "evaluate"
+_FITS_PICKER = 24
+"""Letters of a run's name that its picker has room for."""
 choosing.register(PAGE)
 gallery.register(PAGE)
 trust.register(PAGE)
@@ -90,6 +92,7 @@ def layout(
             id="evaluate-chosen",
             className="chosen-bar",
             role="region",
+            tabIndex="-1",  # Of the last chip the focus goes to it: assets/focus.js.
             **aria(label="Chosen images", live="polite"),
         ),
         html.Div(_matrix(view, split, show, chosen), id="evaluate-content"),
@@ -139,7 +142,9 @@ def show_run(
 
 
 def _truths(view: data.RunView) -> list[Component]:
-    return [report_link(view), three_figures(data.three_figures(view))]
+    whole = html.P([html.Strong("Run: "), view.name], className="path", **name("version"))
+    long = [whole] if len(view.name) > _FITS_PICKER else []
+    return [*long, report_link(view), three_figures(data.three_figures(view))]
 
 
 def _too_many() -> Component:

@@ -39,6 +39,9 @@ RADIOLOGISTS = 0.87
 RADIOLOGISTS_TEXT = "radiologists 87 %<br>(N = 154, no interval published;<br>Munir et al. 2021)"
 
 _ABOUT = "Right answers (accuracy) of every run, on its test images where it has any"
+_RUNS_ON_PAPER, _MODELS_ON_PAPER = 8, 6
+"""The page prints on two sheets, however many runs there are; the style sheet for paper knows the second."""
+
 _TERMS = {
     "Missed tumours": "missed tumours",
     "False alarms": "false alarms",
@@ -84,11 +87,15 @@ def layout(**_query: str) -> Component:
                         [(r.run, r.accuracy) for r in _ranked(reports)],
                         reference=RADIOLOGISTS,
                         reference_text=RADIOLOGISTS_TEXT,
+                        most_on_paper=_RUNS_ON_PAPER,
                     ),
                     says="Accuracy of each run with its 95 % interval: "
                     + "; ".join(f"{r.run} {measured(r.accuracy)}" for r in _ranked(reports)),
                 ),
                 **told_script(about=_ABOUT),
+            ),
+            _on_paper(
+                len(reports) - _RUNS_ON_PAPER, "N more run is on the page.", "N more runs are on the page."
             ),
             why="Runs are counted here; each has its interval and n in the figure and below.",
             note="The line is the accuracy of radiologists in a published study of other images: "
@@ -96,7 +103,12 @@ def layout(**_query: str) -> Component:
         ),
         html.Div(leaderboard.part(reports), className="on-screen"),
         latest_change.part(),
-        problems,
+        html.Div(problems, className="on-screen"),
+        _on_paper(
+            len(broken),
+            "N run cannot be shown; the page says why.",
+            "N runs cannot be shown; the page says why.",
+        ),
         html.Div(section(
             "What each figure means",
             html.Dl(
@@ -237,18 +249,26 @@ def _every_model(views: list[data.RunView]) -> Component:
     figures_of = [data.three_figures(view) for view in views]
     return section(
         _models_title(figures_of),
-        table(
-            [
-                "Model",
-                OFFICIAL_WORDS,
-                UNSEEN_WORDS,
-                GROUPED_WORDS,
-            ],
-            [
-                [each.architecture, first(each), cell(each.unseen), cell(each.grouped)]
-                for each in figures_of
-            ],
-            caption="Right answers of every model: official test, unseen images of it, grouped split",
+        html.Div(
+            table(
+                [
+                    "Model",
+                    OFFICIAL_WORDS,
+                    UNSEEN_WORDS,
+                    GROUPED_WORDS,
+                ],
+                [
+                    [each.architecture, first(each), cell(each.unseen), cell(each.grouped)]
+                    for each in figures_of
+                ],
+                caption="Right answers of every model: official test, unseen images of it, grouped split",
+            ),
+            className="first-on-paper",
+        ),
+        _on_paper(
+            len(figures_of) - _MODELS_ON_PAPER,
+            "N more model is on the page.",
+            "N more are on the page.",
         ),
         note="Right answers with their 95 % interval, and missed tumours.",
     )
@@ -270,6 +290,17 @@ def _models_title(models: list[data.ThreeFigures]) -> Children:
         f"{sum(b < a for a, b in known)} of {len(known)} models are less often right about images that "
         "they have not seen",
         **no_interval("Models are counted; each figure below has its interval."),
+    )
+
+
+def _on_paper(count: int, one: str, many: str) -> Component:
+    """What the paper leaves out, counted: `one` or `many` of them, with the count in the place of "N"."""
+    if count < 1:
+        return html.Div()
+    return html.P(
+        (one if count == 1 else many).replace("N", f"{count:,}"),
+        className="on-paper note",
+        **no_interval("It counts what is on the page; nothing is estimated."),
     )
 
 

@@ -56,6 +56,18 @@ def test_the_whole_matrix_is_in_sight_with_whole_names(
     assert heights == [1] * 8  # one line each, none broken
 
 
+@pytest.mark.parametrize("width", [720, 1000])
+def test_at_twice_the_size_every_page_and_every_class_can_be_read(
+    page: Page, site: Site, width: int
+) -> None:
+    page.set_viewport_size({"width": width, "height": 800})
+    go(page, f"{site.url}evaluate?run=hasty")
+    settle(page)
+    assert cut(page, ".nav-link, .matrix .class") == []
+    heads = page.locator(".matrix thead .class")
+    assert len(set(heads.evaluate_all("all => all.map(one => one.offsetHeight)"))) == 1  # one line
+
+
 @pytest.mark.parametrize("screen", SCREENS)
 def test_every_figure_of_every_run_is_in_sight(tab: Tab, site: Site, screen: str) -> None:
     page = tab(screen)

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 import shutil
 import signal
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Download, Page, expect
+from playwright.sync_api import Download, Locator, Page, Request, expect
 
-from brainmri import index
+from brainmri import index, runs
 from tests.browser.conftest import Opened
 from tests.browser.driving import go, settle
+from tests.conftest import SHIPPED
 from tests.dashboard.results import CAREFUL, HASTY_MISTAKES, answers, write_run
 from tests.dashboard.serving import Site, serving
 
@@ -47,6 +49,43 @@ def test_the_overview_of_what_ships_is_two_pages_on_paper(
     drawn = page.locator(".figure .main-svg").first
     assert width is not None
     expect(drawn).to_have_attribute("width", str(round(width["width"])))
+
+
+@pytest.mark.parametrize(("runs_shown", "long"), [(11, True), (30, False)])
+def test_the_overview_of_more_runs_is_two_pages_on_paper_too(
+    opened: Opened, tmp_path: Path, runs_shown: int, long: bool
+) -> None:
+    own = tmp_path / "models"
+    shutil.copytree(SHIPPED, own, ignore=shutil.ignore_patterns("*.onnx", "*.npz"))
+    first = sorted(
+        folder.name for folder in runs.folders(own) if (folder / runs.RUN_FILE).is_file()
+    )
+    for i in range(runs_shown - len(first)):
+        copied_run(own, first[i % len(first)], f"copy-{i}", network=f"network-{i}")
+    if long:
+        copied_run(own, "champion-official", "a-run-whose-name-goes-on-".ljust(60, "x"))
+        for name in ("broken", "torn"):
+            (own / name).mkdir()
+            (own / name / runs.PREDICTIONS_FILE).write_text("no table")
+    with serving(tmp_path / "site", models=own) as running:
+        page = opened("Failed to load resource").new_page()  # once it is over
+        go(page, running.url)
+        settle(page)
+        expect(page.locator(".figure .main-svg").first).to_be_visible()
+        for paper in ({"prefer_css_page_size": True}, {"format": "Letter"}):
+            assert pages_of(page.pdf(print_background=True, **paper)) == 2
+        expect(page.locator(".figure .annotation")).to_have_count(runs_shown + long + 1)
+
+
+def copied_run(models: Path, of: str, name: str, network: str | None = None) -> None:
+    """The same run under another name."""
+    shutil.copytree(models / of, models / name)
+    path = models / name / runs.RUN_FILE
+    run = json.loads(path.read_text(encoding="utf-8"))
+    run["name"] = name
+    if network is not None:
+        run["architecture"] = network
+    path.write_text(json.dumps(run), encoding="utf-8")
 
 
 def test_a_figure_on_paper_is_no_wider_than_the_paper(page: Page, site: Site) -> None:
@@ -183,3 +222,78 @@ def test_when_the_server_is_gone_a_sentence_says_so(
         page.clock.fast_forward(EVERY_MS)
         expect(page.get_by_role("status")).to_contain_text("The server does not answer")
         expect(page.locator("h1")).to_have_text("Overview")  # and what was there stays
+
+
+@pytest.mark.parametrize("noticed", [True, False])
+def test_when_the_server_is_back_the_page_is_what_was_chosen_meanwhile(
+    opened: Opened, site: Site, noticed: bool
+) -> None:
+    context = opened("Failed to load resource|did not respond|Failed to fetch")
+    page = context.new_page()
+    page.clock.install()
+    with page.expect_response("**/state"):
+        go(page, f"{site.url}evaluate?run={CAREFUL}")
+    settle(page)
+
+    def ask_for_news(*, answered: bool = True) -> None:
+        with page.expect_event("requestfinished" if answered else "requestfailed", is_news):
+            page.clock.fast_forward(EVERY_MS)
+
+    def is_news(request: Request) -> bool:
+        return request.url.endswith("/state")
+
+    def click(button: Locator) -> None:
+        with page.expect_event("requestfailed", lambda request: "_dash-update" in request.url):
+            button.click()
+
+    context.set_offline(True)
+    if noticed:
+        ask_for_news(answered=False)
+        expect(page.get_by_role("status")).to_contain_text("The server does not answer")
+    click(page.locator(".matrix-cell.right").first)
+    expect(page).to_have_url(re.compile("cell="))
+    expect(page.locator(".chip")).to_have_count(0)
+    context.set_offline(False)
+    ask_for_news()
+    expect(page.locator(".chip")).to_have_count(2)
+    expect(page.locator("#live")).to_be_empty()
+
+    context.set_offline(True)
+    if noticed:
+        ask_for_news(answered=False)
+    click(page.get_by_role("link", name="Compare", exact=True))
+    expect(page).to_have_url(re.compile("/compare$"))
+    expect(page.locator("h1")).to_have_text("Evaluate")
+    context.set_offline(False)
+    ask_for_news()
+    expect(page.locator("h1")).to_have_text("Compare")
+
+
+def test_when_the_server_is_back_what_was_typed_stays_unless_it_is_given_up(
+    opened: Opened, site: Site
+) -> None:
+    context = opened("Failed to load resource|did not respond|Failed to fetch")
+    page = context.new_page()
+    page.clock.install()
+    with page.expect_response("**/state"):
+        go(page, f"{site.url}evaluate?run={CAREFUL}")
+    settle(page)
+    least = page.get_by_role("textbox", name="at least")
+    least.fill("12")
+    context.set_offline(True)
+    page.clock.fast_forward(EVERY_MS)
+    expect(page.get_by_role("status")).to_contain_text("The server does not answer")
+    context.set_offline(False)
+    page.clock.fast_forward(EVERY_MS)
+    expect(page.locator("#live")).to_be_empty()  # nothing was missed
+
+    context.set_offline(True)
+    with page.expect_event("requestfailed", lambda request: "_dash-update" in request.url):
+        page.locator(".matrix-cell.right").first.click()
+    context.set_offline(False)
+    page.clock.fast_forward(EVERY_MS)
+    expect(page.get_by_role("status")).to_contain_text("loses what you have typed")
+    expect(least).to_have_value("12 %")
+    page.get_by_role("button", name="Update this page").click()
+    expect(page.locator(".chip")).to_have_count(2)
+    expect(page.locator("#live")).to_be_empty()

@@ -122,6 +122,22 @@ def test_intervals_are_dots_with_whiskers_and_a_line_to_compare_with() -> None:
     assert high > 94
 
 
+def test_a_long_name_is_in_two_lines_that_a_phone_has_room_for() -> None:
+    name = "a-run-with-a-very-long-name-that-goes-on-until-sixty-letters"
+    some = Estimate(0.9, 0.85, 0.94, 200, 180)
+    figure = figures.intervals([(name, some)], reference=0.87, reference_text="radiologists")
+    assert figure.layout.annotations[1].text.startswith(
+        "<b>a-run-with-a-very-long-name-th<br>at-goes-on-until-sixty-letters</b><br>90.0 %"
+    )
+    short = figures.differences([("accuracy", some)], better=("a better", "b better"))
+    long = figures.differences([("accuracy", some)], better=(f"{name} better", f"{name} better"))
+    left, right = long.layout.annotations[-2:]
+    assert max(len(line) for one in (left, right) for line in one.text.split("<br>")) <= 30
+    assert left.text.endswith("better")
+    assert left.yshift - right.yshift >= 2 * 16  # one above the other
+    assert long.layout.height > short.layout.height
+
+
 def test_intervals_of_no_run_are_an_empty_figure() -> None:
     (dots,) = checked(figures.intervals([], reference=0.87, reference_text="radiologists"))
     assert len(dots.x) == 0
