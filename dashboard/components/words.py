@@ -55,6 +55,13 @@ def counted(estimate: Estimate, what: str = "") -> str:
     return f"{k_of_n(estimate)}{' ' + what if what else ''} ({interval(estimate)})"
 
 
+def counted_or_why(estimate: Estimate, what: str) -> str:
+    """A count, or that it is not known and why: "an unknown number of tumours (no tumour images)"."""
+    if estimate.value is None:
+        return f"an unknown number of {what} ({estimate.reason or 'no value'})"
+    return counted(estimate, what)
+
+
 def k_of_n(estimate: Estimate) -> str:
     """A proportion as "3 of 906"."""
     return "–" if estimate.value is None else f"{estimate.k:,} of {estimate.n:,}"

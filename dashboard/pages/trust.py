@@ -9,7 +9,6 @@ from dash import ALL, Input, Output, State, callback, clientside_callback, ctx, 
 from dash.development.base_component import Component
 
 from brainmri.decisions import OperatingPoint
-from brainmri.metrics import Estimate
 from brainmri.trust import HIGHEST_THRESHOLD, CalibrationReport, Slider
 from dashboard import data, trust_figures
 from dashboard.chosen import Chosen, read
@@ -19,7 +18,7 @@ from dashboard.components import (
     aria,
     card,
     counted,
-    estimate_cell,
+    counted_or_why,
     graph,
     measured,
     name,
@@ -28,9 +27,8 @@ from dashboard.components import (
     section,
     state_id,
     statistic,
-    table,
 )
-from dashboard.pages import trust_titles
+from dashboard.pages import trust_sets, trust_titles
 from dashboard.pages.choosing import about, among_words, kept
 
 _SLIDERS = {"find": "sensitivity", "worth": "cost"}
@@ -96,7 +94,7 @@ def _content(
             _calibration(report, of),
             _operating_point(page, report, at, of),
             _curves(report, of),
-            _sets(report, of),
+            trust_sets.part(report, of),
             html.P(
                 " ".join(report.reasons),
                 className="note",
@@ -195,8 +193,8 @@ def _operating_point(
             ),
             *_capped(stored.point),
             f" On these {SPLIT_WORDS[report.split]} images it misses "
-            f"{_or_why(stored.missed, 'tumours')} and raises "
-            f"{_or_why(stored.false_alarms, 'false alarms')}.",
+            f"{counted_or_why(stored.missed, 'tumours')} and raises "
+            f"{counted_or_why(stored.false_alarms, 'false alarms')}.",
         ]
     )
     return section(
@@ -234,13 +232,6 @@ def _operating_point(
             *of,
         ],
     )
-
-
-def _or_why(estimate: Estimate, what: str) -> str:
-    """A count, or that it is not known and why: "an unknown number of tumours (no tumour images)"."""
-    if estimate.value is None:
-        return f"an unknown number of {what} ({estimate.reason or 'no value'})"
-    return counted(estimate, what)
 
 
 def _capped(point: OperatingPoint) -> list[Children]:
@@ -367,70 +358,4 @@ def _curves(report: CalibrationReport, of: list[Children]) -> Component:
             className="columns",
         ),
         note=[_CURVES, *of],
-    )
-
-
-def _sets(report: CalibrationReport, of: list[Children]) -> Component:
-    coverage = report.coverage
-    if coverage is None:
-        return html.Div()
-    promised = percent(1 - coverage.alpha, 0)
-    low = next((c for c in coverage.per_class if c.name == coverage.lowest), None)
-    promise = html.Span(promised, **no_interval("A promise that was chosen, not a measurement."))
-    title: list[Any] = ["Sets of classes that should hold the true one in ", promise]
-    if low is not None:
-        title = [
-            "Sets that promise ",
-            promise,
-            f" hold the true class least often for {low.name}: {measured(low.coverage)}",
-        ]
-    size = coverage.mean_size
-    size_words = (
-        "no sets"
-        if size.value is None
-        else f"{size.value:.2f} classes"
-        + ("" if size.low is None or size.high is None else f" ({size.low:.2f}–{size.high:.2f})")
-    )
-    own = report.split == "val" and any(c.fitted_on for c in coverage.per_class)
-    return section(
-        title,
-        html.P(
-            "These are the very images that set the thresholds, so that the promise is kept among them by "
-            "construction. Whether it is kept on other images only the test images can show.",
-            className="caution",
-            role="note",
-        )
-        if own
-        else None,
-        table(
-            ["Class", "Coverage", "n", "Threshold", "Set on (n)"],
-            [
-                [
-                    c.name,
-                    estimate_cell(c.coverage),
-                    f"{c.coverage.n:,}",
-                    "always in the set"
-                    if c.always
-                    else html.Span(
-                        percent(1 - c.threshold),
-                        **no_interval("A threshold that was set, not a measurement."),
-                    ),
-                    f"{c.fitted_on:,}",
-                ]
-                for c in coverage.per_class
-            ]
-            + [["all", estimate_cell(coverage.overall), f"{coverage.overall.n:,}", "", ""]],
-            caption="How often the set of an image holds its true class, by class",
-        ),
-        html.P(
-            f"Mean size {size_words}, n = {size.n:,}. One class only: {counted(coverage.single)}. "
-            f"No class at all: {counted(coverage.empty)}.",
-            className="note",
-        ),
-        note=[
-            "A class is in the set when its probability is at least the threshold, which is set on "
-            "validation images of that class alone (class-conditional conformal prediction). The promise "
-            "holds for images like those.",
-            *of,
-        ],
     )
