@@ -78,7 +78,7 @@ def estimate_cell(estimate: Estimate, words: str | None = None) -> Component:
     if estimate.value is None:
         reason = estimate.reason or "no value"
         return html.Span(
-            [percent(None), html.Small(reason, className="interval")],
+            [percent(None), html.Small(reason, className="interval reason")],
             className="estimate",
             **no_interval(f"There is no figure here: {reason}."),
             **csv_columns(estimate),

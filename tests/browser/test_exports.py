@@ -44,24 +44,32 @@ def rows_of(content: bytes) -> list[dict[str, str]]:
 
 
 def test_the_confusion_matrix_is_a_table_of_counts_shares_and_intervals(
-    page: Page, site: Site
+    page: Page, shipped_site: Site
 ) -> None:
-    go(page, site.url + "evaluate?run=hasty")
+    go(page, shipped_site.url + "evaluate?run=champion-grouped")
     name, content = saved(page, page.locator(".matrix"), "csv")
-    assert name == "confusion-matrix-of-hasty-test-images.csv"
+    assert name == "confusion-matrix-of-champion-grouped-test-images.csv"
     glioma = next(row for row in rows_of(content) if row["shows"] == "glioma")
     counts = {c: int(glioma[f"{c} count"]) for c in ("glioma", "meningioma", "notumor")}
-    assert sum(counts.values()) + int(glioma["pituitary count"]) == int(glioma["n"]) == 5
+    assert sum(counts.values()) + int(glioma["pituitary count"]) == int(glioma["n"]) == 286
     share = float(glioma["glioma (0-1)"])
-    assert share == pytest.approx(counts["glioma"] / 5)
+    assert share == pytest.approx(counts["glioma"] / 286, abs=1e-6)
     assert float(glioma["glioma low"]) < share < float(glioma["glioma high"]) <= 1
-    assert glioma["glioma n"] == "5"
+    assert glioma["glioma n"] == "286"
 
 
-def test_the_difference_of_two_matrices_is_a_table_too(page: Page, site: Site) -> None:
-    go(page, site.url + "compare?run=hasty&other=careful")
+def test_the_confusion_matrix_of_few_images_has_counts_alone(page: Page, site: Site) -> None:
+    go(page, site.url + "evaluate?run=hasty")
+    _, content = saved(page, page.locator(".matrix"), "csv")
+    glioma = next(row for row in rows_of(content) if row["shows"] == "glioma")
+    assert [glioma[f"{c} count"] for c in ("glioma", "notumor")] == ["2", "3"]
+    assert not [column for column in glioma if column.endswith(("(0-1)", "low", "high"))]
+
+
+def test_the_difference_of_two_matrices_is_a_table_too(page: Page, shipped_site: Site) -> None:
+    go(page, shipped_site.url + "compare?run=cnn-grouped&other=champion-grouped")
     name, content = saved(page, page.locator(".matrix"), "csv")
-    assert name == "confusion-matrix-of-hasty-minus-that-of-careful.csv"
+    assert name.startswith("confusion-matrix-of-cnn-grouped-minus-that-of-champion-")
     (glioma,) = [row for row in rows_of(content) if row["shows"] == "glioma"]
     assert float(glioma["glioma low"]) <= float(glioma["glioma (0-1)"]) <= 0
 
