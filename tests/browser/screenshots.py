@@ -102,9 +102,8 @@ def _shot(
     page.evaluate("document.fonts.ready.then(() => null)")
     page.mouse.move(0, 0)
     page.evaluate("window.scrollTo({top: 0, behavior: 'instant'})")
-    while page.evaluate(
-        "window.scrollY"
-    ):  # `wait_for_function` evaluates text, which the page forbids.
+    # `wait_for_function` evaluates text, which the page forbids.
+    while page.evaluate("window.scrollY"):
         page.wait_for_timeout(20)
     width, height = page.evaluate("[window.innerWidth, document.body.scrollHeight]")
     part: FloatRect = {"x": 0, "y": 0, "width": width, "height": min(height, _HIGHEST_PX)}
