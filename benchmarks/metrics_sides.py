@@ -100,22 +100,18 @@ def all_of_ours(models: Path) -> dict[str, Any]:
     took = _timed(figures)
     visitor = Visitor(server.test_client())
     shown = '{"page":"evaluate","state":"show"}.value'
+    here = {"run": RUN, "split": "test", "slice": "", "above": ""}
+    cell = f"glioma~{NEGATIVE}"
     clicks: dict[str, Callable[[str], object]] = {
         "matrix": lambda show: visitor.fire(
-            "evaluate-content",
-            inputs={"run": RUN, "split": "test", "show": show},
-            state={"cell": None},
-            changed=[shown],
+            "evaluate-truths", inputs={**here, "cell": "", "show": show}, changed=[shown]
         ),
         "page": lambda show: visitor.fire(
-            "evaluate-content",
-            inputs={"run": RUN, "split": "test", "show": show},
-            state={"cell": f"glioma~{NEGATIVE}"},
+            "evaluate-truths", inputs={**here, "cell": cell, "show": show}
         ),
         "cell": lambda _: visitor.fire(
-            "evaluate-images",
-            inputs={"cell": [(f"glioma~{NEGATIVE}", 1)]},
-            state={"run": RUN, "split": "test"},
+            "gallery-head",
+            inputs={**here, "cell": cell, "sort": "error", "like": "", "leaf": 1},
         ),
     }
     for name, click in clicks.items():
