@@ -157,11 +157,8 @@ def named_run(name: str) -> RunView | None:
 
 def find_run(name: str | None) -> RunView | None:
     """The run of that name; the best one when `name` is None or unknown; None without any."""
-    shown, _ = list_runs()
-    for view in shown:
-        if view.name == name:
-            return view
-    return best_run(shown)
+    named = None if name is None else named_run(name)
+    return best_run(list_runs()[0]) if named is None else named
 
 
 def fault_of(name: str | None) -> str | None:
