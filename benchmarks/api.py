@@ -6,22 +6,19 @@ import base64
 import io
 import json
 import os
-import subprocess
 import tempfile
 import time
-import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from benchmarks.commands import ROOT, verdict
+from benchmarks.commands import ROOT, served, verdict
 from benchmarks.gradio_server import RUN
 from brainmri import phantom
-from tests.dashboard.serving import free_port, serving
+from tests.dashboard.serving import serving
 
 PYTHON = "BRAINMRI_GRADIO_PYTHON"
 """The Python of an environment with benchmarks/requirements-gradio.txt and requirements.txt."""
@@ -40,7 +37,9 @@ def run(repeats: int) -> None:
     with (
         tempfile.TemporaryDirectory() as folder,
         serving(Path(folder, "site"), models=ROOT / "models") as site,
-        _gradio(python) as gradio,
+        served(
+            [python, "-m", "benchmarks.gradio_server"], {"GRADIO_ANALYTICS_ENABLED": "False"}
+        ) as gradio,
     ):
         asks: dict[str, Callable[[bytes], object]] = {
             "ours": lambda picture: _post(
@@ -97,22 +96,3 @@ def _post(url: str, body: bytes, kind: str) -> bytes:
     with urllib.request.urlopen(request, timeout=60) as answer:
         found: bytes = answer.read()
     return found
-
-
-@contextmanager
-def _gradio(python: str) -> Iterator[str]:
-    port = free_port()
-    command = [python, "-m", "benchmarks.gradio_server", str(port)]
-    environment = {**os.environ, "GRADIO_ANALYTICS_ENABLED": "False"}
-    with subprocess.Popen(command, cwd=ROOT, env=environment) as process:
-        url = f"http://127.0.0.1:{port}/"
-        try:
-            for _ in range(1200):
-                try:
-                    urllib.request.urlopen(url, timeout=5).close()
-                    break
-                except (urllib.error.URLError, ConnectionError):
-                    time.sleep(0.1)
-            yield url
-        finally:
-            process.terminate()

@@ -6,9 +6,14 @@ import os
 import resource
 import subprocess
 import time
-from collections.abc import Sequence
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.dashboard.serving import free_port
 
 ROOT = Path(__file__).parent.parent
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
@@ -20,6 +25,26 @@ class Cost:
 
     wall_seconds: float
     cpu_seconds: float
+
+
+@contextmanager
+def served(command: Sequence[str], variables: Mapping[str, str] | None = None) -> Iterator[str]:
+    """A server that takes its port as the last argument, from its first answer on; its address."""
+    port = free_port()
+    with subprocess.Popen(
+        [*command, str(port)], cwd=ROOT, env={**os.environ, **(variables or {})}
+    ) as process:
+        url = f"http://127.0.0.1:{port}/"
+        try:
+            for _ in range(1200):
+                try:
+                    urllib.request.urlopen(url, timeout=5).close()
+                    break
+                except (urllib.error.URLError, ConnectionError):
+                    time.sleep(0.1)
+            yield url
+        finally:
+            process.terminate()
 
 
 def timed(command: Sequence[str]) -> Cost:

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 from playwright.sync_api import Browser, CDPSession, Page, sync_playwright
 
-from benchmarks.commands import ROOT, resident_mb, verdict
+from benchmarks.commands import ROOT, resident_mb, served, verdict
 from benchmarks.metrics import ROWS
 from benchmarks.metrics_sides import generate
 from tests.browser.driving import find_chromium, go, launch, new_context, settle
-from tests.dashboard.serving import free_port, serving
+from tests.dashboard.serving import serving
 
 MOST_RATIO = 1.3
 MOST_CLICK_MS = 150
@@ -72,7 +67,7 @@ def run(repeats: int) -> None:
             start = time.perf_counter() - began
         with (
             serving(Path(folder, "site"), models=ROOT / "models") as site,
-            _bare_page() as bare,
+            served([sys.executable, "-m", "benchmarks.bare_page"]) as bare,
             sync_playwright() as playwright,
         ):
             wanted = f"{MOST_START_S:.0f} s"
@@ -221,21 +216,3 @@ def heap_mb(session: CDPSession) -> float:
     for _ in range(3):
         session.send("HeapProfiler.collectGarbage")
     return float(session.send("Runtime.getHeapUsage")["usedSize"]) / 1e6
-
-
-@contextmanager
-def _bare_page() -> Iterator[str]:
-    port = free_port()
-    command = [sys.executable, "-m", "benchmarks.bare_page", str(port)]
-    with subprocess.Popen(command, cwd=ROOT) as process:
-        url = f"http://127.0.0.1:{port}/"
-        try:
-            for _ in range(600):
-                try:
-                    urllib.request.urlopen(url, timeout=5).close()
-                    break
-                except (urllib.error.URLError, ConnectionError):
-                    time.sleep(0.1)
-            yield url
-        finally:
-            process.terminate()
