@@ -224,16 +224,22 @@ def test_when_the_server_is_gone_a_sentence_says_so(
         expect(page.locator("h1")).to_have_text("Overview")  # and what was there stays
 
 
+def followed(opened: Opened, address: str) -> Page:
+    """A page on a clock of the test's own, which has asked for news once; the server may be lost."""
+    page = opened("Failed to load resource|did not respond|Failed to fetch").new_page()
+    page.clock.install()
+    with page.expect_response("**/state"):
+        go(page, address)
+    settle(page)
+    return page
+
+
 @pytest.mark.parametrize("noticed", [True, False])
 def test_when_the_server_is_back_the_page_is_what_was_chosen_meanwhile(
     opened: Opened, site: Site, noticed: bool
 ) -> None:
-    context = opened("Failed to load resource|did not respond|Failed to fetch")
-    page = context.new_page()
-    page.clock.install()
-    with page.expect_response("**/state"):
-        go(page, f"{site.url}evaluate?run={CAREFUL}")
-    settle(page)
+    page = followed(opened, f"{site.url}evaluate?run={CAREFUL}")
+    context = page.context
 
     def ask_for_news(*, answered: bool = True) -> None:
         with page.expect_event("requestfinished" if answered else "requestfailed", is_news):
@@ -272,12 +278,8 @@ def test_when_the_server_is_back_the_page_is_what_was_chosen_meanwhile(
 def test_when_the_server_is_back_what_was_typed_stays_unless_it_is_given_up(
     opened: Opened, site: Site
 ) -> None:
-    context = opened("Failed to load resource|did not respond|Failed to fetch")
-    page = context.new_page()
-    page.clock.install()
-    with page.expect_response("**/state"):
-        go(page, f"{site.url}evaluate?run={CAREFUL}")
-    settle(page)
+    page = followed(opened, f"{site.url}evaluate?run={CAREFUL}")
+    context = page.context
     least = page.get_by_role("textbox", name="at least")
     least.fill("12")
     context.set_offline(True)
