@@ -1,5 +1,6 @@
 // What a click chooses on Evaluate: it becomes a key of the address, and the server tells the rest.
-// A cell is "truth~answer" (one of them may be empty), with "wrong~" in front the wrong answers in it, a slice "property~value", a threshold
+// A cell is "truth~answer" (one of them may be empty), with "wrong~" in front the wrong answers in it, a slice
+// "property~value", a threshold
 // "class~probability". What is chosen and clicked again is not chosen any more.
 
 window.dash_clientside = window.dash_clientside || {};
