@@ -7,7 +7,10 @@ at a time: memory does not grow with the number of comparisons.
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import combinations
 
 import numpy as np
@@ -30,6 +33,9 @@ _AT_A_TIME = 1 << 15
 """Pairs that are compared in one go: their arrays stay in the processor's cache."""
 _MANY_COMPARISONS = 200
 """Comparisons per hash and piece from which agreement on two pieces, five times the sorting, pays."""
+
+_MOST_THREADS = 4
+"""Each joins components of its own at first, and so compares some pairs that another one has joined."""
 
 _SAMPLE = 1 << 15
 """Hashes that tell how much alike a set is."""
@@ -85,19 +91,46 @@ def clusters(hashes: Hashes, mirrored: Hashes, *, max_distance: int = MAX_DISTAN
     first, of = _distinct(words)
     plain, flipped = np.split(words[:, first], 2)
     del words
-    root = np.arange(len(first))
-    for key in _keys(np.concatenate([hashes[first], mirrored[first]]), max_distance):
-        for some in _parts(key):
-            # Sorted by image, so that the plain ones come first.
-            cut = np.searchsorted(some, len(first))
-            order, keys = _by_key(key[some[:cut]])
-            plain_keys = some[:cut][order], keys
-            order, keys = _by_key(key[some[cut:]])
-            flipped_keys = some[cut:][order] - len(first), keys
-            _join_near(root, plain, plain, plain_keys, plain_keys, max_distance)
-            _join_near(root, plain, flipped, plain_keys, flipped_keys, max_distance)
+    keys = _keys(np.concatenate([hashes[first], mirrored[first]]), max_distance)
+    taking = threading.Lock()
+
+    def join_some(root: _Ints) -> _Ints:
+        """Join by the keys that no other thread has taken; numpy lets threads work side by side."""
+        while True:
+            with taking:
+                key = next(keys, None)
+            if key is None:
+                return root
+            _join_by(key, root, plain, flipped, max_distance)
+
+    everything = np.arange(len(first))
+    threads = min(os.cpu_count() or 1, _MOST_THREADS)
+    with ThreadPoolExecutor(threads) as pool:
+        root, *others = pool.map(join_some, [everything.copy() for _ in range(threads)])
+    for other in others:
+        _join(root, everything, other)
     _flatten(root)
     return _numbered(root)[of]
+
+
+def _join_by(key: _Keys, root: _Ints, plain: _Words, flipped: _Words, max_distance: int) -> None:
+    """Join the components of near images with equal keys.
+
+    Args:
+        key: (2 n,), of the images as they are and then of the mirrored ones.
+        root: (n,), of `_join`, changed in place.
+        plain, flipped: (4, n), hashes of the images as they are and mirrored.
+        max_distance: in bits.
+    """
+    for some in _parts(key):
+        # Sorted by image, so that the plain ones come first.
+        cut = np.searchsorted(some, len(root))
+        order, keys = _by_key(key[some[:cut]])
+        plain_keys = some[:cut][order], keys
+        order, keys = _by_key(key[some[cut:]])
+        flipped_keys = some[cut:][order] - len(root), keys
+        _join_near(root, plain, plain, plain_keys, plain_keys, max_distance)
+        _join_near(root, plain, flipped, plain_keys, flipped_keys, max_distance)
 
 
 def components(n: int, pairs: _Ints) -> _Ints:
