@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -214,6 +215,7 @@ def fit(
         network.load_state_dict(torch.load(best, weights_only=True, map_location=device))
     network.zero_grad(set_to_none=True)  # As large as the weights, and of no use any more.
     del replica, optimiser, schedule, judged
+    gc.collect()  # They refer to each other; twice the weights would stay until after the export.
     memory.return_freed()
     network.to("cpu").eval()
     return Fitted(network, history)
