@@ -7,7 +7,7 @@ import operator
 import re
 from dataclasses import dataclass
 
-from brainmri import evaluation, ranking
+from brainmri import evaluation, metrics, ranking
 from brainmri.errors import InputError
 from brainmri.evaluation import Report
 from brainmri.metrics import Estimate, Ints
@@ -125,7 +125,8 @@ def judge(
 ) -> list[Judged]:
     """Whether each requirement holds on the labelled images of a split.
 
-    A metric without a value, and an interval that there is none of, fail and say why.
+    A metric without a value, one of too few images (`metrics.enough`; their number may still be
+    required), and an interval that there is none of, fail and say why.
 
     Args:
         requirements: from `parse`.
@@ -168,6 +169,8 @@ def in_words(judged: Judged) -> str:
 def _judged(requirement: Requirement, estimate: Estimate) -> Judged:
     if estimate.value is None:
         return Judged(requirement, estimate, False, estimate.reason or "it has no value")
+    if requirement.part not in ("n", "k"):
+        estimate = metrics.enough(estimate)
     part = getattr(estimate, requirement.part)
     if part is None:
         reason = estimate.reason or "there is no interval"

@@ -166,11 +166,9 @@ class Findings:
         known = self.index.rows
         drawn_from = known.loc[~known["path"].isin(self._test_paths(protocol)), "cluster"]
         sizes: Ints = drawn_from.value_counts().to_numpy(np.int64).astype(np.int64)
-        return metrics.proportion(
-            int(rows[list(KINDS)].sum().sum()),
-            int(rows["images"].sum()),
-            design_effect=intervals.design_effect(np.zeros_like(sizes), sizes) if len(sizes) else 1,
-        )
+        effect = intervals.design_effect(np.zeros_like(sizes), sizes) if len(sizes) else 1
+        hits, images = int(rows[list(KINDS)].sum().sum()), int(rows["images"].sum())
+        return metrics.enough(metrics.proportion(hits, images, design_effect=effect))
 
     def pairs(self, protocol: str, kind: str, start: int, most: int) -> tuple[int, list[Pair]]:
         """How many test images have a closest near-copy of a kind, and some of them."""
@@ -230,8 +228,8 @@ class Findings:
                 right = some["right"].to_numpy(bool)
                 cluster = self._clusters(some["path"])
                 unseen = ~some["path"].isin(seen).to_numpy()
-                of[task, False] = metrics.share(right, cluster)
-                of[task, True] = metrics.share(right[unseen], cluster[unseen])
+                of[task, False] = metrics.enough(metrics.share(right, cluster))
+                of[task, True] = metrics.enough(metrics.share(right[unseen], cluster[unseen]))
             models = about[(about["features"] == features)].drop_duplicates("task")["model"]
             found.append(
                 Told(
@@ -336,7 +334,10 @@ class Findings:
             Shares(
                 name,
                 int(rows.sum()),
-                {kind: metrics.share(hit[rows], cluster[rows]) for kind, hit in kinds.items()},
+                {
+                    kind: metrics.enough(metrics.share(hit[rows], cluster[rows]))
+                    for kind, hit in kinds.items()
+                },
             )
             for name, rows in groups
         ]
@@ -358,7 +359,8 @@ def _differences(rows: pd.DataFrame) -> dict[tuple[str, str], Difference]:
         train, test = int(row["training_images"]), int(row["test_images"])
         reason = None if pd.isna(row["reason"]) else str(row["reason"])
         label = EVERY_CLASS if pd.isna(row["label"]) else str(row["label"])
+        estimate = Estimate(value, low, high, train + test, reason=reason)
         found[str(row["property"]), label] = Difference(
-            Estimate(value, low, high, train + test, reason=reason), chance, train, test
+            metrics.enough(estimate, of=min(train, test)), chance, train, test
         )
     return found

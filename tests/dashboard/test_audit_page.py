@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -191,6 +192,28 @@ def test_shares_of_shortcuts_agree_with_the_counts_of_the_audit() -> None:
             }[row["task"], row["rows"]]
             assert ours is not None
             assert (ours.k, ours.n) == (row["k"], row["n"])
+
+
+@pytest.mark.usefixtures("shipped")
+def test_shares_of_too_few_images_are_reasons() -> None:
+    whole = found()
+    protocol = whole.protocols[0]
+    answers, leaks = whole.tables.shortcut_answers, whole.tables.leakage
+    nine = answers["path"].unique()[:9]
+    few = replace(
+        whole,
+        tables=replace(
+            whole.tables,
+            shortcut_answers=answers[answers["path"].isin(nine)],
+            leakage=leaks.assign(images=9).groupby(["protocol", "part"]).head(1),
+        ),
+    )
+    for one in few.shortcuts(protocol):
+        for share in (one.classes, one.tumour):
+            assert share is not None
+            assert share.value is None
+            assert share.reason == "too few images (9; a figure needs 10)"
+    assert few.validation_leaks(protocol).value is None
 
 
 @pytest.mark.usefixtures("shipped")
