@@ -14,13 +14,13 @@ const ONE_MOVE_MS = 1000;
 // is a key of the query.
 window.dash_clientside.address = {
     follow: () => {
-        const [states, stores] = dash_clientside.callback_context.inputs_list;
+        const entries = dash_clientside.callback_context.inputs_list.flat();
         const shown = window.location.pathname.split("/").pop() || "overview";
-        if (!states.length || states[0].id.page !== shown) return dash_clientside.no_update;
+        if (!entries.length || entries[0].id.page !== shown) return dash_clientside.no_update;
         const query = new URLSearchParams(window.location.search);
         const before = query.toString();
         let changed = null;
-        for (const entry of [...states, ...stores]) {
+        for (const entry of entries) {
             const key = entry.id.state || entry.id.kept;
             if ((entry.value ?? "") === "") query.delete(key);
             else {

@@ -82,6 +82,11 @@ def state_id(page: str, key: str) -> dict[str, str]:
     return {"page": page, "state": key}
 
 
+def kept(page: str, key: str) -> dict[str, str]:
+    """Id of the store whose `data` is kept in the page's URL under `key`."""
+    return {"page": page, "kept": key}
+
+
 def no_interval(reason: str) -> dict[str, Any]:
     """Attributes of an element whose numbers have no interval, with the reason for everybody to read.
 

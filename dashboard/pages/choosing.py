@@ -19,6 +19,7 @@ from dashboard.components import (
     Children,
     aria,
     counted,
+    kept,
     name,
     no_interval,
     percent,
@@ -29,11 +30,6 @@ from dashboard.words import property_words
 
 KEYS = ("cell", "slice", "above")
 _CHOSEN = "A threshold that was chosen, not a measurement."
-
-
-def kept(page: str, key: str) -> dict[str, str]:
-    """Id of the store whose `data` is kept in the page's URL under `key`."""
-    return {"page": page, "kept": key}
 
 
 def stores(page: str, **values: str | None) -> Component:

@@ -16,12 +16,13 @@ from dashboard.components import (
     colours_of,
     estimate_cell,
     graph,
+    kept,
     measured,
     section,
     state_id,
     table,
 )
-from dashboard.pages.choosing import about, among_words, by_probability, kept
+from dashboard.pages.choosing import about, among_words, by_probability
 
 _CURVES = "A curve has no interval of its own; the areas under it have one, below it."
 _BEFORE = (

@@ -24,6 +24,7 @@ from dashboard.components import (
     estimate_cell,
     faults,
     graph,
+    kept,
     loss_history,
     measured,
     name,
@@ -38,7 +39,6 @@ from dashboard.components import (
     three_figures,
 )
 from dashboard.pages import choosing, confusion, curves, gallery, image_panel, trust, weak_spots
-from dashboard.pages.choosing import kept
 
 PAGE = "evaluate"
 _FITS_PICKER = 24

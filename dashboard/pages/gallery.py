@@ -15,6 +15,7 @@ from dashboard.components import (
     aria,
     controls,
     image_tiles,
+    kept,
     name,
     no_interval,
     page_count,
@@ -24,7 +25,7 @@ from dashboard.components import (
     section,
     state_id,
 )
-from dashboard.pages.choosing import KEYS, among_words, kept
+from dashboard.pages.choosing import KEYS, among_words
 
 AT_ONCE = 12
 _SORTS = {

@@ -21,6 +21,7 @@ from dashboard.components import (
     aria,
     colours_of,
     empty,
+    kept,
     name,
     no_interval,
     paths_or_tiles,
@@ -33,7 +34,6 @@ from dashboard.components import (
     whose_probabilities,
 )
 from dashboard.pages import correct
-from dashboard.pages.choosing import kept
 from dashboard.words import property_words
 
 if TYPE_CHECKING:

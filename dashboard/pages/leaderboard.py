@@ -15,6 +15,7 @@ from dashboard.components import (
     aria,
     estimate_cell,
     k_of_n,
+    kept,
     measured,
     no_interval,
     section,
@@ -22,6 +23,7 @@ from dashboard.components import (
     table_rows,
 )
 
+PAGE = "overview"
 Order = tuple[str, bool]
 """Column, and whether its largest figure stands on top."""
 
@@ -42,21 +44,27 @@ _RISING = ("run", "missed")
 """Columns whose smallest entry is the best, so it comes first at the first click."""
 
 
-def part(reports: list[Report]) -> Component:
-    """All runs, the most accurate first."""
+def part(reports: list[Report], sort: str | None) -> Component:
+    """All runs, in the order that the address asks for; without one the most accurate first.
+
+    Args:
+        reports: of `reports_of`.
+        sort: a column, with a minus before it where its largest figure stands on top.
+    """
+    order = _order(sort)
     return section(
         _title(reports),
         html.Div(
             table(
                 list(_HEADS.values()),
-                _rows(reports, BEST_FIRST),
+                _rows(reports, order),
                 caption="All runs with their figures",
-                sortable=[_head(key, words, BEST_FIRST) for key, words in _HEADS.items()],
+                sortable=[_head(key, words, order) for key, words in _HEADS.items()],
                 body="leaderboard-rows",
             ),
             id="leaderboard",
         ),
-        dcc.Store(id="leaderboard-order", data=BEST_FIRST),
+        dcc.Store(id=kept(PAGE, "sort"), data=_in_address(order)),
         note="Click a column's head to sort by it. Under each figure its 95 % interval; what was seen "
         "in training is counted, so it has none.",
     )
@@ -81,21 +89,31 @@ def register() -> None:
         # The heads themselves stay, so that the one that was clicked keeps the focus.
         Output("leaderboard-rows", "children"),
         Output({"sorted": ALL}, "aria-sort"),
-        Output("leaderboard-order", "data"),
+        Output(kept(PAGE, "sort"), "data"),
         Input({"sort": ALL}, "n_clicks"),
-        State("leaderboard-order", "data"),
+        State(kept(PAGE, "sort"), "data"),
         prevent_initial_call=True,
     )
-    def sort(clicks: list[int | None], order: list[Any]) -> tuple[Any, Any, Any]:
+    def sort(clicks: list[int | None], shown_by: str) -> tuple[Any, Any, Any]:
         """The head of a column was clicked; a second click turns the order round."""
         if not any(clicks) or not isinstance(ctx.triggered_id, dict):
             return no_update, [no_update] * len(_HEADS), no_update
-        key = str(ctx.triggered_id["sort"])
+        key, order = str(ctx.triggered_id["sort"]), _order(shown_by)
         falling = not order[1] if key == order[0] else key not in _RISING
         shown, _ = data.list_runs()
         chosen = key, falling
         rows = table_rows(list(_HEADS.values()), _rows(reports_of(shown), chosen))
-        return rows, [_sorted_by(head, chosen) for head in _HEADS], chosen
+        return rows, [_sorted_by(head, chosen) for head in _HEADS], _in_address(chosen)
+
+
+def _order(sort: str | None) -> Order:
+    key = (sort or "").removeprefix("-")
+    return (key, (sort or "").startswith("-")) if key in _HEADS else BEST_FIRST
+
+
+def _in_address(order: Order) -> str:
+    """`order` as `part` takes it; empty for the usual one, so that the address of Overview stays short."""
+    return "" if order == BEST_FIRST else f"{'-' if order[1] else ''}{order[0]}"
 
 
 def _head(key: str, words: str, order: Order) -> Component:

@@ -61,8 +61,12 @@ _TERMS = {
 leaderboard.register()
 
 
-def layout(**_query: str) -> Component:
-    """The page; it has no state of its own."""
+def layout(sort: str | None = None, **_query: str) -> Component:
+    """The page.
+
+    Args:
+        sort: order of the table of runs, as in `leaderboard.part`.
+    """
     shown, broken = data.list_runs()
     problems = faults("These runs cannot be shown", [(run.name, run.fault) for run in broken])
     best = data.best_run(shown)
@@ -101,7 +105,7 @@ def layout(**_query: str) -> Component:
             note="The line is the accuracy of radiologists in a published study of other images: "
             "something to compare with, not a match won or lost.",
         ),
-        html.Div(leaderboard.part(reports), className="on-screen"),
+        html.Div(leaderboard.part(reports, sort), className="on-screen"),
         latest_change.part(),
         html.Div(problems, className="on-screen"),
         _on_paper(

@@ -20,6 +20,7 @@ from dashboard.components import (
     counted,
     counted_or_why,
     graph,
+    kept,
     measured,
     name,
     no_interval,
@@ -29,7 +30,7 @@ from dashboard.components import (
     statistic,
 )
 from dashboard.pages import trust_sets, trust_titles
-from dashboard.pages.choosing import about, among_words, kept
+from dashboard.pages.choosing import about, among_words
 
 _SLIDERS = {"find": "sensitivity", "worth": "cost"}
 """Key in the address to the rule that the slider sets."""

@@ -17,6 +17,7 @@ from dashboard.components import (
     controls,
     empty,
     estimate_cell,
+    kept,
     measured,
     name,
     no_interval,
@@ -26,7 +27,7 @@ from dashboard.components import (
     state_id,
     table,
 )
-from dashboard.pages.choosing import KEYS, among_words, kept
+from dashboard.pages.choosing import KEYS, among_words
 from dashboard.words import property_words
 
 _COUNTED = "Images are counted to be looked at; the figure has an interval."

@@ -336,6 +336,22 @@ def test_a_click_on_a_column_sorts_the_runs_and_keeps_the_focus(page: Page, site
     expect(first).to_have_text("careful")
 
 
+def test_the_order_of_the_runs_is_in_the_address(page: Page, site: Site) -> None:
+    go(page, site.url)
+    first = page.locator("#leaderboard tbody th").first
+    head = page.locator("#leaderboard").get_by_role("button", name="Missed tumours")
+    head.click()
+    address_says(page, sort="missed")
+    head.click()
+    address_says(page, sort="-missed")
+    expect(first).to_have_text("hasty")
+    page.reload()
+    expect(first).to_have_text("hasty")
+    page.go_back()  # Two clicks on one head right after each other are one step.
+    expect(first).to_have_text("careful")
+    assert "sort" not in page.url
+
+
 def test_missed_tumours_are_sorted_as_numbers_and_shown_as_counts(page: Page, site: Site) -> None:
     go(page, site.url)
     head = page.locator("#leaderboard").get_by_role("button", name="Missed tumours")

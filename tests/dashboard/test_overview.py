@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 from sklearn import metrics as reference
@@ -33,6 +32,7 @@ from tests.dashboard.visit import Visitor, find, visible
 
 KEYS = ("run", "images", "missed", "accuracy", "precision", "recall", "f1", "sensitivity",
         "specificity", "seen")  # fmt: skip
+SORT = '{"kept":"sort","page":"overview"}'
 
 
 @pytest.mark.usefixtures("shown")
@@ -128,29 +128,31 @@ def test_the_leaderboard_holds_every_run_the_most_accurate_first(visitor: Visito
 def test_a_click_on_a_head_sorts_the_runs_and_a_second_one_turns_them_round(
     visitor: Visitor,
 ) -> None:
-    def click(head: str, order: list[Any]) -> tuple[list[str], list[Any]]:
+    def click(head: str, order: str) -> tuple[list[str], str]:
         shown = visitor.fire(
             "leaderboard-rows",
             inputs={"n_clicks": None, "sort": [(key, int(key == head)) for key in KEYS]},
-            state={"leaderboard-order": order},
+            state={SORT: order},
             changed=[f'{{"sort":"{head}"}}.n_clicks'],
             every=KEYS,
         )
         told = {key: shown[f'{{"sorted":"{key}"}}']["aria-sort"] for key in KEYS}
-        way = "descending" if shown["leaderboard-order"]["data"][1] else "ascending"
+        sort = str(shown[SORT]["data"])
+        way = "descending" if not sort or sort.startswith("-") else "ascending"
         assert told == {key: way if key == head else "none" for key in KEYS}
         rows = labelled_rows(shown["leaderboard-rows"]["children"])
-        return [row["Run"] for row in rows], shown["leaderboard-order"]["data"]
+        return [row["Run"] for row in rows], sort
 
-    runs, order = click("accuracy", ["accuracy", True])
-    assert (runs, order) == ([HASTY, CAREFUL], ["accuracy", False])
+    runs, order = click("accuracy", "")
+    assert (runs, order) == ([HASTY, CAREFUL], "accuracy")
+    assert click("accuracy", order) == ([CAREFUL, HASTY], "")
     runs, order = click("missed", order)
-    assert (runs, order) == ([CAREFUL, HASTY], ["missed", False])
+    assert (runs, order) == ([CAREFUL, HASTY], "missed")
     runs, order = click("missed", order)
-    assert runs == [HASTY, CAREFUL]
+    assert (runs, order) == ([HASTY, CAREFUL], "-missed")
     assert click("sensitivity", order)[0] == [CAREFUL, HASTY]
     for key in sorted({*KEYS} - {"images", "seen", "specificity"}):  # in which the two are equal
-        assert click(key, [key, True])[0] == click(key, [key, False])[0][::-1]
+        assert click(key, f"-{key}")[0] == click(key, key)[0][::-1]
 
 
 def test_a_run_without_a_figure_stands_last_however_the_runs_are_sorted(
@@ -161,7 +163,7 @@ def test_a_run_without_a_figure_stands_last_however_the_runs_are_sorted(
         shown = visitor.fire(
             "leaderboard-rows",
             inputs={"n_clicks": None, "sort": [("sensitivity", 1)]},
-            state={"leaderboard-order": ["sensitivity", falling]},
+            state={SORT: "-sensitivity" if falling else "sensitivity"},
             changed=['{"sort":"sensitivity"}.n_clicks'],
             every=KEYS,
         )
