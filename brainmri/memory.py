@@ -5,6 +5,9 @@ from __future__ import annotations
 import contextlib
 import ctypes
 
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
+"""Names of settings in malloc.h."""
+
 
 def keep_freed() -> None:
     """Let glibc reuse large buffers instead of giving each back to the system and asking anew.
@@ -12,13 +15,21 @@ def keep_freed() -> None:
     Every batch allocates the same large activations. Handing their pages back and forth took as long
     as the arithmetic: a step of 32 images went from 1.0 to 0.55 s.
     """
-    m_trim_threshold, m_mmap_threshold, m_arena_max = -1, -3, -8
     with contextlib.suppress(OSError, AttributeError):  # Not glibc: nothing to set.
         libc = ctypes.CDLL("libc.so.6")
-        libc.mallopt(m_mmap_threshold, 2**30)
-        libc.mallopt(m_trim_threshold, 2**31 - 1)
+        libc.mallopt(_MMAP_THRESHOLD, 2**30)
+        libc.mallopt(_TRIM_THRESHOLD, 2**31 - 1)
         # The thread of the backward pass would keep buffers of its own.
-        libc.mallopt(m_arena_max, 1)
+        libc.mallopt(_ARENA_MAX, 1)
+
+
+def keep_no_more() -> None:
+    """Give back what has been kept for reuse, and from here on whatever large is freed, at once."""
+    with contextlib.suppress(OSError, AttributeError):
+        libc = ctypes.CDLL("libc.so.6")
+        libc.mallopt(_MMAP_THRESHOLD, 2**20)
+        libc.mallopt(_TRIM_THRESHOLD, 2**20)
+    return_freed()
 
 
 def return_freed() -> None:

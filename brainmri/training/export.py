@@ -89,9 +89,13 @@ def _store_as_int8(model: onnx.ModelProto) -> None:
         if tensor.name not in dense or np.prod(tensor.dims) <= _LARGE_WEIGHT:
             continue
         weights, axis = numpy_helper.to_array(tensor), dense[tensor.name]
-        scale = np.abs(weights).max(axis=1 - axis, keepdims=True) / 127
-        scale = np.where(scale == 0, 1, scale).astype(np.float32)
-        levels = np.rint(weights / scale).astype(np.int8)
+        scale = np.maximum(
+            weights.max(1 - axis, keepdims=True), -weights.min(1 - axis, keepdims=True)
+        )
+        scale = np.where(scale == 0, 1, scale / 127).astype(np.float32)
+        levels = np.empty(weights.shape, dtype=np.int8)
+        for i, level in enumerate(levels):  # Row by row: the whole as floats would be there thrice.
+            level[:] = np.rint(weights[i] / (scale[i] if axis == 0 else scale[0]))
         names = [f"{tensor.name}.int8", f"{tensor.name}.scale"]
         nodes.append(helper.make_node("DequantizeLinear", names, [tensor.name], axis=axis))
         graph.initializer.remove(tensor)

@@ -216,7 +216,7 @@ def fit(
     network.zero_grad(set_to_none=True)  # As large as the weights, and of no use any more.
     del replica, optimiser, schedule, judged
     gc.collect()  # They refer to each other; twice the weights would stay until after the export.
-    memory.return_freed()
+    memory.keep_no_more()
     network.to("cpu").eval()
     return Fitted(network, history)
 
