@@ -142,6 +142,7 @@ def train(options: argparse.Namespace) -> int:
         size_px=options.size_px,
         seed=options.seed,
         resume=options.resume,
+        replace_run=options.replace,
         quiet=options.quiet,
     )
     if not distributed.world().leads:

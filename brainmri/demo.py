@@ -27,7 +27,14 @@ def run(folder: Path, models: Path, *, quiet: bool = False) -> Path:
     index.build(data, models, quiet=quiet)
     for model in ("mean-brightness", "cnn"):
         train.train(
-            data, models, model=model, name=f"demo-{model}", epochs=10, size_px=96, quiet=quiet
+            data,
+            models,
+            model=model,
+            name=f"demo-{model}",
+            epochs=10,
+            size_px=96,
+            replace_run=True,
+            quiet=quiet,
         )
         scoring.score(data, models, f"demo-{model}", quiet=quiet)
     return data

@@ -132,7 +132,7 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--seed", type=int, metavar="N", help="of every random choice (default: 0)"
     )
-    command.add_argument("--resume", action="store_true", help="go on after an interruption")
+    _add_again(command)
 
     command = _command(
         commands,
@@ -261,6 +261,15 @@ parts: .value (when none is named), .low and .high (ends of the 95 % interval), 
         help="where results go (default: models in that folder)",
     )
     return parser  # fmt: skip
+
+
+def _add_again(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--resume", action="store_true", help="go on after an interruption")
+    command.add_argument(
+        "--replace",
+        action="store_true",
+        help="train from the start in the place of a run, or of epochs, of this name",
+    )
 
 
 def _add_split(command: argparse.ArgumentParser) -> None:

@@ -107,12 +107,13 @@ def train(
     size_px: int | None = None,
     seed: int | None = None,
     resume: bool = False,
+    replace_run: bool = False,
     quiet: bool = False,
 ) -> runs.Run:
     """Train `model` on the training rows of a split and write the run folder `models/<name>`.
 
-    A run that is there already is replaced only when the new one is whole. Processes that torchrun
-    has started train it together; the first one writes it (docs/distributed-training.md).
+    A run that is there already is replaced only on demand, and when the new one is whole. Processes
+    that torchrun has started train it together; the first one writes it (docs/distributed-training.md).
 
     Args:
         data: the indexed data folder.
@@ -129,10 +130,11 @@ def train(
         size_px: side of the network's square input; the model's own default when not given.
         seed: of every random choice; 0, or that of `start`, when not given.
         resume: go on after an interruption.
+        replace_run: train from the start though the run, or epochs of it, are there already.
         quiet: no progress bar.
 
     Raises:
-        InputError: options or data that cannot be used, or a split that leaks.
+        InputError: options or data that cannot be used, a split that leaks, or a run that is there.
         OutputError: a result could not be written.
         Interrupted: Ctrl-C.
     """
@@ -141,6 +143,8 @@ def train(
     orders = settle(
         models, name, model=model, start=start, protocol=protocol, seed=seed, size_px=size_px
     )
+    if not resume and not replace_run:
+        _refuse_to_lose(models / name)
     model, protocol, seed = orders.model, orders.protocol, orders.seed
     if model not in MODELS:
         raise InputError(f'There is no model "{model}"; choose one of {", ".join(MODELS)}.')
@@ -209,6 +213,20 @@ def train(
         (folder / leftover).unlink(missing_ok=True)
     world.share(None)
     return run
+
+
+def _refuse_to_lose(folder: Path) -> None:
+    """Raises InputError where a run or the epochs of one would be written over."""
+    if (folder / runs.CHECKPOINT_FILE).is_file():
+        raise InputError(
+            f"{folder} holds the epochs of a training that was stopped; go on from them with --resume, "
+            "or lose them and start again with --replace."
+        )
+    if (folder / runs.RUN_FILE).is_file():
+        raise InputError(
+            f"There is a run {folder.name} already; give the new one another name with --run, or train "
+            "in its place, which loses its predictions, with --replace."
+        )
 
 
 def _clear(folder: Path) -> None:

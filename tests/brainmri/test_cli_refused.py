@@ -194,7 +194,8 @@ def test_a_full_disk_is_refused_and_every_old_file_survives(
     before = snapshot(models)
     commands = [
         ("index", phantom_data),
-        ("train", phantom_data, "--model", "cnn", "--run", "cnn", "--epochs", 1, "--size-px", 36),
+        ("train", phantom_data, "--model", "cnn", "--run", "cnn", "--epochs", 1, "--size-px", 36,
+         "--replace"),
         ("train", phantom_data, "--model", "cnn", "--run", "new", "--epochs", 1, "--size-px",
          SIZE_PX),
     ]  # fmt: skip

@@ -121,7 +121,8 @@ def test_split_names_the_next_command_and_the_table_it_wrote_and_both_work(
     asked = shlex.split(following[1].replace("--model cnn --run NAME", shlex.join(options)))
     assert command(*asked, "--size-px", SIZE_PX) == DONE
     assert command("index", data, "--models", models, "--metadata", out) == DONE
-    assert command(*asked[:-4], "--split", "part", "--models", models, "--size-px", SIZE_PX) == DONE
+    assert command(*asked[:-4], "--split", "part", "--models", models, "--size-px", SIZE_PX,
+                   "--replace") == DONE  # fmt: skip
     assert runs.load(models, "new").protocol == "part"
 
 

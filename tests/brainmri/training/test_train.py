@@ -232,10 +232,17 @@ def test_a_new_run_takes_the_place_of_the_old_one_and_its_predictions(
 ) -> None:
     old = snapshot(own_models / "cnn")
     assert "predictions.parquet" in old
-    run_train(phantom_data, own_models, "cnn", epochs=1, seed=9)
+    run_train(phantom_data, own_models, "cnn", epochs=1, seed=9, replace_run=True)
     new = snapshot(own_models / "cnn")
     assert set(new) == {"model.onnx", "run.json"}
     assert new["model.onnx"] != old["model.onnx"]
+
+
+def test_a_run_is_not_trained_over_by_mistake(own_models: Path, phantom_data: Path) -> None:
+    old = snapshot(own_models)
+    with pytest.raises(InputError, match=r"There is a run cnn already; .* with --replace"):
+        run_train(phantom_data, own_models, "cnn", seed=9)
+    assert snapshot(own_models) == old
 
 
 def test_predictions_in_part_files_are_replaced_too(own_models: Path, phantom_data: Path) -> None:
@@ -243,7 +250,7 @@ def test_predictions_in_part_files_are_replaced_too(own_models: Path, phantom_da
     path.unlink()
     path.mkdir()
     (path / "part-0.parquet").write_bytes(b"old")
-    run_train(phantom_data, own_models, "brightness", model="mean-brightness")
+    run_train(phantom_data, own_models, "brightness", model="mean-brightness", replace_run=True)
     assert set(snapshot(own_models / "brightness")) == {"model.onnx", "run.json"}
 
 
@@ -294,6 +301,17 @@ def test_a_resumed_run_is_the_same_file_as_one_that_was_never_interrupted(
     assert set(snapshot(interrupted / "cut")) == {"model.onnx", "run.json"}
 
 
+def test_epochs_that_were_kept_are_not_trained_over_by_mistake(
+    interrupted: Path, phantom_data: Path
+) -> None:
+    kept = snapshot(interrupted)
+    with pytest.raises(InputError, match="go on from them with --resume, or lose them"):
+        run_train(phantom_data, interrupted, "cut", model="cnn-augmented")
+    assert snapshot(interrupted) == kept
+    run_train(phantom_data, interrupted, "cut", model="cnn-augmented", epochs=1, replace_run=True)
+    assert set(snapshot(interrupted / "cut")) == {"model.onnx", "run.json"}
+
+
 @pytest.mark.parametrize("changed", ["model", "size_px", "index"])
 def test_a_checkpoint_of_other_options_or_data_is_refused(
     changed: str, interrupted: Path, own_data: Path
@@ -317,7 +335,7 @@ def test_an_interruption_leaves_the_old_run_usable(own_models: Path, phantom_dat
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(transforms, "mild", interrupted_at(1))
         with pytest.raises(Interrupted):
-            run_train(phantom_data, own_models, "cnn", model="cnn-augmented")
+            run_train(phantom_data, own_models, "cnn", model="cnn-augmented", replace_run=True)
     assert snapshot(own_models / "cnn") == before
     inference.load(own_models, "cnn")
 
@@ -330,7 +348,7 @@ def test_a_full_disk_leaves_the_old_run_whole(
         shutil.copytree(trained_models / part, models / part)
     before = snapshot(models)
     with small_disk.full(), pytest.raises(OutputError, match="Could not write"):
-        run_train(phantom_data, models, "cnn", epochs=1, seed=5)
+        run_train(phantom_data, models, "cnn", epochs=1, seed=5, replace_run=True)
     assert snapshot(models) == before
     inference.load(models, "cnn")
 
@@ -344,7 +362,7 @@ def test_a_full_disk_at_the_very_end_leaves_the_old_run_whole(
     before = snapshot(own_models / "cnn")
     monkeypatch.setattr(train, "write_atomically", full)
     with pytest.raises(OutputError):
-        run_train(phantom_data, own_models, "cnn", epochs=1)
+        run_train(phantom_data, own_models, "cnn", epochs=1, replace_run=True)
     after = snapshot(own_models / "cnn")
     assert {name: after[name] for name in before} == before
     assert set(after) - set(before) == {"best.pt", "checkpoint.pt"}  # --resume finishes it
