@@ -350,7 +350,7 @@ def _like_this(
     n = len(rows)
     of = "test images without a near-copy in training" if measured.unseen else "test images"
     if n < _LEAST:
-        reason = f"only {n} {of} were called {classes[c]} about as surely"
+        reason = f"{f'only {n}' if n else 'no'} {of} were called {classes[c]} about as surely"
         words = f"How often answers like this are right is not known: {reason}."
         return AnswersLikeThis(Estimate(None, None, None, n, reason=reason), None, None, words)
     accuracy = metrics.share(measured.y_true[rows] == c, measured.groups[rows])

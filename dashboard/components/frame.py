@@ -144,15 +144,31 @@ def command(text: str) -> Component:
     return html.Pre(html.Code(text), className="command", tabIndex=0)
 
 
-def faults(title: str, found: Sequence[tuple[str, str]], most: int = 20) -> Component:
-    """Named faults, none hidden: what could not be shown and why."""
+_FAULTS_AT_ONCE, _MOST_FAULTS = 20, 1000
+
+
+def faults(title: str, found: Sequence[tuple[str, str]]) -> Component:
+    """Named faults: what could not be shown and why. Many unfold, more than a thousand are counted."""
     if not found:
         return html.Div()
-    rest = len(found) - most
+
+    def listed(some: Sequence[tuple[str, str]]) -> Component:
+        return html.Ul([html.Li([html.Strong(name), ": ", fault]) for name, fault in some])
+
+    folded, rest = found[_FAULTS_AT_ONCE:_MOST_FAULTS], len(found) - _MOST_FAULTS
     return dmc.Alert(
-        html.Ul(
-            [html.Li([html.Strong(name), ": ", fault]) for name, fault in found[:most]]
-            + ([html.Li(f"and {rest:,} more")] if rest > 0 else []),
+        html.Div(
+            [listed(found[:_FAULTS_AT_ONCE])]
+            + (
+                [
+                    html.Details(
+                        [html.Summary(f"{len(folded):,} more"), listed(folded)], className="more"
+                    )
+                ]
+                if folded
+                else []
+            )
+            + ([html.P(f"and {rest:,} that are not listed")] if rest > 0 else []),
             **no_interval("A list of faults, in which nothing is estimated."),
         ),
         title=title,

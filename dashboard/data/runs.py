@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -326,7 +327,8 @@ def _run(models: str, name: str, stamp: Stamp) -> RunView | BrokenRun:
     try:
         return _view(Path(models), name)
     except InputError as error:
-        return BrokenRun(name, str(error))
+        # Where the server keeps its results is nothing to a reader of the page.
+        return BrokenRun(name, str(error).replace(f"{models}{os.sep}", ""))
 
 
 def _view(models: Path, name: str) -> RunView:

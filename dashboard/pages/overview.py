@@ -106,13 +106,13 @@ def layout(sort: str | None = None, **_query: str) -> Component:
             "something to compare with, not a match won or lost.",
         ),
         html.Div(leaderboard.part(reports, sort), className="on-screen"),
-        latest_change.part(),
         html.Div(problems, className="on-screen"),
         _on_paper(
             len(broken),
             "N run cannot be shown; the page says why.",
             "N runs cannot be shown; the page says why.",
         ),
+        latest_change.part(),
         html.Div(section(
             "What each figure means",
             html.Dl(

@@ -84,12 +84,18 @@ def test_probabilities_come_most_probable_first() -> None:
     assert widths == ["70.00%", "20.00%", "10.00%"]
 
 
-def test_faults_are_listed_and_counted_past_twenty() -> None:
-    node = as_node(components.faults("Left out", [(f"run-{i}", "is broken") for i in range(23)]))
+def test_faults_unfold_past_twenty_and_are_counted_past_a_thousand() -> None:
+    node = as_node(components.faults("Left out", [(f"run-{i}", "is broken") for i in range(1023)]))
     items = [visible(item) for item in find(node, "Li")]
-    assert len(items) == 21
-    assert items[0] == "run-0 : is broken"
-    assert items[-1] == "and 3 more"
+    assert [len(items), items[0], items[-1]] == [
+        1000,
+        "run-0 : is broken",
+        "run-999 : is broken",
+    ]
+    (folded,) = find(node, "Details")
+    assert len(find(folded, "Li")) == 980
+    assert "980 more" in visible(folded)
+    assert "and 23 that are not listed" in visible(node)
     assert words(as_node(components.faults("Left out", []))) == ""
 
 
