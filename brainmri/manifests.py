@@ -232,10 +232,10 @@ class Relabelling:
         y_true, hit = self._labels(pa.array(batch.paths, pa.string()), batch.y_true)
         with self._lock:
             self.changed.update(batch.split_names[number] for number in batch.split[hit])
-        return replace(batch, y_true=y_true)
+        return replace(batch, y_true=y_true.astype(np.int32))
 
     def _labels(
-        self, paths: pa.Array, y_true: NDArray[np.int64]
+        self, paths: pa.Array, y_true: NDArray[np.integer]
     ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         """Right labels (n,), and which of them were changed."""
         place = pc.index_in(paths, value_set=self._paths).fill_null(-1)
