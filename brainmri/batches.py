@@ -262,10 +262,10 @@ class Columns:
         """One record batch, checked; what is wrong with it goes to the faults."""
         n, there = rows.num_rows, rows.schema.names
 
-        def optional(column: str, absent: bool | float) -> NDArray[Any] | None:
+        def optional(column: str, absent: int | None) -> NDArray[Any] | None:
             if column not in there or rows[column].null_count == n:
                 return None
-            return rows[column].fill_null(absent).to_numpy(zero_copy_only=False)
+            return _numbers(rows[column], absent)
 
         split, split_names = np.zeros(n, dtype=np.int32), ["test"]
         if "split" in there:
@@ -278,7 +278,7 @@ class Columns:
             y_true=self._labels(rows["label"], first_row),
             y_prob=self._probabilities(rows, first_row),
             seen=optional("seen", False),
-            ood_score=optional("ood_score", np.nan) if "ood_score" in self.names else None,
+            ood_score=optional("ood_score", None) if "ood_score" in self.names else None,
         )
 
     def _labels(self, column: pa.Array, first_row: int) -> NDArray[np.int32]:
@@ -297,10 +297,7 @@ class Columns:
         return y_true
 
     def _probabilities(self, rows: pa.RecordBatch, first_row: int) -> list[NDArray[np.float32]]:
-        y_prob = [
-            rows[PREFIX + c].to_numpy(zero_copy_only=False).astype(np.float32, copy=False)
-            for c in self.classes
-        ]
+        y_prob = [_numbers(rows[PREFIX + c]).astype(np.float32, copy=False) for c in self.classes]
         # One look at the extremes clears all rows of every fault; nan is not at most anything. Each
         # class rounds the sums in float32 by 2**-24 at most (here twice that, to be sure), so only
         # where they come that close to the tolerance does it take float64.
@@ -334,11 +331,8 @@ def _codes(column: pa.Array, absent: str | None) -> tuple[NDArray[np.int32], lis
     if not pa.types.is_dictionary(column.type):
         column = column.dictionary_encode()
     names = column.dictionary.cast(pa.string()).to_pylist()
-    indices = column.indices
-    gaps = indices.null_count > 0
-    if gaps:  # Only then, since it copies.
-        indices = indices.fill_null(-1)
-    codes: NDArray[np.int32] = indices.to_numpy(zero_copy_only=False).astype(np.int32, copy=False)
+    gaps = column.indices.null_count > 0
+    codes: NDArray[np.int32] = _numbers(column.indices, -1).astype(np.int32, copy=False)
     if None in names:
         codes = np.where(codes == names.index(None), np.int32(-1), codes)
         names = ["" if name is None else name for name in names]
@@ -348,6 +342,17 @@ def _codes(column: pa.Array, absent: str | None) -> tuple[NDArray[np.int32], lis
         names = names if absent in names else [*names, absent]
         codes = np.where(codes == -1, np.int32(names.index(absent)), codes)
     return codes, names
+
+
+def _numbers(column: pa.Array, absent: int | None = None) -> NDArray[Any]:
+    """Numbers or truth values (n,), as they lie in memory where they can; a gap is `absent` or nan."""
+    if column.null_count:
+        filled = column if absent is None else column.fill_null(absent)
+        return filled.to_numpy(zero_copy_only=False)
+    # Not `to_numpy`, which imports pandas: a quarter of a second.
+    if pa.types.is_boolean(column.type):
+        return np.from_dlpack(column.cast(pa.uint8())).view(np.bool_)
+    return np.from_dlpack(column)
 
 
 def _first_line(error: BaseException) -> str:
