@@ -173,13 +173,11 @@ def binned(fine: NDArray[np.int32], coarse: NDArray[np.int32]) -> Ranking:
     negative, positive = fine[:, there].astype(np.float64)
     tp, fp = np.cumsum(positive), np.cumsum(negative)
     used = np.flatnonzero(coarse.sum(axis=(0, 2)))[::-1]
-    drawn_negative, drawn_positive = coarse[:, used].astype(np.float64)
+    # Running sums before the product, not of it: whole numbers, so the same, and an eighth as many.
+    drawn_fp, drawn_tp = np.cumsum(coarse[:, used], axis=1, dtype=np.float64)
 
     def resampled(times: Floats) -> tuple[Floats, Floats]:
-        return (
-            np.cumsum(drawn_positive @ times, axis=0),
-            np.cumsum(drawn_negative @ times, axis=0),
-        )
+        return drawn_tp @ times, drawn_fp @ times
 
     area_error = precision_error = 0.0
     if tp[-1:].any() and fp[-1:].any():
