@@ -25,8 +25,9 @@ from brainmri.wording import counted
 SCHEMA_VERSION = 1
 SUM_TOLERANCE = 1e-4
 PREFIX = "prob_"
-BATCH_ROWS = 1 << 19
-"""Rows that are worked on at a time: few enough for their columns to stay in the processor's cache."""
+BATCH_ROWS = 1 << 18
+"""Rows that are worked on at a time: each batch costs about a millisecond, whatever its size, and memory
+that is asked for anew grows with it."""
 _PIECE_ROWS = 1 << 20
 
 
