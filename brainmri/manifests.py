@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from brainmri.batches import Batch, Table
+from brainmri.columns import column
 from brainmri.corrections import CLASS, CONFIRMED, FOLDER, KEPT, Correction
 from brainmri.errors import InputError
 from brainmri.files import not_written, write_atomically
@@ -200,7 +201,7 @@ class Relabelling:
             for path, (old, new) in (manifest.changes if manifest else {}).items()
             if old in self._known and (new is None or new in self._known)
         ]
-        self._paths = pa.array([path for path, _, _ in usable], pa.string())
+        self._paths = column([path for path, _, _ in usable], pa.string())
         # One more at the end, for an image that is not among them.
         self._old = np.array([old for _, old, _ in usable] + [-2], dtype=np.int64)
         self._new = np.array([new for _, _, new in usable] + [-2], dtype=np.int64)
@@ -232,10 +233,10 @@ class Relabelling:
         y_true, hit = self._labels(pa.array(batch.paths, pa.string()), batch.y_true)
         with self._lock:
             self.changed.update(batch.split_names[number] for number in batch.split[hit])
-        return replace(batch, y_true=y_true)
+        return replace(batch, y_true=y_true.astype(np.int32))
 
     def _labels(
-        self, paths: pa.Array, y_true: NDArray[np.int64]
+        self, paths: pa.Array, y_true: NDArray[np.integer]
     ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         """Right labels (n,), and which of them were changed."""
         place = pc.index_in(paths, value_set=self._paths).fill_null(-1)

@@ -80,9 +80,9 @@ class Predictions:
         batch = Batch(
             first_row=0,
             paths=self.paths,
-            split=split.astype(np.int64),
+            split=split.astype(np.int32),
             split_names=[str(name) for name in names],
-            y_true=self.y_true,
+            y_true=self.y_true.astype(np.int32),
             y_prob=list(self.y_prob.T),
             seen=self.seen,
             ood_score=self.ood_score,
@@ -189,7 +189,7 @@ def _together(table: Table) -> Predictions:
             splits=np.concatenate(
                 [np.array(b.split_names, dtype=object)[b.split] for b in batches]
             ),
-            y_true=np.concatenate([b.y_true for b in batches]),
+            y_true=np.concatenate([b.y_true for b in batches]).astype(np.int64),
             y_prob=np.concatenate([np.stack(b.y_prob, axis=1) for b in batches]),
             classes=table.classes,
             seen=joined([b.seen for b in batches], False),

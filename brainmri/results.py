@@ -113,14 +113,15 @@ def known_images(models: Path) -> ImageIndex | None:
 def groups_of(known: ImageIndex | None) -> GroupsOf:
     """Says the near-duplicate cluster of each row; images that the index does not know stand alone."""
     if known is None:
-        return lambda batch: batch.first_row + np.arange(len(batch.y_true))
+        return lambda batch: np.arange(batch.first_row, batch.first_row + len(batch.y_true))
     paths = pa.array(known.rows["path"].tolist(), pa.string())
     # One more at the end, for an image that is not among them.
     clusters = np.append(known.rows["cluster"].to_numpy(dtype=np.int64), -1)
     most = int(clusters.max()) + 1
 
     def of(batch: Batch) -> Ints:
-        alone = most + batch.first_row + np.arange(len(batch.y_true))
+        start = most + batch.first_row
+        alone = np.arange(start, start + len(batch.y_true))
         if batch.paths is None:
             return alone
         place = pc.index_in(pa.array(batch.paths, pa.string()), value_set=paths)

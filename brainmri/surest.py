@@ -5,9 +5,8 @@ So a click on a cell shows images without a look at the table, however many it h
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -35,80 +34,63 @@ class Surest:
 
     def __init__(self, k: int) -> None:
         self.k = k
-        self.row = np.zeros(0, dtype=np.int64)
-        self.cell = np.zeros(0, dtype=np.int64)
-        self.best = np.zeros(0, dtype=np.float32)
-        self.images: list[Sure] = []
+        kinds: list[tuple[Any, ...]] = [
+            ("cell", np.int32), ("best", np.float32), ("row", np.int64), ("path", object),
+            ("y_prob", np.float32, (k,)), ("seen", np.int8),
+        ]  # fmt: skip
+        self.kept = np.zeros(0, dtype=kinds)
+        """By cell, the surest first; `seen` is -1 where that is not recorded."""
         self.least = np.full(k * k, -1, dtype=np.float32)
         """A row of the cell has to be above this to be kept."""
 
-    def add(self, batch: Batch, rows: Ints, cell: Ints, best: NDArray[np.float32]) -> None:
+    def add(
+        self, batch: Batch, rows: Ints, cell: NDArray[np.int32], best: NDArray[np.float32]
+    ) -> None:
         """`rows` (n,) of the batch, with their cell and the probability of their answer."""
         # Few rows at first: they tell which of the many that follow need to be looked at.
-        start, stop = 0, len(rows) if len(self.images) else 32 * MOST
+        start, stop = 0, len(rows) if len(self.kept) else 32 * MOST
         while start < len(rows):
-            new = start + np.flatnonzero(best[start:stop] > self.least[cell[start:stop]])
+            new = start + np.flatnonzero(best[start:stop] > self.least.take(cell[start:stop]))
             if len(new):
-                self._keep(
-                    np.append(self.row, batch.first_row + rows[new]),
-                    np.append(self.cell, cell[new]),
-                    np.append(self.best, best[new]),
-                    partial(_described, batch, rows[new]),
-                )
+                found = np.empty(len(new), dtype=self.kept.dtype)
+                found["cell"], found["best"] = cell[new], best[new]
+                _describe(batch, rows[new], found)
+                self._keep(found)
             start, stop = stop, 4 * stop
 
     def merge(self, other: Surest) -> None:
-        self._keep(
-            np.append(self.row, other.row),
-            np.append(self.cell, other.cell),
-            np.append(self.best, other.best),
-            lambda chosen: [other.images[i] for i in chosen],
-        )
+        self._keep(other.kept)
 
     def by_cell(self) -> dict[tuple[int, int], list[Sure]]:
         """Per (truth, answer) its images, the surest first."""
         found: dict[tuple[int, int], list[Sure]] = {}
-        for cell, image in zip(self.cell.tolist(), self.images, strict=True):
+        for cell, _, row, path, y_prob, seen in self.kept.tolist():
+            image = Sure(row, path, tuple(y_prob.tolist()), None if seen < 0 else bool(seen))
             found.setdefault(divmod(cell, self.k), []).append(image)
         return found
 
-    def _keep(
-        self,
-        row: Ints,
-        cell: Ints,
-        best: NDArray[np.float32],
-        described: Callable[[Ints], list[Sure]],
-    ) -> None:
-        """Choose among the old rows and, behind them, new ones that `described` gives details of."""
-        order = np.lexsort((row, -best, cell))
-        ranked = cell[order]
-        first = np.searchsorted(ranked, ranked, side="left")
-        chosen = order[np.arange(len(order)) - first < MOST]
-        old = len(self.images)
-        new = chosen[chosen >= old] - old
-        details = iter(described(new))
-        self.images = [self.images[i] if i < old else next(details) for i in chosen]
-        self.row, self.cell, self.best = row[chosen], cell[chosen], best[chosen]
-        ends = np.flatnonzero(np.diff(self.cell, append=-1))
-        full = ends[np.bincount(self.cell, minlength=self.k**2)[self.cell[ends]] == MOST]
-        self.least[self.cell[full]] = self.best[full]
+    def _keep(self, new: NDArray[np.void]) -> None:
+        """Choose among the rows that are kept and new ones."""
+        every = np.concatenate([self.kept, new])
+        every = every[np.lexsort((every["row"], -every["best"], every["cell"]))]
+        cell = every["cell"]
+        first = np.searchsorted(cell, cell, side="left")
+        place = np.arange(len(cell)) - first
+        last = place == MOST - 1  # Of a cell that is full.
+        self.least[cell[last]] = every["best"][last]
+        self.kept = every[place < MOST]
 
 
-def _described(batch: Batch, some: Ints, chosen: Ints) -> list[Sure]:
-    """Details of the `chosen` ones among `some` rows of a batch."""
-    rows = some[chosen]
-    y_prob = np.stack([column[rows] for column in batch.y_prob], axis=1).tolist()
-    paths = [""] * len(rows)
-    if isinstance(batch.paths, np.ndarray):
-        paths = batch.paths[rows].tolist()
-    elif batch.paths is not None:
-        paths = [path or "" for path in batch.paths.take(pa.array(rows)).to_pylist()]
-    return [
-        Sure(
-            batch.first_row + row,
-            path,
-            tuple(each),
-            None if batch.seen is None else bool(batch.seen[row]),
-        )
-        for row, path, each in zip(rows.tolist(), paths, y_prob, strict=True)
-    ]
+def _describe(batch: Batch, rows: Ints, found: NDArray[np.void]) -> None:
+    """Fill in what is known of these rows (m,) of a batch besides their cell."""
+    found["row"] = batch.first_row + rows
+    found["seen"] = -1 if batch.seen is None else batch.seen[rows]
+    for c, column in enumerate(batch.y_prob):
+        found["y_prob"][:, c] = column[rows]
+    if batch.paths is None:
+        found["path"] = ""
+    elif isinstance(batch.paths, np.ndarray):
+        found["path"] = batch.paths[rows]
+    else:  # A buffer of row numbers: `pyarrow.array` would import pandas.
+        where = pa.Array.from_buffers(pa.int64(), len(rows), [None, pa.py_buffer(rows)])
+        found["path"] = [path or "" for path in batch.paths.take(where).to_pylist()]

@@ -137,14 +137,16 @@ def bins(score: NDArray[np.float32]) -> NDArray[np.int32]:
     the grid is as fine near 1, where sure answers crowd, as near 0. Scores below 2**-64 count as 0.
     """
     distance = np.float32(1) - score  # Exact above one half, where it is used (Sterbenz).
-    near_one = score > distance
+    # All bits where the score is above one half, where that is negative; else none.
+    turned: NDArray[np.int32] = (distance - score).view(np.int32)
+    turned >>= 31
     np.minimum(score, distance, out=distance)
     number = distance.view(np.int32)
     number >>= _DROPPED_BITS
     number -= _BASE
-    np.maximum(number, 0, out=number)
+    if number.min(initial=0) < 0:  # A look is six times as fast as the maximum, and mostly enough.
+        np.maximum(number, 0, out=number)
     # BINS - 1 - number near one, as all bits turned over: many times as fast as np.where.
-    turned = -near_one.astype(np.int32)
     number ^= turned
     turned &= BINS
     number += turned
@@ -171,25 +173,24 @@ def binned(fine: NDArray[np.int32], coarse: NDArray[np.int32]) -> Ranking:
     negative, positive = fine[:, there].astype(np.float64)
     tp, fp = np.cumsum(positive), np.cumsum(negative)
     used = np.flatnonzero(coarse.sum(axis=(0, 2)))[::-1]
-    drawn_negative, drawn_positive = coarse[:, used].astype(np.float64)
+    # Running sums before the product, not of it: whole numbers, so the same, and an eighth as many.
+    drawn_fp, drawn_tp = np.cumsum(coarse[:, used], axis=1, dtype=np.float64)
 
     def resampled(times: Floats) -> tuple[Floats, Floats]:
-        return (
-            np.cumsum(drawn_positive @ times, axis=0),
-            np.cumsum(drawn_negative @ times, axis=0),
-        )
+        return drawn_tp @ times, drawn_fp @ times
 
     area_error = precision_error = 0.0
     if tp[-1:].any() and fp[-1:].any():
-        # Ties count one half; in truth each pair within a bin is in order or not.
-        area_error = float(positive @ negative / (2 * tp[-1] * fp[-1]))
+        # Ties count one half; in truth each pair within a bin is in order or not. (Sums: for a
+        # product of vectors as long as these the linear algebra library would start its threads.)
+        area_error = float((positive * negative).sum() / (2 * tp[-1] * fp[-1]))
         # All positives of a bin before its negatives, or all after them.
         before_tp, before_fp = tp - positive, fp - negative
         best = np.divide(tp, tp + before_fp, out=np.zeros_like(tp), where=tp + before_fp > 0)
         worst = np.divide(
             before_tp, before_tp + fp, out=np.zeros_like(tp), where=before_tp + fp > 0
         )
-        precision_error = float(positive @ (best - np.minimum(worst, best)) / tp[-1])
+        precision_error = float((positive * (best - np.minimum(worst, best))).sum() / tp[-1])
     return Ranking(
         thresholds=lowest_score(there),
         tp=tp,
@@ -213,7 +214,9 @@ def bucket(groups: Ints) -> NDArray[np.int32]:
     return (h & np.uint32(BUCKETS - 1)).astype(np.int32)
 
 
-def answers(y_prob: list[NDArray[np.float32]]) -> tuple[Ints, NDArray[np.float32]]:
+def answers(
+    y_prob: list[NDArray[np.float32]],
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     """The most probable class (n,), the first of equals, and its probability."""
     best, y_pred = y_prob[0].copy(), np.zeros(len(y_prob[0]), dtype=np.int16)
     for c, column in enumerate(y_prob[1:], start=1):
@@ -222,15 +225,15 @@ def answers(y_prob: list[NDArray[np.float32]]) -> tuple[Ints, NDArray[np.float32
         better *= c
         np.maximum(y_pred, better, out=y_pred)
         np.maximum(best, column, out=best)
-    return y_pred.astype(np.int64), best
+    return y_pred.astype(np.int32), best
 
 
 @dataclass
 class _Kept:
     """Rows of a small table: truth, answers, probabilities and groups, batch by batch."""
 
-    y_true: list[Ints] = field(default_factory=list)
-    y_pred: list[Ints] = field(default_factory=list)
+    y_true: list[NDArray[np.int32]] = field(default_factory=list)
+    y_pred: list[NDArray[np.int32]] = field(default_factory=list)
     y_prob: list[NDArray[np.float32]] = field(default_factory=list)
     groups: list[Ints] = field(default_factory=list)
     seen: list[NDArray[np.bool_]] = field(default_factory=list)
@@ -255,15 +258,16 @@ class _Counts:
         """Count the rows of `batch` whose split has the number `split`."""
         here = batch.split == split
         labelled = here & (batch.y_true >= 0)
-        self.unlabelled += int(here.sum() - labelled.sum())
         rows = np.flatnonzero(labelled)
-        y_true, groups = batch.y_true[rows], groups[rows]
-        y_prob = [column[rows] for column in batch.y_prob]
-        seen = np.zeros(len(rows), dtype=bool) if batch.seen is None else batch.seen[rows]
+        self.unlabelled += int(np.count_nonzero(here)) - len(rows)
+        # `take` is a third faster than brackets.
+        y_true, groups = batch.y_true.take(rows), groups.take(rows)
+        y_prob = [column.take(rows) for column in batch.y_prob]
+        seen = np.zeros(len(rows), dtype=bool) if batch.seen is None else batch.seen.take(rows)
         self.seen_known |= batch.seen is not None
-        self.seen += int(seen.sum())
+        self.seen += int(np.count_nonzero(seen))
         y_pred, best = answers(y_prob)
-        cell = y_true * self.k + y_pred
+        cell = y_true * np.int32(self.k) + y_pred
         self.surest.add(batch, rows, cell, best)
         if self.kept is not None:
             self.kept.y_true.append(y_true)
@@ -274,19 +278,20 @@ class _Counts:
             return
         drawn = bucket(groups)
         k2 = self.k * self.k
-        place = drawn * k2 + cell
+        place = drawn * np.int32(k2) + cell
         self.matrices += np.bincount(place, minlength=BUCKETS * k2)
         if batch.seen is not None:
             self.unseen += np.bincount(place[~seen], minlength=BUCKETS * k2)
-        # add.at is as fast as bincount, which makes and adds an array of all bins for each batch.
+        # add.at is as fast as bincount, which makes and adds an array of all bins for each batch; it
+        # is fastest with indices as wide as addresses.
         for c, column in enumerate(y_prob):
             number = bins(column.astype(np.float32, copy=False))
-            number += (y_true == c).astype(np.int32) * np.int32(_POSITIVE)
-            np.add.at(self.fine[c], number, np.int32(1))
+            number += np.int32(_POSITIVE) * (y_true == c)
+            np.add.at(self.fine[c], number.astype(np.intp), np.int32(1))
             number >>= _COARSE_BITS
             number *= BUCKETS
             number += drawn
-            np.add.at(self.coarse[c], number, np.int32(1))
+            np.add.at(self.coarse[c], number.astype(np.intp), np.int32(1))
 
     def merge(self, other: _Counts) -> None:
         """Take in the counts of other rows."""

@@ -154,6 +154,15 @@ def test_splits_are_counted_apart_and_every_name_of_one_is_told() -> None:
         assert counted.of[split].seen == table.seen[rows].sum()
 
 
+def test_rows_without_a_split_are_counted_with_those_that_name_the_same(tmp_path: Path) -> None:
+    table = as_arrow(made(300))
+    split = pa.array([None, "test", "val"] * 100, pa.string())
+    pq.write_table(table.set_column(1, "split", split), tmp_path / "p.parquet")
+    counted = tally.count(batches.open_table(tmp_path / "p.parquet"), alone, splits=SPLITS)
+    images = {name: int(one.matrix.sum()) + one.unlabelled for name, one in counted.of.items()}
+    assert images == {"test": 200, "val": 100}
+
+
 @given(st.integers(1, 4000), st.integers(0, 1000), st.sampled_from([0, 1, 8]))
 def test_the_surest_images_of_a_cell_are_those_that_sorting_finds(
     n: int, seed: int, digits: int
