@@ -29,6 +29,8 @@ BATCH_ROWS = 1 << 18
 """Rows that are worked on at a time: each batch costs about a millisecond, whatever its size, and memory
 that is asked for anew grows with it."""
 _PIECE_ROWS = 1 << 20
+_COMPARED_PATHS = 1 << 20
+"""Rows up to which the paths of a table are kept until its end, to find an image that it names twice."""
 
 
 @dataclass(frozen=True)
@@ -178,7 +180,7 @@ def described(schemas: list[pa.Schema], name: str, rows: int, classes: list[str]
         model_sha256=about.get("brainmri.model_sha256", ""),
         run=about.get("brainmri.run", ""),
         pieces=[],
-        faults=Faults(),
+        faults=Faults(compare_paths=rows <= _COMPARED_PATHS),
     )
 
 
@@ -209,9 +211,15 @@ class Faults:
 
     _RULES = ("number", "range", "sum", "label")
 
-    def __init__(self) -> None:
+    def __init__(self, *, compare_paths: bool = False) -> None:
         self._found: dict[str, tuple[int, int, str]] = {}  # rule: first row, rows, what is there
         self._lock = threading.Lock()
+        self._paths: dict[int, pa.Array] | None = {} if compare_paths else None
+
+    def named(self, paths: pa.Array, first_row: int) -> None:
+        """The paths of a batch that begins at `first_row`; the same batch may come again."""
+        if self._paths is not None:
+            self._paths[first_row] = paths
 
     def add(self, rule: str, rows: NDArray[np.bool_], first_row: int, what: str = "") -> None:
         """`rows` (n,) of a batch that begins at `first_row` break a rule."""
@@ -243,6 +251,26 @@ class Faults:
                     "label": what,
                 }[rule]
             )
+        self._refuse_copies(name)
+
+    def _refuse_copies(self, name: str) -> None:
+        kept, self._paths = self._paths, None
+        if not kept:
+            return
+        paths = pa.chunked_array([column.cast(pa.string()) for column in kept.values()])
+        counts = paths.drop_null().value_counts()
+        times = counts.field("counts").to_numpy(zero_copy_only=False)
+        again = [
+            (counts.field("values")[int(i)].as_py(), int(times[i]))
+            for i in np.flatnonzero(times > 1)
+        ]
+        again = [(path, count) for path, count in again if path]
+        if again:
+            path, count = max(again, key=lambda one: one[1])
+            others = f" ({len(again):,} images are named more than once)" if len(again) > 1 else ""
+            raise InputError(
+                f"{name} has {count:,} answers for {path}{others}; keep one per image."
+            )
 
 
 class Columns:
@@ -268,6 +296,8 @@ class Columns:
                 return None
             return _numbers(rows[column], absent)
 
+        if "path" in there:
+            self.faults.named(rows["path"], first_row)
         split, split_names = np.zeros(n, dtype=np.int32), ["test"]
         if "split" in there:
             split, split_names = _codes(rows["split"], "test")

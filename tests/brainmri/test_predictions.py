@@ -217,6 +217,11 @@ FAULTS = {
     "text": (foreign(prob_no=["0.5", "0.25", "1"]), "prob_no of type string"),
     "lists for labels": (foreign(label=[["no"], ["yes"], []]), "labels are text"),
     "unknown class": (foreign(label=["no", "fracture", "yes"]), 'label "fracture", which is none'),
+    "an image twice": (foreign(path=["a.png", "b.png", "a.png"]), "2 answers for a.png; keep one"),
+    "all images again": (
+        pa.concat_tables([foreign(path=["a.png", "b.png", "c.png"])] * 3),
+        r"3 answers for [abc].png \(3 images are named more than once\); keep one",
+    ),
     "no rows": (foreign().slice(0, 0), "has no rows"),
 }
 
@@ -233,6 +238,13 @@ def test_a_broken_table_is_refused_in_one_sentence_that_names_the_rule(
     assert message.startswith(str(path))
     assert message.endswith(".")
     assert "\n" not in message
+
+
+def test_rows_without_a_path_are_not_the_same_image(tmp_path: Path) -> None:
+    path = tmp_path / "predictions.parquet"
+    for nameless in ([None, None, "a.png"], ["", "", "a.png"]):
+        pq.write_table(foreign(path=nameless), path)
+        assert len(predictions.read(path).paths) == 3
 
 
 def test_a_probability_column_missing_from_our_own_table_is_named(written: Path) -> None:
