@@ -107,9 +107,10 @@ def _run(picture: Grey, size: int, axis: int, extreme: _Extreme) -> Grey:
     """Least or greatest of `size` neighbours along an axis, the outermost repeated beyond the edge."""
     if size == 1:
         return picture
-    before = [(0, 0), (0, 0)]
-    before[axis] = (size // 2, size - 1 - size // 2)
-    found = np.pad(picture, before, mode="edge")
+    first, last = (picture[:1], picture[-1:]) if axis == 0 else (picture[:, :1], picture[:, -1:])
+    before = size // 2
+    # Several times as fast as np.pad.
+    found = np.concatenate([*[first] * before, picture, *[last] * (size - 1 - before)], axis=axis)
 
     def shifted(by: int) -> Grey:
         ahead, behind = (found[by:], found[:-by]) if axis == 0 else (found[:, by:], found[:, :-by])
