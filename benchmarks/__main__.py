@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from benchmarks import (
     api,
+    burned_in,
     corrections,
     duplicates,
     explain,
@@ -28,6 +29,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], None]] = {
     "pages": lambda options: pages.run(options.repeats),
     "api": lambda options: api.run(options.repeats),
     "predictor": lambda options: predictor.run(options.repeats),
+    "burned-in": lambda _: burned_in.run(),
     "hostile-uploads": lambda _: hostile_uploads.run(),
     "corrections": lambda _: corrections.run(),
     "label-noise": lambda _: label_noise.run(),

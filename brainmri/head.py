@@ -38,11 +38,7 @@ def find(pixels: NDArray[np.uint8]) -> Head:
         pixels: greyscale (h, w).
     """
     height, width = pixels.shape
-    scale = min(1.0, _WORK_PX / max(height, width))
-    small_size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    small = np.asarray(
-        Image.fromarray(pixels).resize(small_size, Image.Resampling.BOX), dtype=np.float32
-    )
+    small = _small(pixels)
     mask = _region(_tissue(small))
     # A row with one pixel is an antenna, not a head.
     rows, columns = (np.flatnonzero(mask.sum(axis=a) >= 2) for a in (1, 0))
@@ -51,6 +47,29 @@ def find(pixels: NDArray[np.uint8]) -> Head:
     top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
     x, y = width / small.shape[1], height / small.shape[0]
     return Head((left * x, top * y, right * x, bottom * y), mask[top:bottom, left:right])
+
+
+def beside(pixels: NDArray[np.uint8]) -> float:
+    """How large the largest bright region outside the head is, as a share of the head.
+
+    What is bright within the head, such as a lesion in dark tissue, does not count.
+
+    Args:
+        pixels: greyscale (h, w).
+    """
+    tissue = _tissue(_small(pixels))
+    region = _region(tissue)
+    other = largest(tissue & ~_grown(region))
+    return float(other.sum() / max(int(region.sum()), 1))
+
+
+def _small(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    height, width = pixels.shape
+    scale = min(1.0, _WORK_PX / max(height, width))
+    small_size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return np.asarray(
+        Image.fromarray(pixels).resize(small_size, Image.Resampling.BOX), dtype=np.float32
+    )
 
 
 def _tissue(small: NDArray[np.float32]) -> NDArray[np.bool_]:
@@ -87,11 +106,12 @@ def _region(tissue: NDArray[np.bool_]) -> NDArray[np.bool_]:
     # Grown first, since the skull is a dark gap between brain and scalp.
     solid = _filled(largest(_grown(tissue)))
     # Then taken away: that growth, and what is less than three pixels thick, such as drawn lines.
-    core = largest(_shrunk(_shrunk(solid)))
+    core = largest(shrunk(shrunk(solid)))
     return _filled(_grown(core))
 
 
-def _shrunk(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def shrunk(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Without its outermost pixels, diagonals counted; what lies at the edge of the array stays."""
     return ~_grown(~mask)
 
 

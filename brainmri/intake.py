@@ -14,7 +14,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from brainmri import images, rendering
+from brainmri import burned_in, images, rendering
 from brainmri.errors import ImageError
 from brainmri.images import GreyImage
 
@@ -25,7 +25,9 @@ MOST_PIXELS = 25_000_000
 MOST_SLICE_PIXELS = 16_000_000
 """Largest frame of a DICOM file and slice of a volume, whose values take more memory than a picture's."""
 BURNED_IN = "burned_in_text"
-"""Code of the notice that there is text in the pixels."""
+"""Code of the notice that the header says that there is text in the pixels."""
+TEXT_SEEN = "text_seen"
+"""Code of the notice that there seems to be text in the pixels, by the pixels themselves."""
 _LARGE_PIXELS = 2_000_000
 
 _PICTURES = ((b"\x89PNG\r\n\x1a\n", "PNG"), (b"\xff\xd8\xff", "JPEG"), (b"BM", "BMP"))
@@ -100,19 +102,19 @@ def read(source: bytes | Path, *, number: int | None = None) -> Intake:
 
         with _ONE_AT_A_TIME:
             found = dicom.read(data, number=number, most_pixels=MOST_SLICE_PIXELS)
-        notices = _notices(found.header, burned_in=found.burned_in)
+        notices = _notices(found.image, found.header, said_burned_in=found.burned_in)
         return Intake(found.image, kind, number or 1, found.slices, None, found.header, notices)
     if kind == "NIfTI":
         from brainmri import nifti
 
         with _ONE_AT_A_TIME:
             cut = nifti.read(data, number=number, most_pixels=MOST_SLICE_PIXELS)
-        return Intake(cut.image, kind, number or 1, cut.slices, cut.plane, {}, ())
+        return Intake(cut.image, kind, number or 1, cut.slices, cut.plane, {}, _notices(cut.image))
     rendering.chosen(number, 1)
     # A small file can claim a large picture too.
     with _ONE_AT_A_TIME if _claimed_pixels(data) > _LARGE_PIXELS else nullcontext():
         image = images.decode(data, most_pixels=MOST_PIXELS)
-    return Intake(image, kind, 1, 1, None, {}, ())
+    return Intake(image, kind, 1, 1, None, {}, _notices(image))
 
 
 def kind_of(data: bytes) -> str:
@@ -184,9 +186,11 @@ def _claimed_pixels(data: bytes) -> int:
         return 0
 
 
-def _notices(header: dict[str, str | float], *, burned_in: bool) -> tuple[Notice, ...]:
+def _notices(
+    image: GreyImage, header: dict[str, str | float] | None = None, *, said_burned_in: bool = False
+) -> tuple[Notice, ...]:
     found = []
-    modality = header.get("modality")
+    modality = None if header is None else header.get("modality")
     if modality is not None and modality != "MR":
         found.append(
             Notice(
@@ -194,12 +198,20 @@ def _notices(header: dict[str, str | float], *, burned_in: bool) -> tuple[Notice
                 f"The header says that this is no MRI (modality {modality}); the model knows nothing else.",
             )
         )
-    if burned_in:
+    if said_burned_in:
         found.append(
             Notice(
                 BURNED_IN,
                 "The header says that text is burned into the picture; it may name the patient, and may "
                 "mislead the model.",
+            )
+        )
+    elif burned_in.seen(image.pixels):
+        found.append(
+            Notice(
+                TEXT_SEEN,
+                "There seems to be text in the picture. Look whether it names a person before you pass the "
+                "picture on; it may mislead the model, too.",
             )
         )
     return tuple(found)

@@ -1,8 +1,9 @@
-"""What a picture looks like, whatever the model: 224 numbers, and how far they are from those of training.
+"""What a picture looks like, whatever the model: 243 numbers, and how far they are from those of training.
 
 A network's last features tell a photograph from a slice less well (docs/experiments.md): training keeps
 of them what tells its classes apart. So the picture itself is described: its shape, shades and texture in
-the canonical form, and how much of the frame the head leaves dark. Pure, but for `write` and `read`.
+the canonical form, how much of the frame the head leaves dark, and its grain, that is, what tissue is like
+close up (`grain.py`). Pure, but for `write` and `read`.
 """
 
 from __future__ import annotations
@@ -15,14 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from brainmri import arrays, head
+from brainmri import arrays, grain, head
 from brainmri.arrays import Arrays
 from brainmri.preprocessing import Preprocessing
 from brainmri.runs import LOOK_FILE, Run
 
 Floats = NDArray[np.float64]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 MIN_IMAGES = 20
 """Training images below which nothing is fitted."""
 
@@ -31,6 +32,10 @@ _THUMBNAIL_PX, _LEVELS, _CELLS, _SHADES, _FRAME_PX = 10, 4, 5, 16, 64
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 _FAINT = 0.01
 """Added to mean differences of grey levels (0-1) before their logarithm: less is noise."""
+PARTS = (224, grain.NUMBERS)
+"""How many numbers are of the whole picture, and of its grain, whose few would drown in those."""
+_REACH, _REACHED_BY = 10.0, 0.95
+"""Each part is scaled so that this share of the training pictures lies within this distance in it."""
 _ARRAYS = ("mean", "scale", "whitening", "validation")
 
 
@@ -41,7 +46,8 @@ class Looks:
     Attributes:
         fingerprint: of the training images, see `fingerprint`.
         mean, scale: mean and standard deviation of each number, float32 (d,).
-        whitening: float32 (d, d); the length of a standardised vector after it is its distance.
+        whitening: float32 (d, d), a block for each part; the length of a standardised vector after it is
+            its distance.
         validation: distances of the run's validation images, float32 (v,): limits are set on them.
     """
 
@@ -52,9 +58,10 @@ class Looks:
     validation: NDArray[np.float32]
 
     def distance(self, looks: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Mahalanobis distance of each picture to the mean of the training pictures, (m,).
+        """Distance of each picture to the mean of the training pictures, (m,).
 
-        For a picture like those its square is around d.
+        The root of the sum of squares of one Mahalanobis distance a part, of which each is 10 for a
+        picture that is farther away than 95 % of the training pictures.
 
         Args:
             looks: (m, d), a row of `describe` each.
@@ -70,13 +77,13 @@ class Looks:
 
 
 def describe(pixels: NDArray[np.uint8], found: head.Head | None = None) -> NDArray[np.float32]:
-    """What a greyscale picture (h, w) looks like, float32 (224,).
+    """What a greyscale picture (h, w) looks like, float32 (243,).
 
     Of its canonical form, so that size and brightness do not matter: a 10 x 10 thumbnail; the texture,
     which is the logarithm of the mean difference between neighbouring pixels in 5 x 5 cells, at four
     scales; how common 16 shades are within the head (Hellinger, that is, square roots of shares). Of
     the picture as it is: how full the head's box is, how much of the frame it takes, its proportions;
-    and how bright the outermost pixels of the frame are.
+    and how bright the outermost pixels of the frame are. Then its grain, see `grain.describe`.
 
     Args:
         pixels: greyscale (h, w).
@@ -92,7 +99,14 @@ def describe(pixels: NDArray[np.uint8], found: head.Head | None = None) -> NDArr
             np.log((right - left) / (bottom - top)),
         ]
     )
-    parts = [_thumbnail(square), *_textures(square), _shades(square), shape, _frame(pixels)]
+    parts = [
+        _thumbnail(square),
+        *_textures(square),
+        _shades(square),
+        shape,
+        _frame(pixels),
+        grain.describe(pixels, found),
+    ]
     return np.concatenate(parts).astype(np.float32)
 
 
@@ -129,16 +143,17 @@ def _frame(pixels: NDArray[np.uint8]) -> Floats:
     return np.quantile(np.concatenate([edge.ravel() for edge in edges]) / 255, _QUANTILES)
 
 
-def fit(looks: NDArray[np.float32], *, of: str) -> Looks | None:
+def fit(looks: NDArray[np.float32], *, of: str, parts: tuple[int, ...] = PARTS) -> Looks | None:
     """Mean and shrunk covariance of training pictures; None with fewer than MIN_IMAGES.
 
-    Numbers are standardised and their covariance mixed with the identity, d / (n + d) of it, which makes
-    it invertible whatever n is (shrinkage as in Ledoit and Wolf 2004, with a weight that needs no
+    Numbers are standardised and the covariance of each part mixed with the identity, d / (n + d) of it,
+    which makes it invertible whatever n is (shrinkage as in Ledoit and Wolf 2004, with a weight that needs no
     estimate).
 
     Args:
         looks: (n, d), a row of `describe` each.
         of: `fingerprint` of the run.
+        parts: how many numbers each part has.
     """
     n, d = looks.shape
     if n < MIN_IMAGES:
@@ -146,9 +161,11 @@ def fit(looks: NDArray[np.float32], *, of: str) -> Looks | None:
     mean = looks.mean(axis=0, dtype=np.float64)
     scale = looks.std(axis=0, dtype=np.float64) + 1e-6
     standard = (looks - mean) / scale
-    identity, share = np.eye(d), d / (n + d)
-    covariance = (1 - share) * (standard.T @ standard / n) + share * identity
-    whitening = np.linalg.inv(np.linalg.cholesky(covariance)).T
+    whitening, first = np.zeros((d, d)), 0
+    for size in parts:
+        part = slice(first, first + size)
+        whitening[part, part] = _whitening(standard[:, part])
+        first += size
     return Looks(
         of,
         mean.astype(np.float32),
@@ -156,6 +173,15 @@ def fit(looks: NDArray[np.float32], *, of: str) -> Looks | None:
         np.ascontiguousarray(whitening, dtype=np.float32),
         np.zeros(0, dtype=np.float32),
     )
+
+
+def _whitening(standard: Floats) -> Floats:
+    n, d = standard.shape
+    share = d / (n + d)
+    covariance = (1 - share) * (standard.T @ standard / n) + share * np.eye(d)
+    whitening: Floats = np.linalg.inv(np.linalg.cholesky(covariance)).T
+    away = np.linalg.norm(standard @ whitening, axis=1)
+    return whitening * (_REACH / max(float(np.quantile(away, _REACHED_BY)), 1e-6))
 
 
 def fingerprint(run: Run) -> str:

@@ -23,6 +23,7 @@ from dashboard.data.files import Stamp, cached, models_folder, run_stamp, stamp
 if TYPE_CHECKING:
     from brainmri.correction_store import Store
 
+NAMES_NOBODY = "I have looked: the text in the picture names nobody"
 _KEPT_NAME = re.compile(r"[0-9a-f]{64}\.png")
 _KEPT_FOLDER = "images"
 
@@ -112,7 +113,9 @@ def waiting() -> list[Correction]:
     return [one for one in corrections_made() if one.state == OPEN]
 
 
-def with_upload(record: Record, upload: bytes, *, number: int | None = None) -> Record:
+def with_upload(
+    record: Record, upload: bytes, *, number: int | None = None, names_nobody: bool = False
+) -> Record:
     """The record about an upload, whose pixels are kept for training and nothing else of it.
 
     The picture is decoded and written anew as a grey PNG, so that no name, date or other metadata of
@@ -122,19 +125,27 @@ def with_upload(record: Record, upload: bytes, *, number: int | None = None) -> 
         record: what was said of it; nothing is kept for one that is not whole.
         upload: content of the file: a picture, DICOM or NIfTI.
         number: of the slice, from 1; needed where the file holds several.
+        names_nobody: somebody has looked at the text that there seems to be in it.
 
     Raises:
         InputError: the record is not whole, or the file is no usable image, says that text is burned into
-            it, or cannot be written.
+            it, seems to hold some that nobody has looked at, or cannot be written.
     """
     corrections.check(record)
     if not upload:
         raise InputError("The picture is not here any more; drop the file again.")
     file = intake.read(upload, number=number)
-    if any(notice.code == intake.BURNED_IN for notice in file.notices):
+    noticed = {notice.code for notice in file.notices}
+    if intake.BURNED_IN in noticed:
         raise InputError(
             "The header of the file says that text is burned into the picture, which may name the patient, "
             "so it is not kept; send the correction without the picture, or cut the text off first."
+        )
+    if intake.TEXT_SEEN in noticed and not names_nobody:
+        raise InputError(
+            "There seems to be text in the picture, so it is not kept yet. Look at it: where it names "
+            f"nobody, tick “{NAMES_NOBODY}” and send again; otherwise send the correction without the "
+            "picture, or cut the text off first."
         )
     png = images.encode_png(file.image.pixels)
     name = f"{hashlib.sha256(png).hexdigest()}.png"

@@ -35,6 +35,7 @@ from dashboard.data.browsing import (
     samples,
 )
 from dashboard.data.corrections import (
+    NAMES_NOBODY,
     Suspect,
     agreed,
     class_names,

@@ -23,6 +23,10 @@ _STORED = (
     "A file’s name, date and other data are never kept, only its pixels. Words that are burnt into the "
     "picture are pixels too: do not tick this where a name can be read."
 )
+_LOOK = (
+    "There seems to be text in the picture. Without this tick its pixels are not kept; a name, a date of "
+    "birth or a number of a person must not be among them."
+)
 
 
 def form(
@@ -83,6 +87,13 @@ def form(
                         checked=False,
                         display="none" if path is not None else None,
                     ),
+                    dmc.Checkbox(
+                        id=_id(page, "nobody"),
+                        label=data.NAMES_NOBODY,
+                        description=_LOOK,
+                        checked=False,
+                        display="none",
+                    ),
                     dmc.Button("Send", id=_id(page, "send"), className="send"),
                     dcc.Store(id=_id(page, "subject"), data=subject),
                     dcc.Store(id=_id(page, "said")),
@@ -124,9 +135,9 @@ def register(page: str) -> None:
     # The browser makes the id, and makes the same one again as long as no answer came: a retry of what
     # was taken already doubles nothing. Pixels leave the browser again only with the tick.
     clientside_callback(
-        """async (clicks, verdict, reason, who, keep, subject, last, taken) => {
+        """async (clicks, verdict, reason, who, keep, nobody, subject, last, taken) => {
             if (!clicks) return dash_clientside.no_update;
-            const said = {verdict, reason, who, keep: !!keep, subject};
+            const said = {verdict, reason, who, keep: !!keep, nobody: !!nobody, subject};
             const text = JSON.stringify(said);
             const again = last && last.text === text && last.id !== (taken || {}).id;
             const bytes = Array.from(crypto.getRandomValues(new Uint8Array(16)));
@@ -146,6 +157,7 @@ def register(page: str) -> None:
         State(_id(page, "reason"), "value"),
         State(_id(page, "who"), "value"),
         State(_id(page, "keep"), "checked"),
+        State(_id(page, "nobody"), "checked"),
         State(_id(page, "subject"), "data"),
         State(_id(page, "said"), "data"),
         State(_id(page, "taken"), "data"),
@@ -199,13 +211,16 @@ def follow_answers(page: str, container: str, reply: str) -> None:
             const subject = own && {
                 path: null, label: null, run: reply.kept.run, answer: reply.kept.model_answer || null,
             };
-            return [!own, subject || null, null, "", false, null];
+            const look = own && reply.text_seen ? null : "none";
+            return [!own, subject || null, null, "", false, false, look, null];
         }""",
         Output(container, "hidden"),
         Output(_id(page, "subject"), "data"),
         Output(_id(page, "verdict"), "value"),
         Output(_id(page, "reason"), "value"),
         Output(_id(page, "keep"), "checked"),
+        Output(_id(page, "nobody"), "checked"),
+        Output(_id(page, "nobody"), "display"),
         Output(_id(page, "told"), "children", allow_duplicate=True),
         Input(reply, "data"),
         prevent_initial_call=True,
@@ -274,7 +289,12 @@ def _record(said: dict[str, Any]) -> Record:
             raise InputError("The data set has changed meanwhile; reload the page.")
         return record
     if said.get("keep"):
-        return data.with_upload(record, _upload(said.get("upload")), number=said.get("slice"))
+        return data.with_upload(
+            record,
+            _upload(said.get("upload")),
+            number=said.get("slice"),
+            names_nobody=said.get("nobody") is True,
+        )
     return record
 
 

@@ -7,7 +7,7 @@ from dash.development.base_component import Component
 
 from dashboard import data
 from dashboard.components import card, name, no_interval, percent
-from dashboard.pages.predict_answer import outcome_banner, verdict
+from dashboard.pages.predict_answer import notices, outcome_banner, verdict
 from dashboard.pages.predict_viewer import viewer
 from dashboard.pages.predict_words import row
 
@@ -43,6 +43,7 @@ def _one(title: str, key: str, answered: data.Answered) -> Component:
         html.Article(
             [
                 outcome_banner(answered),
+                *notices(answered.looked),
                 viewer(answered, key, title.lower()),
                 html.P("No probabilities are shown.")
                 if finding is None

@@ -45,6 +45,7 @@ def answer() -> Response:
             "answer": predict_answer.answer_card(answered, what, committed),
             "said": predict_words.said(answered),
             "row": predict_words.row(answered),
+            "text_seen": predict_words.text_seen(answered, by_header=False),
             "kept": predict_words.kept(answered),
             "own": "example" not in request.args,
             "model_sha256": answered.run.model_sha256,

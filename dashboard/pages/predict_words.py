@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from brainmri import novelty
+from brainmri import intake, novelty
 from brainmri.answer import Finding, Trace, Tumour
 from brainmri.asked import header_in_words
 from dashboard import data
@@ -107,26 +107,33 @@ def kept(answered: data.Answered) -> dict[str, Any]:
     }
 
 
+def text_seen(answered: data.Answered, *, by_header: bool = True) -> bool:
+    """Whether there seems to be text in the picture, by its pixels or by the header of the file."""
+    codes = {notice.code for notice in answered.looked.file.notices}
+    return intake.TEXT_SEEN in codes or (by_header and intake.BURNED_IN in codes)
+
+
 def row(answered: data.Answered) -> list[str]:
     """Outcome, tumour probability and most probable class, for a table of several images."""
-    finding = answered.answer.finding
+    finding, text = answered.answer.finding, "; text in it?" if text_seen(answered) else ""
     if finding is None:
-        return ["refused", "–", "–"]
+        return [f"refused{text}", "–", "–"]
     negative = finding.answer == answered.run.negative_class
     return [
-        answered.answer.outcome,
+        f"{answered.answer.outcome}{text}",
         percent(finding.tumour.probability),
         "no tumour" if negative else finding.answer,
     ]
 
 
 def said(answered: data.Answered) -> str:
-    """One sentence for screen readers."""
+    """A sentence or two for screen readers."""
+    text = " There seems to be text in the picture." if text_seen(answered) else ""
     finding = answered.answer.finding
     if finding is None:
-        return "The image is refused; nothing is answered."
+        return f"The image is refused; nothing is answered.{text}"
     warned = "With a warning: " if answered.answer.outcome == "warned" else ""
     return (
         f"{warned}{verdict_words(finding, answered.run.negative_class)}; tumour probability "
-        f"{percent(finding.tumour.probability)}."
+        f"{percent(finding.tumour.probability)}.{text}"
     )

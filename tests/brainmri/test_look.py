@@ -20,7 +20,7 @@ from brainmri.look import Looks
 from brainmri.novelty import Limits, Novelty
 from tests.brainmri.files_to_read import snapshot
 
-D = 224
+D = 243
 
 
 def described(seeds: range) -> NDArray[np.float32]:
@@ -82,16 +82,35 @@ def test_size_and_brightness_hardly_change_it(fitted: Looks) -> None:
 def test_the_distance_is_mahalanobis_with_a_shrunk_covariance() -> None:
     rng = np.random.default_rng(0)
     looks = (rng.normal(size=(90, 6)) @ rng.normal(size=(6, 6)) + 3).astype(np.float32)
-    found = look.fit(looks, of="")
+    found = look.fit(looks, of="", parts=(6,))
     assert found is not None
     standard = (looks - looks.mean(axis=0)) / looks.std(axis=0)
     shrunk = 90 / 96 * np.cov(standard.T, bias=True) + 6 / 96 * np.eye(6)
     new = rng.normal(size=(5, 6)).astype(np.float32) * 4
-    expected = [
-        mahalanobis(one, np.zeros(6), np.linalg.inv(shrunk))
-        for one in (new - looks.mean(axis=0)) / looks.std(axis=0)
+    inverse = np.linalg.inv(shrunk)
+    expected, of_training = (
+        [mahalanobis(one, np.zeros(6), inverse) for one in some]
+        for some in ((new - looks.mean(axis=0)) / looks.std(axis=0), standard)
+    )
+    ten = np.quantile(of_training, 0.95)
+    np.testing.assert_allclose(found.distance(new), 10 * np.array(expected) / ten, rtol=1e-3)
+
+
+def test_parts_are_weighed_alike_however_many_numbers_they_have() -> None:
+    rng = np.random.default_rng(0)
+    looks = rng.normal(size=(400, 60)).astype(np.float32)
+    found = look.fit(looks, of="", parts=(57, 3))
+    alone = [
+        look.fit(part, of="", parts=(part.shape[1],)) for part in (looks[:, :57], looks[:, 57:])
     ]
-    np.testing.assert_allclose(found.distance(new), expected, rtol=1e-3)
+    assert found is not None
+    new = 3 * rng.normal(size=(5, 60)).astype(np.float32)
+    both = [
+        one.distance(part)
+        for one, part in zip(alone, (new[:, :57], new[:, 57:]), strict=True)
+        if one
+    ]
+    np.testing.assert_allclose(found.distance(new), np.hypot(*both), rtol=1e-3)
 
 
 def test_fewer_pictures_than_numbers_still_have_a_distance() -> None:
@@ -157,6 +176,49 @@ def lines_of_text() -> NDArray[np.uint8]:
 def full_frame() -> NDArray[np.uint8]:
     coarse = np.random.default_rng(0).integers(0, 256, (7, 9), dtype=np.uint8)
     return np.asarray(Image.fromarray(coarse).resize((300, 220), Image.Resampling.BICUBIC))
+
+
+def oval(inside: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """A head-like outline with a bright rim, and this inside."""
+    y, x = np.mgrid[-1:1:256j, -1:1:256j]
+    away = np.hypot(x / 0.72, y / 0.88)
+    return np.where(away < 0.94, inside, np.where(away < 1, 230, 0)).clip(0, 255).astype(np.uint8)
+
+
+def noise_in_an_oval() -> NDArray[np.uint8]:
+    return oval(np.random.default_rng(0).normal(110, 30, (256, 256)))
+
+
+def slope_in_an_oval() -> NDArray[np.uint8]:
+    return oval(np.tile(np.linspace(40, 180, 256), (256, 1)))
+
+
+def four_slices() -> NDArray[np.uint8]:
+    one, two, three, four = (
+        np.asarray(Image.fromarray(phantom.draw(label, 7)).resize((200, 200)))
+        for label in phantom.CLASSES
+    )
+    return np.vstack([np.hstack([one, two]), np.hstack([three, four])])
+
+
+def two_valued() -> NDArray[np.uint8]:
+    pixels = phantom.draw("glioma", 8)
+    return np.where(pixels > 90, 255, 0).astype(np.uint8)
+
+
+def sixteen_pixels() -> NDArray[np.uint8]:
+    small = Image.fromarray(phantom.draw("glioma", 8)).resize((16, 16), Image.Resampling.BOX)
+    return np.asarray(small)
+
+
+@pytest.mark.parametrize(
+    "strange", [noise_in_an_oval, slope_in_an_oval, four_slices, two_valued, sixteen_pixels]
+)
+def test_what_has_the_outline_of_a_head_alone_is_noticed(
+    fitted: Looks, limits: Limits, strange: object
+) -> None:
+    assert callable(strange)
+    assert outcome(fitted, limits, strange()) != "answered"
 
 
 def squares() -> NDArray[np.uint8]:

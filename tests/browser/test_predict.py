@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from brainmri import runs
+from brainmri import images, phantom, runs
+from tests.brainmri.lettering import lettered
 from tests.browser import files
 from tests.browser.conftest import Opened
 from tests.browser.driving import choose_file, drop, go, settle
@@ -55,6 +56,20 @@ def test_a_good_image_is_answered_with_probabilities_and_who_answered(
     expect(facts).to_contain_text(runs.load(models, "hasty").model_sha256[:12])
     picture = answer.locator("img.picture")
     assert picture.evaluate("one => one.decode().then(() => one.naturalWidth)") > 0
+
+
+def test_whether_text_names_nobody_is_asked_only_where_there_seems_to_be_some(
+    page: Page, site: Site, saved: Path
+) -> None:
+    (saved / "named.png").write_bytes(images.encode_png(lettered(phantom.draw("glioma", 1))))
+    go(page, site.url + "predict")
+    for name, asked in (("named.png", True), ("good.png", False), ("named.png", True)):
+        choose_file(page, saved / name)
+        notice = page.locator("#predict-answer .caution", has_text="There seems to be text")
+        expect(notice).to_have_count(1 if asked else 0)
+        if not page.locator(".correct").is_visible():
+            page.get_by_text("This is wrong").click()
+        expect(page.get_by_label("I have looked")).to_be_visible(visible=asked)
 
 
 def test_a_dropped_image_is_answered_like_a_chosen_one(page: Page, site: Site, saved: Path) -> None:

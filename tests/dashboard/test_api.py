@@ -13,10 +13,11 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from brainmri import intake, phantom, predictions, runs
+from brainmri import images, intake, phantom, predictions, runs
 from brainmri.calibration import apply_temperature
 from brainmri.cli import main
 from tests.brainmri.files_to_read import BAD, Bad
+from tests.brainmri.lettering import lettered
 from tests.brainmri.volumes import dicom, nifti, volume
 from tests.conftest import SHIPPED
 from tests.dashboard.results import CAREFUL, HASTY, png
@@ -107,6 +108,21 @@ def test_the_file_may_be_the_body_itself(client: FlaskClient, told: dict[str, An
 def test_nothing_of_the_name_of_the_file_is_told(client: FlaskClient) -> None:
     form = {"file": (io.BytesIO(png()), "JANE-DOE.png")}
     assert b"JANE" not in client.post("/api/predict", data=form).data
+
+
+def test_text_in_a_picture_is_noticed_by_api_and_command_line(
+    client: FlaskClient,
+    told: dict[str, Any],
+    shown: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    upload = images.encode_png(lettered(phantom.draw("glioma", 1)))
+    (notice,) = checked(told, send(client, upload))["file"]["notices"]
+    assert notice["code"] == "text_seen"
+    (tmp_path / "slice.png").write_bytes(upload)
+    main(["predict", str(tmp_path / "slice.png"), "--models", str(shown), "--run", HASTY])
+    assert "Note: There seems to be text in the picture" in capsys.readouterr().out
 
 
 def test_every_slice_of_a_volume_can_be_asked_about(

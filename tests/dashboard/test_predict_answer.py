@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from brainmri import runs
+from brainmri import images, intake, runs
 from dashboard import data
+from tests.brainmri.lettering import lettered
 from tests.brainmri.volumes import dicom, volume
 from tests.dashboard.every_number import bare_numbers
 from tests.dashboard.lookers import (
@@ -79,6 +80,23 @@ def test_a_report_says_the_limits_and_what_the_header_warns_about(visitor: Visit
     told = look(visitor, file, "report", model=model)["report"]
     assert "text is burned into the picture" in told
     assert "validation images)." in told
+
+
+def test_text_in_a_picture_is_noticed_in_answer_table_report_and_for_screen_readers(
+    visitor: Visitor,
+) -> None:
+    words = "Look whether it names a person"
+    upload = images.encode_png(lettered(intake.read(with_lesion()).image.pixels, size_px=10))
+    told = look(visitor, upload)
+    assert words in visible(told["answer"])
+    assert told["text_seen"] is True
+    assert told["row"][0].endswith("; text in it?")
+    assert told["said"].endswith("There seems to be text in the picture.")
+    assert words in look(visitor, upload, "report", model=told["model_sha256"])["report"]
+    plain = look(visitor, with_lesion())
+    assert words not in visible(plain["answer"])
+    assert plain["text_seen"] is False
+    assert "text" not in plain["row"][0]
 
 
 def test_the_tumour_probability_stands_against_the_threshold_in_words(visitor: Visitor) -> None:

@@ -13,11 +13,12 @@ import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 
-from brainmri import accounts, corrections, intake, manifests, phantom, promotion
+from brainmri import accounts, corrections, images, intake, manifests, phantom, promotion
 from brainmri.corrections import CONFIRM, CONFIRMED, DISPUTE, DISPUTED, OPEN, UNDONE
 from dashboard import data
 from dashboard.app import server
 from tests.brainmri import volumes
+from tests.brainmri.lettering import lettered
 from tests.dashboard.every_number import bare_numbers
 from tests.dashboard.reading import heading
 from tests.dashboard.results import HASTY
@@ -209,6 +210,18 @@ def test_a_picture_with_text_burned_in_by_its_header_is_not_kept(
     assert "text is burned into the picture" in visible(told)
     assert not (own / "corrections" / "images").exists()
     assert data.corrections_made() == []
+
+
+def test_a_picture_that_seems_to_hold_text_is_kept_only_once_somebody_has_looked(
+    visitor: Visitor, own: Path
+) -> None:
+    file = images.encode_png(lettered(phantom.draw("glioma", 1)))
+    told = send(visitor, upload=file, **about_upload(keep=True))
+    assert "There seems to be text in the picture" in visible(told)
+    assert not (own / "corrections" / "images").exists()
+    assert data.corrections_made() == []
+    told = send(visitor, upload=file, **about_upload(keep=True, nobody=True))
+    assert "The picture is kept for training" in visible(told)
 
 
 def test_an_undo_deletes_the_kept_picture_and_keeps_the_record(
