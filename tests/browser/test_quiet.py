@@ -52,3 +52,14 @@ def test_drawing_many_components_does_not_tell_each_of_them_of_every_other(
     settle(page)
     drawn = page.locator("#evaluate-content *, #evaluate-classes *, #gallery-tiles *").count()
     assert page.evaluate("window.told") < drawn / 2
+
+
+def test_components_are_told_of_what_they_read_and_once_of_what_changes_together(
+    page: Page, site: Site
+) -> None:
+    opened(page, site.url + HASTY)
+    page.evaluate(_COUNT)
+    page.get_by_role("button", name=MISSED).click()
+    page.locator(".chosen-bar .chip").first.wait_for()
+    settle(page)
+    assert page.evaluate("window.told") < 50  # Of about 100 changes.
