@@ -37,7 +37,7 @@
             };
             const unsubscribe = subscribe(() => {
                 // A field that is typed in has to know its value before the event ends.
-                if (window.event) tell();
+                if (window.event?.target?.matches?.("input, textarea, select")) tell();
                 else if (!waits) {
                     waits = true;
                     queueMicrotask(tell);

@@ -79,6 +79,38 @@ def test_a_cell_that_is_clicked_again_is_not_chosen_any_more(page: Page, site: S
     expect(chips(page)).to_have_count(0)
 
 
+def marked(page: Page) -> list[str]:
+    """Ids of the cells and names of classes that are marked as chosen."""
+    pressed = page.locator(".matrix [aria-pressed=true]")
+    ids: list[str] = pressed.evaluate_all("all => all.map(({ id }) => id)")
+    assert page.locator(".matrix .chosen").count() == len(ids)
+    return ids
+
+
+@pytest.mark.parametrize(
+    ("button", "count"),
+    [
+        (MISSED, 3),
+        ("All images of glioma", 5),
+        ("All images called notumor", 5),
+        ("2 of 12, missed tumours, for unseen; show them", 4),
+    ],
+)
+def test_the_matrix_is_marked_in_the_browser_as_the_server_marks_it(
+    page: Page, tab: Tab, site: Site, button: str | re.Pattern[str], count: int
+) -> None:
+    opened(page, f"{site.url}{HASTY}&by=seen&rank=tumours found")
+    assert marked(page) == []
+    page.get_by_role("button", name=button).click()
+    expect(page.locator(".matrix [aria-pressed=true]")).to_have_count(count)
+    page.wait_for_url("**cell=**")
+    settle(page)
+    other = tab()
+    go(other, page.url)
+    expect(chips(other).first).to_be_visible()
+    assert marked(other) == marked(page)
+
+
 def test_names_at_the_side_and_on_top_choose_a_row_and_a_column(page: Page, site: Site) -> None:
     opened(page, site.url + HASTY)
     page.get_by_role("button", name="All images of glioma").click()
