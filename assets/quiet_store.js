@@ -4,7 +4,8 @@
 // - What Dash notes for itself (60 of the 97).
 // - "Reset what you know of this place", sent for every component that is drawn, where nothing is known of it:
 //   drawing 250 components on a page of 450 told of 110,000.
-// What changes at one go is told once, as React draws it once.
+// What changes at one go is told once, as React draws it once. That something is waited for is told when it has
+// lasted: it shows only then (style.css).
 // tests/browser/test_quiet.py fails when this does nothing any more.
 
 (() => {
@@ -12,7 +13,10 @@
     // Which callbacks run, where a component stands, what changed last.
     const OWN = new Set(["callbacks", "paths", "changed"]);
 
-    const alike = (one, other) => Object.keys(other).every((key) => OWN.has(key) || one[key] === other[key]);
+    const WAITS = "loading";
+    const WAITS_MS = 100;
+
+    const differing = (one, other) => Object.keys(other).filter((key) => !OWN.has(key) && one[key] !== other[key]);
 
     function quiet(store) {
         const { dispatch, subscribe } = store;
@@ -27,19 +31,25 @@
         // Dash's own observers have subscribed before the store comes here; who subscribes now draws.
         store.subscribe = (listener) => {
             let told = store.getState();
-            let waits = false;
+            let soon = false;
+            let later = null;
             const tell = () => {
-                waits = false;
+                soon = false;
+                clearTimeout(later);
+                later = null;
                 const state = store.getState();
-                if (!listener || alike(told, state)) return;
+                if (!listener || !differing(told, state).length) return;
                 told = state;
                 listener();
             };
             const unsubscribe = subscribe(() => {
+                const what = differing(told, store.getState());
+                if (!what.length || soon) return;
                 // A field that is typed in has to know its value before the event ends.
                 if (window.event?.target?.matches?.("input, textarea, select")) tell();
-                else if (!waits) {
-                    waits = true;
+                else if (what.every((key) => key === WAITS)) later ??= setTimeout(tell, WAITS_MS);
+                else {
+                    soon = true;
                     queueMicrotask(tell);
                 }
             });

@@ -27,8 +27,8 @@ from dashboard.components import (
 from dashboard.words import property_words
 
 KEYS = ("cell", "slice", "above")
-PAINTED = "evaluate-painted"
-"""Store that changes when what a click is about stands on the page: what is less urgent waits for it."""
+PAINTED = ("evaluate-chosen", "data-painted")
+"""Changes when what a click is about stands on the page: what is less urgent waits for it."""
 _CHOSEN = "A threshold that was chosen, not a measurement."
 
 

@@ -13,7 +13,6 @@ from dash import (
     callback,
     clientside_callback,
     ctx,
-    dcc,
     html,
     no_update,
 )
@@ -97,8 +96,6 @@ def layout(
             choice(PAGE, "show", "Matrix shows", {"counts": "Counts", "share": "Row share"}, show),
         ),
         choosing.stores(PAGE, cell=cell, slice=slice, above=above, like=like, image=image),
-        dcc.Store(id="evaluate-shown", data=_shown(view.name, split, cell, slice, above)),
-        dcc.Store(id=choosing.PAINTED, data=""),
         html.Div(_truths(view), id="evaluate-truths"),
         html.Div(
             choosing.bar(view, split, chosen),
@@ -106,9 +103,11 @@ def layout(
             className="chosen-bar",
             role="region",
             tabIndex="-1",  # Of the last chip the focus goes to it: assets/focus.js.
+            disable_n_clicks=True,
+            **_is_shown(view.name, split, cell, slice, above),
             **aria(label="Chosen images", live="polite"),
         ),
-        html.Div(_matrix(view, split, show, chosen), id="evaluate-content"),
+        html.Div(_matrix(view, split, show, chosen), id="evaluate-content", disable_n_clicks=True),
         html.Div(_per_class(view, split, chosen), id="evaluate-classes"),
         gallery.part(PAGE, view, split, chosen, sort, leaf, like),
         html.Div(curves.part(view, split, chosen)),
@@ -150,7 +149,7 @@ def show_run(
 @callback(
     Output("evaluate-chosen", "children"),
     Output("evaluate-words", "children"),
-    Output("evaluate-shown", "data"),
+    Output("evaluate-chosen", "data-shown"),
     Output("gallery-head", "children"),
     Output("gallery-tiles", "children"),
     Output(state_id(PAGE, "leaf"), "total"),
@@ -160,7 +159,7 @@ def show_run(
     Input(state_id(PAGE, "sort"), "value"),
     Input(kept(PAGE, "like"), "data"),
     Input(state_id(PAGE, "leaf"), "value"),
-    State("evaluate-shown", "data"),
+    State("evaluate-chosen", "data-shown"),
     prevent_initial_call=True,
 )
 def show_chosen(
@@ -172,7 +171,7 @@ def show_chosen(
     sort: str,
     like: str | None,
     leaf: int,
-    shown: list[str],
+    shown: str,
 ) -> tuple[Any, ...]:
     """Other images were chosen, or another order or page of them: all that a click is about at once."""
     view = data.find_run(run)
@@ -187,15 +186,19 @@ def show_chosen(
     return choosing.bar(view, split, chosen), words, now, *images
 
 
-def _shown(run: str, split: str, *keys: str | None) -> list[str]:
+def _shown(run: str, split: str, *keys: str | None) -> str:
     """What the bar of chips is about."""
-    return [run, split, *(key or "" for key in keys)]
+    return "|".join([run, split, *(key or "" for key in keys)])
+
+
+def _is_shown(run: str, split: str, *keys: str | None) -> dict[str, Any]:
+    return {"data-shown": _shown(run, split, *keys)}
 
 
 clientside_callback(
     ClientsideFunction("chosen", "painted"),
-    Output(choosing.PAINTED, "data"),
-    Input("evaluate-shown", "data"),
+    Output(*choosing.PAINTED),
+    Input("evaluate-chosen", "data-shown"),
     prevent_initial_call=True,
 )
 clientside_callback(
@@ -208,14 +211,14 @@ clientside_callback(
 
 @callback(
     Output("evaluate-classes", "children"),
-    Input(choosing.PAINTED, "data"),
+    Input(*choosing.PAINTED),
     State(state_id(PAGE, "run"), "value"),
     State(state_id(PAGE, "split"), "value"),
     *(State(kept(PAGE, key), "data") for key in choosing.KEYS),
     prevent_initial_call=True,
 )
 def show_classes(
-    _painted: list[str],
+    _painted: str,
     run: str,
     split: str,
     cell: str | None,

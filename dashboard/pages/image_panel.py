@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 import dash_mantine_components as dmc
-from dash import ALL, Input, Output, State, callback, clientside_callback, dcc, html, no_update
+from dash import (
+    Input,
+    Output,
+    State,
+    callback,
+    clientside_callback,
+    dcc,
+    html,
+    no_update,
+)
 from dash.development.base_component import Component
 
 from brainmri.accounts import CLINICIAN
@@ -63,20 +72,8 @@ def panel(page: str, view: data.RunView, image: str | None) -> Component:
 
 
 def register(page: str) -> None:
-    """The callbacks of the panel, on the page that has it."""
+    """The callbacks of the panel, on the page that has it; assets/image_panel.js opens it."""
     drawer = {"page": page, "panel": "image"}
-
-    # In the browser, since tiles that have just been drawn count as triggers too, without a click.
-    clientside_callback(
-        """(clicks) => {
-            const hit = dash_clientside.callback_context.triggered.find((one) => one.value);
-            if (!hit) return dash_clientside.no_update;
-            return JSON.parse(hit.prop_id.slice(0, hit.prop_id.lastIndexOf("."))).image;
-        }""",
-        Output(kept(page, "image"), "data"),
-        Input({"image": ALL, "place": ALL}, "n_clicks"),
-        prevent_initial_call=True,
-    )
 
     @callback(
         Output(drawer, "opened"),

@@ -73,7 +73,7 @@ def register(page: str) -> None:
         Output("weak-table", "children"),
         Input(state_id(page, "by"), "value"),
         Input(state_id(page, "rank"), "value"),
-        Input(PAINTED, "data"),
+        Input(*PAINTED),
         State(state_id(page, "run"), "value"),
         State(state_id(page, "split"), "value"),
         *(State(kept(page, key), "data") for key in KEYS),
