@@ -11,6 +11,7 @@ from urllib.parse import quote, urlencode
 
 import dash_mantine_components as dmc
 from dash import (
+    ClientsideFunction,
     Input,
     Output,
     State,
@@ -59,7 +60,7 @@ correct.register(_FORM)
 def panel(page: str, view: data.RunView, image: str | None) -> Component:
     """The panel, open when the address names an image."""
     return dmc.Drawer(
-        html.Div(_content(view, image) if image else None, id="panel-content"),
+        [_steps(), html.Div(_content(view, image) if image else None, id="panel-content")],
         id={"page": page, "panel": "image"},
         opened=bool(image),
         title=_title(image) if image else "",
@@ -68,6 +69,22 @@ def panel(page: str, view: data.RunView, image: str | None) -> Component:
         padding="lg",
         closeButtonProps=aria(label="Close the image"),
         className="image-panel",
+    )
+
+
+def _steps() -> Component:
+    """The way through the list that is shown, image by image; assets/image_panel.js walks it."""
+    return html.Div(
+        [
+            html.Button("Previous", id="panel-previous", className="button", disable_n_clicks=True),
+            html.Button("Next", id="panel-next", className="button", disable_n_clicks=True),
+            html.Span(id="panel-at", className="note", **name("place"), **aria(live="polite")),
+        ],
+        id="panel-steps",
+        className="panel-steps",
+        role="group",
+        hidden=True,
+        **aria(label="Images of the list"),
     )
 
 
@@ -96,6 +113,15 @@ def register(page: str) -> None:
         Output(kept(page, "image"), "data", allow_duplicate=True),
         Input(drawer, "opened"),
         prevent_initial_call=True,
+    )
+    clientside_callback(
+        ClientsideFunction("image_panel", "steps"),
+        Output("panel-previous", "aria-disabled"),
+        Output("panel-next", "aria-disabled"),
+        Output("panel-at", "children"),
+        Output("panel-steps", "hidden"),
+        Input("panel-content", "children"),
+        State(kept(page, "image"), "data"),
     )
 
 

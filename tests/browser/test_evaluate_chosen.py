@@ -272,6 +272,38 @@ def test_an_image_opens_a_panel_that_escape_closes_with_the_focus_back(
     page.wait_for_url(lambda url: "image=" not in url)
 
 
+def test_the_panel_steps_through_the_list_with_buttons_and_arrow_keys(
+    page: Page, tab: Tab, site: Site
+) -> None:
+    opened(page, site.url + HASTY + "&cell=glioma~notumor")
+    names = page.locator(".gallery .tile .path").all_inner_texts()
+    page.get_by_role("button", name=f"Open {names[0]}").click()
+    panel = page.get_by_role("dialog")
+    before, after = (panel.get_by_role("button", name=name) for name in ("Previous", "Next"))
+    expect(panel).to_contain_text("1 of 3 shown")
+    expect(before).to_have_attribute("aria-disabled", "true")
+
+    after.focus()
+    page.keyboard.press("Enter")
+    address_says(page, image=names[1])
+    expect(panel).to_contain_text("2 of 3 shown")
+    expect(panel.get_by_role("heading").first).to_have_text(names[1])
+    expect(after).to_be_focused()
+
+    page.keyboard.press("ArrowRight")
+    expect(panel).to_contain_text("3 of 3 shown")
+    expect(after).to_have_attribute("aria-disabled", "true")
+    page.keyboard.press("ArrowRight")  # There is none.
+    expect(after).to_be_focused()
+    page.keyboard.press("ArrowLeft")
+    expect(panel).to_contain_text("2 of 3 shown")
+    address_says(page, image=names[1])
+
+    other = tab()
+    go(other, page.url)
+    expect(other.get_by_role("dialog")).to_contain_text("2 of 3 shown")
+
+
 def test_an_image_is_in_the_address_and_back_closes_it(page: Page, tab: Tab, site: Site) -> None:
     opened(page, site.url + HASTY + "&cell=glioma~notumor")
     page.get_by_role("button", name=f"Open {IMAGE}").click()
