@@ -32,7 +32,7 @@ window.dash_clientside.image_panel = (() => {
 
     document.addEventListener("click", ({ target }) => {
         const button = target.closest?.("button[id]");
-        if (!button || !dash_component_api.getLayout(kept())) return;
+        if (!button) return;
         if (button.id === "panel-previous") step(-1);
         if (button.id === "panel-next") step(1);
         const opened = openedBy(button);
