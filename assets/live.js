@@ -50,7 +50,7 @@
     let failed = 0;
     let away = false;
     const count = () => {
-        const all = window.dash_stores.at(-1)?.getState().error.backEnd ?? []; // the newest first
+        const all = window.dash_stores?.at(-1)?.getState().error.backEnd ?? []; // the newest first
         const fresh = all.slice(0, all.length - failed);
         failed = all.length;
         missed ||= fresh.some(({ error }) => away || /did not respond/.test(error?.message));

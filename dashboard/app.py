@@ -130,7 +130,7 @@ def _frame() -> dmc.MantineProvider:
                 ),
                 className="bar",
             ),
-            html.Main(dash.page_container, id="content", tabIndex="-1"),
+            html.Main(dash.page_container, id="content", tabIndex="-1", disable_n_clicks=True),
             html.Footer(
                 "A research assistant, not a medical device. It assists; it does not diagnose. Nothing "
                 "you drop here is stored unless you ask for it.",
@@ -167,6 +167,7 @@ app.layout = _frame
 # The address follows the choices: assets/address.js.
 clientside_callback(
     ClientsideFunction("address", "follow"),
+    # Without an output Dash would not ask for it when a page is new.
     Output("address", "data"),
     Input({"page": ALL, "state": ALL}, "value"),
     Input({"page": ALL, "kept": ALL}, "data"),

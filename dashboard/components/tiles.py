@@ -77,8 +77,9 @@ def _opener(path: str, opens: str | None, child: Component, kind: str) -> Compon
         return child
     return html.Button(
         child,
-        id={"image": path, "place": opens},
+        id={"image": path, "place": opens},  # assets/image_panel.js listens to it.
         className=kind,
+        disable_n_clicks=True,
         **name("path"),
         **aria(label=f"Open {path}", haspopup="dialog"),
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import dash_mantine_components as dmc
-from dash import ALL, ClientsideFunction, Input, Output, State, clientside_callback, dcc, html
+from dash import ALL, ClientsideFunction, Input, State, clientside_callback, dcc, html
 from dash.development.base_component import Component
 
 from dashboard import data
@@ -23,12 +23,13 @@ from dashboard.components import (
     name,
     no_interval,
     percent,
-    state_id,
     told_script,
 )
 from dashboard.words import property_words
 
 KEYS = ("cell", "slice", "above")
+PAINTED = ("evaluate-chosen", "data-painted")
+"""Changes when what a click is about stands on the page: what is less urgent waits for it."""
 _CHOSEN = "A threshold that was chosen, not a measurement."
 
 
@@ -42,22 +43,19 @@ def stores(page: str, **values: str | None) -> Component:
     )
 
 
-def register(page: str) -> None:
-    """The callback of every click that chooses, on the page that shows the bar."""
+def register() -> None:
+    """The callback of a click on a point of a figure; it writes as buttons do, without Dash."""
     clientside_callback(
-        ClientsideFunction("chosen", "choose"),
-        *(Output(kept(page, key), "data") for key in KEYS),
-        Output(state_id(page, "leaf"), "value"),
-        Input({"cell": ALL}, "n_clicks"),
-        Input({"slice": ALL, "only": ALL}, "n_clicks"),
-        Input({"chip": ALL}, "n_clicks"),
+        ClientsideFunction("chosen", "point"),
         Input({"figure": ALL}, "clickData"),
-        Input({"least": ALL}, "n_clicks"),
         State({"figure": ALL}, "figure"),
-        State({"asked": ALL}, "value"),
-        *(State(kept(page, key), "data") for key in KEYS),
         prevent_initial_call=True,
     )
+
+
+def chooses(**key: str) -> dict[str, Any]:
+    """What makes a button choose: its id, to which assets/chosen.js listens without Dash."""
+    return {"id": key, "disable_n_clicks": True}
 
 
 def by_probability(classes: list[str], above: tuple[str, float] | None) -> Component:
@@ -108,8 +106,8 @@ def bar(view: data.RunView, split: str, chosen: Chosen) -> Component:
     chips = [
         html.Button(
             [html.Span(text), html.Span("×", className="chip-x", **aria(hidden="true"))],
-            id={"chip": key},
             className="chip",
+            **chooses(chip=key),
             **why,
             **aria(label=f"Remove {text}"),
         )
@@ -120,7 +118,7 @@ def bar(view: data.RunView, split: str, chosen: Chosen) -> Component:
         [
             html.Span(counted(share, f"{SPLIT_WORDS[split]} images"), className="chosen-count"),
             *chips,
-            html.Button("Remove all", id={"chip": "all"}, className="link-button"),
+            html.Button("Remove all", className="link-button", **chooses(chip="all")),
         ],
         className="chosen-line",
     )

@@ -22,7 +22,7 @@ from dashboard.components import (
     section,
 )
 from dashboard.confusions import Shares
-from dashboard.pages.choosing import about, among_words
+from dashboard.pages.choosing import about, among_words, chooses
 
 
 def part(view: data.RunView, split: str, show: str, chosen: Chosen) -> Component:
@@ -40,9 +40,7 @@ def part(view: data.RunView, split: str, show: str, chosen: Chosen) -> Component
             [
                 card(_matrix(report, shares, show, chosen)),
                 card(
-                    _cell_in_words(view, split, chosen)
-                    if chosen.truth and chosen.answer
-                    else _in_words(report, shares),
+                    html.Div(words(view, split, chosen), id="evaluate-words"),
                     title="In words",
                 ),
             ],
@@ -56,6 +54,14 @@ def part(view: data.RunView, split: str, show: str, chosen: Chosen) -> Component
             *among,
         ],
     )
+
+
+def words(view: data.RunView, split: str, chosen: Chosen) -> Component:
+    """The chosen cell in words; where none is, the mistakes."""
+    if chosen.truth and chosen.answer:
+        return _cell_in_words(view, split, chosen)
+    report = data.chosen_report(view, split, chosen.within)
+    return _in_words(report, confusions.shares(data.chosen_groups(view, split, chosen.within)))
 
 
 def _matrix(report: Report, shares: Shares, show: str, chosen: Chosen) -> Component:
@@ -97,10 +103,10 @@ def _cell(report: Report, shares: Shares, i: int, j: int, show: str, *, on: bool
         text.append(html.Small(interval(estimate), className="matrix-interval"))
     return html.Button(
         text,
-        id={"cell": cell_of(truth, said)},
         className=f"matrix-cell {kind}" + ("" if count else " none") + (" chosen" if on else ""),
         style={"--share": f"{share:.3f}"},
         disabled=count == 0,
+        **chooses(cell=cell_of(truth, said)),
         **why,
         **csv_columns(estimate),
         **aria(label=label, pressed="true" if on else "false"),
@@ -112,9 +118,9 @@ def _head(name: str, cell: str, on: bool) -> Component:
     what = "images of" if cell.startswith(name) else "images called"
     return html.Button(
         html.Span(name, className="class"),
-        id={"cell": cell},
         className="matrix-head" + (" chosen" if on else ""),
         title=name,
+        **chooses(cell=cell),
         **aria(label=f"All {what} {name}", pressed="true" if on else "false"),
     )
 

@@ -5,7 +5,17 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from dash import Input, Output, callback, ctx, html, no_update
+from dash import (
+    ClientsideFunction,
+    Input,
+    Output,
+    State,
+    callback,
+    clientside_callback,
+    ctx,
+    html,
+    no_update,
+)
 from dash.development.base_component import Component
 
 from brainmri.evaluation import Report
@@ -43,7 +53,7 @@ from dashboard.pages import choosing, confusion, curves, gallery, image_panel, t
 PAGE = "evaluate"
 _FITS_PICKER = 24
 """Letters of a run's name that its picker has room for."""
-choosing.register(PAGE)
+choosing.register()
 gallery.register(PAGE)
 trust.register(PAGE)
 weak_spots.register(PAGE)
@@ -93,9 +103,11 @@ def layout(
             className="chosen-bar",
             role="region",
             tabIndex="-1",  # Of the last chip the focus goes to it: assets/focus.js.
+            disable_n_clicks=True,
+            **_is_shown(view.name, split, cell, slice, above),
             **aria(label="Chosen images", live="polite"),
         ),
-        html.Div(_matrix(view, split, show, chosen), id="evaluate-content"),
+        html.Div(_matrix(view, split, show, chosen), id="evaluate-content", disable_n_clicks=True),
         html.Div(_per_class(view, split, chosen), id="evaluate-classes"),
         gallery.part(PAGE, view, split, chosen, sort, leaf, like),
         html.Div(curves.part(view, split, chosen)),
@@ -109,36 +121,117 @@ def layout(
 
 @callback(
     Output("evaluate-truths", "children"),
-    Output("evaluate-chosen", "children"),
     Output("evaluate-content", "children"),
-    Output("evaluate-classes", "children"),
     Output("evaluate-below", "children"),
     Input(state_id(PAGE, "run"), "value"),
     Input(state_id(PAGE, "split"), "value"),
     Input(state_id(PAGE, "show"), "value"),
-    *(Input(kept(PAGE, key), "data") for key in choosing.KEYS),
+    Input(kept(PAGE, "slice"), "data"),
+    Input(kept(PAGE, "above"), "data"),
+    State(kept(PAGE, "cell"), "data"),
     prevent_initial_call=True,
 )
 def show_run(
+    run: str, split: str, show: str, slice_: str | None, above: str | None, cell: str | None
+) -> tuple[Any, ...]:
+    """Another run, split or matrix was chosen, or what the matrix counts; a cell is only marked in it."""
+    view = data.find_run(run)
+    if view is None:
+        return html.Div(), _no_matrix(no_runs()), html.Div()
+    matrix = _matrix(
+        view, split, show, data.usable(view, split, read(view.classes, cell, slice_, above))
+    )
+    if ctx.triggered_id not in (state_id(PAGE, "run"), state_id(PAGE, "split")):
+        return no_update, matrix, no_update
+    return _truths(view), matrix, _history(view)
+
+
+@callback(
+    Output("evaluate-chosen", "children"),
+    Output("evaluate-words", "children"),
+    Output("evaluate-chosen", "data-shown"),
+    Output("gallery-head", "children"),
+    Output("gallery-tiles", "children"),
+    Output(state_id(PAGE, "leaf"), "total"),
+    Input(state_id(PAGE, "run"), "value"),
+    Input(state_id(PAGE, "split"), "value"),
+    *(Input(kept(PAGE, key), "data") for key in choosing.KEYS),
+    Input(state_id(PAGE, "sort"), "value"),
+    Input(kept(PAGE, "like"), "data"),
+    Input(state_id(PAGE, "leaf"), "value"),
+    State("evaluate-chosen", "data-shown"),
+    prevent_initial_call=True,
+)
+def show_chosen(
     run: str,
     split: str,
-    show: str,
     cell: str | None,
     slice_: str | None,
     above: str | None,
+    sort: str,
+    like: str | None,
+    leaf: int,
+    shown: str,
 ) -> tuple[Any, ...]:
-    """Another run, split or matrix, or other images were chosen."""
+    """Other images were chosen, or another order or page of them: all that a click is about at once."""
     view = data.find_run(run)
     if view is None:
-        return html.Div(), html.Div(), no_runs(), html.Div(), html.Div()
+        return html.Div(), no_update, no_update, html.Div(), html.Div(), 1
     chosen = data.usable(view, split, read(view.classes, cell, slice_, above))
-    matrix = _matrix(view, split, show, chosen)
-    if ctx.triggered_id == state_id(PAGE, "show"):  # The rest stays as it is.
-        return no_update, no_update, matrix, no_update, no_update
-    bar, classes = choosing.bar(view, split, chosen), _per_class(view, split, chosen)
-    if ctx.triggered_id not in (state_id(PAGE, "run"), state_id(PAGE, "split")):
-        return no_update, bar, matrix, classes, no_update
-    return _truths(view), bar, matrix, classes, _history(view)
+    images = gallery.content(view, split, chosen, sort, leaf, like)
+    now = _shown(run, split, cell, slice_, above)
+    if now == shown:
+        return no_update, no_update, no_update, *images
+    words = confusion.words(view, split, chosen) if data.report(view, split).n else no_update
+    return choosing.bar(view, split, chosen), words, now, *images
+
+
+def _shown(run: str, split: str, *keys: str | None) -> str:
+    """What the bar of chips is about."""
+    return "|".join([run, split, *(key or "" for key in keys)])
+
+
+def _is_shown(run: str, split: str, *keys: str | None) -> dict[str, Any]:
+    return {"data-shown": _shown(run, split, *keys)}
+
+
+clientside_callback(
+    ClientsideFunction("chosen", "painted"),
+    Output(*choosing.PAINTED),
+    Input("evaluate-chosen", "data-shown"),
+    prevent_initial_call=True,
+)
+clientside_callback(
+    ClientsideFunction("chosen", "mark"),
+    Input("evaluate-content", "children"),
+    State(kept(PAGE, "cell"), "data"),
+    prevent_initial_call=True,
+)
+
+
+@callback(
+    Output("evaluate-classes", "children"),
+    Input(*choosing.PAINTED),
+    State(state_id(PAGE, "run"), "value"),
+    State(state_id(PAGE, "split"), "value"),
+    *(State(kept(PAGE, key), "data") for key in choosing.KEYS),
+    prevent_initial_call=True,
+)
+def show_classes(
+    _painted: str,
+    run: str,
+    split: str,
+    cell: str | None,
+    slice_: str | None,
+    above: str | None,
+) -> Component:
+    """Other images were chosen, and stand on the page: the classes among them."""
+    view = data.find_run(run)
+    if view is None:
+        return html.Div()
+    return _per_class(
+        view, split, data.usable(view, split, read(view.classes, cell, slice_, above))
+    )
 
 
 def _truths(view: data.RunView) -> list[Component]:
@@ -165,11 +258,18 @@ def _usable(view: data.RunView, split: str | None, show: str | None) -> tuple[st
 
 def _matrix(view: data.RunView, split: str, show: str, chosen: Chosen) -> Component:
     if not data.report(view, split).n:
-        return empty(
-            f"{view.name} has no labelled {SPLIT_WORDS[split]} images",
-            "Choose other images above, or score labelled ones with `python -m brainmri predict`.",
+        return _no_matrix(
+            empty(
+                f"{view.name} has no labelled {SPLIT_WORDS[split]} images",
+                "Choose other images above, or score labelled ones with `python -m brainmri predict`.",
+            )
         )
     return confusion.part(view, split, show, chosen)
+
+
+def _no_matrix(instead: Component) -> Component:
+    """What stands instead, and the place of the words: Dash wants to know it."""
+    return html.Div([instead, html.Div(id="evaluate-words")])
 
 
 @lru_cache(maxsize=32)  # Figures take longer to build than all else.

@@ -5,17 +5,16 @@ from __future__ import annotations
 from itertools import zip_longest
 from typing import Any
 
-from dash import Input, Output, callback, clientside_callback, html
+from dash import Input, Output, clientside_callback, html
 from dash.development.base_component import Component
 
 from dashboard import data
-from dashboard.chosen import Chosen, read
+from dashboard.chosen import Chosen
 from dashboard.components import (
     SPLIT_WORDS,
     aria,
     controls,
     image_tiles,
-    kept,
     name,
     no_interval,
     page_count,
@@ -25,7 +24,7 @@ from dashboard.components import (
     section,
     state_id,
 )
-from dashboard.pages.choosing import KEYS, among_words
+from dashboard.pages.choosing import among_words
 
 AT_ONCE = 12
 _SORTS = {
@@ -62,38 +61,7 @@ def part(
 
 
 def register(page: str) -> None:
-    """The callbacks of the part, on the page that shows it."""
-
-    @callback(
-        Output("gallery-head", "children"),
-        Output("gallery-tiles", "children"),
-        Output(state_id(page, "leaf"), "total"),
-        Input(state_id(page, "run"), "value"),
-        Input(state_id(page, "split"), "value"),
-        *(Input(kept(page, key), "data") for key in KEYS),
-        Input(state_id(page, "sort"), "value"),
-        Input(kept(page, "like"), "data"),
-        Input(state_id(page, "leaf"), "value"),
-        prevent_initial_call=True,
-    )
-    def show_images(
-        run: str,
-        split: str,
-        cell: str | None,
-        slice_: str | None,
-        above: str | None,
-        sort: str,
-        like: str | None,
-        leaf: int,
-    ) -> tuple[Any, ...]:
-        """Other images, another order or another page was chosen."""
-        view = data.find_run(run)
-        if view is None:
-            return html.Div(), html.Div(), 1
-        chosen = data.usable(view, split, read(view.classes, cell, slice_, above))
-        found, pages, _ = _found(view, split, chosen, sort, leaf, like)
-        return _head(view, split, chosen, sort, found, like), _tiles(view, found), pages
-
+    """The callback of the part, on the page that shows it and that answers with `content`."""
     # In the browser, as choosing is, so that the address need not wait for the server.
     clientside_callback(
         "() => 1",
@@ -101,6 +69,14 @@ def register(page: str) -> None:
         *(Input(state_id(page, key), "value") for key in ("run", "split", "sort")),
         prevent_initial_call=True,
     )
+
+
+def content(
+    view: data.RunView, split: str, chosen: Chosen, sort: str, leaf: int, like: str | None
+) -> tuple[Component, Component, int]:
+    """Head and tiles of the images of a page, and how many pages there are."""
+    found, pages, _ = _found(view, split, chosen, sort, leaf, like)
+    return _head(view, split, chosen, sort, found, like), _tiles(view, found), pages
 
 
 def _found(

@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 import dash_mantine_components as dmc
-from dash import ALL, Input, Output, State, callback, clientside_callback, dcc, html, no_update
+from dash import (
+    ClientsideFunction,
+    Input,
+    Output,
+    State,
+    callback,
+    clientside_callback,
+    dcc,
+    html,
+    no_update,
+)
 from dash.development.base_component import Component
 
 from brainmri.accounts import CLINICIAN
@@ -50,7 +60,7 @@ correct.register(_FORM)
 def panel(page: str, view: data.RunView, image: str | None) -> Component:
     """The panel, open when the address names an image."""
     return dmc.Drawer(
-        html.Div(_content(view, image) if image else None, id="panel-content"),
+        [_steps(), html.Div(_content(view, image) if image else None, id="panel-content")],
         id={"page": page, "panel": "image"},
         opened=bool(image),
         title=_title(image) if image else "",
@@ -62,21 +72,25 @@ def panel(page: str, view: data.RunView, image: str | None) -> Component:
     )
 
 
-def register(page: str) -> None:
-    """The callbacks of the panel, on the page that has it."""
-    drawer = {"page": page, "panel": "image"}
-
-    # In the browser, since tiles that have just been drawn count as triggers too, without a click.
-    clientside_callback(
-        """(clicks) => {
-            const hit = dash_clientside.callback_context.triggered.find((one) => one.value);
-            if (!hit) return dash_clientside.no_update;
-            return JSON.parse(hit.prop_id.slice(0, hit.prop_id.lastIndexOf("."))).image;
-        }""",
-        Output(kept(page, "image"), "data"),
-        Input({"image": ALL, "place": ALL}, "n_clicks"),
-        prevent_initial_call=True,
+def _steps() -> Component:
+    """The way through the list that is shown, image by image; assets/image_panel.js walks it."""
+    return html.Div(
+        [
+            html.Button("Previous", id="panel-previous", className="button", disable_n_clicks=True),
+            html.Button("Next", id="panel-next", className="button", disable_n_clicks=True),
+            html.Span(id="panel-at", className="note", **name("place"), **aria(live="polite")),
+        ],
+        id="panel-steps",
+        className="panel-steps",
+        role="group",
+        hidden=True,
+        **aria(label="Images of the list"),
     )
+
+
+def register(page: str) -> None:
+    """The callbacks of the panel, on the page that has it; assets/image_panel.js opens it."""
+    drawer = {"page": page, "panel": "image"}
 
     @callback(
         Output(drawer, "opened"),
@@ -99,6 +113,15 @@ def register(page: str) -> None:
         Output(kept(page, "image"), "data", allow_duplicate=True),
         Input(drawer, "opened"),
         prevent_initial_call=True,
+    )
+    clientside_callback(
+        ClientsideFunction("image_panel", "steps"),
+        Output("panel-previous", "aria-disabled"),
+        Output("panel-next", "aria-disabled"),
+        Output("panel-at", "children"),
+        Output("panel-steps", "hidden"),
+        Input("panel-content", "children"),
+        State(kept(page, "image"), "data"),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import dash_mantine_components as dmc
-from dash import Input, Output, callback, html
+from dash import Input, Output, State, callback, html
 from dash.development.base_component import Component
 
 from brainmri.slices import FEWEST, Slice, mistakes_of, stands_apart
@@ -27,7 +27,7 @@ from dashboard.components import (
     state_id,
     table,
 )
-from dashboard.pages.choosing import KEYS, among_words
+from dashboard.pages.choosing import KEYS, PAINTED, among_words, chooses
 from dashboard.words import property_words
 
 _COUNTED = "Images are counted to be looked at; the figure has an interval."
@@ -74,14 +74,16 @@ def register(page: str) -> None:
         Output("weak-table", "children"),
         Input(state_id(page, "by"), "value"),
         Input(state_id(page, "rank"), "value"),
-        Input(state_id(page, "run"), "value"),
-        Input(state_id(page, "split"), "value"),
-        *(Input(kept(page, key), "data") for key in KEYS),
+        Input(*PAINTED),
+        State(state_id(page, "run"), "value"),
+        State(state_id(page, "split"), "value"),
+        *(State(kept(page, key), "data") for key in KEYS),
         prevent_initial_call=True,
     )
     def rank_again(
         by: str,
         rank: str,
+        _painted: str,
         run: str,
         split: str,
         cell: str | None,
@@ -188,8 +190,8 @@ def _table(view: data.RunView, split: str, by: str, rank: str, chosen: Chosen) -
             [
                 html.Button(
                     one.value,
-                    id={"slice": key, "only": "all"},
                     className="link-button slice" + (" chosen" if on else ""),
+                    **chooses(slice=key, only="all"),
                     **name("slice"),
                     **aria(label=f"{property_words(by)}: {one.value}", pressed=str(on).lower()),
                 ),
@@ -198,7 +200,7 @@ def _table(view: data.RunView, split: str, by: str, rank: str, chosen: Chosen) -
                 html.Button(
                     of,
                     **no_interval(_COUNTED),
-                    id={"slice": key, "only": cell_of(truth, answer, wrong=True)},
+                    **chooses(slice=key, only=cell_of(truth, answer, wrong=True)),
                     className="link-button",
                     disabled=count == 0,
                     **aria(label=f"{of}, {what}, for {one.value}; show them"),

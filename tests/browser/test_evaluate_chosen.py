@@ -79,6 +79,38 @@ def test_a_cell_that_is_clicked_again_is_not_chosen_any_more(page: Page, site: S
     expect(chips(page)).to_have_count(0)
 
 
+def marked(page: Page) -> list[str]:
+    """Ids of the cells and names of classes that are marked as chosen."""
+    pressed = page.locator(".matrix [aria-pressed=true]")
+    ids: list[str] = pressed.evaluate_all("all => all.map(({ id }) => id)")
+    assert page.locator(".matrix .chosen").count() == len(ids)
+    return ids
+
+
+@pytest.mark.parametrize(
+    ("button", "count"),
+    [
+        (MISSED, 3),
+        ("All images of glioma", 5),
+        ("All images called notumor", 5),
+        ("2 of 12, missed tumours, for unseen; show them", 4),
+    ],
+)
+def test_the_matrix_is_marked_in_the_browser_as_the_server_marks_it(
+    page: Page, tab: Tab, site: Site, button: str | re.Pattern[str], count: int
+) -> None:
+    opened(page, f"{site.url}{HASTY}&by=seen&rank=tumours found")
+    assert marked(page) == []
+    page.get_by_role("button", name=button).click()
+    expect(page.locator(".matrix [aria-pressed=true]")).to_have_count(count)
+    page.wait_for_url("**cell=**")
+    settle(page)
+    other = tab()
+    go(other, page.url)
+    expect(chips(other).first).to_be_visible()
+    assert marked(other) == marked(page)
+
+
 def test_names_at_the_side_and_on_top_choose_a_row_and_a_column(page: Page, site: Site) -> None:
     opened(page, site.url + HASTY)
     page.get_by_role("button", name="All images of glioma").click()
@@ -238,6 +270,38 @@ def test_an_image_opens_a_panel_that_escape_closes_with_the_focus_back(
     expect(panel).to_have_count(0)
     expect(tile).to_be_focused()
     page.wait_for_url(lambda url: "image=" not in url)
+
+
+def test_the_panel_steps_through_the_list_with_buttons_and_arrow_keys(
+    page: Page, tab: Tab, site: Site
+) -> None:
+    opened(page, site.url + HASTY + "&cell=glioma~notumor")
+    names = page.locator(".gallery .tile .path").all_inner_texts()
+    page.get_by_role("button", name=f"Open {names[0]}").click()
+    panel = page.get_by_role("dialog")
+    before, after = (panel.get_by_role("button", name=name) for name in ("Previous", "Next"))
+    expect(panel).to_contain_text("1 of 3 shown")
+    expect(before).to_have_attribute("aria-disabled", "true")
+
+    after.focus()
+    page.keyboard.press("Enter")
+    address_says(page, image=names[1])
+    expect(panel).to_contain_text("2 of 3 shown")
+    expect(panel.get_by_role("heading").first).to_have_text(names[1])
+    expect(after).to_be_focused()
+
+    page.keyboard.press("ArrowRight")
+    expect(panel).to_contain_text("3 of 3 shown")
+    expect(after).to_have_attribute("aria-disabled", "true")
+    page.keyboard.press("ArrowRight")  # There is none.
+    expect(after).to_be_focused()
+    page.keyboard.press("ArrowLeft")
+    expect(panel).to_contain_text("2 of 3 shown")
+    address_says(page, image=names[1])
+
+    other = tab()
+    go(other, page.url)
+    expect(other.get_by_role("dialog")).to_contain_text("2 of 3 shown")
 
 
 def test_an_image_is_in_the_address_and_back_closes_it(page: Page, tab: Tab, site: Site) -> None:

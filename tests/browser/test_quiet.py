@@ -29,14 +29,18 @@ def test_a_cell_asks_only_for_what_depends_on_it(page: Page, site: Site) -> None
     page.get_by_role("button", name=MISSED).click()
     page.locator(".chosen-bar .chip").first.wait_for()
     settle(page)
-    # Curves and calibration are of slices; no tile was clicked.
+    page.locator("#weak-table th", has_text="Glioma called notumor").wait_for()
+    settle(page)
+    # Chips and images come first and in one answer, the rest when they are painted. Curves and
+    # calibration are of slices; no tile was clicked, and the matrix is marked without the server.
     assert len(asked) == len(set(asked)) == 3
+    assert "evaluate-chosen" in asked[0]
+    assert "gallery-tiles" in asked[0]
     assert {
-        part for part in ("gallery", "weak", "evaluate-chosen") for one in asked if part in one
+        part for part in ("weak-table", "evaluate-classes") for one in asked[1:] if part in one
     } == {
-        "gallery",
-        "weak",
-        "evaluate-chosen",
+        "weak-table",
+        "evaluate-classes",
     }
     assert not [one for one in asked if "curves" in one or "trust" in one or "panel" in one]
 
@@ -52,3 +56,14 @@ def test_drawing_many_components_does_not_tell_each_of_them_of_every_other(
     settle(page)
     drawn = page.locator("#evaluate-content *, #evaluate-classes *, #gallery-tiles *").count()
     assert page.evaluate("window.told") < drawn / 2
+
+
+def test_components_are_told_of_what_they_read_and_once_of_what_changes_together(
+    page: Page, site: Site
+) -> None:
+    opened(page, site.url + HASTY)
+    page.evaluate(_COUNT)
+    page.get_by_role("button", name=MISSED).click()
+    page.locator(".chosen-bar .chip").first.wait_for()
+    settle(page)
+    assert page.evaluate("window.told") < 50  # Of about 100 changes.

@@ -177,7 +177,7 @@ def choose(visitor: Visitor, output: str, **chosen: str) -> dict[str, Any]:
 
 @pytest.mark.usefixtures("shown", "pictures")
 def test_a_chosen_cell_lists_its_images_the_most_wrong_first(visitor: Visitor) -> None:
-    shown = choose(visitor, "gallery-head", cell="glioma~notumor")
+    shown = choose(visitor, "evaluate-chosen", cell="glioma~notumor")
     assert headings(shown["gallery-head"]["children"]) == ["3 images of glioma called notumor"]
     node = shown["gallery-tiles"]["children"]
     assert tiles(node)[0].startswith(
@@ -212,6 +212,7 @@ def test_another_run_changes_everything_on_the_page(visitor: Visitor) -> None:
     )
     assert matrix(shown["evaluate-content"]["children"])["glioma"] == ["2", "0", "3", "0", "5"]
     assert "no epochs" in visible(shown["evaluate-below"]["children"])
+    shown = choose(visitor, "evaluate-chosen", cell="glioma~notumor")
     assert visible(shown["evaluate-chosen"]["children"]).startswith("3 of 20 test images (")
 
 

@@ -252,7 +252,10 @@ def test_the_panel_tells_what_every_run_says_of_an_image(visitor: Visitor) -> No
 def test_the_panel_is_closed_when_the_address_names_no_image(visitor: Visitor) -> None:
     drawer = panel(visitor.open("/evaluate"))
     assert not drawer["props"]["opened"]
-    assert visible(drawer) == ""
+    (content,) = find(drawer, "Div", id="panel-content")
+    assert visible(content) == ""
+    (steps,) = find(drawer, "Div", id="panel-steps")
+    assert steps["props"]["hidden"]
 
 
 @pytest.mark.usefixtures("shown")

@@ -28,7 +28,8 @@ from tests.dashboard.visit import Visitor, find, visible
 def test_a_run_is_ranked_by_any_property_of_the_images(visitor: Visitor) -> None:
     shown = visitor.fire(
         "weak-head",
-        inputs={"by": "seen", "rank": "accuracy", "run": HASTY, "split": "test"},
+        inputs={"by": "seen", "rank": "accuracy"},
+        state={"run": HASTY, "split": "test"},
     )
     rows = [visible(row) for row in find(shown["weak-table"]["children"], "Tr")[1:]]
     assert rows[0].startswith("unseen")
@@ -52,8 +53,10 @@ def test_a_run_is_ranked_by_any_property_of_the_images(visitor: Visitor) -> None
 def test_the_mistakes_beside_a_figure_are_those_that_lower_it(
     visitor: Visitor, rank: str, only: str, head: str, counts: list[str]
 ) -> None:
-    inputs = {"by": "seen", "rank": rank, "run": HASTY, "split": "test"}
-    shown = visitor.fire("weak-head", inputs=inputs)["weak-table"]["children"]
+    state = {"run": HASTY, "split": "test"}
+    shown = visitor.fire("weak-head", inputs={"by": "seen", "rank": rank}, state=state)[
+        "weak-table"
+    ]["children"]
     assert [visible(cell) for cell in find(shown, "Th", scope="col")][-1] == head
     links = find(shown, "Button", className="link-button")[1::2]
     assert sorted(visible(link) for link in links) == sorted(counts)
@@ -67,8 +70,10 @@ def test_figures_that_are_alike_share_the_lowest_place(
     def head(*named: tuple[str, int, int]) -> str:
         spots = [Slice(name, np.eye(4, dtype=int), proportion(k, n)) for name, k, n in named]
         monkeypatch.setattr("dashboard.data.weak_spots", lambda *_: spots)
-        inputs = {"by": "label", "rank": "accuracy", "run": HASTY, "split": "test"}
-        (title,) = find(visitor.fire("weak-head", inputs=inputs)["weak-head"]["children"], "Title")
+        inputs = {"by": "label", "rank": "accuracy"}
+        state = {"run": HASTY, "split": "test"}
+        shown = visitor.fire("weak-head", inputs=inputs, state=state)
+        (title,) = find(shown["weak-head"]["children"], "Title")
         return visible(title)
 
     assert head(("web", 15, 18), ("figshare", 10, 12)).startswith(
