@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import errno
 import json
+import math
 import os
 import re
 import secrets
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -43,6 +44,8 @@ _PREVIEW_LIMITS = Limits(load_seconds=30, answer_seconds=15, cpu_seconds=45)
 _BUSY_SECONDS = 5
 # A page that waits for a stranger's model holds a thread of the server; two of four may.
 _previews = threading.BoundedSemaphore(2)
+_LOOK_SECONDS = 15
+_looking, _looked = threading.Lock(), dict[Path, float]()
 
 
 @dataclass(frozen=True)
@@ -250,6 +253,7 @@ def start_evaluation(upload: Upload, reading: Reading, name: str, part: str) -> 
         raise runs.taken(name)
     kept = upload.path.with_suffix(".model")
     upload.path.rename(kept)
+    os.utime(kept)  # It may be a day old, and is no job yet.
     work = {
         "model": str(kept.absolute()),
         "models": str(models_folder().absolute()),
@@ -284,6 +288,23 @@ def jobs_fault() -> str | None:
     return None
 
 
+def keep_jobs_going() -> None:
+    """See now and then, without waiting for it, that somebody works on what a restart interrupted."""
+    place = state.place(models_folder()).absolute()
+    now = time.monotonic()
+    with _looking:
+        if now - _looked.get(place, -math.inf) < _LOOK_SECONDS:
+            return
+        _looked[place] = now
+    if jobs.is_shared() or place.is_dir():
+        threading.Thread(target=_wake, args=(place,), daemon=True).start()
+
+
+def _wake(place: Path) -> None:
+    with suppress(InputError, OSError):  # Who opens Add is told why.
+        Queue(place).wake()
+
+
 def cancel_job(number: int) -> None:
     """Stop an evaluation.
 
@@ -313,13 +334,22 @@ def _uploads() -> Path:
 
 
 def _forget_old(folder: Path) -> None:
-    """Remove what nobody made a run of within a day."""
+    """Remove what nobody made a run of within a day, but for the models of jobs that wait or run."""
+    old = []
     for path in folder.iterdir():
-        try:
+        with suppress(OSError):  # Somebody else was faster.
             if time.time() - path.stat().st_mtime > _KEPT_SECONDS:
+                old.append(path)
+    if not old:
+        return
+    try:
+        needed = {Path(job.work["model"]).name for job in _queue().unfinished()}
+    except InputError:
+        return  # Nobody can say what is needed.
+    for path in old:
+        if path.name not in needed:
+            with suppress(OSError):
                 path.unlink()
-        except OSError:
-            continue  # Somebody else was faster.
 
 
 def _too_large(size: int, most: int) -> InputError:

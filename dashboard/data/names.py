@@ -20,6 +20,7 @@ from dashboard.data.bring import (
     find_upload,
     forget_upload,
     jobs_fault,
+    keep_jobs_going,
     latest_jobs,
     preview_model,
     receive,

@@ -174,6 +174,38 @@ def test_what_nobody_used_within_a_day_is_removed(client: FlaskClient, own: Path
     assert len(left(own)) == 2
 
 
+def test_the_model_of_a_job_that_waits_is_kept_however_old_it_is(
+    client: FlaskClient, own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Queue, "wake", lambda _queue: None)
+    folder = own / ".state" / "uploads"
+    sent(client, TABLE, "theirs.csv")
+    for name in ("needed.model", "forgotten.model"):
+        (folder / name).write_bytes(b"a model")
+        os.utime(folder / name, (0, 0))
+    Queue(own / ".state").add("theirs", {"model": str(folder / "needed.model")})
+    sent(client, TABLE, "theirs.csv")
+    assert [name for name in left(own) if name.endswith(".model")] == ["needed.model"]
+
+
+def test_a_job_that_a_reboot_interrupted_goes_on_when_any_page_is_asked_for(
+    client: FlaskClient, own: Path
+) -> None:
+    """Nobody has to open Add: what asks for the state of the runs is enough."""
+    (own / ".state").mkdir(exist_ok=True)
+    queue = Queue(own / ".state")
+    with pytest.MonkeyPatch.context() as asleep:
+        asleep.setattr(Queue, "wake", lambda _queue: None)
+        queue.add("theirs", {"model": "/gone", "models": str(own), "images": "/gone"})
+    assert queue.take() is not None  # By a worker that lives no more.
+    client.get("/state")
+    end = time.monotonic() + PATIENCE_SECONDS
+    while queue.latest()[0].state in jobs.UNFINISHED and time.monotonic() < end:
+        time.sleep(0.2)
+    assert queue.latest()[0].state == jobs.FAILED
+    assert "There is no folder /gone" in queue.latest()[0].told
+
+
 @pytest.mark.parametrize("token", ["../../run", "0" * 32, "", "%00"])
 @pytest.mark.usefixtures("own")
 def test_an_unknown_upload_is_not_looked_for_elsewhere(visitor: Visitor, token: str) -> None:
