@@ -43,7 +43,12 @@ MEANINGS = {"probabilities": "probabilities", "logits": "logits (softmax is appl
 MOST_BYTES = 500_000_000
 MOST_SIZE_PX = 1_024
 MOST_MINUTES = 30
+MOST_SECONDS_PER_IMAGE = 1.0
+"""Of processor time; a network of 300 MB needs about half of it."""
+_JUDGED_SECONDS = 8.0
+"""Processor time over which the speed of a model is judged, again and again."""
 _BATCH = 8
+_QUICK_SECONDS = 0.5
 _MOST_NUMBERS = 1 << 25
 """Of a batch whose size the model fixes, since they are put together outside of its locked process."""
 _MEAN = np.array([0.485, 0.456, 0.406], np.float32)
@@ -264,10 +269,12 @@ def evaluate(
     with Sandbox(model) as box:
         loaded = box.load()
         check(reading, loaded)
-        batch_size = loaded.batch or _BATCH
         todo = chosen["path"].tolist()
         progress(0, len(todo))
-        for at in range(0, len(todo), batch_size):
+        pace = _Pace(box, len(todo))
+        # One image first: a batch of a large network may not end in time on a busy machine.
+        at, batch_size = 0, loaded.batch or 1
+        while at < len(todo):
             here, squares = [], []
             for path in todo[at : at + batch_size]:
                 try:
@@ -287,7 +294,11 @@ def evaluate(
                     )
                 rows.append(probabilities(told[: len(here)], reading))
                 paths += here
-            progress(min(at + batch_size, len(todo)), len(todo))
+            at = min(at + batch_size, len(todo))
+            progress(at, len(todo))
+            seconds = pace.judge(at)
+            if loaded.batch is None:
+                batch_size = _BATCH if seconds < _QUICK_SECONDS else 1
     if not paths:
         raise InputError(f"None of the {len(todo):,} test images can be read; check --data.")
     label = chosen.set_index("path")["label"].loc[paths].tolist()
@@ -308,6 +319,32 @@ def evaluate(
         if unread
         else ""
     )
+
+
+class _Pace:
+    """Ends the work of a model that is too slow, as soon as it can be told."""
+
+    def __init__(self, box: Sandbox, total: int) -> None:
+        self._box, self._total = box, total
+        self._done, self._used = 0, box.used_seconds
+
+    def judge(self, done: int) -> float:
+        """Seconds of processor time per image, lately.
+
+        Raises:
+            InputError: it is too slow.
+        """
+        used = self._box.used_seconds - self._used
+        per_image = used / (done - self._done)
+        if used >= _JUDGED_SECONDS:
+            if per_image > MOST_SECONDS_PER_IMAGE:
+                raise InputError(
+                    f"The model needs {per_image:.1f} seconds of processor time per image, and at most "
+                    f"{MOST_SECONDS_PER_IMAGE:g} is given; it was stopped after {done:,} of "
+                    f"{self._total:,} images. A smaller one may do."
+                )
+            self._done, self._used = done, self._used + used
+        return per_image
 
 
 def test_rows(table: ImageIndex, part: str) -> pd.DataFrame:

@@ -89,6 +89,7 @@ class Sandbox:
         _remove_left_behind()
         self._folder = tempfile.TemporaryDirectory(prefix=_PREFIX)
         self._held = _locked(Path(self._folder.name))
+        self._waited = 0.0
         command = [
             sys.executable,
             "-s",
@@ -148,6 +149,15 @@ class Sandbox:
         """Of the process that the model runs in."""
         return self._process.pid
 
+    @property
+    def used_seconds(self) -> float:
+        """Processor time that it used so far; where no system tells, the time spent waiting for it."""
+        try:
+            # The clock of another process, as clock_getcpuclockid(3) names it on Linux.
+            return time.clock_gettime((~self._process.pid << 3) | 2)
+        except OSError:
+            return self._waited
+
     def load(self) -> Loaded:
         """Check the model and load it; once, and first.
 
@@ -199,6 +209,7 @@ class Sandbox:
         clock = threading.Timer(seconds, stop)
         clock.daemon = True
         clock.start()
+        begun = time.monotonic()
         try:
             return self._exchange({**request, "bytes": len(numbers)}, numbers)
         except (OSError, EOFError):
@@ -215,6 +226,7 @@ class Sandbox:
             ) from None
         finally:
             clock.cancel()
+            self._waited += time.monotonic() - begun
 
     def _exchange(self, request: dict[str, Any], numbers: bytes) -> tuple[dict[str, Any], bytes]:
         text = json.dumps(request).encode()

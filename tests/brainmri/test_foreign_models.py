@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -198,6 +199,28 @@ def test_an_evaluation_that_is_stopped_leaves_nothing(
         foreign_models.evaluate(path, reading, index.read(index.path(models)), phantom_data, models,
                                 "theirs", progress=stop)  # fmt: skip
     assert sorted(models.rglob("*")) == before
+
+
+def test_a_model_that_is_too_slow_is_stopped_early_and_told_its_speed(
+    saved: Callable[[onnx.ModelProto], Path],
+    models: Path,
+    phantom_data: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As three products of 2,600 x 2,600 for each image are: benchmarks/hostile_models.py."""
+    monkeypatch.setattr(foreign_models, "MOST_SECONDS_PER_IMAGE", 1e-9)
+    path = saved(foreign.torch())
+    reading, _ = foreign_models.preview(path, None, phantom.draw("glioma", 1), classes=CLASSES)
+    evaluate = partial(foreign_models.evaluate, path, reading, index.read(index.path(models)),
+                       phantom_data, models, "theirs")  # fmt: skip
+    evaluate()  # It is judged by seconds of work, which 20 images are not.
+    shutil.rmtree(models / "theirs")
+    monkeypatch.setattr(foreign_models, "_JUDGED_SECONDS", 1e-9)
+    with pytest.raises(
+        InputError, match="at most 1e-09 is given; it was stopped after 1 of 20 images"
+    ):
+        evaluate()
+    assert not (models / "theirs").exists()
 
 
 def test_a_run_keeps_the_fingerprint_of_its_model_and_no_model(
