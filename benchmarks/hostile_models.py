@@ -14,7 +14,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 
@@ -164,7 +164,7 @@ def _nodes(part: object) -> Iterator[dict[str, object]]:
         yield from _nodes(inner)
 
 
-def _asked(site: Site, question: dict[str, object]) -> str:
+def _asked(site: Site, question: Mapping[str, object]) -> str:
     return _sent(
         f"{site.url}_dash-update-component", json.dumps(question).encode(), "application/json"
     )

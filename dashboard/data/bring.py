@@ -19,6 +19,7 @@ from typing import IO
 from brainmri import (
     foreign_formats,
     foreign_models,
+    foreign_readings,
     foreign_tables,
     images,
     jobs,
@@ -28,7 +29,7 @@ from brainmri import (
 )
 from brainmri.errors import InputError
 from brainmri.files import not_written
-from brainmri.foreign_models import Reading
+from brainmri.foreign_readings import Reading
 from brainmri.foreign_tables import Checked
 from brainmri.job_queue import Queue
 from brainmri.jobs import Job
@@ -66,16 +67,18 @@ class ModelPreview:
     Attributes:
         reading: how it is read; guessed where it was not told.
         loaded: what the model says of itself.
-        square_png: the image as the model gets it.
+        seen_png: the image as the model gets it.
         columns: numbers that it answers with.
+        keys: their names, where the model tells any.
         probabilities: per class; None with a `fault`.
         is_test_image: whether the image is one of the data, or synthetic.
     """
 
     reading: Reading
     loaded: Loaded
-    square_png: bytes
+    seen_png: bytes
     columns: int
+    keys: list[str] | None
     probabilities: dict[str, float] | None
     fault: str | None
     is_test_image: bool
@@ -175,19 +178,31 @@ def add_table(upload: Upload, name: str, negative: str) -> None:
     forget_upload(upload)
 
 
-def preview_model(upload: Upload, reading: Reading | None, number: int = 0) -> ModelPreview:
+def model_classes(number: int) -> list[str]:
+    """The classes that so many columns can mean: those of the data, or tumour and no tumour."""
+    known = usable_index()
+    classes = list(phantom.CLASSES) if known is None else known.classes
+    negative = phantom.NEGATIVE_CLASS if known is None else known.negative_class
+    return [negative, foreign_readings.TUMOUR] if number == 2 < len(classes) else classes
+
+
+def preview_model(
+    upload: Upload, reading: Reading | None, number: int = 0, *, assigned: int | None = None
+) -> ModelPreview:
     """Let an uploaded model look at one test image, or at a synthetic slice without any here.
 
     Args:
         upload: an ONNX file.
         reading: how it is read; guessed when None.
         number: which test image.
+        assigned: columns that the classes of `reading` were assigned to.
 
     Raises:
         InputError: it may not be run, or cannot look at an image.
     """
     known, folder = usable_index(), images_folder()
     classes = list(phantom.CLASSES) if known is None else known.classes
+    negative = phantom.NEGATIVE_CLASS if known is None else known.negative_class
     pixels, is_test = phantom.draw(phantom.CLASSES[number % len(phantom.CLASSES)], 3), False
     if known is not None and folder is not None:
         test = known.rows[known.rows["split"] == "test"]["path"].tolist()
@@ -197,19 +212,26 @@ def preview_model(upload: Upload, reading: Reading | None, number: int = 0) -> M
             pixels, is_test = images.decode(folder / path).pixels, True
     with _one_of_few():
         told, seen = foreign_models.preview(
-            upload.path, reading, pixels, classes=classes, limits=_PREVIEW_LIMITS
+            upload.path,
+            reading,
+            pixels,
+            classes=classes,
+            negative=negative,
+            assigned=assigned,
+            limits=_PREVIEW_LIMITS,
         )
     probabilities, fault = None, None
     try:
-        (row,) = foreign_models.probabilities(seen.told[None], told)
+        (row,) = foreign_readings.probabilities(seen.told[None], told)
         probabilities = dict(zip(told.classes, row.tolist(), strict=True))
     except InputError as error:
         fault = str(error)
     return ModelPreview(
         told,
         seen.loaded,
-        images.encode_png(seen.square),
+        images.encode_png(seen.seen),
         len(seen.told),
+        seen.keys,
         probabilities,
         fault,
         is_test,
@@ -242,10 +264,9 @@ def start_evaluation(upload: Upload, reading: Reading, name: str, part: str) -> 
             "The test images are not here: start the dashboard with --data FOLDER, the folder that "
             "was indexed."
         )
-    if sorted(reading.classes) != sorted(known.classes):
-        raise InputError(
-            f"Give each class of the data ({', '.join(known.classes)}) one output of the model."
-        )
+    fault = foreign_readings.fault_of_classes(reading, known.classes, known.negative_class)
+    if fault is not None:
+        raise InputError(fault)
     runs.check_name(name)
     if (models_folder() / name).exists() or any(
         job.name == name and job.state in jobs.UNFINISHED for job in latest_jobs()

@@ -22,6 +22,7 @@ from dashboard.data.bring import (
     jobs_fault,
     keep_jobs_going,
     latest_jobs,
+    model_classes,
     preview_model,
     receive,
     retry_job,

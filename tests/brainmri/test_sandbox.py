@@ -166,7 +166,8 @@ def test_a_hostile_file_is_refused_and_does_nothing(
     if refused is None:
         try:
             foreign_models.preview(path, None, phantom.draw("glioma", 1),
-                                   classes=list(phantom.CLASSES), limits=QUICK)  # fmt: skip
+                                   classes=list(phantom.CLASSES),
+                                   negative=phantom.NEGATIVE_CLASS, limits=QUICK)  # fmt: skip
         except InputError as error:
             refused = str(error)
     assert time.monotonic() - begun < 60

@@ -66,14 +66,18 @@ def previewed(
     classes: list[tuple[int, Any]],
     *,
     clicks: int | None = None,
-) -> Node:
-    """What the page shows of the model when its form holds this, after clicks on "Another image"."""
+    width: int = 4,
+) -> tuple[Node, Node]:
+    """What the page shows of the model when its form holds this, after clicks on "Another image".
+
+    And the choice of columns where there is a new one; `width` is how many the old one is of.
+    """
     shown = visitor.fire(
         "bring-preview",
         inputs={"bring": values, "bring-class": classes, "bring-another": clicks},
-        state={"bring-upload": token},
+        state={"bring-upload": token, "bring-width": width},
     )
-    return shown["bring-preview"]["children"]
+    return shown["bring-preview"]["children"], shown.get("bring-columns", {}).get("children")
 
 
 def started(
@@ -86,6 +90,14 @@ def started(
         state={"bring": values, "bring-class": classes, "bring-upload": token,
                "bring-name": "theirs", "bring-part": "split"},
     )  # fmt: skip
+
+
+def finished() -> None:
+    """Wait until the last evaluation is done."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while data.latest_jobs()[0].state in jobs.UNFINISHED and time.monotonic() < end:
+        time.sleep(0.2)
+    assert data.latest_jobs()[0].state == jobs.DONE
 
 
 def added(visitor: Visitor, token: str, name: str) -> Node:
@@ -256,16 +268,13 @@ def test_a_dropped_model_is_evaluated_in_the_background_and_becomes_a_run(
     assert "Input input_1: n × 32 × 32 × 3" in visible(shown)
     assert [str(bare) for bare in bare_numbers(shown, CLASSES)] == []
     values, classes = form(shown)
-    assert [value for _, value in classes] == CLASSES
-    preview = previewed(visitor, token, values, classes, clicks=1)
+    assert [value for _, value in classes] == ["1", "2", "3", "4"]
+    preview, _ = previewed(visitor, token, values, classes, clicks=1)
     assert "A test image, as the model gets it: 32 × 32 pixels" in visible(preview)
     answer = started(visitor, token, values, classes)
     assert "It is being evaluated" in words(answer["bring-queued"]["children"])
     assert answer["bring-clock"]["disabled"] is False
-    end = time.monotonic() + PATIENCE_SECONDS
-    while data.latest_jobs()[0].state in jobs.UNFINISHED and time.monotonic() < end:
-        time.sleep(0.2)
-    assert data.latest_jobs()[0].state == jobs.DONE
+    finished()
     made = predictions.read(own / "theirs" / "predictions.parquet")
     assert len(made.y_true) == 20
     page = visitor.open("/bring")
@@ -336,12 +345,43 @@ def test_without_the_images_a_model_is_shown_on_a_synthetic_slice_and_not_evalua
 def test_a_form_that_is_not_filled_in_says_so(visitor: Visitor) -> None:
     token, shown = dropped(visitor, foreign.torch().SerializeToString(), "theirs.onnx")
     values, classes = form(shown)
-    twice = [(i, CLASSES[0]) for i, _ in classes]
-    preview = previewed(visitor, token, values, twice)
-    assert "Give each output a class of its own" in words(preview)
-    empty = [("size_px", "") if key == "size_px" else (key, value) for key, value in values]
-    preview = previewed(visitor, token, empty, classes)
-    assert "the side in pixels is a whole number" in words(preview)
+    twice = [(i, "1") for i, _ in classes]
+    preview, _ = previewed(visitor, token, values, twice)
+    assert "Give each class a column of its own" in words(preview)
+    empty = [("width_px", "") if key == "width_px" else (key, value) for key, value in values]
+    preview, _ = previewed(visitor, token, empty, classes)
+    assert "width and height are whole numbers" in words(preview)
+
+
+@pytest.mark.usefixtures("own_pictures")
+def test_another_output_has_other_columns_to_choose_from(visitor: Visitor) -> None:
+    token, shown = dropped(visitor, foreign.with_features().SerializeToString(), "theirs.onnx")
+    values, classes = form(shown)
+    assert dict(values)["output"] == "1"
+    assert [value for _, value in classes] == ["1", "2", "3", "4"]
+    features = [(key, "0" if key == "output" else value) for key, value in values]
+    _, columns = previewed(visitor, token, features, classes)
+    _, chosen = form(columns)
+    assert [value for _, value in chosen] == [1, 2, 3, 4]
+    assert "Columns without a class: 124" in visible(columns)
+    assert [str(bare) for bare in bare_numbers(columns, CLASSES)] == []
+    preview, columns = previewed(visitor, token, values, chosen, width=128)
+    assert "It says" in visible(preview)
+    assert [value for _, value in form(columns)[1]] == ["1", "2", "3", "4"]
+
+
+@pytest.mark.usefixtures("own_pictures")
+def test_a_model_of_tumour_and_no_tumour_is_a_run_on_every_page(visitor: Visitor) -> None:
+    token, shown = dropped(visitor, foreign.sigmoid().SerializeToString(), "theirs.onnx")
+    assert "So few columns tell tumour from no tumour" in visible(shown)
+    values, classes = form(shown)
+    preview, _ = previewed(visitor, token, values, classes, width=1)
+    assert "tumour" in visible(preview)
+    started(visitor, token, values, classes)
+    finished()
+    for page in ("/", "/evaluate?run=theirs", "/compare?a=careful&b=theirs", "/review", "/data"):
+        visitor.open(page)
+    assert "tumour" in visible(visitor.open("/evaluate?run=theirs"))
 
 
 def test_a_file_that_is_no_model_is_refused_and_forgotten(visitor: Visitor, own: Path) -> None:
