@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import errno
-import json
 import math
 import os
-import re
-import secrets
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 from brainmri import (
-    foreign_formats,
     foreign_models,
     foreign_readings,
     foreign_tables,
@@ -28,36 +22,22 @@ from brainmri import (
     state,
 )
 from brainmri.errors import InputError
-from brainmri.files import not_written
 from brainmri.foreign_readings import Reading
 from brainmri.foreign_tables import Checked
 from brainmri.job_queue import Queue
 from brainmri.jobs import Job
 from brainmri.sandbox import Limits, Loaded
+from dashboard.data import received
 from dashboard.data.dataset import usable_index
 from dashboard.data.files import Stamp, cached, images_folder, models_folder, stamp
+from dashboard.data.received import Upload, forget_upload
 
-MOST_UPLOAD_BYTES = 1_000_000_000
-_PIECE_BYTES = 1 << 20
-_KEPT_SECONDS = 24 * 3600
-_TOKEN = re.compile(r"[0-9a-f]{32}")
 _PREVIEW_LIMITS = Limits(load_seconds=30, answer_seconds=15, cpu_seconds=45)
 _BUSY_SECONDS = 5
 # A page that waits for a stranger's model holds a thread of the server; two of four may.
 _previews = threading.BoundedSemaphore(2)
 _LOOK_SECONDS = 15
 _looking, _looked = threading.Lock(), dict[Path, float]()
-
-
-@dataclass(frozen=True)
-class Upload:
-    """A file that was dropped; `is_model` or else a table."""
-
-    token: str
-    name: str
-    is_model: bool
-    path: Path
-    bytes: int
 
 
 @dataclass(frozen=True)
@@ -82,77 +62,6 @@ class ModelPreview:
     probabilities: dict[str, float] | None
     fault: str | None
     is_test_image: bool
-
-
-def receive(stream: IO[bytes], name: str, length: int | None) -> Upload:
-    """Write an upload to disk piece by piece; what is not whole does not stay.
-
-    Args:
-        stream: the body of the request.
-        name: of the file on the user's machine; only for its suffix and for messages.
-        length: bytes that the browser announced; None when it did not.
-
-    Raises:
-        InputError: a kind of file that is not taken, too large, or cut off.
-        OutputError: it could not be written.
-    """
-    folder = _uploads()
-    _forget_old(folder)
-    token = secrets.token_hex(16)
-    part, path = folder / f".{token}.part", folder / f"{token}.upload"
-    is_model = Path(name).suffix.lower() not in (".csv", ".tsv", ".txt", ".parquet", ".pq")
-    most = foreign_models.MOST_BYTES if is_model else MOST_UPLOAD_BYTES
-    got = 0
-    try:
-        if length is not None and length > most:
-            raise _too_large(length, most)
-        with part.open("xb") as file:
-            while piece := stream.read(_PIECE_BYTES):
-                if not got:
-                    refused = foreign_formats.refusal(piece[:4096], name)
-                    if refused is not None:
-                        raise InputError(refused)
-                got += len(piece)
-                if got > most:
-                    raise _too_large(got, most)
-                file.write(piece)
-            file.flush()
-            os.fsync(file.fileno())
-        if length is not None and got < length:
-            raise InputError("The upload was cut off; drop the file again.")
-        if not got:
-            raise InputError("The file is empty (0 bytes); export it again.")
-        with part.open("rb") as file:
-            if is_model and file.read(4) == b"PAR1":
-                is_model = False
-        about = {"name": Path(name).name[:200], "is_model": is_model}
-        (folder / f"{token}.json").write_text(json.dumps(about))
-        part.rename(path)
-    except OSError as error:
-        if error.errno is None or error.errno in (errno.ECONNRESET, errno.EPIPE):
-            raise InputError("The upload was cut off; drop the file again.") from None
-        raise not_written(path, error) from error
-    finally:
-        part.unlink(missing_ok=True)
-    return Upload(token, str(about["name"]), is_model, path, got)
-
-
-def find_upload(token: str | None) -> Upload | None:
-    """An upload that is still here."""
-    if token is None or not _TOKEN.fullmatch(token):
-        return None
-    path = _uploads() / f"{token}.upload"
-    try:
-        about = json.loads(path.with_suffix(".json").read_text())
-        return Upload(token, str(about["name"]), bool(about["is_model"]), path, path.stat().st_size)
-    except (OSError, ValueError, KeyError):
-        return None
-
-
-def forget_upload(upload: Upload) -> None:
-    """Remove an upload and what was made of it."""
-    for path in (upload.path, upload.path.with_suffix(".json"), upload.path.with_suffix(".table")):
-        path.unlink(missing_ok=True)
 
 
 def check_table(upload: Upload) -> Checked:
@@ -348,43 +257,14 @@ def _queue() -> Queue:
     return Queue(state.folder(models_folder()))
 
 
-def _uploads() -> Path:
-    folder = state.folder(models_folder()) / "uploads"
-    folder.mkdir(exist_ok=True, mode=0o700)
-    return folder
-
-
-def _forget_old(folder: Path) -> None:
-    """Remove what nobody made a run of within a day, but for the models of jobs that wait or run."""
-    old = []
-    for path in folder.iterdir():
-        with suppress(OSError):  # Somebody else was faster.
-            if time.time() - path.stat().st_mtime > _KEPT_SECONDS:
-                old.append(path)
-    if not old:
-        return
-    try:
-        needed = {Path(job.work["model"]).name for job in _queue().unfinished()}
-    except InputError:
-        return  # Nobody can say what is needed.
-    for path in old:
-        if path.name not in needed:
-            with suppress(OSError):
-                path.unlink()
-
-
-def _too_large(size: int, most: int) -> InputError:
-    return InputError(f"The file has {size / 1e6:,.0f} MB; at most {most / 1e6:,.0f} MB are taken.")
-
-
 @contextmanager
 def _one_of_few() -> Iterator[None]:
-    if not _previews.acquire(timeout=_BUSY_SECONDS):
-        raise InputError("Other models are being looked at; try again in half a minute.")
-    try:
+    with ExitStack() as held:
+        for few in (_previews, received.LONG_WORK):
+            if not few.acquire(timeout=_BUSY_SECONDS):
+                raise InputError("Other models are being looked at; try again in half a minute.")
+            held.callback(few.release)
         yield
-    finally:
-        _previews.release()
 
 
 @cached(8)
