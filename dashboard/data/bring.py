@@ -20,6 +20,7 @@ from brainmri import (
     phantom,
     runs,
     state,
+    table_child,
 )
 from brainmri.errors import InputError
 from brainmri.foreign_readings import Reading
@@ -38,6 +39,10 @@ _BUSY_SECONDS = 5
 _previews = threading.BoundedSemaphore(2)
 _LOOK_SECONDS = 15
 _looking, _looked = threading.Lock(), dict[Path, float]()
+
+
+class BusyError(InputError):
+    """Nothing is wrong with the file; it can be looked at later."""
 
 
 @dataclass(frozen=True)
@@ -262,7 +267,7 @@ def _one_of_few() -> Iterator[None]:
     with ExitStack() as held:
         for few in (_previews, received.LONG_WORK):
             if not few.acquire(timeout=_BUSY_SECONDS):
-                raise InputError("Other models are being looked at; try again in half a minute.")
+                raise BusyError("Other files are being looked at; try again in half a minute.")
             held.callback(few.release)
         yield
 
@@ -272,7 +277,8 @@ def _checked(path: str, stamp: Stamp) -> Checked:
     source = Path(path)
     made = source.with_suffix(".table")
     try:
-        return foreign_tables.convert(source, made, known=usable_index())
+        with _one_of_few():
+            return table_child.convert(source, made, models=models_folder())
     except InputError:
         made.unlink(missing_ok=True)
         raise

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from dashboard.data.audits import audit_csv, audit_findings, told_by_runs, usable_audit
 from dashboard.data.bring import (
+    BusyError,
     ModelPreview,
     add_table,
     cancel_job,

@@ -71,7 +71,7 @@ def receive(stream: Readable, name: str, length: int | None) -> Upload:
         with part.open("xb") as file:
             while piece := stream.read(_PIECE_BYTES):
                 if not got:
-                    refused = foreign_formats.refusal(piece[:4096], name)
+                    refused = foreign_formats.refusal(piece[: foreign_formats.FIRST_BYTES], name)
                     if refused is not None:
                         raise InputError(refused)
                 got += len(piece)
@@ -85,7 +85,9 @@ def receive(stream: Readable, name: str, length: int | None) -> Upload:
         if not got:
             raise InputError("The file is empty (0 bytes); export it again.")
         with part.open("rb") as file:
-            if is_model and file.read(4) == b"PAR1":
+            start = file.read(foreign_formats.FIRST_BYTES)
+            named = Path(name).suffix.lower() == ".onnx"
+            if start.startswith(b"PAR1") or (not named and foreign_formats.is_text(start)):
                 is_model = False
         about = {"name": Path(name).name[:200], "is_model": is_model}
         (folder / f"{token}.json").write_text(json.dumps(about))

@@ -299,6 +299,30 @@ def test_a_table_that_is_wrong_is_refused_by_row_and_column_and_forgotten(
 
 
 @pytest.mark.usefixtures("own")
+@pytest.mark.parametrize("name", ["theirs.tab", "theirs", "theirs.onnx"])
+def test_a_table_is_known_by_its_contents(visitor: Visitor, name: str) -> None:
+    _, shown = dropped(visitor, TABLE.replace(b",", b"\t"), name)
+    said = "is not an ONNX model" if name.endswith(".onnx") else "3 (3 test)"
+    assert said in visible(shown)
+
+
+@pytest.mark.usefixtures("own")
+def test_a_table_that_has_to_wait_is_not_forgotten(
+    visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dashboard.data.bring._BUSY_SECONDS", 0.01)
+    with ExitStack() as held:
+        while data.LONG_WORK.acquire(blocking=False):
+            held.callback(data.LONG_WORK.release)
+        token = data.receive(io.BytesIO(TABLE), "theirs.csv", len(TABLE)).token
+        shown = visitor.fire("bring-next", inputs={"bring-upload": token, "bring-fault": None})
+        assert "Other files are being looked at" in visible(shown["bring-next"]["children"])
+    assert data.find_upload(token) is not None
+    shown = visitor.fire("bring-next", inputs={"bring-upload": token, "bring-fault": None})
+    assert "3 (3 test)" in visible(shown["bring-next"]["children"])
+
+
+@pytest.mark.usefixtures("own")
 def test_a_taken_name_is_refused_and_the_upload_waits(visitor: Visitor) -> None:
     token, _ = dropped(visitor, TABLE, "theirs.csv")
     assert 'There is a run "careful" already' in words(added(visitor, token, "careful"))
