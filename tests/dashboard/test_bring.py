@@ -290,6 +290,19 @@ def test_a_dropped_table_becomes_a_run_on_every_page(visitor: Visitor, own: Path
     assert "theirs" in words(visitor.open("/evaluate?run=theirs"))
 
 
+@pytest.mark.usefixtures("own")
+def test_there_is_no_report_of_a_table_and_the_answer_says_why(
+    visitor: Visitor, client: FlaskClient
+) -> None:
+    token, _ = dropped(visitor, TABLE, "theirs.csv")
+    added(visitor, token, "theirs")
+    answer = client.get("/report/theirs.html")
+    assert answer.status_code == 422
+    assert "theirs is a table of another tool" in answer.get_data(as_text=True)
+    assert "on Evaluate and Compare" in answer.get_data(as_text=True)
+    assert find(visitor.open("/evaluate?run=theirs"), "A", href="/report/theirs.html") == []
+
+
 def test_a_table_that_is_wrong_is_refused_by_row_and_column_and_forgotten(
     visitor: Visitor, own: Path
 ) -> None:
