@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+FIRST_BYTES = 4096
+"""How much of a file is looked at."""
 _EXPORT_TORCH = (
     'In PyTorch: `torch.onnx.export(model.eval(), torch.zeros(1, 3, 224, 224), "model.onnx", '
     "external_data=False)`."
@@ -61,4 +63,13 @@ def _is_pickle(start: bytes) -> bool:
     """A pickle of protocol 2 to 5 begins with its number; an older one with text and a full stop."""
     if start[:1] == b"\x80" and start[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05"):
         return True
-    return start[:1] in (b"c", b"(", b"]", b"}") and b"\n" in start and start.rstrip()[-1:] == b"."
+    # Of a longer file these are the first bytes, which may end with any full stop.
+    whole = len(start) < FIRST_BYTES and start.rstrip()[-1:] == b"."
+    return whole and start[:1] in (b"c", b"(", b"]", b"}") and b"\n" in start
+
+
+def is_text(start: bytes) -> bool:
+    """Whether a file that begins so is text, as a table of values is and no model."""
+    if start.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return True  # UTF-16
+    return bool(start) and not any(byte < 32 and byte not in b"\t\n\r" for byte in start)

@@ -1,7 +1,11 @@
-"""The rows of a predictions table of another tool, checked; row and column of what is wrong."""
+"""The rows of a predictions table of another tool, checked; row and column of what is wrong.
+
+Rows are counted from 1, without the line of the names.
+"""
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable
 from functools import cached_property
@@ -20,7 +24,10 @@ from brainmri.wording import counted
 ROUNDING = 0.02
 """How far from 1 the probabilities of a row may sum: as rounding to two digits leaves them."""
 _PREFIXES = (PREFIX, "proba_", "probability_", "p_")
+_PER_CENT = re.compile(r"[\s_]*(percent|pct|\(?%\)?)$", re.IGNORECASE)
+"""The end of the name of a column whose numbers are per cent."""
 _MOST_CLASSES = 1_000
+_LONGEST_NAME, _LONGEST_PATH = 200, 2_000
 _KEPT = ("test", "val")
 _SPLITS = {"test": "test", "testing": "test", "val": "val", "valid": "val", "validation": "val",
            "train": "train", "training": "train"}  # fmt: skip
@@ -33,7 +40,8 @@ class Rows:
         classes: in the order of the columns.
         has_label: whether the table has labels; those of the image index are taken otherwise.
         per_split: rows so far per split that is shown.
-        counts: rows so far that were "left_out", "relabelled", "rescaled" or are "without_index".
+        counts: rows so far that were "left_out", "relabelled", "looked_up" or "rescaled", that are
+            "without_index", or "labelled".
     """
 
     def __init__(self, known: ImageIndex | None) -> None:
@@ -46,19 +54,14 @@ class Rows:
         self._names: dict[str, str] = {}
         self._hashes: list[NDArray[np.uint64]] = []
         self._first_row = 0
-        self._decimal_comma = False
+        self._per_cent: set[str] = set()
 
-    def begin(self, names: list[str], *, decimal_comma: bool) -> None:
-        """Find the columns of a table by their names.
-
-        Args:
-            names: of all of its columns.
-            decimal_comma: whether its numbers are written with a comma.
+    def begin(self, names: list[str]) -> None:
+        """Find the columns of a table by their names, all of which are given.
 
         Raises:
             InputError: columns are missing, or there are two of a name.
         """
-        self._decimal_comma = decimal_comma
         if len(set(names)) < len(names):
             twice = next(name for name in names if names.count(name) > 1)
             raise InputError(f'The table has two columns "{twice}"; name each differently.')
@@ -74,12 +77,13 @@ class Rows:
         for prefix in _PREFIXES:
             columns = [name for name in names if name.strip().lower().startswith(prefix)]
             if len(columns) >= 2:
-                self.classes = [name.strip()[len(prefix) :] for name in columns]
+                self.classes = [_PER_CENT.sub("", name.strip()[len(prefix) :]) for name in columns]
                 break
         else:
             wanted_classes = [] if self._known is None else self._known.classes
-            columns = [lower[c.lower()] for c in wanted_classes if c.lower() in lower]
-            self.classes = [c for c in wanted_classes if c.lower() in lower]
+            plain = {_PER_CENT.sub("", name): given for name, given in lower.items()}
+            columns = [plain[c.lower()] for c in wanted_classes if c.lower() in plain]
+            self.classes = [c for c in wanted_classes if c.lower() in plain]
         shown = ", ".join(names[:12])
         if len(self.classes) < 2:
             raise InputError(
@@ -93,6 +97,16 @@ class Rows:
         self._names.update(
             {PREFIX + c: column for c, column in zip(self.classes, columns, strict=True)}
         )
+        self._per_cent = {
+            PREFIX + c for c, column in zip(self.classes, columns, strict=True)
+            if _PER_CENT.search(column.strip())
+        }  # fmt: skip
+        if len(set(self.classes)) < len(self.classes):
+            twice = next(c for c in self.classes if self.classes.count(c) > 1)
+            raise InputError(f'The table has two columns of the class "{twice}"; keep one.')
+        long = next((c for c in self.classes if len(c) > _LONGEST_NAME), None)
+        if long is not None:
+            raise InputError(f'The class "{long[:40]}…" has too long a name; shorten it.')
         self.has_label = "label" in self._names
         if not self.has_label and "path" not in self._names:
             raise InputError(
@@ -118,6 +132,10 @@ class Rows:
         place = np.full(rows.num_rows, -1)
         if path is not None:
             self._refuse("path", path == "", lambda _: "is empty")
+            lengths = np.array([len(one) for one in path])
+            self._refuse(
+                "path", lengths > _LONGEST_PATH, lambda row: f"has {lengths[row]:,} letters"
+            )
             if self._known is not None:
                 path, place = self._in_index(path)
                 self.counts["without_index"] += int((place < 0).sum())
@@ -125,6 +143,7 @@ class Rows:
         label = self._labels(label, path, place)
         split = self._splits(split, place)
         kept = np.isin(split, _KEPT)
+        self.counts["labelled"] += int((label[kept] != "").sum())
         self.counts["left_out"] += int((~kept).sum())
         for name in _KEPT:
             if here := int((split == name).sum()):
@@ -154,6 +173,11 @@ class Rows:
                 "All rows of the table are of training images, which no page judges a model by; score "
                 "test images."
             )
+        if not self.counts["labelled"]:
+            raise InputError(
+                f'No row of the table has a label: the column "{self._names.get("label", "label")}" is '
+                "empty, and the image index knows none of the images. Fill it in: a model is judged by it."
+            )
         if not self._hashes:
             return
         hashes = np.concatenate(self._hashes)
@@ -176,7 +200,8 @@ class Rows:
             raise self._fault(
                 PREFIX + self.classes[k],
                 row,
-                f"is {y_prob[row, k]:g}; probabilities lie between 0 and 1",
+                f"is {y_prob[row, k]:g}; probabilities lie between 0 and 1. Of per cent, call the column "
+                f"{PREFIX}{self.classes[k]}_percent",
                 int(outside.any(axis=1).sum()),
             )
         sums = y_prob.sum(axis=1)
@@ -193,10 +218,14 @@ class Rows:
 
     def _numbers(self, rows: pa.RecordBatch, name: str) -> NDArray[np.float64]:
         column = rows.column(self._names[name])
+        scale: float | NDArray[np.float64] = 0.01 if name in self._per_cent else 1.0
         if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-            if self._decimal_comma:
-                column = pc.replace_substring(column, ",", ".")
-            column = pc.utf8_trim_whitespace(column)
+            # A comma can only be that of a fraction: nothing here is as large as a thousand.
+            column = pc.utf8_trim_whitespace(pc.replace_substring(column, ",", "."))
+            signed = pc.ends_with(column, "%").fill_null(False)
+            if pc.any(signed).as_py():
+                column = pc.utf8_rtrim(column, "% ")
+                scale = np.where(signed.to_numpy(zero_copy_only=False), 0.01, scale)
             try:
                 column = column.cast(pa.float64())
             except pa.ArrowException:
@@ -213,7 +242,7 @@ class Rows:
                 f'The column "{self._names[name]}" is of type {column.type}; probabilities are '
                 "numbers."
             )
-        values = column.cast(pa.float64()).fill_null(np.nan).to_numpy(zero_copy_only=False)
+        values = scale * column.cast(pa.float64()).fill_null(np.nan).to_numpy(zero_copy_only=False)
         self._refuse(name, ~np.isfinite(values), lambda _: "is empty or not a number")
         return values
 
@@ -256,16 +285,29 @@ class Rows:
     def _in_index(self, path: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:
         """Paths as the index has them, and their row there; -1 for an image that it does not know.
 
-        A tool writes the path as it saw it: with folders in front, or with backslashes.
+        A tool writes the path as it saw it: with folders in front, with backslashes, or only the end of it,
+        such as the file name, which counts where one image alone ends so.
         """
         named, found = [], []
         for given in path:
             parts = given.replace("\\", "/").split("/")
             ends = ("/".join(parts[-depth:]) for depth in self._depths)
             match = next((end for end in ends if end in self._places), None)
-            named.append(given if match is None else match)
-            found.append(-1 if match is None else self._places[match])
+            match = match or self._ends.get("/".join(parts))
+            named.append(match or given)
+            found.append(self._places[match] if match else -1)
         return np.array(named, dtype=object), np.array(found, dtype=np.int64)
+
+    @cached_property
+    def _ends(self) -> dict[str, str | None]:
+        """The path that ends so, for each shorter end of a path of the index; None where several do."""
+        known: dict[str, str | None] = {}
+        for path in self._places:
+            parts = path.split("/")
+            for first in range(1, len(parts)):
+                end = "/".join(parts[first:])
+                known[end] = None if end in known else path
+        return known
 
     def _labels(
         self, label: NDArray[Any] | None, path: NDArray[Any] | None, place: NDArray[np.int64]
@@ -283,6 +325,9 @@ class Rows:
             )
             label = truth
         else:
+            empty = (label == "") & (truth != "")
+            self.counts["looked_up"] += int(empty.sum())
+            label = np.where(empty, truth, label)
             differs = (truth != "") & (label != "") & (truth != label)
             self.counts["relabelled"] += int(differs.sum())
         self._refuse(

@@ -5,8 +5,10 @@ Read, checked (`foreign_rows`) and written in batches, so that memory does not g
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import csv
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +25,7 @@ from brainmri.foreign_rows import Rows
 from brainmri.index import ImageIndex
 
 _BATCH_ROWS = 1 << 16
+_MOST_COLUMNS, _MOST_GROUP_BYTES = 10_000, 500_000_000
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,7 @@ class Checked:
         left_out: rows of training images, which no page shows.
         labels_from_index: the table has no labels; those of the image index are taken.
         relabelled: rows whose label differs from the index.
+        looked_up: rows without a label of their own that have the one of the index.
         rescaled: rows whose probabilities were rounded and were scaled to sum to 1.
         without_index: rows whose image the index does not know.
     """
@@ -48,6 +52,7 @@ class Checked:
     left_out: int
     labels_from_index: bool
     relabelled: int
+    looked_up: int
     rescaled: int
     without_index: int
 
@@ -91,6 +96,7 @@ def convert(source: Path, to: Path, *, known: ImageIndex | None) -> Checked:
         left_out=rows.counts["left_out"],
         labels_from_index=not rows.has_label,
         relabelled=rows.counts["relabelled"],
+        looked_up=rows.counts["looked_up"],
         rescaled=rows.counts["rescaled"],
         without_index=rows.counts["without_index"],
     )
@@ -109,8 +115,8 @@ def with_negative(table: Path, negative: str, to: Path) -> None:
 
 def _columns(source: Path, rows: Rows) -> Iterator[dict[str, pa.Array]]:
     """The columns of the table to be written, a batch at a time."""
-    with _reading(source), _opened(source) as (names, batches, decimal_comma):
-        rows.begin(names, decimal_comma=decimal_comma)
+    with _reading(), _opened(source) as (names, batches):
+        rows.begin(names)
         for batch in batches:
             if batch.num_rows:
                 columns = rows.check(batch)
@@ -136,39 +142,65 @@ def _metadata(classes: list[str]) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def _reading(source: Path) -> Iterator[None]:
+def _reading() -> Iterator[None]:
     try:
         yield
-    except (pa.ArrowException, UnicodeDecodeError) as error:
+    except pa.ArrowMemoryError:
+        raise MemoryError from None
+    except (pa.ArrowException, UnicodeError) as error:
         what = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+        # The parser counts the line of the names as a row.
+        what = re.sub(r"Row #(\d+)", lambda found: f"row {int(found[1]) - 1}", what)
         raise InputError(
-            f"{source.suffix[1:].upper() or 'The table'}: the file cannot be read as a table ({what}); "
-            "export it again as CSV or Parquet."
+            f"The file cannot be read as a table ({what}); export it again as CSV or Parquet."
         ) from None
 
 
 @contextlib.contextmanager
-def _opened(source: Path) -> Iterator[tuple[list[str], Iterator[pa.RecordBatch], bool]]:
-    """Names of the columns, the rows in batches, and whether numbers are written with a comma."""
+def _opened(source: Path) -> Iterator[tuple[list[str], Iterator[pa.RecordBatch]]]:
+    """Names of the columns, and the rows in batches."""
     with source.open("rb") as file:
         start = file.read(1 << 16)
     if start.startswith(b"PAR1"):
         with pq.ParquetFile(source) as parquet:
+            _refuse_large(parquet.metadata)
             names = list(parquet.schema_arrow.names)
-            yield names, parquet.iter_batches(_BATCH_ROWS, use_threads=False), False
+            yield names, parquet.iter_batches(_BATCH_ROWS, use_threads=False)
         return
-    if b"\0" in start:
+    encoding = "utf-16" if start.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
+    text = codecs.getincrementaldecoder(encoding)("replace").decode(start)
+    if "\0" in text:
         raise InputError("The file is neither Parquet nor CSV; export the table as one of them.")
-    first = start.removeprefix(b"\xef\xbb\xbf").split(b"\n", 1)[0]
-    delimiter = max((",", ";", "\t"), key=lambda sign: first.count(sign.encode()))
-    text = first.decode("utf-8", "replace")
-    names = next(csv.reader([text], delimiter=delimiter), [])
+    first = (text.splitlines() or [""])[0]
+    delimiter = max((",", ";", "\t"), key=first.count)
+    names = next(csv.reader([first], delimiter=delimiter), [])
     with pacsv.open_csv(
         source,
-        read_options=pacsv.ReadOptions(block_size=1 << 22, use_threads=False),
+        read_options=pacsv.ReadOptions(
+            block_size=1 << 22,
+            use_threads=False,
+            encoding="utf-16" if encoding == "utf-16" else "utf-8",
+        ),
         parse_options=pacsv.ParseOptions(delimiter=delimiter),
         convert_options=pacsv.ConvertOptions(
             column_types={name: pa.string() for name in names}, strings_can_be_null=True
         ),
     ) as rows:
-        yield list(rows.schema.names), iter(rows), delimiter == ";"
+        yield list(rows.schema.names), iter(rows)
+
+
+def _refuse_large(about: pq.FileMetaData) -> None:
+    """Refuse what unpacks to more than is read at a time; what the file does not admit meets other limits."""
+    if about.num_columns > _MOST_COLUMNS:
+        raise InputError(
+            f"The table has {about.num_columns:,} columns; at most {_MOST_COLUMNS:,} are read."
+        )
+    largest = max(
+        (about.row_group(i).total_byte_size for i in range(about.num_row_groups)), default=0
+    )
+    if largest > _MOST_GROUP_BYTES:
+        raise InputError(
+            f"A row group of the table unpacks to {largest / 1e6:,.0f} MB, and at most "
+            f"{_MOST_GROUP_BYTES / 1e6:,.0f} MB are read at a time; keep only the columns that are needed, "
+            "and write smaller row groups."
+        )

@@ -108,6 +108,10 @@ class Queue:
         """The latest jobs, newest first."""
         return self._found(sa.select(_JOBS).order_by(_ROW.id.desc()).limit(_SHOWN))
 
+    def unfinished(self) -> list[Job]:
+        """All jobs that wait or run."""
+        return self._found(sa.select(_JOBS).where(_ROW.state.in_(UNFINISHED)))
+
     def find(self, number: int) -> Job | None:
         """The job of that number."""
         found = self._found(sa.select(_JOBS).where(_ROW.id == number))

@@ -57,6 +57,11 @@ class Job:
     claim: str
 
 
+def is_shared() -> bool:
+    """Whether the jobs are those of several machines."""
+    return bool(os.environ.get(QUEUE))
+
+
 def broker() -> str | None:
     """The Redis that BRAINMRI_QUEUE names; None where jobs stay on this machine.
 

@@ -115,8 +115,9 @@ class _Walk:
             )
         if operator in _LOOPS or holds_graph:
             raise InputError(
-                f"The model holds a loop or a branch ({operator[:60]}), which may never end; export "
-                "it without control flow."
+                f"The model holds a loop or a branch ({operator[:60]}), which may never end, and is not run. "
+                "Export a network without control flow; what is always exported with a loop, as "
+                "scikit-learn's nearest neighbours are, can be brought as a table of its predictions."
             )
         self._domains.add(domain or "ai.onnx")
 

@@ -326,18 +326,19 @@ roles: viewer (looks), clinician (predicts and corrects too), maintainer (review
         "show a run first, if it is shown to be no worse than the one that is",
         """examples:
   python -m brainmri promote cnn-corrected
-  python -m brainmri promote cnn-corrected --over cnn-official
+  python -m brainmri promote cnn-corrected --over cnn-official    # no worse than that one either
   python -m brainmri promote --back
 
-On the test images of both, by paired comparison, the lower end of the 95 % interval of the difference
-has to be -1.0 points or more for right answers and -0.5 points or more for tumours found.""",
+It is compared with the run that is shown first now, image by image on the test images of both: the lower
+end of the 95 % interval of the difference has to be -1.0 points or more for right answers and -0.5 points
+or more for tumours found.""",
         quiet=False,
     )
     command.add_argument("run", nargs="?", metavar="RUN", help="the candidate")
     command.add_argument(
         "--over",
         metavar="RUN",
-        help="what to compare with (default: the promoted run, or the one that it went on from)",
+        help="a run that it must not be worse than either",
     )
     command.add_argument("--back", action="store_true", help="take the last promotion back")
 

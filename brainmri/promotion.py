@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from brainmri import comparison, results, runs
+from brainmri import comparison, results, standing
 from brainmri.comparison import Comparison
 from brainmri.errors import InputError
 from brainmri.files import write_atomically
@@ -76,6 +76,23 @@ def history(models: Path) -> list[Promotion]:
         raise InputError(
             f"{path} is damaged ({error}); delete it, and the best run is shown first again."
         ) from None
+
+
+def compared_with(models: Path, name: str, over: str | None) -> list[str]:
+    """The runs that a candidate has to be no worse than: the one that is shown first now, and `over`.
+
+    Raises:
+        InputError: the candidate is shown first already, or there is no other run.
+    """
+    promoted = current(models)
+    if name == promoted:
+        raise InputError(f"{name} is the run that is shown first already.")
+    shown = standing.first(standing.of_others(models, name), promoted)
+    if shown is None:
+        raise InputError(
+            f"There is no other run than {name}, so it is shown first without being promoted."
+        )
+    return [shown] if over in (None, shown) else [shown, str(over)]
 
 
 def judge(models: Path, name: str, over: str, *, resamples: int = RESAMPLES) -> Judged:
@@ -152,7 +169,7 @@ def in_words(judged: Judged) -> list[str]:
 
 def _same_test(candidate: Results, incumbent: Results, name: str, over: str) -> None:
     if name == over:
-        raise InputError(f"{name} is the run that is shown first already.")
+        raise InputError(f"{name} cannot be compared with itself; name another run with --over.")
     if candidate.run is None or incumbent.run is None:
         raise InputError(
             "A table of another tool does not say what trained its model, so it cannot be promoted."
@@ -184,14 +201,3 @@ def _write(models: Path, entries: list[Promotion]) -> None:
     write_atomically(
         models / FILE, lambda to: to.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
     )
-
-
-def incumbent_of(models: Path, name: str) -> str | None:
-    """The run that a candidate has to be compared with when nobody says which: the promoted one, else
-    the one that it went on from; None where there is neither.
-
-    Raises:
-        InputError: there is no such run.
-    """
-    promoted = current(models)
-    return promoted or runs.load(models, name).configuration.get("from")

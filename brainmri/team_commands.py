@@ -75,20 +75,18 @@ def promote(options: argparse.Namespace) -> int:
         return DONE
     if options.run is None:
         raise InputError("Say which run to promote, or --back.")
-    over = options.over or promotion.incumbent_of(models, options.run)
-    if over is None:
-        raise InputError(
-            f"Nothing was promoted yet and {options.run} does not go on from another run; say with --over "
-            "what it has to be compared with."
-        )
-    judged = promotion.judge(models, options.run, over)
-    print(f"{options.run} beside {over} on {counted(judged.compared.n, 'test image')}:")
-    for line in promotion.in_words(judged):
-        print(f"  {line}")
-    if not judged.holds:
-        print(f"Not promoted: {over} is still shown first.")
+    shown, *more = promotion.compared_with(models, options.run, options.over)
+    held = True
+    for over in (shown, *more):
+        judged = promotion.judge(models, options.run, over)
+        print(f"{options.run} beside {over} on {counted(judged.compared.n, 'test image')}:")
+        for line in promotion.in_words(judged):
+            print(f"  {line}")
+        held &= judged.holds
+    if not held:
+        print(f"Not promoted: {shown} is still shown first.")
         return FAILED
-    promotion.promote(models, options.run, over)
+    promotion.promote(models, options.run, shown)
     print(
         f"{options.run} is shown first from now on; `python -m brainmri promote --back` undoes it."
     )

@@ -17,7 +17,7 @@ from typing import Any
 from brainmri import foreign_models, index, jobs, predictions, runs
 from brainmri.errors import InputError
 from brainmri.files import sha256
-from brainmri.foreign_models import Reading
+from brainmri.foreign_readings import Reading
 from brainmri.job_queue import Queue
 
 _LOOKS, _PAUSE_SECONDS = 3, 0.2

@@ -73,6 +73,7 @@ def _prepare_soon(_worker: object) -> None:
     from dashboard import data
 
     def prepare() -> None:
+        data.keep_jobs_going()
         data.list_runs()
 
     soon = threading.Timer(_PREPARE_AFTER_SECONDS, prepare)

@@ -221,6 +221,16 @@ def _file(
     return answer
 
 
+@server.before_request
+def resume() -> None:
+    """A server of any kind sees at its first request, and then now and then, that jobs go on.
+
+    Pages ask for /state by themselves, so an open one is enough.
+    """
+    if not request.environ.get(sign_in.ITSELF):
+        data.keep_jobs_going()
+
+
 @server.get("/state")
 def state() -> Response:
     """What the runs are at the moment, for assets/live.js: nothing is counted for it."""

@@ -2,58 +2,47 @@
 
 from __future__ import annotations
 
-import errno
-import json
+import math
 import os
-import re
-import secrets
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 from brainmri import (
-    foreign_formats,
     foreign_models,
+    foreign_readings,
     foreign_tables,
     images,
     jobs,
     phantom,
     runs,
     state,
+    table_child,
 )
 from brainmri.errors import InputError
-from brainmri.files import not_written
-from brainmri.foreign_models import Reading
+from brainmri.foreign_readings import Reading
 from brainmri.foreign_tables import Checked
 from brainmri.job_queue import Queue
 from brainmri.jobs import Job
 from brainmri.sandbox import Limits, Loaded
+from dashboard.data import received
 from dashboard.data.dataset import usable_index
 from dashboard.data.files import Stamp, cached, images_folder, models_folder, stamp
+from dashboard.data.received import Upload, forget_upload
 
-MOST_UPLOAD_BYTES = 1_000_000_000
-_PIECE_BYTES = 1 << 20
-_KEPT_SECONDS = 24 * 3600
-_TOKEN = re.compile(r"[0-9a-f]{32}")
 _PREVIEW_LIMITS = Limits(load_seconds=30, answer_seconds=15, cpu_seconds=45)
 _BUSY_SECONDS = 5
 # A page that waits for a stranger's model holds a thread of the server; two of four may.
 _previews = threading.BoundedSemaphore(2)
+_LOOK_SECONDS = 15
+_looking, _looked = threading.Lock(), dict[Path, float]()
 
 
-@dataclass(frozen=True)
-class Upload:
-    """A file that was dropped; `is_model` or else a table."""
-
-    token: str
-    name: str
-    is_model: bool
-    path: Path
-    bytes: int
+class BusyError(InputError):
+    """Nothing is wrong with the file; it can be looked at later."""
 
 
 @dataclass(frozen=True)
@@ -63,90 +52,21 @@ class ModelPreview:
     Attributes:
         reading: how it is read; guessed where it was not told.
         loaded: what the model says of itself.
-        square_png: the image as the model gets it.
+        seen_png: the image as the model gets it.
         columns: numbers that it answers with.
+        keys: their names, where the model tells any.
         probabilities: per class; None with a `fault`.
         is_test_image: whether the image is one of the data, or synthetic.
     """
 
     reading: Reading
     loaded: Loaded
-    square_png: bytes
+    seen_png: bytes
     columns: int
+    keys: list[str] | None
     probabilities: dict[str, float] | None
     fault: str | None
     is_test_image: bool
-
-
-def receive(stream: IO[bytes], name: str, length: int | None) -> Upload:
-    """Write an upload to disk piece by piece; what is not whole does not stay.
-
-    Args:
-        stream: the body of the request.
-        name: of the file on the user's machine; only for its suffix and for messages.
-        length: bytes that the browser announced; None when it did not.
-
-    Raises:
-        InputError: a kind of file that is not taken, too large, or cut off.
-        OutputError: it could not be written.
-    """
-    folder = _uploads()
-    _forget_old(folder)
-    token = secrets.token_hex(16)
-    part, path = folder / f".{token}.part", folder / f"{token}.upload"
-    is_model = Path(name).suffix.lower() not in (".csv", ".tsv", ".txt", ".parquet", ".pq")
-    most = foreign_models.MOST_BYTES if is_model else MOST_UPLOAD_BYTES
-    got = 0
-    try:
-        if length is not None and length > most:
-            raise _too_large(length, most)
-        with part.open("xb") as file:
-            while piece := stream.read(_PIECE_BYTES):
-                if not got:
-                    refused = foreign_formats.refusal(piece[:4096], name)
-                    if refused is not None:
-                        raise InputError(refused)
-                got += len(piece)
-                if got > most:
-                    raise _too_large(got, most)
-                file.write(piece)
-            file.flush()
-            os.fsync(file.fileno())
-        if length is not None and got < length:
-            raise InputError("The upload was cut off; drop the file again.")
-        if not got:
-            raise InputError("The file is empty (0 bytes); export it again.")
-        with part.open("rb") as file:
-            if is_model and file.read(4) == b"PAR1":
-                is_model = False
-        about = {"name": Path(name).name[:200], "is_model": is_model}
-        (folder / f"{token}.json").write_text(json.dumps(about))
-        part.rename(path)
-    except OSError as error:
-        if error.errno is None or error.errno in (errno.ECONNRESET, errno.EPIPE):
-            raise InputError("The upload was cut off; drop the file again.") from None
-        raise not_written(path, error) from error
-    finally:
-        part.unlink(missing_ok=True)
-    return Upload(token, str(about["name"]), is_model, path, got)
-
-
-def find_upload(token: str | None) -> Upload | None:
-    """An upload that is still here."""
-    if token is None or not _TOKEN.fullmatch(token):
-        return None
-    path = _uploads() / f"{token}.upload"
-    try:
-        about = json.loads(path.with_suffix(".json").read_text())
-        return Upload(token, str(about["name"]), bool(about["is_model"]), path, path.stat().st_size)
-    except (OSError, ValueError, KeyError):
-        return None
-
-
-def forget_upload(upload: Upload) -> None:
-    """Remove an upload and what was made of it."""
-    for path in (upload.path, upload.path.with_suffix(".json"), upload.path.with_suffix(".table")):
-        path.unlink(missing_ok=True)
 
 
 def check_table(upload: Upload) -> Checked:
@@ -172,19 +92,31 @@ def add_table(upload: Upload, name: str, negative: str) -> None:
     forget_upload(upload)
 
 
-def preview_model(upload: Upload, reading: Reading | None, number: int = 0) -> ModelPreview:
+def model_classes(number: int) -> list[str]:
+    """The classes that so many columns can mean: those of the data, or tumour and no tumour."""
+    known = usable_index()
+    classes = list(phantom.CLASSES) if known is None else known.classes
+    negative = phantom.NEGATIVE_CLASS if known is None else known.negative_class
+    return [negative, foreign_readings.TUMOUR] if number == 2 < len(classes) else classes
+
+
+def preview_model(
+    upload: Upload, reading: Reading | None, number: int = 0, *, assigned: int | None = None
+) -> ModelPreview:
     """Let an uploaded model look at one test image, or at a synthetic slice without any here.
 
     Args:
         upload: an ONNX file.
         reading: how it is read; guessed when None.
         number: which test image.
+        assigned: columns that the classes of `reading` were assigned to.
 
     Raises:
         InputError: it may not be run, or cannot look at an image.
     """
     known, folder = usable_index(), images_folder()
     classes = list(phantom.CLASSES) if known is None else known.classes
+    negative = phantom.NEGATIVE_CLASS if known is None else known.negative_class
     pixels, is_test = phantom.draw(phantom.CLASSES[number % len(phantom.CLASSES)], 3), False
     if known is not None and folder is not None:
         test = known.rows[known.rows["split"] == "test"]["path"].tolist()
@@ -194,19 +126,26 @@ def preview_model(upload: Upload, reading: Reading | None, number: int = 0) -> M
             pixels, is_test = images.decode(folder / path).pixels, True
     with _one_of_few():
         told, seen = foreign_models.preview(
-            upload.path, reading, pixels, classes=classes, limits=_PREVIEW_LIMITS
+            upload.path,
+            reading,
+            pixels,
+            classes=classes,
+            negative=negative,
+            assigned=assigned,
+            limits=_PREVIEW_LIMITS,
         )
     probabilities, fault = None, None
     try:
-        (row,) = foreign_models.probabilities(seen.told[None], told)
+        (row,) = foreign_readings.probabilities(seen.told[None], told)
         probabilities = dict(zip(told.classes, row.tolist(), strict=True))
     except InputError as error:
         fault = str(error)
     return ModelPreview(
         told,
         seen.loaded,
-        images.encode_png(seen.square),
+        images.encode_png(seen.seen),
         len(seen.told),
+        seen.keys,
         probabilities,
         fault,
         is_test,
@@ -239,10 +178,9 @@ def start_evaluation(upload: Upload, reading: Reading, name: str, part: str) -> 
             "The test images are not here: start the dashboard with --data FOLDER, the folder that "
             "was indexed."
         )
-    if sorted(reading.classes) != sorted(known.classes):
-        raise InputError(
-            f"Give each class of the data ({', '.join(known.classes)}) one output of the model."
-        )
+    fault = foreign_readings.fault_of_classes(reading, known.classes, known.negative_class)
+    if fault is not None:
+        raise InputError(fault)
     runs.check_name(name)
     if (models_folder() / name).exists() or any(
         job.name == name and job.state in jobs.UNFINISHED for job in latest_jobs()
@@ -250,6 +188,7 @@ def start_evaluation(upload: Upload, reading: Reading, name: str, part: str) -> 
         raise runs.taken(name)
     kept = upload.path.with_suffix(".model")
     upload.path.rename(kept)
+    os.utime(kept)  # It may be a day old, and is no job yet.
     work = {
         "model": str(kept.absolute()),
         "models": str(models_folder().absolute()),
@@ -284,6 +223,23 @@ def jobs_fault() -> str | None:
     return None
 
 
+def keep_jobs_going() -> None:
+    """See now and then, without waiting for it, that somebody works on what a restart interrupted."""
+    place = state.place(models_folder()).absolute()
+    now = time.monotonic()
+    with _looking:
+        if now - _looked.get(place, -math.inf) < _LOOK_SECONDS:
+            return
+        _looked[place] = now
+    if jobs.is_shared() or place.is_dir():
+        threading.Thread(target=_wake, args=(place,), daemon=True).start()
+
+
+def _wake(place: Path) -> None:
+    with suppress(InputError, OSError):  # Who opens Add is told why.
+        Queue(place).wake()
+
+
 def cancel_job(number: int) -> None:
     """Stop an evaluation.
 
@@ -306,34 +262,14 @@ def _queue() -> Queue:
     return Queue(state.folder(models_folder()))
 
 
-def _uploads() -> Path:
-    folder = state.folder(models_folder()) / "uploads"
-    folder.mkdir(exist_ok=True, mode=0o700)
-    return folder
-
-
-def _forget_old(folder: Path) -> None:
-    """Remove what nobody made a run of within a day."""
-    for path in folder.iterdir():
-        try:
-            if time.time() - path.stat().st_mtime > _KEPT_SECONDS:
-                path.unlink()
-        except OSError:
-            continue  # Somebody else was faster.
-
-
-def _too_large(size: int, most: int) -> InputError:
-    return InputError(f"The file has {size / 1e6:,.0f} MB; at most {most / 1e6:,.0f} MB are taken.")
-
-
 @contextmanager
 def _one_of_few() -> Iterator[None]:
-    if not _previews.acquire(timeout=_BUSY_SECONDS):
-        raise InputError("Other models are being looked at; try again in half a minute.")
-    try:
+    with ExitStack() as held:
+        for few in (_previews, received.LONG_WORK):
+            if not few.acquire(timeout=_BUSY_SECONDS):
+                raise BusyError("Other files are being looked at; try again in half a minute.")
+            held.callback(few.release)
         yield
-    finally:
-        _previews.release()
 
 
 @cached(8)
@@ -341,7 +277,8 @@ def _checked(path: str, stamp: Stamp) -> Checked:
     source = Path(path)
     made = source.with_suffix(".table")
     try:
-        return foreign_tables.convert(source, made, known=usable_index())
+        with _one_of_few():
+            return table_child.convert(source, made, models=models_folder())
     except InputError:
         made.unlink(missing_ok=True)
         raise

@@ -11,18 +11,16 @@ import pyarrow as pa
 
 from dashboard.data.audits import audit_csv, audit_findings, told_by_runs, usable_audit
 from dashboard.data.bring import (
-    MOST_UPLOAD_BYTES,
+    BusyError,
     ModelPreview,
-    Upload,
     add_table,
     cancel_job,
     check_table,
-    find_upload,
-    forget_upload,
     jobs_fault,
+    keep_jobs_going,
     latest_jobs,
+    model_classes,
     preview_model,
-    receive,
     retry_job,
     start_evaluation,
     test_splits,
@@ -81,6 +79,15 @@ from dashboard.data.predictor import (
     look,
     marked_change,
     warm_up,
+)
+from dashboard.data.received import (
+    LONG_WORK,
+    MOST_UPLOAD_BYTES,
+    Readable,
+    Upload,
+    find_upload,
+    forget_upload,
+    receive,
 )
 from dashboard.data.reports import can_print, has_report, report_html, report_pdf, run_states
 from dashboard.data.rows import (

@@ -36,6 +36,11 @@ def report_html(name: str) -> str | None:
     view = named_run(name)
     if view is None:
         return None
+    if view.run is None:
+        raise InputError(
+            f"{name} is a table of another tool, which does not say how its model was made, so there is no "
+            "report of it. Its figures are on Evaluate and Compare, which can be printed."
+        )
     if not view.in_memory:
         raise InputError(
             f"{name} has more than {MOST_IN_MEMORY:,} predictions; write its report with `python -m "

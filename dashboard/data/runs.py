@@ -10,13 +10,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from brainmri import corrections, evaluation, metrics, promotion, results, runs, tally
+from brainmri import corrections, evaluation, metrics, promotion, results, runs, standing, tally
 from brainmri.calibration import apply_temperature
 from brainmri.errors import InputError
 from brainmri.evaluation import ClassCurves, Report
 from brainmri.metrics import Estimate
 from brainmri.predictions import Predictions
 from brainmri.runs import BrokenRun, Run
+from brainmri.standing import Standing
 from brainmri.tally import Tallies
 from dashboard.data.dataset import usable_index
 from dashboard.data.files import Stamp, cached, models_folder, run_stamp, stamp
@@ -169,16 +170,9 @@ def fault_of(name: str | None) -> str | None:
 
 
 def best_run(shown: list[RunView]) -> RunView | None:
-    """The run to show first: the promoted one, else an official one where there is any, of the best model.
-
-    The model is chosen by its validation images of a grouped split, where no neighbouring slice was
-    trained on, if it has a run on one; then by those of the run itself.
-    """
-    promoted = promoted_run()
-    for view in shown:
-        if view.name == promoted:
-            return view
-    return max([v for v in shown if v.is_official] or shown, key=_promise, default=None)
+    """The run to show first, as `standing.first` says."""
+    chosen = standing.first([_standing(view) for view in shown], promoted_run())
+    return next((view for view in shown if view.name == chosen), None)
 
 
 def promoted_run() -> str | None:
@@ -194,7 +188,12 @@ def best_by_architecture() -> list[RunView]:
     ranked = sorted(shown, key=merit, reverse=True)
     ranked.sort(key=lambda view: not view.is_official)
     found = {view.architecture: view for view in ranked[::-1]}
-    return sorted(found.values(), key=_promise, reverse=True)
+    stands = {view.name: _standing(view) for view in shown}
+    return sorted(
+        found.values(),
+        key=lambda view: standing.promise(stands[view.name], stands.values()),
+        reverse=True,
+    )
 
 
 def latest_pair() -> tuple[RunView, RunView] | None:
@@ -214,14 +213,12 @@ def latest_pair() -> tuple[RunView, RunView] | None:
 
 def merit(view: RunView) -> tuple[float, str]:
     """What runs are ranked by: accuracy on validation images, then the name."""
-    split = "val" if "val" in view.splits else "test"
-    return (report(view, split).accuracy.value or 0.0, view.name)
+    return (_standing(view).merit, view.name)
 
 
-def _promise(view: RunView) -> tuple[float, float, str]:
-    """What models are ranked by; those without a run on a grouped split come after the others."""
-    grouped = None if view.run is None else _counterpart(view, official=False)
-    return (-1.0 if grouped is None else merit(grouped)[0], *merit(view))
+def _standing(view: RunView) -> Standing:
+    accuracies = {split: report(view, split).accuracy.value for split in view.splits}
+    return standing.standing(view.name, view.run, accuracies)
 
 
 @cached(256)

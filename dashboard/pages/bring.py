@@ -46,7 +46,9 @@ def layout(upload: str | None = None, **_query: str) -> Component:
             html.P(
                 "A column path (the image, as in the data folder) or label (what it is), or both, and a "
                 "probability per class. Labels and splits that are missing come from the image index, by "
-                "path. Rounded probabilities are scaled to sum to one."
+                "path; of a path its end is enough, such as the file name. Rounded probabilities are scaled "
+                "to sum to one. Where something is wrong, rows are counted from one, without the line of the "
+                "names."
             ),
             command(
                 "path,label,prob_glioma,prob_meningioma,prob_notumor,prob_pituitary\n"
@@ -101,6 +103,8 @@ def _next(token: str | None) -> Children:
         return empty("This upload is no longer here", "It became a run, or a day has passed.")
     try:
         return bring_model.form(upload) if upload.is_model else bring_table.form(upload)
+    except data.BusyError as error:
+        return refused(str(error), title="It has to wait")
     except InputError as error:
         data.forget_upload(upload)
         return refused(str(error), upload.name)

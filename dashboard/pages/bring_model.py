@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import dash_mantine_components as dmc
-from dash import ALL, Input, Output, State, callback, html, no_update
+from dash import ALL, Input, Output, State, callback, dcc, html, no_update
 from dash.development.base_component import Component
 
-from brainmri import foreign_models
+from brainmri import foreign_readings
 from brainmri.errors import InputError
-from brainmri.foreign_models import Reading
+from brainmri.foreign_readings import Reading
 from dashboard import data, figures
 from dashboard.components import (
     aria,
@@ -24,6 +24,9 @@ from dashboard.components import (
 from dashboard.pages.bring_parts import GONE, name_input, refused
 from dashboard.theme import class_colours
 
+_MOST_LISTED = 20
+"""Columns of an output that are chosen from a list; of more the number is given."""
+
 
 def form(upload: data.Upload) -> Component:
     """How a model is read, as it was guessed, what it sees then, and what starts its evaluation.
@@ -36,7 +39,6 @@ def form(upload: data.Upload) -> Component:
     splits = data.test_splits()
     (port,) = loaded.inputs
     shape = " × ".join("n" if size is None else str(size) for size in port.shape)
-    columns = max(seen.columns, 2)
     return section(
         f"{upload.name}: how is it read?",
         html.Div(
@@ -51,18 +53,17 @@ def form(upload: data.Upload) -> Component:
                         html.H3("What it sees"),
                         html.Div(
                             [
-                                dmc.NumberInput(
-                                    id={"bring": "size_px"},
-                                    label="Side in pixels",
-                                    value=reading.size_px,
-                                    min=1,
-                                    max=foreign_models.MOST_SIZE_PX,
-                                    allowDecimal=False,
+                                *(
+                                    _number({"bring": side}, f"{label} in pixels", value,
+                                            foreign_readings.MOST_SIZE_PX)
+                                    for side, label, value in zip(
+                                        ("width_px", "height_px"), ("Width", "Height"),
+                                        reading.shape_px, strict=True)
                                 ),
                                 _select("channels", "Colours", {"1": "grey", "3": "three times grey"},
                                         str(reading.channels)),
-                                _select("layout", "Order", foreign_models.LAYOUTS, reading.layout),
-                                _select("scaling", "Grey levels", foreign_models.SCALINGS,
+                                _select("layout", "Order", foreign_readings.LAYOUTS, reading.layout),
+                                _select("scaling", "Grey levels", foreign_readings.SCALINGS,
                                         reading.scaling),
                             ],
                             className="bring-form",
@@ -73,23 +74,12 @@ def form(upload: data.Upload) -> Component:
                                 _select("output", "Output",
                                         {str(i): p.name for i, p in enumerate(loaded.outputs)},
                                         str(reading.output)),
-                                _select("meaning", "It holds", foreign_models.MEANINGS,
+                                _select("meaning", "It holds", foreign_readings.MEANINGS,
                                         reading.meaning),
-                                *(
-                                    dmc.Select(
-                                        id={"bring-class": i},
-                                        label=f"Column {i + 1} of {columns} is" if seen.columns != 1
-                                        else ("Near zero means" if i == 0 else "Near one means"),
-                                        data=sorted(reading.classes),
-                                        value=reading.classes[i] if i < len(reading.classes) else None,
-                                        allowDeselect=False,
-                                    )
-                                    for i in range(min(columns, 50))
-                                ),
                             ],
                             className="bring-form",
-                            **name("setting"),
                         ),
+                        html.Div(_columns(seen), id="bring-columns"),
                         html.Div(
                             [
                                 name_input(upload.name),
@@ -128,23 +118,28 @@ def form(upload: data.Upload) -> Component:
 
 @callback(
     Output("bring-preview", "children"),
+    Output("bring-columns", "children"),
     Input({"bring": ALL}, "value"),
     Input({"bring-class": ALL}, "value"),
     Input("bring-another", "n_clicks"),
+    State("bring-width", "data"),
     State("bring-upload", "data"),
     prevent_initial_call=True,
 )
 def show_preview(
-    values: list[Any], classes: list[str | None], clicks: int | None, token: str
+    values: list[Any], columns: list[Any], clicks: int | None, width: int, token: str
 ) -> Any:
-    """The form changed: look at the image again."""
+    """The form changed: look at the image again; another output has other columns to choose from."""
     upload = data.find_upload(token)
     if upload is None:
-        return no_update
+        return no_update, no_update
     try:
-        return _preview(data.preview_model(upload, _reading(values, classes), clicks or 0))
+        seen = data.preview_model(
+            upload, _reading(values, columns), clicks or 0, assigned=width or None
+        )
     except InputError as error:
-        return refused(str(error))
+        return refused(str(error)), no_update
+    return _preview(seen), no_update if seen.columns == width else _columns(seen)
 
 
 @callback(
@@ -161,7 +156,7 @@ def show_preview(
 def start(
     clicks: int | None,
     values: list[Any],
-    classes: list[str | None],
+    columns: list[Any],
     token: str,
     run: str | None,
     part: str | None,
@@ -173,26 +168,69 @@ def start(
     if upload is None:
         return refused(GONE), no_update
     try:
-        reading = _reading(values, classes)
+        reading = _reading(values, columns)
         data.start_evaluation(upload, reading, (run or "").strip(), part or "split")
     except InputError as error:
         return refused(str(error)), no_update
     return empty("It is being evaluated", "Its progress is below; you may leave this page."), False
 
 
-def _reading(values: list[Any], classes: list[str | None]) -> Reading:
+def _reading(values: list[Any], columns: list[Any]) -> Reading:
     """The form as it stands; its controls in the order of the page.
 
     Raises:
         InputError: something is not chosen.
     """
-    size, channels, order, scaling, output, meaning = values
-    if not isinstance(size, int) or None in (channels, order, scaling, output, meaning):
-        raise InputError("Fill in how the model is read: the side in pixels is a whole number.")
-    chosen = [one for one in classes if one]
-    if len(chosen) < len(classes) or len(set(chosen)) < len(chosen):
-        raise InputError("Give each output a class of its own.")
-    return Reading(size, int(channels), order, scaling, int(output), meaning, chosen)
+    width, height, channels, order, scaling, output, meaning = values
+    if not (isinstance(width, int) and isinstance(height, int)) or None in (
+        channels, order, scaling, output, meaning
+    ):  # fmt: skip
+        raise InputError("Fill in how the model is read: width and height are whole numbers.")
+    chosen = [int(one) - 1 for one in columns if str(one or "").isdecimal()]
+    if len(chosen) < len(columns) or len(set(chosen)) < len(chosen):
+        raise InputError("Give each class a column of its own.")
+    return Reading(
+        width, int(channels), order, scaling, int(output), meaning,
+        classes=data.model_classes(len(chosen)), columns=chosen or None, height_px=height,
+    )  # fmt: skip
+
+
+def _columns(seen: data.ModelPreview) -> list[Component]:
+    """Which column of the output means which class, as it was guessed; how many there are."""
+    reading, width = seen.reading, dcc.Store(id="bring-width", data=seen.columns)
+    if reading.columns is None:
+        return [width]  # The preview says why there is nothing to choose.
+    if seen.columns == 1:
+        named = ["near zero", "near one"]
+    else:
+        named = [f"column {i + 1}" for i in range(seen.columns)]
+    if seen.keys is not None:
+        named = [f"{one}, “{key}”" for one, key in zip(named, seen.keys, strict=True)]
+    controls = [
+        _number({"bring-class": i}, f"Column of {known}", column + 1, seen.columns)
+        if len(named) > _MOST_LISTED
+        else dmc.Select(
+            id={"bring-class": i},
+            label=f"{known} is",
+            data=[{"value": str(at + 1), "label": one} for at, one in enumerate(named)],
+            value=str(column + 1),
+            allowDeselect=False,
+        )
+        for i, (known, column) in enumerate(zip(reading.classes, reading.columns, strict=True))
+    ]
+    unused = max(len(named), 2) - len(controls)
+    notes = [
+        f"Columns without a class: {unused:,}; they are left out, and the others scaled to sum to one."
+    ]
+    if foreign_readings.TUMOUR in reading.classes and len(controls) == 2:
+        notes = ["So few columns tell tumour from no tumour; the run is judged by that."]
+    elif not unused:
+        notes = []
+    return [
+        html.Div(controls, className="bring-form", **name("setting")),
+        *(html.P(note, className="note", **name("setting")) for note in notes),
+        width,
+    ]
 
 
 def _preview(seen: data.ModelPreview) -> Component:
@@ -209,20 +247,26 @@ def _preview(seen: data.ModelPreview) -> Component:
             ],
             **no_interval("It is about one image, so it has no interval."),
         )
-    side = seen.reading.size_px
+    width, height = seen.reading.shape_px
     return html.Div(
         [
             html.Img(
-                src=figures.png_uri(seen.square_png), alt=f"{what}, as the model gets it", width=360
+                src=figures.png_uri(seen.seen_png), alt=f"{what}, as the model gets it", width=360
             ),
             html.P(
-                f"{what}, as the model gets it: {side} × {side} pixels.",
+                f"{what}, as the model gets it: {width} × {height} pixels.",
                 className="note",
                 **name("size"),
             ),
             answer,
         ],
         className="bring-seen",
+    )
+
+
+def _number(key: dict[str, Any], label: str, value: int, most: int) -> Component:
+    return dmc.NumberInput(
+        id=key, label=label, value=value, min=1, max=most, allowDecimal=False, debounce=400
     )
 
 

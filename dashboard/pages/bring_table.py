@@ -31,6 +31,7 @@ def form(upload: data.Upload) -> Component:
                 checked.relabelled,
                 "Rows with another label than the image index; the table's counts",
             ),
+            (checked.looked_up, "Rows without a label, which have that of the image index"),
             (checked.without_index, "Rows of images that the index does not know"),
         )
         if rows

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import onnx
 from numpy.typing import NDArray
@@ -19,7 +21,7 @@ def weights() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     )
 
 
-def keras(size: int = 32) -> onnx.ModelProto:
+def keras(size: int = 32, *, height: int | None = None) -> onnx.ModelProto:
     """Channels last, 0 to 1, three channels, softmax at the end, batch not fixed."""
     slope, intercept = weights()
     return _model(
@@ -32,7 +34,7 @@ def keras(size: int = 32) -> onnx.ModelProto:
             helper.make_node("Softmax", ["logits"], ["dense"]),
         ],
         "input_1",
-        ["unk__1", size, size, 3],
+        ["unk__1", height or size, size, 3],
         {"dense": ["unk__2", 4]},
         {"kernel": np.tile(slope / 3, (3, 1)).astype(np.float32), "bias": intercept},
     )
@@ -83,7 +85,8 @@ def scikit_learn(size: int = 16, *, zipmap: bool = True) -> onnx.ModelProto:
     return _finished(graph)
 
 
-def torch(size: int = 24, channels: int = 1, *, batch: int | None = None) -> onnx.ModelProto:
+def torch(size: int = 24, channels: int = 1, *, batch: int | None = None,
+          height: int | None = None) -> onnx.ModelProto:  # fmt: skip
     """Channels first, logits, as PyTorch's exporter writes it without an embedding."""
     slope, intercept = weights()
     return _model(
@@ -93,9 +96,44 @@ def torch(size: int = 24, channels: int = 1, *, batch: int | None = None) -> onn
             helper.make_node("Gemm", ["flat", "weight", "bias"], ["logits"], transB=1),
         ],
         "image",
-        ["batch" if batch is None else batch, channels, size, size],
+        ["batch" if batch is None else batch, channels, height or size, size],
         {"logits": ["batch" if batch is None else batch, 4]},
         {"weight": np.tile(slope[:, None] / channels, (1, channels)), "bias": intercept},
+    )
+
+
+def with_features(size: int = 24) -> onnx.ModelProto:
+    """Channels first; 128 features and then the logits."""
+    slope, intercept = weights()
+    return _model(
+        [
+            helper.make_node("GlobalAveragePool", ["image"], ["pooled"]),
+            helper.make_node("Flatten", ["pooled"], ["flat"]),
+            helper.make_node("Gemm", ["flat", "spread"], ["features"], transB=1),
+            helper.make_node("Gemm", ["flat", "weight", "bias"], ["logits"], transB=1),
+        ],
+        "image",
+        ["batch", 1, size, size],
+        {"features": ["batch", 128], "logits": ["batch", 4]},
+        {"spread": np.linspace(-1, 1, 128)[:, None], "weight": slope[:, None], "bias": intercept},
+    )
+
+
+def sigmoid(size: int = 24) -> onnx.ModelProto:
+    """Channels last, one unit: near one for a tumour, as the usual model of two classes has it."""
+    return _model(
+        [
+            helper.make_node("ReduceMean", ["image"], ["mean"], axes=[1, 2, 3], keepdims=0),
+            helper.make_node("Mul", ["mean", "sharp"], ["steep"]),
+            helper.make_node("Sub", ["steep", "middle"], ["logit"]),
+            helper.make_node("Sigmoid", ["logit"], ["flat"]),
+            helper.make_node("Reshape", ["flat", "column"], ["tumor"]),
+        ],
+        "image",
+        ["batch", size, size, 1],
+        {"tumor": ["batch", 1]},
+        {"sharp": np.array([20.0]), "middle": np.array([4.0])},
+        [numpy_helper.from_array(np.array([-1, 1], np.int64), "column")],
     )
 
 
@@ -112,7 +150,8 @@ def _model(
     name: str,
     shape: list[int | str],
     outputs: dict[str, list[int | str]],
-    values: dict[str, NDArray[np.float32]],
+    values: dict[str, NDArray[np.floating]],
+    more: Sequence[onnx.TensorProto] = (),
 ) -> onnx.ModelProto:
     return _finished(
         helper.make_graph(
@@ -120,7 +159,7 @@ def _model(
             "graph",
             [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)],
             [helper.make_tensor_value_info(n, TensorProto.FLOAT, s) for n, s in outputs.items()],
-            [numpy_helper.from_array(v.astype(np.float32), n) for n, v in values.items()],
+            [*(numpy_helper.from_array(v.astype(np.float32), n) for n, v in values.items()), *more],
         )
     )
 

@@ -286,7 +286,7 @@ def _giants() -> Iterator[Hostile]:
 
 
 def _slow() -> Iterator[Hostile]:
-    def multiplied(side: int, times: int) -> bytes:
+    def multiplied(side: int, times: int, batch: int | None = None) -> bytes:
         shape = numpy_helper.from_array(np.array([side, side], np.int64))
         one = numpy_helper.from_array(np.array([1e-4], np.float32))
         nodes = [
@@ -303,11 +303,14 @@ def _slow() -> Iterator[Hostile]:
             helper.make_node("Mul", ["all", "little"], ["share"]),
             helper.make_node("Add", ["image", "share"], ["seen"]),
         ]
-        return _bytes(_chained(nodes))
+        return _bytes(_chained(nodes, batch))
 
     for side, times in ((4_000, 2_000), (8_000, 100), (1_000, 50_000)):
         yield Hostile(f"{times:,} products of {side:,} x {side:,}", "model.onnx",
                       partial(multiplied, side, times))  # fmt: skip
+    # Quick enough for one image; stopped when it is evaluated.
+    yield Hostile("3 products of 2,600 x 2,600 for each image", "model.onnx",
+                  partial(multiplied, 2_600, 3, 1), may_answer=True)  # fmt: skip
 
     def folded() -> bytes:
         shape = numpy_helper.from_array(np.array([6_000, 6_000], np.int64))
@@ -421,9 +424,9 @@ def _with(node: onnx.NodeProto) -> onnx.ModelProto:
     return model
 
 
-def _chained(nodes: list[onnx.NodeProto]) -> onnx.ModelProto:
+def _chained(nodes: list[onnx.NodeProto], batch: int | None = None) -> onnx.ModelProto:
     """A model that sees "seen", which the operators make of "image"."""
-    model = foreign.torch()
+    model = foreign.torch(batch=batch)
     model.graph.node[0].input[0] = "seen"
     for node in reversed(nodes):
         model.graph.node.insert(0, node)

@@ -19,7 +19,7 @@ import pytest
 
 from brainmri import job_queue, jobs, phantom, predictions, runs, worker
 from brainmri.errors import InputError, OutputError
-from brainmri.foreign_models import Reading
+from brainmri.foreign_readings import Reading
 from brainmri.job_queue import Queue
 from tests.brainmri import foreign
 from tests.brainmri.postgres import cluster

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from brainmri import batches, foreign_tables, index, predictions, results, runs
+from brainmri import batches, foreign_tables, index, predictions, results, runs, table_child
 from brainmri.errors import InputError
 from brainmri.index import ImageIndex
 
@@ -51,10 +53,19 @@ def test_a_table_of_paths_labels_and_probabilities_is_read(tmp_path: Path) -> No
         ("\ufeff" + HEAD + "a.png,glioma,0.9,0.1\n", "theirs.csv"),
         (HEAD.replace("\n", "\r\n") + "a.png,glioma,0.9,0.1\r\n", "theirs.csv"),
         ("file,y_true,p_glioma,p_notumor\na.png, glioma , 0.9 ,0.1\n", "theirs.csv"),
+        (HEAD + 'a.png,glioma,"0,9","0,1"\n', "theirs.csv"),
+        ("path\tlabel\tprob_glioma\tprob_notumor\na.png\tglioma\t0,9\t0,1\n", "theirs.txt"),
+        (HEAD + "a.png,glioma,90%,10 %\n", "theirs.csv"),
+        ("path,label,prob_glioma_percent,prob_notumor (%)\na.png,glioma,90,10\n", "theirs.csv"),
+        ((HEAD + "a.png,glioma,0.9,0.1\n").encode("utf-16"), "theirs.csv"),
+        (
+            (HEAD + "a.png,glioma,0.9,0.1\r\n").encode("utf-16-be").join([b"\xfe\xff", b""]),
+            "theirs.csv",
+        ),
     ],
 )
 def test_other_spellings_of_the_same_table_are_the_same(
-    tmp_path: Path, text: str, name: str
+    tmp_path: Path, text: str | bytes, name: str
 ) -> None:
     _, made = converted(tmp_path, text, name=name)
     assert made.paths.tolist() == ["a.png"]
@@ -73,6 +84,73 @@ def test_without_labels_those_of_the_index_are_taken_by_path(
     assert checked.labels_from_index
     assert made.paths.tolist() == [path]
     assert made.classes[made.y_true[0]] == label
+
+
+def test_blank_labels_and_file_names_alone_are_looked_up_in_the_index(
+    tmp_path: Path, known: ImageIndex
+) -> None:
+    rows = known.rows.copy()
+    first = rows.index[rows["split"] == "test"][0]
+    rows.loc[first, "path"] = path = "Testing/glioma/Te-gl_0010.jpg"
+    label, known = rows.loc[first, "label"], replace(known, rows=rows)
+    for given in (path, "glioma/Te-gl_0010.jpg", "Te-gl_0010.jpg"):
+        text = f"path,label,glioma,meningioma,notumor,pituitary\n{given},,0.7,0.1,0.1,0.1\n"
+        checked, made = converted(tmp_path, text, known)
+        assert (checked.looked_up, checked.without_index) == (1, 0)
+        assert made.paths.tolist() == [path]
+        assert made.classes[made.y_true[0]] == label
+
+
+def test_a_file_name_that_several_images_have_is_not_guessed(
+    tmp_path: Path, known: ImageIndex
+) -> None:
+    rows = known.rows.copy()
+    rows.loc[rows.index[:2], "path"] = ["Testing/glioma/same.png", "Testing/notumor/same.png"]
+    text = "path,label,glioma,meningioma,notumor,pituitary\nsame.png,glioma,0.7,0.1,0.1,0.1\n"
+    checked, made = converted(tmp_path, text, replace(known, rows=rows))
+    assert (checked.without_index, made.paths.tolist()) == (1, ["same.png"])
+
+
+def test_a_table_that_unpacks_to_too_much_is_refused_before_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = pa.table({"label": ["a"], "prob_a": [1.0], "prob_b": [0.0], "note": ["x" * 1_000_000]})
+    pq.write_table(table, tmp_path / "theirs.parquet", compression="zstd", use_dictionary=False)
+    assert (tmp_path / "theirs.parquet").stat().st_size < 10_000
+    monkeypatch.setattr(foreign_tables, "_MOST_GROUP_BYTES", 900_000)
+    with pytest.raises(
+        InputError, match="A row group of the table unpacks to 1 MB, and at most 1 MB"
+    ):
+        foreign_tables.convert(tmp_path / "theirs.parquet", tmp_path / "made", known=None)
+
+
+def test_a_table_that_hides_how_large_it_is_meets_the_limit_of_its_own_process(
+    tmp_path: Path,
+) -> None:
+    """One text of 100 kB, which 60,000 rows name: a file of some kB that says it is small."""
+    rows = 60_000
+    text = pa.DictionaryArray.from_arrays(np.zeros(rows, np.int32), ["x" * 100_000])
+    half = np.full(rows, 0.5)
+    table = pa.table({"path": text, "label": ["a"] * rows, "prob_a": half, "prob_b": half})
+    pq.write_table(table, tmp_path / "theirs.parquet", compression="zstd", store_schema=False)
+    assert (tmp_path / "theirs.parquet").stat().st_size < 20_000
+    with pytest.raises(InputError, match="needs more memory to be read than it may use"):
+        table_child.convert(tmp_path / "theirs.parquet", tmp_path / "made", models=tmp_path,
+                            memory_bytes=1_500_000_000)  # fmt: skip
+
+
+def test_a_process_of_its_own_finds_the_same(tmp_path: Path, indexed_models: Path) -> None:
+    source = tmp_path / "theirs.csv"
+    source.write_text(HEAD + "a.png,glioma,0.9,0.1\nb.png,notumor,0.25,0.75\n")
+    here = foreign_tables.convert(
+        source, tmp_path / "here", known=index.read(index.path(indexed_models))
+    )
+    there = table_child.convert(source, tmp_path / "there", models=indexed_models)
+    assert here == there
+    assert (tmp_path / "here").read_bytes() == (tmp_path / "there").read_bytes()
+    source.write_text(HEAD + "a.png,glioma,0.9,often\n")
+    with pytest.raises(InputError, match='Row 1, column "prob_notumor" is "often"'):
+        table_child.convert(source, tmp_path / "there", models=indexed_models)
 
 
 def test_training_images_are_left_out_and_counted(tmp_path: Path, known: ImageIndex) -> None:
@@ -114,7 +192,11 @@ def test_rounded_probabilities_are_scaled_and_counted(tmp_path: Path) -> None:
         ("label,prob_a,prob_a\na,1,0\n", 'The table has two columns "prob_a"'),
         (HEAD, "The table has no rows"),
         ("path,label,split,prob_a,prob_b\nx,a,train,1,0\n", "All rows of the table are of training"),
-        (HEAD + "a.png,glioma,0.9\n", "cannot be read as a table"),
+        (HEAD + "a.png,glioma,0.9,0.1\nb.png,glioma,0.9\n",
+         "The file cannot be read as a table (CSV parse error: row 2: Expected 4 columns, got 3"),
+        (HEAD + "a.png,,0.9,0.1\n", "No row of the table has a label: the column \"label\" is empty"),
+        (HEAD + "a" * 2001 + ",glioma,0.9,0.1\n", 'Row 1, column "path" has 2,001 letters'),
+        ("label,prob_a,prob_a_percent\na,0.9,10\n", 'two columns of the class "a"'),
         (b"PAR1 and no more", "cannot be read as a table"),
         (b"\x00\x01\x02", "neither Parquet nor CSV"),
     ],

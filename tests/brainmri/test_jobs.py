@@ -15,7 +15,7 @@ import pytest
 
 from brainmri import jobs, phantom, runs, worker
 from brainmri.errors import InputError
-from brainmri.foreign_models import Reading
+from brainmri.foreign_readings import Reading
 from brainmri.job_queue import Queue
 from tests.brainmri import foreign
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -110,6 +111,25 @@ def test_the_process_and_its_folder_are_gone_after_the_block(tmp_path: Path) -> 
         os.kill(pid, 0)
 
 
+def test_folders_that_a_killed_worker_left_are_removed_after_a_day_and_no_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    for name in ("brainmri-sandbox-old", "brainmri-sandbox-new", "brainmri-sandbox-held", "other"):
+        (tmp_path / name).mkdir()
+        if not name.endswith("new"):
+            os.utime(tmp_path / name, (0, 0))
+    path = tmp_path / "model"
+    path.write_bytes(foreign.torch().SerializeToString())
+    held = os.open(tmp_path / "brainmri-sandbox-held", os.O_RDONLY)
+    fcntl.flock(held, fcntl.LOCK_EX)
+    with Sandbox(path):
+        pass
+    os.close(held)
+    left = sorted(entry.name for entry in tmp_path.iterdir() if entry.is_dir())
+    assert left == ["brainmri-sandbox-held", "brainmri-sandbox-new", "other"]
+
+
 def test_a_fault_in_one_batch_leaves_the_process_for_the_next(tmp_path: Path) -> None:
     path = tmp_path / "model"
     path.write_bytes(foreign.torch().SerializeToString())
@@ -146,7 +166,8 @@ def test_a_hostile_file_is_refused_and_does_nothing(
     if refused is None:
         try:
             foreign_models.preview(path, None, phantom.draw("glioma", 1),
-                                   classes=list(phantom.CLASSES), limits=QUICK)  # fmt: skip
+                                   classes=list(phantom.CLASSES),
+                                   negative=phantom.NEGATIVE_CLASS, limits=QUICK)  # fmt: skip
         except InputError as error:
             refused = str(error)
     assert time.monotonic() - begun < 60

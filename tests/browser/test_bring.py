@@ -6,23 +6,22 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import onnx
 import pytest
 from playwright.sync_api import Page, expect
 from sklearn.metrics import accuracy_score
 
 from brainmri import images, index, phantom
-from tests.brainmri import foreign
+from tests.brainmri import exported, foreign
 from tests.browser.conftest import Opened
 from tests.browser.driving import go
 from tests.dashboard.results import write_runs
 from tests.dashboard.serving import Site, serving
 
 SIZES = {"keras": 32, "scikit-learn": 16, "torch": 24}
-MODELS: dict[str, Callable[[], onnx.ModelProto]] = {
-    "keras": foreign.keras,
-    "scikit-learn": foreign.scikit_learn,
-    "torch": foreign.torch,
+MODELS: dict[str, Callable[[], bytes]] = {
+    "keras": lambda: bytes(foreign.keras().SerializeToString()),
+    "scikit-learn": exported.scikit_learn,
+    "torch": exported.torch,
 }
 
 
@@ -67,7 +66,7 @@ def test_a_model_of_another_tool_is_evaluated_and_its_accuracy_is_that_of_scikit
 ) -> None:
     site, models = own_site
     path = tmp_path / f"{kind}.onnx"
-    path.write_bytes(MODELS[kind]().SerializeToString())
+    path.write_bytes(MODELS[kind]())
     page = opened().new_page()
     go(page, f"{site.url}bring")
     dropped(page, path)
@@ -96,6 +95,29 @@ def test_a_table_is_dropped_and_becomes_a_run(
     page.get_by_role("link", name="See how good it is").click()
     page.wait_for_url("**/evaluate?run=of-others*")
     expect(page.locator("#content")).to_contain_text("of-others")
+
+
+def test_another_output_rebuilds_the_form(
+    own_site: tuple[Site, Path], opened: Opened, tmp_path: Path
+) -> None:
+    site, _ = own_site
+    path = tmp_path / "features.onnx"
+    path.write_bytes(foreign.with_features().SerializeToString())
+    page = opened().new_page()
+    go(page, f"{site.url}bring")
+    dropped(page, path)
+    columns = page.locator("#bring-columns input:not([type=hidden])")
+    expect(page.get_by_text("as the model gets it: 24 × 24")).to_be_visible()
+    expect(columns).to_have_count(4)
+    expect(columns.first).to_have_value("column 1")
+    for output, first in (("features", "1"), ("logits", "column 1")):
+        page.get_by_role("textbox", name="Output", exact=True).click()
+        page.get_by_role("option", name=output, exact=True).click()
+        expect(columns.first).to_have_value(first)
+        expect(columns).to_have_count(4)
+    page.get_by_role("button", name="Evaluate", exact=True).click()
+    row = page.locator("#bring-jobs tr", has_text="features.onnx")
+    expect(row).to_contain_text("20 test images were answered", timeout=90_000)
 
 
 def test_what_is_refused_says_why(

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import io
 import os
+import socket
 import time
+import urllib.request
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from flask.testing import FlaskClient
@@ -14,10 +18,11 @@ from flask.testing import FlaskClient
 from brainmri import jobs, predictions
 from brainmri.errors import InputError, OutputError
 from brainmri.job_queue import Queue
-from dashboard import data
+from dashboard import data, uploads
 from tests.brainmri import foreign
 from tests.dashboard.every_number import bare_numbers
 from tests.dashboard.results import CLASSES
+from tests.dashboard.serving import serving
 from tests.dashboard.visit import Node, Visitor, as_node, find, visible, words
 
 PATIENCE_SECONDS = 120
@@ -66,14 +71,18 @@ def previewed(
     classes: list[tuple[int, Any]],
     *,
     clicks: int | None = None,
-) -> Node:
-    """What the page shows of the model when its form holds this, after clicks on "Another image"."""
+    width: int = 4,
+) -> tuple[Node, Node]:
+    """What the page shows of the model when its form holds this, after clicks on "Another image".
+
+    And the choice of columns where there is a new one; `width` is how many the old one is of.
+    """
     shown = visitor.fire(
         "bring-preview",
         inputs={"bring": values, "bring-class": classes, "bring-another": clicks},
-        state={"bring-upload": token},
+        state={"bring-upload": token, "bring-width": width},
     )
-    return shown["bring-preview"]["children"]
+    return shown["bring-preview"]["children"], shown.get("bring-columns", {}).get("children")
 
 
 def started(
@@ -86,6 +95,14 @@ def started(
         state={"bring": values, "bring-class": classes, "bring-upload": token,
                "bring-name": "theirs", "bring-part": "split"},
     )  # fmt: skip
+
+
+def finished() -> None:
+    """Wait until the last evaluation is done."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while data.latest_jobs()[0].state in jobs.UNFINISHED and time.monotonic() < end:
+        time.sleep(0.2)
+    assert data.latest_jobs()[0].state == jobs.DONE
 
 
 def added(visitor: Visitor, token: str, name: str) -> Node:
@@ -155,11 +172,55 @@ def test_a_file_that_is_too_large_is_refused_before_it_is_read(own: Path) -> Non
     assert left(own) == []
 
 
+def test_few_files_are_taken_at_a_time_and_the_others_are_told(
+    client: FlaskClient, own: Path
+) -> None:
+    """The server has four threads, and pages need some of them."""
+    with ExitStack() as held:
+        for _ in range(uploads._MOST_AT_A_TIME):
+            uploads._few.acquire()
+            held.callback(uploads._few.release)
+        answer = sent(client, TABLE, "theirs.csv")
+        assert answer.status_code == 429
+        assert "Other files are being sent; try again" in answer.get_json()["fault"]
+    assert left(own) == []
+    assert sent(client, TABLE, "theirs.csv").status_code == 200
+
+
+def test_an_upload_that_is_too_slow_is_stopped_and_told(
+    client: FlaskClient, own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uploads, "_PATIENCE_SECONDS", -1.0)
+    answer = sent(client, TABLE, "theirs.csv")
+    assert answer.status_code == 408
+    assert "slower than 50 kB a second and was stopped" in answer.get_json()["fault"]
+    assert left(own) == []
+
+
+def test_uploads_that_trickle_leave_the_pages_answering(own: Path, tmp_path: Path) -> None:
+    """Six connections that send a few bytes and then nothing; the server has four threads."""
+    with serving(tmp_path / "site", models=own) as site, ExitStack() as open_ones:
+        host = ("127.0.0.1", urlsplit(site.url).port)
+        lines = []
+        for _ in range(6):
+            line = open_ones.enter_context(socket.create_connection(host, timeout=60))
+            line.sendall(
+                b"POST /bring/upload?name=a.csv HTTP/1.1\r\nHost: x\r\nContent-Length: 900000\r\n\r\na,b"
+            )
+            lines.append(line)
+        with urllib.request.urlopen(f"{site.url}state", timeout=60) as answer:
+            assert answer.status == 200
+        said = [line.recv(20_000).decode() for line in lines]
+    assert sum("429" in one.splitlines()[0] for one in said) == 4
+    assert sum("408" in one.splitlines()[0] for one in said) == 2
+    assert left(own) == []
+
+
 def test_a_full_disk_is_said_and_leaves_nothing(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(_descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("dashboard.data.bring.os.fsync", full)
+    monkeypatch.setattr("dashboard.data.received.os.fsync", full)
     with pytest.raises(OutputError, match="Free some space"):
         data.receive(io.BytesIO(TABLE), "theirs.csv", len(TABLE))
     assert left(own) == []
@@ -172,6 +233,38 @@ def test_what_nobody_used_within_a_day_is_removed(client: FlaskClient, own: Path
     sent(client, TABLE, "theirs.csv")
     assert data.find_upload(token) is None
     assert len(left(own)) == 2
+
+
+def test_the_model_of_a_job_that_waits_is_kept_however_old_it_is(
+    client: FlaskClient, own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Queue, "wake", lambda _queue: None)
+    folder = own / ".state" / "uploads"
+    sent(client, TABLE, "theirs.csv")
+    for name in ("needed.model", "forgotten.model"):
+        (folder / name).write_bytes(b"a model")
+        os.utime(folder / name, (0, 0))
+    Queue(own / ".state").add("theirs", {"model": str(folder / "needed.model")})
+    sent(client, TABLE, "theirs.csv")
+    assert [name for name in left(own) if name.endswith(".model")] == ["needed.model"]
+
+
+def test_a_job_that_a_reboot_interrupted_goes_on_when_any_page_is_asked_for(
+    client: FlaskClient, own: Path
+) -> None:
+    """Nobody has to open Add: what asks for the state of the runs is enough."""
+    (own / ".state").mkdir(exist_ok=True)
+    queue = Queue(own / ".state")
+    with pytest.MonkeyPatch.context() as asleep:
+        asleep.setattr(Queue, "wake", lambda _queue: None)
+        queue.add("theirs", {"model": "/gone", "models": str(own), "images": "/gone"})
+    assert queue.take() is not None  # By a worker that lives no more.
+    client.get("/state")
+    end = time.monotonic() + PATIENCE_SECONDS
+    while queue.latest()[0].state in jobs.UNFINISHED and time.monotonic() < end:
+        time.sleep(0.2)
+    assert queue.latest()[0].state == jobs.FAILED
+    assert "There is no folder /gone" in queue.latest()[0].told
 
 
 @pytest.mark.parametrize("token", ["../../run", "0" * 32, "", "%00"])
@@ -197,12 +290,49 @@ def test_a_dropped_table_becomes_a_run_on_every_page(visitor: Visitor, own: Path
     assert "theirs" in words(visitor.open("/evaluate?run=theirs"))
 
 
+@pytest.mark.usefixtures("own")
+def test_there_is_no_report_of_a_table_and_the_answer_says_why(
+    visitor: Visitor, client: FlaskClient
+) -> None:
+    token, _ = dropped(visitor, TABLE, "theirs.csv")
+    added(visitor, token, "theirs")
+    answer = client.get("/report/theirs.html")
+    assert answer.status_code == 422
+    assert "theirs is a table of another tool" in answer.get_data(as_text=True)
+    assert "on Evaluate and Compare" in answer.get_data(as_text=True)
+    assert find(visitor.open("/evaluate?run=theirs"), "A", href="/report/theirs.html") == []
+
+
 def test_a_table_that_is_wrong_is_refused_by_row_and_column_and_forgotten(
     visitor: Visitor, own: Path
 ) -> None:
     _, shown = dropped(visitor, TABLE.replace(b"0.25", b"often"), "theirs.csv")
     assert 'Row 2, column "prob_glioma" is "often"' in visible(shown)
     assert left(own) == []
+
+
+@pytest.mark.usefixtures("own")
+@pytest.mark.parametrize("name", ["theirs.tab", "theirs", "theirs.onnx"])
+def test_a_table_is_known_by_its_contents(visitor: Visitor, name: str) -> None:
+    _, shown = dropped(visitor, TABLE.replace(b",", b"\t"), name)
+    said = "is not an ONNX model" if name.endswith(".onnx") else "3 (3 test)"
+    assert said in visible(shown)
+
+
+@pytest.mark.usefixtures("own")
+def test_a_table_that_has_to_wait_is_not_forgotten(
+    visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dashboard.data.bring._BUSY_SECONDS", 0.01)
+    with ExitStack() as held:
+        while data.LONG_WORK.acquire(blocking=False):
+            held.callback(data.LONG_WORK.release)
+        token = data.receive(io.BytesIO(TABLE), "theirs.csv", len(TABLE)).token
+        shown = visitor.fire("bring-next", inputs={"bring-upload": token, "bring-fault": None})
+        assert "Other files are being looked at" in visible(shown["bring-next"]["children"])
+    assert data.find_upload(token) is not None
+    shown = visitor.fire("bring-next", inputs={"bring-upload": token, "bring-fault": None})
+    assert "3 (3 test)" in visible(shown["bring-next"]["children"])
 
 
 @pytest.mark.usefixtures("own")
@@ -224,16 +354,13 @@ def test_a_dropped_model_is_evaluated_in_the_background_and_becomes_a_run(
     assert "Input input_1: n × 32 × 32 × 3" in visible(shown)
     assert [str(bare) for bare in bare_numbers(shown, CLASSES)] == []
     values, classes = form(shown)
-    assert [value for _, value in classes] == CLASSES
-    preview = previewed(visitor, token, values, classes, clicks=1)
+    assert [value for _, value in classes] == ["1", "2", "3", "4"]
+    preview, _ = previewed(visitor, token, values, classes, clicks=1)
     assert "A test image, as the model gets it: 32 × 32 pixels" in visible(preview)
     answer = started(visitor, token, values, classes)
     assert "It is being evaluated" in words(answer["bring-queued"]["children"])
     assert answer["bring-clock"]["disabled"] is False
-    end = time.monotonic() + PATIENCE_SECONDS
-    while data.latest_jobs()[0].state in jobs.UNFINISHED and time.monotonic() < end:
-        time.sleep(0.2)
-    assert data.latest_jobs()[0].state == jobs.DONE
+    finished()
     made = predictions.read(own / "theirs" / "predictions.parquet")
     assert len(made.y_true) == 20
     page = visitor.open("/bring")
@@ -304,12 +431,43 @@ def test_without_the_images_a_model_is_shown_on_a_synthetic_slice_and_not_evalua
 def test_a_form_that_is_not_filled_in_says_so(visitor: Visitor) -> None:
     token, shown = dropped(visitor, foreign.torch().SerializeToString(), "theirs.onnx")
     values, classes = form(shown)
-    twice = [(i, CLASSES[0]) for i, _ in classes]
-    preview = previewed(visitor, token, values, twice)
-    assert "Give each output a class of its own" in words(preview)
-    empty = [("size_px", "") if key == "size_px" else (key, value) for key, value in values]
-    preview = previewed(visitor, token, empty, classes)
-    assert "the side in pixels is a whole number" in words(preview)
+    twice = [(i, "1") for i, _ in classes]
+    preview, _ = previewed(visitor, token, values, twice)
+    assert "Give each class a column of its own" in words(preview)
+    empty = [("width_px", "") if key == "width_px" else (key, value) for key, value in values]
+    preview, _ = previewed(visitor, token, empty, classes)
+    assert "width and height are whole numbers" in words(preview)
+
+
+@pytest.mark.usefixtures("own_pictures")
+def test_another_output_has_other_columns_to_choose_from(visitor: Visitor) -> None:
+    token, shown = dropped(visitor, foreign.with_features().SerializeToString(), "theirs.onnx")
+    values, classes = form(shown)
+    assert dict(values)["output"] == "1"
+    assert [value for _, value in classes] == ["1", "2", "3", "4"]
+    features = [(key, "0" if key == "output" else value) for key, value in values]
+    _, columns = previewed(visitor, token, features, classes)
+    _, chosen = form(columns)
+    assert [value for _, value in chosen] == [1, 2, 3, 4]
+    assert "Columns without a class: 124" in visible(columns)
+    assert [str(bare) for bare in bare_numbers(columns, CLASSES)] == []
+    preview, columns = previewed(visitor, token, values, chosen, width=128)
+    assert "It says" in visible(preview)
+    assert [value for _, value in form(columns)[1]] == ["1", "2", "3", "4"]
+
+
+@pytest.mark.usefixtures("own_pictures")
+def test_a_model_of_tumour_and_no_tumour_is_a_run_on_every_page(visitor: Visitor) -> None:
+    token, shown = dropped(visitor, foreign.sigmoid().SerializeToString(), "theirs.onnx")
+    assert "So few columns tell tumour from no tumour" in visible(shown)
+    values, classes = form(shown)
+    preview, _ = previewed(visitor, token, values, classes, width=1)
+    assert "tumour" in visible(preview)
+    started(visitor, token, values, classes)
+    finished()
+    for page in ("/", "/evaluate?run=theirs", "/compare?a=careful&b=theirs", "/review", "/data"):
+        visitor.open(page)
+    assert "tumour" in visible(visitor.open("/evaluate?run=theirs"))
 
 
 def test_a_file_that_is_no_model_is_refused_and_forgotten(visitor: Visitor, own: Path) -> None:

@@ -1,0 +1,84 @@
+"""A stranger's table at arm's length: checked and converted in a process with limits on memory and time.
+
+A table of a few kB can unpack to any size, and says in its own words how large it is.
+`python -m brainmri.table_child`, started by `convert`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from brainmri.errors import InputError
+from brainmri.foreign_tables import Checked
+from brainmri.processes import PYTHONPATH
+
+MEMORY_BYTES = 3 << 30
+"""Of address space, of which Python and its libraries take about a third."""
+SECONDS = 300
+_LARGE = (
+    "The table needs more memory to be read than it may use; keep only the columns that are needed, and "
+    "write smaller row groups."
+)
+
+
+def convert(source: Path, to: Path, *, models: Path, memory_bytes: int = MEMORY_BYTES) -> Checked:
+    """As `foreign_tables.convert`, by the image index of `models` where there is one.
+
+    Raises:
+        InputError: as there, or it takes too much memory or time.
+    """
+    try:
+        ran = subprocess.run(
+            [sys.executable, "-s", "-m", "brainmri.table_child", str(source.absolute()),
+             str(to.absolute()), str(models.absolute()), str(memory_bytes)],
+            env={**PYTHONPATH, "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1",
+                 "OPENBLAS_NUM_THREADS": "1", "PATH": ""},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            check=False,
+            timeout=SECONDS,
+        )  # fmt: skip
+        told = json.loads(ran.stdout)
+    except subprocess.TimeoutExpired:
+        raise InputError(
+            f"The table took longer than {SECONDS // 60} minutes to be read; split it into several runs."
+        ) from None
+    except ValueError:
+        raise InputError(_LARGE) from None  # It was ended in the middle.
+    except OSError as error:
+        raise InputError(f"The table cannot be read ({error.strerror or error}).") from None
+    if "fault" in told:
+        raise InputError(told["fault"])
+    return Checked(**told)
+
+
+def main(source: Path, to: Path, models: Path, memory_bytes: int) -> None:
+    """Convert, and print what was found or what is wrong as JSON."""
+    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    os.nice(5)  # The pages come first.
+    from brainmri import foreign_tables, results
+
+    try:
+        known = results.known_images(models)
+    except InputError:
+        known = None  # The pages say what is wrong with it.
+    try:
+        told = asdict(foreign_tables.convert(source, to, known=known))
+    except InputError as error:
+        told = {"fault": str(error)}
+    except MemoryError:
+        told = {"fault": _LARGE}
+    print(json.dumps(told))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4]))
