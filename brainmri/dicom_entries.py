@@ -26,6 +26,9 @@ _MOST_READS = 100_000
 _MOST_SEQUENCE_BYTES = 2_000_000
 """Of a sequence, which is read entry by entry too, only later."""
 
+_MOST_META = 1_000
+"""Elements before the data set, which the standard knows about twenty of."""
+
 _MAGIC_AT, _META_AT = 128, 132
 PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 SHOWN = {
@@ -130,7 +133,9 @@ def _meta(data: bytes) -> tuple[int, uid.UID | None]:
     """
     at = _META_AT if data[_MAGIC_AT:_META_AT] == b"DICM" else 0
     told = None
-    while data[at : at + 2] == b"\x02\x00":
+    for _ in range(_MOST_META):
+        if data[at : at + 2] != b"\x02\x00":
+            return at, told
         kind = data[at + 4 : at + 6]
         if kind in (b"OB", b"UN", b"OW", b"UT"):
             body = at + 12
@@ -143,7 +148,7 @@ def _meta(data: bytes) -> tuple[int, uid.UID | None]:
                 data[body : body + min(length, 64)].decode("ascii", "ignore").strip("\0 ")
             )
         at = body + length
-    return at, told
+    raise _too_complex()
 
 
 def first_number(value: Any) -> float | None:

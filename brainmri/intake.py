@@ -5,16 +5,13 @@ The same for page, API and command line: the same limits, the same refusals, the
 
 from __future__ import annotations
 
-import io
 import threading
 import zlib
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image
-
-from brainmri import images, rendering
+from brainmri import containers, images, rendering
 from brainmri.errors import ImageError
 from brainmri.images import GreyImage
 
@@ -108,11 +105,15 @@ def read(source: bytes | Path, *, number: int | None = None) -> Intake:
         with _ONE_AT_A_TIME:
             cut = nifti.read(data, number=number, most_pixels=MOST_SLICE_PIXELS)
         return Intake(cut.image, kind, number or 1, cut.slices, cut.plane, {}, ())
-    rendering.chosen(number, 1)
+    # Before anything waits for others: what takes long to refuse would hold them up.
+    pages = containers.pages(data, kind)
+    page = pages[rendering.chosen(number, len(pages))]
     # A small file can claim a large picture too.
-    with _ONE_AT_A_TIME if _claimed_pixels(data) > _LARGE_PIXELS else nullcontext():
-        image = images.decode(data, most_pixels=MOST_PIXELS)
-    return Intake(image, kind, 1, 1, None, {}, ())
+    with _ONE_AT_A_TIME if page.pixels > _LARGE_PIXELS else nullcontext():
+        if kind == "TIFF":
+            data = containers.alone(data, page)
+        image = images.decode(data, most_pixels=MOST_PIXELS, first=kind == "TIFF")
+    return Intake(image, kind, number or 1, len(pages), None, {}, ())
 
 
 def kind_of(data: bytes) -> str:
@@ -174,14 +175,6 @@ def _is_old_dicom(data: bytes) -> bool:
     little = data[:2] in (b"\x02\x00", b"\x08\x00") and data[3:4] == b"\0"
     big = data[:3] in (b"\0\x02\0", b"\0\x08\0")
     return len(data) > 16 and (little or big)
-
-
-def _claimed_pixels(data: bytes) -> int:
-    try:
-        with Image.open(io.BytesIO(data), formats=images.FORMATS) as image:
-            return image.width * image.height
-    except Exception:  # Decoding it says what is wrong.
-        return 0
 
 
 def _notices(header: dict[str, str | float], *, burned_in: bool) -> tuple[Notice, ...]:

@@ -16,9 +16,10 @@ import pytest
 from PIL import Image
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
-from brainmri import asked, decoder, dicom_entries, intake, rendering
+from brainmri import asked, containers, decoder, dicom_entries, images, intake, rendering
 from brainmri.errors import ImageError
 from brainmri.intake import Intake
+from tests import crowds
 from tests.brainmri import volumes
 from tests.brainmri.files_to_read import encode, gradient, png
 
@@ -378,3 +379,61 @@ def test_a_long_chain_of_tiff_pages_is_refused_without_counting_them() -> None:
     link = first + 2 + 12 * entries
     data[link : link + 4] = struct.pack("<L", first)  # the next page is the first one again
     assert read_any(bytes(data)) is not None
+
+
+# --- files made of very many pieces ----------------------------------------------------------------
+
+
+def test_files_of_far_too_many_pieces_are_refused_before_any_decoder_opens_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def opened(*_: object, **__: object) -> None:
+        raise AssertionError("opened")
+
+    monkeypatch.setattr(images, "decode", opened)
+    for kind, make in crowds.UNOPENED.items():
+        code = refusal(make(9_000_000), number=1).code
+        assert code in {"too_complex", "too_large"}, kind
+
+
+def test_the_entries_before_a_dicom_data_set_are_limited() -> None:
+    entries = b"\x02\0\x01\0UI\0\0" * 2_000
+    assert refusal(bytes(128) + b"DICM" + entries).code == "too_complex"
+
+
+def test_a_jpeg_with_as_many_scans_and_segments_as_cameras_write_is_read() -> None:
+    picture = Image.fromarray(gradient(64, 64)).convert("RGB")
+    profile = bytes(3_000_000)
+    found = intake.read(encode(picture, "JPEG", progressive=True, icc_profile=profile))
+    assert found.image.pixels.shape == (64, 64)
+    remarks = crowds._jpeg(b"\xff\xfe\0\2" * 1_000)
+    assert intake.read(remarks).image.pixels.shape == (64, 64)
+    assert len(containers.pages(remarks, "JPEG")) == 1
+
+
+def test_pixels_of_a_png_may_come_in_pieces_of_eight_kilobytes() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (1_500, 1_500), dtype=np.uint8)
+    whole = png(noise)
+    at = whole.index(b"IDAT") - 4
+    packed = b""
+    while whole[at + 4 : at + 8] == b"IDAT":
+        length = int.from_bytes(whole[at : at + 4], "big")
+        packed += whole[at + 8 : at + 8 + length]
+        at += 12 + length
+    chunks = b"".join(
+        crowds._chunk(b"IDAT", packed[i : i + 1_024]) for i in range(0, len(packed), 1_024)
+    )
+    pieces = whole[: whole.index(b"IDAT") - 4] + chunks + crowds._chunk(b"IEND", b"")
+    np.testing.assert_array_equal(intake.read(pieces).image.pixels, noise)
+
+
+def test_arithmetic_coding_is_said_to_be_unread() -> None:
+    whole = encode(Image.fromarray(gradient()), "JPEG")
+    assert refusal(whole.replace(b"\xff\xc0", b"\xff\xc9", 1)).code == "unsupported"
+
+
+def test_an_upright_photograph_stays_upright() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    turned = encode(Image.fromarray(gradient()), "PNG", exif=exif)
+    assert intake.read(turned).image.pixels.shape == (24, 16)
