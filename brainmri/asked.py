@@ -82,10 +82,11 @@ class Asked:
             lines += [f"{word}: {reason}" for reason in self.answer.reasons]
             lines += _finding_in_words(finding)
         trace = self.answer.trace
-        lines.append(
-            f"Answered by {trace.run}, model {trace.model_sha256[:12]}, {trace.software}, {trace.answered_at}"
-        )
+        who = "Answered" if finding is not None else "Refused"
         lines += [f"Not said: {lacking}" for lacking in self.lacking]
+        lines.append(f"{who} by the run {trace.run}, {trace.software}, {trace.answered_at}")
+        for part in ("model", "preprocessing", "calibrator", "thresholds"):
+            lines.append(f"  {part:14} SHA-256 {getattr(trace, f'{part}_sha256')}")
         return [*lines, ASSISTS]
 
 

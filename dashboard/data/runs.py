@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from brainmri import corrections, evaluation, metrics, promotion, results, runs, tally
+from brainmri import choice, corrections, evaluation, metrics, promotion, results, runs, tally
 from brainmri.calibration import apply_temperature
+from brainmri.choice import merit
 from brainmri.errors import InputError
 from brainmri.evaluation import ClassCurves, Report
 from brainmri.metrics import Estimate
@@ -168,16 +169,8 @@ def fault_of(name: str | None) -> str | None:
 
 
 def best_run(shown: list[RunView]) -> RunView | None:
-    """The run to show first: the promoted one, else an official one where there is any, of the best model.
-
-    The model is chosen by its validation images of a grouped split, where no neighbouring slice was
-    trained on, if it has a run on one; then by those of the run itself.
-    """
-    promoted = promoted_run()
-    for view in shown:
-        if view.name == promoted:
-            return view
-    return max([v for v in shown if v.is_official] or shown, key=_promise, default=None)
+    """The run to show first of these, as `choice.best` chooses it."""
+    return choice.best(shown, list_runs()[0], promoted_run())
 
 
 def promoted_run() -> str | None:
@@ -193,7 +186,7 @@ def best_by_architecture() -> list[RunView]:
     ranked = sorted(shown, key=merit, reverse=True)
     ranked.sort(key=lambda view: not view.is_official)
     found = {view.architecture: view for view in ranked[::-1]}
-    return sorted(found.values(), key=_promise, reverse=True)
+    return sorted(found.values(), key=lambda view: choice.promise(view, shown), reverse=True)
 
 
 def latest_pair() -> tuple[RunView, RunView] | None:
@@ -209,18 +202,6 @@ def latest_pair() -> tuple[RunView, RunView] | None:
             if latest.run and before.run and latest.run.protocol == before.run.protocol:
                 return latest, before
     return None
-
-
-def merit(view: RunView) -> tuple[float, str]:
-    """What runs are ranked by: accuracy on validation images, then the name."""
-    split = "val" if "val" in view.splits else "test"
-    return (report(view, split).accuracy.value or 0.0, view.name)
-
-
-def _promise(view: RunView) -> tuple[float, float, str]:
-    """What models are ranked by; those without a run on a grouped split come after the others."""
-    grouped = None if view.run is None else _counterpart(view, official=False)
-    return (-1.0 if grouped is None else merit(grouped)[0], *merit(view))
 
 
 @cached(256)
@@ -262,8 +243,9 @@ def three_figures(view: RunView) -> ThreeFigures:
             unseen=None if whole.seen is None else report(view, whole.split, unseen=True),
             grouped=None,
         )
-    official = _counterpart(view, official=True)
-    grouped = _counterpart(view, official=False)
+    shown, _ = list_runs()
+    official = choice.counterpart(view, shown, official=True)
+    grouped = choice.counterpart(view, shown, official=False)
     tested = official if official is not None and "test" in official.splits else None
     records = tested is not None and report(tested, "test").seen is not None
     return ThreeFigures(
@@ -302,22 +284,6 @@ def cell_images(
         )
         for i in order.tolist()
     ]
-
-
-def _counterpart(view: RunView, *, official: bool) -> RunView | None:
-    """The run itself if it has that kind of protocol, else the best of its architecture that has."""
-    if view.is_official == official:
-        return view
-    shown, _ = list_runs()
-    others = [
-        other
-        for other in shown
-        if other.run is not None
-        and other.architecture == view.architecture
-        and other.is_official == official
-        and "test" in other.splits
-    ]
-    return max(others, key=merit, default=None)
 
 
 @cached(256)
