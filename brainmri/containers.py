@@ -14,6 +14,8 @@ from dataclasses import dataclass
 
 from brainmri.errors import ImageError
 
+MOST_PIXELS = 25_000_000
+"""Largest picture, width x height."""
 MOST_SCANS = 64
 """Of a JPEG. Encoders write about ten, the most thorough ones twenty."""
 MOST_SCANNED_PIXELS = 500_000_000
@@ -209,7 +211,8 @@ def _bmp(data: bytes) -> int:
 def _unpacked(width: int, height: int, bits: int) -> None:
     """Refuse pixels that are few enough, but have too many bits each."""
     size_bytes = width * height * bits // 8
-    if size_bytes > MOST_UNPACKED_BYTES:
+    # Pictures that are too large anyway are refused for that.
+    if size_bytes > MOST_UNPACKED_BYTES and width * height <= MOST_PIXELS:
         raise ImageError(
             "too_large",
             f"The picture has {size_bytes / 1e6:,.0f} MB unpacked ({width:,} x {height:,} pixels of {bits} "

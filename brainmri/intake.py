@@ -17,8 +17,6 @@ from brainmri.images import GreyImage
 
 MAX_BYTES = 20_000_000
 """Largest file."""
-MOST_PIXELS = 25_000_000
-"""Largest picture, width x height."""
 MOST_SLICE_PIXELS = 16_000_000
 """Largest frame of a DICOM file and slice of a volume, whose values take more memory than a picture's."""
 BURNED_IN = "burned_in_text"
@@ -112,7 +110,7 @@ def read(source: bytes | Path, *, number: int | None = None) -> Intake:
     with _ONE_AT_A_TIME if page.pixels > _LARGE_PIXELS else nullcontext():
         if kind == "TIFF":
             data = containers.alone(data, page)
-        image = images.decode(data, most_pixels=MOST_PIXELS, first=kind == "TIFF")
+        image = images.decode(data, most_pixels=containers.MOST_PIXELS, first=kind == "TIFF")
     return Intake(image, kind, number or 1, len(pages), None, {}, ())
 
 
