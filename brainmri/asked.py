@@ -56,6 +56,7 @@ class Asked:
                 "mode": self.file.image.mode,
                 "slice": self.file.number,
                 "slices": self.file.slices,
+                "volumes": self.file.volumes,
                 "plane": self.file.plane,
                 "header": self.file.header,
                 "notices": [asdict(notice) for notice in self.file.notices],
@@ -68,7 +69,7 @@ class Asked:
     def in_words(self) -> list[str]:
         """The same for people, a line each."""
         width, height = self.file.image.stored_size_px
-        which = "" if self.file.slices == 1 else f", slice {self.file.number} of {self.file.slices}"
+        which = "" if self.file.slices == 1 else f", {self.file.place}"
         plane = "" if self.file.plane is None else f", {self.file.plane}"
         lines = [f"{self.file.kind}, {width:,} x {height:,} pixels{which}{plane}"]
         if self.file.header:
@@ -109,7 +110,7 @@ def refusal_to_json(code: str, message: str, error: ImageError | None = None) ->
     """A refusal: its stable code, its sentence, and the slices to choose from where there are several."""
     told: dict[str, Any] = {"code": code, "message": message}
     if error is not None and error.slices is not None:
-        told |= {"slices": error.slices, "proposed": error.proposed}
+        told |= {"slices": error.slices, "volumes": error.volumes, "proposed": error.proposed}
     return {"error": told}
 
 

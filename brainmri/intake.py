@@ -15,8 +15,8 @@ from brainmri import containers, images, rendering
 from brainmri.errors import ImageError
 from brainmri.images import GreyImage
 
-MAX_BYTES = 20_000_000
-"""Largest file."""
+MAX_BYTES = 64_000_000
+"""Largest file: a volume of 256 x 256 x 180 voxels has 24 MB uncompressed, a large one 60 MB."""
 MOST_SLICE_PIXELS = 16_000_000
 """Largest frame of a DICOM file and slice of a volume, whose values take more memory than a picture's."""
 BURNED_IN = "burned_in_text"
@@ -56,10 +56,11 @@ class Intake:
         image: the picture, or the slice.
         kind: "JPEG", "PNG", "BMP", "TIFF", "DICOM" or "NIfTI".
         number: of the slice, from 1.
-        slices: how many the file holds.
+        slices: how many the file holds, in all its volumes.
         plane: of a volume: "axial", "coronal" or "sagittal"; otherwise None.
         header: what a DICOM header says of scanner and sequence (`dicom.read`); nothing of a person.
         notices: what to know about it.
+        volumes: how many volumes (points in time, directions) the slices are of, one behind the other.
     """
 
     image: GreyImage
@@ -69,6 +70,12 @@ class Intake:
     plane: str | None
     header: dict[str, str | float]
     notices: tuple[Notice, ...]
+    volumes: int = 1
+
+    @property
+    def place(self) -> str:
+        """Which slice it is, "slice 12 of 30, volume 3 of 5"."""
+        return rendering.place(self.number, self.slices, self.volumes)
 
 
 def read(source: bytes | Path, *, number: int | None = None) -> Intake:
@@ -81,7 +88,7 @@ def read(source: bytes | Path, *, number: int | None = None) -> Intake:
     Raises:
         ImageError: with one of the codes `empty`, `unreadable`, `not_an_image`, `archive`, `too_large`,
             `too_complex`, `truncated`, `damaged`, `animated`, `encrypted`, `no_pixels`,
-            `unsupported`, `several_volumes`, `needs_slice` (which has `slices`) and `no_such_slice`.
+            `unsupported`, `needs_slice` (which has `slices`) and `no_such_slice`.
     """
     data = source if isinstance(source, bytes) else _bytes(source)
     if not data:
@@ -102,7 +109,9 @@ def read(source: bytes | Path, *, number: int | None = None) -> Intake:
 
         with _ONE_AT_A_TIME:
             cut = nifti.read(data, number=number, most_pixels=MOST_SLICE_PIXELS)
-        return Intake(cut.image, kind, number or 1, cut.slices, cut.plane, {}, ())
+        return Intake(
+            cut.image, kind, number or 1, cut.slices, cut.plane, {}, (), volumes=cut.volumes
+        )
     # Before anything waits for others: what takes long to refuse would hold them up.
     pages = containers.pages(data, kind)
     page = pages[rendering.chosen(number, len(pages))]
@@ -151,11 +160,13 @@ def kind_of(data: bytes) -> str:
     )
 
 
-def over_limit(size_bytes: int | None = None) -> ImageError:
-    """The refusal of a file with too many bytes."""
+def over_limit(size_bytes: int | None = None, *, each: bool = False) -> ImageError:
+    """The refusal of a file with too many bytes; `each` of two, where it is not known of which."""
     has = "has" if size_bytes is None else f"has {size_bytes / 1e6:,.1f} MB, which is"
+    has = "is too large, or both are: each may have no" if each else has
     most = f"{MAX_BYTES // 1_000_000} MB"
-    return ImageError("too_large", f"The file {has} more than the {most} that are read.")
+    subject = "One of the two files" if each else "The file"
+    return ImageError("too_large", f"{subject} {has} more than the {most} that are read.")
 
 
 def _bytes(path: Path) -> bytes:

@@ -79,6 +79,7 @@ from dashboard.data.predictor import (
     example,
     look,
     marked_change,
+    over_limit,
     warm_up,
 )
 from dashboard.data.reports import can_print, has_report, report_html, report_pdf, run_states

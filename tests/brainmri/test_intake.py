@@ -7,8 +7,10 @@ import io
 import shutil
 import struct
 import sys
+import types
 import zlib
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pydicom.data
@@ -16,7 +18,7 @@ import pytest
 from PIL import Image
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
-from brainmri import asked, containers, decoder, dicom_entries, images, intake, rendering
+from brainmri import asked, containers, decoder, dicom_entries, images, intake, nifti, rendering
 from brainmri.errors import ImageError
 from brainmri.intake import Intake
 from tests import crowds
@@ -39,6 +41,13 @@ def refusal(data: bytes | Path, *, number: int | None = None) -> ImageError:
     assert "\n" not in message
     assert caught.value.code.isidentifier()
     return caught.value
+
+
+def words_of(file: Intake) -> list[str]:
+    answer = types.SimpleNamespace(
+        finding=None, reasons=("Unlike all.",), outcome="refused", trace=mock.MagicMock()
+    )
+    return asked.Asked(file, answer, ()).in_words()  # type: ignore[arg-type]
 
 
 def read_any(data: bytes | Path) -> Intake | ImageError:
@@ -298,8 +307,39 @@ def test_voxels_that_are_not_square_are_made_so() -> None:
     assert found.image.pixels.shape == (56, 40)
 
 
-def test_several_volumes_colours_and_infinite_values_are_refused() -> None:
-    assert refusal(volumes.nifti(np.zeros((8, 8, 8, 3), np.int16))).code == "several_volumes"
+@pytest.mark.parametrize("compressed", [True, False])
+def test_slices_are_counted_through_all_volumes_of_a_file(compressed: bool) -> None:
+    several = np.stack([volumes.volume() * (t + 1) for t in range(4)], axis=3)
+    several[..., 2] = several[::-1, ..., 2]
+    data = volumes.nifti(several, compressed=compressed)
+    error = refusal(data)
+    assert (error.code, error.slices, error.volumes) == ("needs_slice", 20, 4)
+    assert "20 slices in 4 volumes" in str(error)
+    assert error.proposed == 5 + 3, "the middle slice of a middle volume"
+    found = intake.read(data, number=2 * 5 + 4)
+    assert (found.slices, found.volumes) == (20, 4)
+    assert found.place == "slice 4 of 5, volume 3 of 4"
+    assert any("slice 4 of 5, volume 3 of 4" in line for line in words_of(found))
+    alone = volumes.nifti(np.ascontiguousarray(several[..., 2]))
+    np.testing.assert_array_equal(found.image.pixels, intake.read(alone, number=4).image.pixels)
+    assert refusal(data, number=21).code == "no_such_slice"
+
+
+def test_a_volume_far_into_a_file_is_not_unpacked_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    several = volumes.nifti(np.stack([volumes.volume()] * 4, axis=3))
+    monkeypatch.setattr(nifti, "MOST_UNPACKED_BYTES", 2 * volumes.volume().nbytes)
+    assert intake.read(several, number=10).number == 10
+    assert refusal(several, number=11).code == "too_large"
+
+
+def test_a_gzip_file_in_several_parts_is_read_to_its_end() -> None:
+    whole = volumes.nifti(volumes.volume(), compressed=False)
+    parts = gzip.compress(whole[:3_000]) + gzip.compress(whole[3_000:])
+    plain = intake.read(whole, number=5).image.pixels
+    np.testing.assert_array_equal(intake.read(parts, number=5).image.pixels, plain)
+
+
+def test_colours_and_infinite_values_are_refused() -> None:
     assert refusal(volumes.nifti(np.zeros((8, 8, 8), np.complex64))).code == "unsupported"
     nothing = np.full((8, 8, 8), np.nan, np.float32)
     assert refusal(volumes.nifti(nothing), number=1).code == "damaged"
@@ -324,6 +364,28 @@ def test_a_volume_is_unpacked_no_further_than_its_header_says() -> None:
 
 
 # --- everything else ------------------------------------------------------------------------------
+
+
+def test_one_page_of_several_is_asked_for_and_read() -> None:
+    pages = [gradient(), 255 - gradient(), gradient()[::-1]]
+    first, *others = [Image.fromarray(page) for page in pages]
+    for compression in ("raw", "tiff_adobe_deflate"):
+        data = encode(first, "TIFF", save_all=True, append_images=others, compression=compression)
+        error = refusal(data)
+        assert (error.code, error.slices, error.proposed) == ("needs_slice", 3, 2)
+        for number, page in enumerate(pages, 1):
+            found = intake.read(data, number=number)
+            np.testing.assert_array_equal(found.image.pixels, page)
+            assert (found.number, found.slices) == (number, 3)
+        assert refusal(data, number=4).code == "no_such_slice"
+
+
+def test_a_smaller_copy_in_a_tiff_is_no_page() -> None:
+    preview = Image.fromarray(gradient(8, 8))
+    preview.encoderinfo = {"tiffinfo": {254: 1}}
+    whole = Image.fromarray(gradient())
+    data = encode(whole, "TIFF", save_all=True, append_images=[preview])
+    assert intake.read(data).slices == 1
 
 
 def test_the_name_of_a_file_says_nothing(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from PIL import Image
 
 from brainmri import images, phantom
 
-LARGE_BYTES = 25_000_000
+LARGE_BYTES = 75_000_000
 
 
 def png(label: str = "glioma", seed: int = 11) -> bytes:
@@ -44,7 +44,7 @@ BAD: dict[str, tuple[Callable[[], bytes], str]] = {
     "animated.png": (animated_png, "The file holds several frames"),
     "large.png": (
         lambda: bytes(LARGE_BYTES),
-        "The file has 25.0 MB, which is more than the 20 MB that are read.",
+        "The file has 75.0 MB, which is more than the 64 MB that are read.",
     ),
 }
 """File name to (its content, the beginning of what the page says of it)."""

@@ -13,7 +13,7 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from brainmri import choice, intake, phantom, predictions, runs
+from brainmri import choice, containers, intake, phantom, predictions, runs
 from brainmri.calibration import apply_temperature
 from brainmri.cli import main
 from tests.brainmri.files_to_read import BAD, Bad
@@ -82,7 +82,7 @@ def test_the_description_is_served_and_is_an_openapi_description(client: FlaskCl
         f"{intake.MAX_BYTES:,} bytes" in described["paths"]["/api/predict"]["post"]["description"]
     )
     assert (
-        f"{intake.MOST_PIXELS:,} pixels"
+        f"{containers.MOST_PIXELS:,} pixels"
         in described["paths"]["/api/predict"]["post"]["description"]
     )
 
