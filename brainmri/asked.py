@@ -23,6 +23,7 @@ _HEADER_WORDS = {
     "sequence": ("sequence", ""),
     "sequence_variant": ("variant", ""),
     "sequence_name": ("sequence name", ""),
+    "contrast": ("contrast", ""),
     "acquisition": ("acquisition", ""),
     "repetition_time_ms": ("repetition time", " ms"),
     "echo_time_ms": ("echo time", " ms"),

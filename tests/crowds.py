@@ -150,7 +150,7 @@ def _volume(size_bytes: int) -> bytes:
     """A volume of the largest size that is unpacked, hardly compressed, and cut off."""
     side = 399
     noise = np.random.default_rng(0).integers(0, 8, (side, side, side), dtype=np.int16)
-    return gzip.compress(volumes.nifti(noise, compressed=False), 1)[: size_bytes - 9]
+    return gzip.compress(volumes.nifti(noise, compressed=False), 1)[:size_bytes][:-9]
 
 
 UNOPENED: dict[str, Callable[[int], bytes]] = {

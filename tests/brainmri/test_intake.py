@@ -10,12 +10,14 @@ import sys
 import types
 import zlib
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import numpy as np
 import pydicom.data
 import pytest
 from PIL import Image
+from pydicom.dataset import Dataset
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from brainmri import asked, containers, decoder, dicom_entries, images, intake, nifti, rendering
@@ -87,6 +89,13 @@ def test_one_scan_stored_in_several_ways_is_one_picture(name: str) -> None:
     assert other.header["sequence"] == "SE"
 
 
+def test_what_one_decoder_cannot_do_another_does() -> None:
+    # JPEG 2000 of a kind that Pillow does not read.
+    found = intake.read(INSTALLED / "test_files" / "GDCMJ2K_TextGBR.dcm")
+    assert found.image.stored_size_px == found.image.picture.size
+    assert found.image.pixels.std() > 10
+
+
 def test_lossless_jpeg_is_the_picture_that_it_was_made_from() -> None:
     folder = INSTALLED / "test_files"
     lossless = intake.read(folder / "SC_rgb_jpeg_gdcm.dcm").image.pixels
@@ -153,6 +162,31 @@ def test_each_frame_is_the_one_that_was_asked_for() -> None:
         assert refusal(data, number=number).code == "no_such_slice"
 
 
+@pytest.mark.parametrize("form", [b"SS", b"US"])
+def test_padding_is_as_dark_as_the_darkest_real_value(form: bytes) -> None:
+    head = np.linspace(100, 900, 160 * 160).reshape(160, 160).astype(np.int16)
+    cut = head.copy()
+    cut[:40] = head[40, 0]
+    plain = intake.read(volumes.dicom(cut[None])).image.pixels
+    cut[:40] = -2_000
+    data = volumes.dicom(cut[None], PixelPaddingValue=-2_000)
+    # Some programs write the number without its sign.
+    data = data.replace(b"\x28\0\x20\x01SS", b"\x28\0\x20\x01" + form)
+    np.testing.assert_array_equal(intake.read(data).image.pixels, plain)
+    # In MONOCHROME1 low values are bright.
+    inverted = volumes.dicom(
+        cut[None], PixelPaddingValue=-2_000, PhotometricInterpretation="MONOCHROME1"
+    )
+    assert intake.read(inverted).image.pixels[:40].max() == 0
+
+
+def test_a_range_of_padding_is_passed_over() -> None:
+    stored = np.array([[1, 2, 3, 50, 100]], dtype=np.uint16)[None]
+    data = volumes.dicom(stored, PixelPaddingValue=1, PixelPaddingRangeLimit=3)
+    pixels = intake.read(data).image.pixels
+    assert pixels[0, :4].tolist() == [0, 0, 0, 0]
+
+
 # --- DICOM: people --------------------------------------------------------------------------------
 
 
@@ -178,12 +212,59 @@ def test_the_header_says_how_the_scan_was_taken() -> None:
 
 def test_every_entry_that_is_told_has_a_word_for_people() -> None:
     told = {"SequenceVariant": "SK", "SequenceName": "se2d", "MRAcquisitionType": "2D",
+            "AcquisitionContrast": "T1",
             "RepetitionTime": 500, "EchoTime": 8, "InversionTime": 90, "SliceThickness": 5}  # fmt: skip
     header = intake.read(volumes.dicom(gradient()[None], **told)).header
     assert set(header) == set(dicom_entries.SHOWN)
     words = asked.header_in_words(header)
     assert words.count(", ") >= len(header) - 1
     assert "inversion time 90 ms, slice thickness 5 mm" in words
+
+
+def test_an_enhanced_file_says_how_each_frame_was_taken() -> None:
+    def group(**tags: Any) -> Dataset:
+        made = Dataset()
+        for name, value in tags.items():
+            setattr(made, name, value)
+        return made
+
+    shared = group(
+        MRTimingAndRelatedParametersSequence=[group(RepetitionTime=9_000)],
+        MRModifierSequence=[group(InversionTimes=[2_500])],
+        PixelMeasuresSequence=[group(SliceThickness=4, PixelSpacing=[1, 1])],
+        ReferencedImageSequence=[group(PatientName=volumes.PATIENT)],
+    )
+    frames = [
+        group(
+            MREchoSequence=[group(EffectiveEchoTime=echo)],
+            MRImageFrameTypeSequence=[group(AcquisitionContrast="FLUID_ATTENUATED")],
+            FrameContentSequence=[group(FrameComments=volumes.PATIENT)],
+        )
+        for echo in (90, 120)
+    ]
+    data = volumes.dicom(
+        np.stack([gradient()] * 2),
+        ScanningSequence=None,
+        EchoPulseSequence="SPIN",
+        PulseSequenceName="tse2d",
+        SharedFunctionalGroupsSequence=[shared],
+        PerFrameFunctionalGroupsSequence=frames,
+    )
+    found = intake.read(data, number=2)
+    assert found.header == {
+        "modality": "MR",
+        "manufacturer": "Nobody",
+        "scanner": "Phantom One",
+        "field_strength_t": 1.5,
+        "sequence": "SPIN",
+        "sequence_name": "tse2d",
+        "contrast": "FLUID_ATTENUATED",
+        "repetition_time_ms": 9_000,
+        "echo_time_ms": 120,
+        "inversion_time_ms": 2_500,
+        "slice_thickness_mm": 4,
+    }
+    assert volumes.PATIENT not in str(found)
 
 
 def test_text_in_the_pixels_and_other_modalities_are_warned_about() -> None:
