@@ -5,6 +5,7 @@ The same for page, API and command line: the same limits, the same refusals, the
 
 from __future__ import annotations
 
+import struct
 import threading
 import zlib
 from contextlib import nullcontext
@@ -32,9 +33,21 @@ _OTHERS = (
     (b"%PDF", "not_an_image", "The file is a PDF document; save the picture in it as PNG."),
     (b"GIF8", "not_an_image", "The file is a GIF; save the picture as PNG."),
     (b"RIFF", "not_an_image", "The file is a WebP picture or a film; save the picture as PNG."),
+    (b"PK\x03\x04", "archive", _ARCHIVE),
     (b"Rar!", "archive", _ARCHIVE),
     (b"7z\xbc\xaf", "archive", _ARCHIVE),
     (b"\x1f\x8b", "archive", "The file is compressed and holds no NIfTI volume; unpack it first."),
+)
+_HEADER_BYTES = 348
+_MOST_SIZE, _MOST_KIND = 100_000, 10
+"""Of an MGH volume."""
+_TWO_FILES = (
+    "The file is only the header of a volume (.hdr), whose voxels are in a file of their own (.img); save "
+    "both as one NIfTI file (.nii)."
+)
+_FREESURFER = (
+    "The file is a FreeSurfer volume (.mgz or .mgh); convert it to NIfTI first: "
+    "mri_convert scan.mgz scan.nii.gz."
 )
 _ONE_AT_A_TIME = threading.Lock()
 """Held while something large is unpacked, so that several at once take no more memory than one."""
@@ -145,18 +158,26 @@ def kind_of(data: bytes) -> str:
         return "NIfTI"
     if _is_old_dicom(data):
         return "DICOM"
+    raise _not_read(data, head)
+
+
+def _not_read(data: bytes, head: bytes) -> ImageError:
+    """The refusal of a file that is none of the kinds, with what to do where that can be known."""
+    if head[344:348] == b"ni1\0" or head[4:8] == b"ni2\0" or _is_analyze(head, len(data)):
+        return ImageError("not_an_image", _TWO_FILES)
+    if _is_freesurfer(head):
+        return ImageError("not_an_image", _FREESURFER)
+    if data.startswith(b"PK\x03\x04") and data[6] & 1:
+        return ImageError("encrypted", "The file is an encrypted archive; unpack it first.")
+    if _ENVELOPED in data[:64]:
+        return ImageError("encrypted", "The file is encrypted; export it without encryption.")
     for magic, code, sentence in _OTHERS:
         if data.startswith(magic):
-            raise ImageError(code, sentence)
-    if data.startswith(b"PK\x03\x04"):
-        if data[6] & 1:
-            raise ImageError("encrypted", "The file is an encrypted archive; unpack it first.")
-        raise ImageError("archive", _ARCHIVE)
-    if _ENVELOPED in data[:64]:
-        raise ImageError("encrypted", "The file is encrypted; export it without encryption.")
-    raise ImageError(
+            return ImageError(code, sentence)
+    return ImageError(
         "not_an_image",
-        "The file is not a JPEG, PNG, BMP, TIFF, DICOM or NIfTI image, whatever its name says.",
+        "The file is not a JPEG, PNG, BMP, TIFF, DICOM or NIfTI image, whatever its name says; voxels "
+        "alone (.img, .raw) need their header, so save both as one NIfTI file (.nii).",
     )
 
 
@@ -177,6 +198,20 @@ def _bytes(path: Path) -> bytes:
     if size_bytes > MAX_BYTES:
         raise over_limit(size_bytes)
     return images.read_bytes(path)
+
+
+def _is_analyze(head: bytes, size_bytes: int) -> bool:
+    """Whether it is a header of Analyze 7.5, which begins with its own length."""
+    told = {int.from_bytes(head[:4], order) for order in ("little", "big")}
+    return size_bytes == _HEADER_BYTES and _HEADER_BYTES in told
+
+
+def _is_freesurfer(head: bytes) -> bool:
+    """Whether it begins as FreeSurfer's MGH: version 1, four sizes, and one of seven types."""
+    version, *sizes, kind = struct.unpack(">6l", head[:24].ljust(24, b"\0"))
+    return (
+        version == 1 and all(0 < size <= _MOST_SIZE for size in sizes) and 0 <= kind <= _MOST_KIND
+    )
 
 
 def _is_old_dicom(data: bytes) -> bool:

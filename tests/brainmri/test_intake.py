@@ -500,6 +500,21 @@ def test_what_is_no_image_is_refused_with_its_code(data: bytes, code: str) -> No
     assert refusal(data).code == code
 
 
+def test_volumes_in_other_formats_are_told_what_to_convert_to() -> None:
+    # Version, sizes, frames, type, degrees of freedom; then, at byte 284, the voxels.
+    freesurfer = struct.pack(">7l", 1, 64, 64, 5, 1, 3, 0).ljust(284, b"\0") + bytes(64 * 64 * 20)
+    for data in (freesurfer, gzip.compress(freesurfer)):
+        error = refusal(data)
+        assert error.code == "not_an_image"
+        assert "mri_convert" in str(error)
+    whole = volumes.nifti(volumes.volume(), compressed=False)
+    of_two = whole[:344] + b"ni1\0"
+    analyze = whole[:344] + bytes(4)
+    for header in (of_two, analyze):
+        assert "(.img); save both as one NIfTI file" in str(refusal(header))
+    assert "(.img, .raw) need their header" in str(refusal(whole[352:]))
+
+
 def test_a_file_that_is_too_large_is_not_even_opened(tmp_path: Path) -> None:
     file = tmp_path / "large.png"
     with file.open("wb") as hole:

@@ -37,7 +37,7 @@ def animated_png() -> bytes:
 BAD: dict[str, tuple[Callable[[], bytes], str]] = {
     "text.jpg": (
         lambda: b"This is a letter, not a picture.",
-        "The file is not a JPEG, PNG, BMP, TIFF, DICOM or NIfTI image, whatever its name says.",
+        "The file is not a JPEG, PNG, BMP, TIFF, DICOM or NIfTI image, whatever its name says",
     ),
     "truncated.jpg": (truncated_jpeg, "The image is cut off or damaged"),
     "nothing.png": (lambda: b"", "The file is empty (0 bytes)."),

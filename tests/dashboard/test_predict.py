@@ -157,7 +157,7 @@ def claims_to_be_huge() -> bytes:
         (b"", "The file is empty (0 bytes)."),
         (
             b"just text",
-            "The file is not a JPEG, PNG, BMP, TIFF, DICOM or NIfTI image, whatever its name says.",
+            "The file is not a JPEG, PNG, BMP, TIFF, DICOM or NIfTI image, whatever its name says",
         ),
         (truncated_jpeg(), "The image is cut off or damaged"),
         (animated_png(), "The file holds several frames"),
