@@ -18,7 +18,7 @@ from brainmri.images import GreyImage
 
 MAX_BYTES = 64_000_000
 """Largest file: a volume of 256 x 256 x 180 voxels has 24 MB uncompressed, a large one 60 MB."""
-MOST_SLICE_PIXELS = 16_000_000
+MOST_SLICE_PIXELS = 6_000_000
 """Largest frame of a DICOM file and slice of a volume, whose values take more memory than a picture's."""
 BURNED_IN = "burned_in_text"
 """Code of the notice that there is text in the pixels."""
