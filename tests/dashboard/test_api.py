@@ -87,6 +87,14 @@ def test_the_description_is_served_and_is_an_openapi_description(client: FlaskCl
     )
 
 
+def test_the_content_of_a_large_file_does_not_matter_to_the_form(
+    client: FlaskClient, told: dict[str, Any]
+) -> None:
+    # A line may end wherever the form is cut into pieces, and be held back with the piece before.
+    picture = png() + (b"\r\n" + bytes(11)) * 40_000
+    assert checked(told, send(client, picture))["outcome"] == "answered"
+
+
 def test_a_picture_is_answered_as_the_description_says(
     client: FlaskClient, told: dict[str, Any], shown: Path
 ) -> None:
