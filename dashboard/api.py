@@ -17,7 +17,7 @@ blueprint = Blueprint("api", __name__, url_prefix="/api")
 
 _AROUND_FILE_BYTES = 65_536
 _MOST_HELD_BYTES = 1_000_000
-"""Of a form while it is read: one of its fields, or a piece of the file (64 KB) with the end of the piece before."""
+"""Of a form while it is read: a field, or a piece of the file (64 KB) with the end of the piece before."""
 _MOST_PARTS = 16
 _STATUS = {
     "too_large": 413,
