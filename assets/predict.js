@@ -43,6 +43,12 @@ window.dash_clientside.predict = (() => {
 
     // The volume whose slice is being chosen: {number, slices, shown, busy}.
     let chooser = null;
+    // Slices are counted through all volumes of a file, one behind the other.
+    const place = (number, slices, volumes) => {
+        const each = slices / volumes;
+        const which = `Slice ${(number - 1) % each + 1} of ${each}`;
+        return volumes === 1 ? which : `${which}, volume ${Math.floor((number - 1) / each) + 1} of ${volumes}`;
+    };
     const fetchSlice = async (entry) => {
         const mine = chooser;
         if (mine.busy) return;
@@ -108,8 +114,8 @@ window.dash_clientside.predict = (() => {
         const waits = choices.first ? "not read yet" : "waits";
         const rows = entries.map((entry, i) => {
             const cells = entry.reply ? entry.reply.row : [waits, "–", "–"];
-            const open = element("Button", {
-                children: entry.name,
+            const opens = (children) => element("Button", {
+                children,
                 className: "link-button",
                 type: "button",
                 "data-entry": String(i),
@@ -120,9 +126,12 @@ window.dash_clientside.predict = (() => {
                 role: "row",
                 className: i === shown ? "chosen" : "",
                 children: [
-                    element("Th", { scope: "row", role: "rowheader", children: open }),
+                    element("Th", { scope: "row", role: "rowheader", children: opens(entry.name) }),
+                    // Where a slice has to be chosen, the outcome itself leads there.
                     ...cells.map((text, c) => element("Td", {
-                        role: "cell", "data-label": heads[c], children: text,
+                        role: "cell",
+                        "data-label": heads[c],
+                        children: c === 0 && entry.reply?.slices ? opens(text) : text,
                     })),
                 ],
             });
@@ -365,7 +374,7 @@ window.dash_clientside.predict = (() => {
             if (!entry || !chooser) return dash_clientside.no_update;
             chooser.number = number;
             fetchSlice(entry);
-            return `Slice ${number} of ${chooser.slices}`;
+            return place(number, chooser.slices, Number(part("slice-number")?.dataset.volumes) || 1);
         },
     };
 })();

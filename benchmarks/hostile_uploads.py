@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from benchmarks.commands import family, resident_bytes, verdict
+from brainmri import intake
 from tests.dashboard.serving import ROOT, Site, serving
 from tests.mutations import sound, uploads
 
@@ -38,7 +39,9 @@ def run(count: int = UPLOADS, seed: int = 0) -> None:
         statuses: Counter[str] = Counter()
         codes: Counter[str] = Counter()
         refusals: list[tuple[float, str]] = []
-        for kind, data, name, number in uploads(count, seed):
+        for kind, data, name, number in uploads(
+            count, seed, crowd_bytes=intake.MAX_BYTES - 100_000
+        ):
             start = time.perf_counter()
             status, answer = send(site, data, name, number)
             seconds = time.perf_counter() - start

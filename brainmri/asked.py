@@ -23,6 +23,7 @@ _HEADER_WORDS = {
     "sequence": ("sequence", ""),
     "sequence_variant": ("variant", ""),
     "sequence_name": ("sequence name", ""),
+    "contrast": ("contrast", ""),
     "acquisition": ("acquisition", ""),
     "repetition_time_ms": ("repetition time", " ms"),
     "echo_time_ms": ("echo time", " ms"),
@@ -56,6 +57,7 @@ class Asked:
                 "mode": self.file.image.mode,
                 "slice": self.file.number,
                 "slices": self.file.slices,
+                "volumes": self.file.volumes,
                 "plane": self.file.plane,
                 "header": self.file.header,
                 "notices": [asdict(notice) for notice in self.file.notices],
@@ -68,7 +70,7 @@ class Asked:
     def in_words(self) -> list[str]:
         """The same for people, a line each."""
         width, height = self.file.image.stored_size_px
-        which = "" if self.file.slices == 1 else f", slice {self.file.number} of {self.file.slices}"
+        which = "" if self.file.slices == 1 else f", {self.file.place}"
         plane = "" if self.file.plane is None else f", {self.file.plane}"
         lines = [f"{self.file.kind}, {width:,} x {height:,} pixels{which}{plane}"]
         if self.file.header:
@@ -82,10 +84,11 @@ class Asked:
             lines += [f"{word}: {reason}" for reason in self.answer.reasons]
             lines += _finding_in_words(finding)
         trace = self.answer.trace
-        lines.append(
-            f"Answered by {trace.run}, model {trace.model_sha256[:12]}, {trace.software}, {trace.answered_at}"
-        )
+        who = "Answered" if finding is not None else "Refused"
         lines += [f"Not said: {lacking}" for lacking in self.lacking]
+        lines.append(f"{who} by the run {trace.run}, {trace.software}, {trace.answered_at}")
+        for part in ("model", "preprocessing", "calibrator", "thresholds"):
+            lines.append(f"  {part:14} SHA-256 {getattr(trace, f'{part}_sha256')}")
         return [*lines, ASSISTS]
 
 
@@ -108,7 +111,7 @@ def refusal_to_json(code: str, message: str, error: ImageError | None = None) ->
     """A refusal: its stable code, its sentence, and the slices to choose from where there are several."""
     told: dict[str, Any] = {"code": code, "message": message}
     if error is not None and error.slices is not None:
-        told |= {"slices": error.slices, "proposed": error.proposed}
+        told |= {"slices": error.slices, "volumes": error.volumes, "proposed": error.proposed}
     return {"error": told}
 
 

@@ -8,7 +8,16 @@ import shlex
 from collections import Counter
 from pathlib import Path
 
-from brainmri.console import DONE, FAILED, REFUSED, SHOWN, SKIPPED_SOME, models_option, print_list
+from brainmri.console import (
+    DONE,
+    FAILED,
+    REFUSED,
+    SHOWN,
+    SKIPPED_SOME,
+    UNANSWERED,
+    models_option,
+    print_list,
+)
 from brainmri.errors import ImageError, InputError
 from brainmri.wording import counted
 
@@ -164,11 +173,11 @@ def predict(options: argparse.Namespace) -> int:
     """`python -m brainmri predict`."""
     from brainmri import embedding, novelty, scoring, trust
 
-    run = options.run or _only_run(options.models)
     if not options.images.exists():
         raise InputError(f"There is no file or folder {options.images}.")
     if options.out is None and not options.images.is_dir():
-        return _ask(options, run)
+        return _ask(options)
+    run = options.run or _only_run(options.models)
     if options.json or options.maps or options.slice is not None:
         raise InputError("--json, --maps and --slice are about one image; leave them out.")
     scored = scoring.score(
@@ -197,9 +206,10 @@ def predict(options: argparse.Namespace) -> int:
     return _left_out(scored.unreadable)
 
 
-def _ask(options: argparse.Namespace, run: str) -> int:
-    from brainmri import answer, asked
+def _ask(options: argparse.Namespace) -> int:
+    from brainmri import answer, asked, promotion
 
+    run = options.run or promotion.answering(options.models)
     predictor = answer.load(options.models, run)
     try:
         told = asked.ask(predictor, options.images, number=options.slice)
@@ -213,7 +223,7 @@ def _ask(options: argparse.Namespace, run: str) -> int:
     else:
         print(options.images.name)
         print("\n".join(f"  {line}" for line in told.in_words()))
-    return DONE
+    return DONE if told.answer.finding is not None else UNANSWERED
 
 
 def _only_run(models: Path) -> str:

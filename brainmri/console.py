@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-DONE, FAILED, REFUSED, SKIPPED_SOME, INTERRUPTED, UNREAD = 0, 1, 2, 3, 130, 141
+DONE, FAILED, REFUSED, SKIPPED_SOME, UNANSWERED, INTERRUPTED, UNREAD = 0, 1, 2, 3, 4, 130, 141
 EXIT_CODES = """exit codes:
   0    done
   1    a requirement of `check` does not hold
   2    refused: the message says what is wrong
   3    done, but some files were skipped; they are listed
+  4    `predict` of one image: the file was read, and the model gives no answer about it; it says why
   130  interrupted with Ctrl-C
   141  nobody read on, as after `| head`"""
 SHOWN = 20

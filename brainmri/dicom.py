@@ -21,7 +21,7 @@ from pydicom.pixels.utils import pixel_array
 
 from brainmri import dicom_entries
 from brainmri.decoder import WAITING, DecoderError
-from brainmri.dicom_entries import PIXELS, first_number, header
+from brainmri.dicom_entries import PIXELS, first_number, header, of_frame
 from brainmri.errors import ImageError
 from brainmri.images import GreyImage, too_large
 from brainmri.rendering import LUMA, chosen, spread, square_pixels
@@ -111,7 +111,7 @@ def _read(data: bytes, number: int | None, most_pixels: int) -> Slice:
     return Slice(
         GreyImage(picture, mode, (columns, rows)),
         frames,
-        header(ds),
+        header(ds, index),
         str(ds.get("BurnedInAnnotation", "")).strip().upper() == "YES",
     )
 
@@ -123,16 +123,6 @@ def _pixels(
     if syntax in _UNCOMPRESSED:
         _check_length(ds, keyword)
         return pixel_array(ds, index=index)
-    if syntax in _BY_PILLOW:
-        frames = int(ds.get("NumberOfFrames") or 1)
-        coded = get_frame(ds.PixelData, index, number_of_frames=frames)
-        # The compressed picture has a size of its own, which nothing has looked at yet.
-        with Image.open(io.BytesIO(coded), formats=("JPEG", "JPEG2000")) as picture:
-            if picture.size != (int(ds.Columns), int(ds.Rows)):
-                raise ImageError(
-                    "damaged",
-                    "The picture in the DICOM file is not of the size that its header says.",
-                )
     if not uid.UID(syntax).is_transfer_syntax or not syntax.is_compressed:
         raise ImageError(
             "unsupported",
@@ -175,10 +165,28 @@ def compressed_frame(data: bytes, index: int) -> NDArray[np.generic]:
     warnings.simplefilter("ignore")
     ds, syntax = dicom_entries.read(data)
     ds.setdefault("SamplesPerPixel", 1)
-    frame = pixel_array(ds, index=index, decoding_plugin="pillow" if syntax in _BY_PILLOW else "")
+    if syntax in _BY_PILLOW:
+        _check_size(ds, index)
+    try:
+        frame = pixel_array(
+            ds, index=index, decoding_plugin="pillow" if syntax in _BY_PILLOW else ""
+        )
+    except (
+        Exception
+    ):  # What Pillow cannot do, another one may: JPEG 2000 with 16 bits and signs, for one.
+        frame = pixel_array(ds, index=index)
     if frame.shape[:2] != (ds.Rows, ds.Columns):
         raise ValueError(frame.shape)
     return frame
+
+
+def _check_size(ds: Dataset, index: int) -> None:
+    """A compressed picture has a size of its own, which nothing has looked at yet."""
+    frames = int(ds.get("NumberOfFrames") or 1)
+    coded = get_frame(ds.PixelData, index, number_of_frames=frames)
+    with Image.open(io.BytesIO(coded), formats=("JPEG", "JPEG2000")) as picture:
+        if picture.size != (int(ds.Columns), int(ds.Rows)):
+            raise ValueError(picture.size)
 
 
 def _grey(ds: Dataset, raw: NDArray[np.generic], index: int, kind: str) -> NDArray[np.uint8]:
@@ -192,7 +200,7 @@ def _grey(ds: Dataset, raw: NDArray[np.generic], index: int, kind: str) -> NDArr
             "unsupported",
             "The DICOM file stores its picture in colours that are not read here; export it as grey or RGB.",
         )
-    values = _modality(ds, raw, index)
+    values = _unpadded(ds, raw, _modality(ds, raw, index), kind)
     if not np.isfinite(values).all():
         raise ImageError(
             "damaged", "The picture in the DICOM file holds values that are not numbers."
@@ -211,6 +219,28 @@ def _grey(ds: Dataset, raw: NDArray[np.generic], index: int, kind: str) -> NDArr
     return 255 - grey if kind == "MONOCHROME1" else grey
 
 
+def _unpadded(
+    ds: Dataset, raw: NDArray[np.generic], values: NDArray[np.floating], kind: str
+) -> NDArray[np.floating]:
+    """Values with what stands for "nothing here" (PS3.3, C.7.5.1.1.2) as dark as the darkest real value."""
+    told = [first_number(ds.get(f"PixelPadding{name}")) for name in ("Value", "RangeLimit")]
+    if told[0] is None or raw.dtype.kind not in "iu":
+        return values
+    # As they are stored: some programs write the number without its sign.
+    low, high = (
+        np.array([told[0], told[0] if told[1] is None else told[1]])
+        .astype(np.int64)
+        .astype(raw.dtype)
+    )
+    padded = (raw >= min(low, high)) & (raw <= max(low, high))
+    if not padded.any() or padded.all():
+        return values
+    real = values[~padded]
+    values = values.copy()
+    values[padded] = real.max() if kind == "MONOCHROME1" else real.min()
+    return values
+
+
 def windowed(
     values: NDArray[np.floating], center: float, width: float, function: str = "LINEAR"
 ) -> NDArray[np.float64]:
@@ -224,7 +254,7 @@ def windowed(
 
 
 def _window(ds: Dataset, index: int) -> tuple[float, float, str] | None:
-    of = _of_frame(ds, index, "FrameVOILUTSequence") if "WindowCenter" not in ds else ds
+    of = of_frame(ds, index, "FrameVOILUTSequence") if "WindowCenter" not in ds else ds
     center, width = (first_number(of.get(name)) for name in ("WindowCenter", "WindowWidth"))
     function = str(of.get("VOILUTFunction") or "LINEAR")
     if center is None or width is None or width < (1 if function == "LINEAR" else 1e-12):
@@ -235,9 +265,7 @@ def _window(ds: Dataset, index: int) -> tuple[float, float, str] | None:
 def _modality(ds: Dataset, raw: NDArray[np.generic], index: int) -> NDArray[np.floating]:
     if "ModalityLUTSequence" in ds:
         return np.asarray(apply_modality_lut(raw, ds), dtype=np.float64)
-    of = (
-        _of_frame(ds, index, "PixelValueTransformationSequence") if "RescaleSlope" not in ds else ds
-    )
+    of = of_frame(ds, index, "PixelValueTransformationSequence") if "RescaleSlope" not in ds else ds
     slope, intercept = (
         first_number(of.get("RescaleSlope")),
         first_number(of.get("RescaleIntercept")),
@@ -248,19 +276,9 @@ def _modality(ds: Dataset, raw: NDArray[np.generic], index: int) -> NDArray[np.f
     return values * slope + intercept
 
 
-def _of_frame(ds: Dataset, index: int, keyword: str) -> Dataset:
-    """The functional group of one frame of an enhanced file (PS3.3, C.7.6.16); may be empty."""
-    per_frame = ds.get("PerFrameFunctionalGroupsSequence") or []
-    shared = ds.get("SharedFunctionalGroupsSequence") or []
-    for group in (*per_frame[index : index + 1], *shared[:1]):
-        if group.get(keyword):
-            return group[keyword].value[0]
-    return Dataset()
-
-
 def _aspect(ds: Dataset, index: int) -> float:
     """Height of a pixel by its width."""
-    of = ds if "PixelSpacing" in ds else _of_frame(ds, index, "PixelMeasuresSequence")
+    of = ds if "PixelSpacing" in ds else of_frame(ds, index, "PixelMeasuresSequence")
     for name in ("PixelSpacing", "PixelAspectRatio"):
         told = of.get(name)
         if told is not None and len(told) == 2 and float(told[1]) > 0:

@@ -26,6 +26,9 @@ _MOST_READS = 100_000
 _MOST_SEQUENCE_BYTES = 2_000_000
 """Of a sequence, which is read entry by entry too, only later."""
 
+_MOST_META = 1_000
+"""Elements before the data set, which the standard knows about twenty of."""
+
 _MAGIC_AT, _META_AT = 128, 132
 PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 SHOWN = {
@@ -36,6 +39,7 @@ SHOWN = {
     "sequence": "ScanningSequence",
     "sequence_variant": "SequenceVariant",
     "sequence_name": "SequenceName",
+    "contrast": "AcquisitionContrast",
     "acquisition": "MRAcquisitionType",
     "repetition_time_ms": "RepetitionTime",
     "echo_time_ms": "EchoTime",
@@ -43,10 +47,21 @@ SHOWN = {
     "slice_thickness_mm": "SliceThickness",
 }
 """What is told of the header, and from which tag. None of them is about a person."""
+_ENHANCED = {
+    "sequence": (None, "EchoPulseSequence"),
+    "sequence_name": (None, "PulseSequenceName"),
+    "contrast": ("MRImageFrameTypeSequence", "AcquisitionContrast"),
+    "repetition_time_ms": ("MRTimingAndRelatedParametersSequence", "RepetitionTime"),
+    "echo_time_ms": ("MREchoSequence", "EffectiveEchoTime"),
+    "inversion_time_ms": ("MRModifierSequence", "InversionTimes"),
+    "slice_thickness_mm": ("PixelMeasuresSequence", "SliceThickness"),
+}
+"""Where enhanced files say the same (PS3.3, C.8.13): in tags of their own, or in a group of each frame."""
 _NEEDED = (
     "SOPClassUID", "SamplesPerPixel", "PhotometricInterpretation", "PlanarConfiguration", "NumberOfFrames",
     "Rows", "Columns", "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "PixelSpacing",
     "PixelAspectRatio", "WindowCenter", "WindowWidth", "VOILUTFunction", "VOILUTSequence",
+    "PixelPaddingValue", "PixelPaddingRangeLimit",
     "RescaleIntercept", "RescaleSlope", "RescaleType", "ModalityLUTSequence", "BurnedInAnnotation",
     "RedPaletteColorLookupTableDescriptor", "GreenPaletteColorLookupTableDescriptor",
     "BluePaletteColorLookupTableDescriptor", "RedPaletteColorLookupTableData",
@@ -56,7 +71,8 @@ _NEEDED = (
     "PerFrameFunctionalGroupsSequence", "ExtendedOffsetTable", "ExtendedOffsetTableLengths",
     "EncapsulatedDocument", "EncryptedAttributesSequence", *PIXELS,
 )  # fmt: skip
-_TAGS: list[int] = [int(Tag(keyword)) for keyword in (*SHOWN.values(), *_NEEDED)]
+_TOP_LEVEL = [keyword for group, keyword in _ENHANCED.values() if group is None]
+_TAGS: list[int] = [int(Tag(keyword)) for keyword in (*SHOWN.values(), *_TOP_LEVEL, *_NEEDED)]
 
 _PIXEL_TAGS = frozenset(int(Tag(keyword)) for keyword in PIXELS)
 
@@ -130,7 +146,9 @@ def _meta(data: bytes) -> tuple[int, uid.UID | None]:
     """
     at = _META_AT if data[_MAGIC_AT:_META_AT] == b"DICM" else 0
     told = None
-    while data[at : at + 2] == b"\x02\x00":
+    for _ in range(_MOST_META):
+        if data[at : at + 2] != b"\x02\x00":
+            return at, told
         kind = data[at + 4 : at + 6]
         if kind in (b"OB", b"UN", b"OW", b"UT"):
             body = at + 12
@@ -143,7 +161,7 @@ def _meta(data: bytes) -> tuple[int, uid.UID | None]:
                 data[body : body + min(length, 64)].decode("ascii", "ignore").strip("\0 ")
             )
         at = body + length
-    return at, told
+    raise _too_complex()
 
 
 def first_number(value: Any) -> float | None:
@@ -154,12 +172,26 @@ def first_number(value: Any) -> float | None:
     return number if np.isfinite(number) else None
 
 
-def header(ds: Dataset) -> dict[str, str | float]:
-    """What is told of the header, by the names of `SHOWN`."""
+def of_frame(ds: Dataset, index: int, keyword: str) -> Dataset:
+    """The functional group of one frame of an enhanced file (PS3.3, C.7.6.16); may be empty."""
+    per_frame = ds.get("PerFrameFunctionalGroupsSequence") or []
+    shared = ds.get("SharedFunctionalGroupsSequence") or []
+    for group in (*per_frame[index : index + 1], *shared[:1]):
+        if group.get(keyword):
+            return group[keyword].value[0]
+    return Dataset()
+
+
+def header(ds: Dataset, index: int) -> dict[str, str | float]:
+    """What is told of how a frame was taken, by the names of `SHOWN`."""
     told: dict[str, str | float] = {}
     for name, keyword in SHOWN.items():
         try:
             value = ds.get(keyword)
+            if not value and name in _ENHANCED:
+                group, keyword_there = _ENHANCED[name]
+                of = ds if group is None else of_frame(ds, index, group)
+                value = of.get(keyword_there)
             if name.endswith(("_t", "_ms", "_mm")):
                 number = first_number(value)
                 if number is not None:

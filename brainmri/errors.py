@@ -18,15 +18,22 @@ class ImageError(InputError):
 
     Attributes:
         code: stable, for programs; the message is for people.
-        slices: how many slices the file holds, where one of them has to be chosen.
+        slices: how many slices the file holds, in all its volumes, where one of them has to be chosen.
+        volumes: how many volumes they are of, one behind the other.
     """
 
-    def __init__(self, code: str, message: str, *, slices: int | None = None) -> None:
+    def __init__(
+        self, code: str, message: str, *, slices: int | None = None, volumes: int = 1
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.slices = slices
+        self.volumes = volumes
 
     @property
     def proposed(self) -> int | None:
-        """The middle slice, counted from 1, where one has to be chosen."""
-        return None if self.slices is None else (self.slices + 1) // 2
+        """The middle slice, counted from 1, where one has to be chosen; of the middle volume."""
+        if self.slices is None:
+            return None
+        each = self.slices // self.volumes
+        return (self.volumes - 1) // 2 * each + (each + 1) // 2

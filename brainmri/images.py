@@ -37,6 +37,7 @@ _BASELINE_SEGMENTS = frozenset({_SOF0, _DHT, _SOS, 0xDB, 0xDD, *range(0xE0, 0xF0
 _FOUR_TABLES = struct.Struct("=1024q")
 
 _EXIF_ORIENTATION = 0x0112
+_EXIF_AS_TEXT = "Raw profile type exif"
 _BAND_PIXELS = 4_000_000
 _BATCH = 32
 _DEEP_MODES = ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")
@@ -62,7 +63,9 @@ class GreyImage:
         return np.asarray(self.picture)
 
 
-def decode(source: bytes | Path, *, most_pixels: int = MAX_PIXELS) -> GreyImage:
+def decode(
+    source: bytes | Path, *, most_pixels: int = MAX_PIXELS, first: bool = False
+) -> GreyImage:
     """Decode a JPEG, PNG, BMP or TIFF into upright 8-bit greyscale.
 
     Colour becomes luma (ITU-R 601-2), transparency is laid over black, 16-bit and float images are
@@ -71,6 +74,7 @@ def decode(source: bytes | Path, *, most_pixels: int = MAX_PIXELS) -> GreyImage:
     Args:
         source: the file, or its content.
         most_pixels: width x height above which it is refused before anything is unpacked.
+        first: decode the first frame of several, and do not refuse them.
 
     Raises:
         ImageError: `empty`, `unreadable`, `not_an_image`, `truncated`, `damaged`, `animated` or
@@ -96,7 +100,7 @@ def decode(source: bytes | Path, *, most_pixels: int = MAX_PIXELS) -> GreyImage:
     width, height = image.size
     if width * height > most_pixels:
         raise too_large(f"{width:,} x {height:,} pixels", most_pixels)
-    if _has_second_frame(image):
+    if not first and _has_second_frame(image):
         raise ImageError(
             "animated",
             "The file holds several frames; save the one slice you mean as its own image.",
@@ -106,6 +110,8 @@ def decode(source: bytes | Path, *, most_pixels: int = MAX_PIXELS) -> GreyImage:
         if mode == "RGB" and _is_grey_jpeg(image, data):
             image.draft("L", None)
         image.load()
+        # Exif as old programs put it into a text; Pillow would read its entries whatever they come to.
+        image.info.pop(_EXIF_AS_TEXT, None)
         # Looking for the tag is much cheaper than exif_transpose's copy, and few files carry it.
         if image.getexif().get(_EXIF_ORIENTATION, 1) != 1:
             image = ImageOps.exif_transpose(image)

@@ -5,24 +5,20 @@ The same for page, API and command line: the same limits, the same refusals, the
 
 from __future__ import annotations
 
-import io
+import struct
 import threading
 import zlib
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image
-
-from brainmri import burned_in, images, rendering
+from brainmri import burned_in, containers, images, rendering
 from brainmri.errors import ImageError
 from brainmri.images import GreyImage
 
-MAX_BYTES = 20_000_000
-"""Largest file."""
-MOST_PIXELS = 25_000_000
-"""Largest picture, width x height."""
-MOST_SLICE_PIXELS = 16_000_000
+MAX_BYTES = 64_000_000
+"""Largest file: a volume of 256 x 256 x 180 voxels has 24 MB uncompressed, a large one 60 MB."""
+MOST_SLICE_PIXELS = 6_000_000
 """Largest frame of a DICOM file and slice of a volume, whose values take more memory than a picture's."""
 BURNED_IN = "burned_in_text"
 """Code of the notice that the header says that there is text in the pixels."""
@@ -39,9 +35,21 @@ _OTHERS = (
     (b"%PDF", "not_an_image", "The file is a PDF document; save the picture in it as PNG."),
     (b"GIF8", "not_an_image", "The file is a GIF; save the picture as PNG."),
     (b"RIFF", "not_an_image", "The file is a WebP picture or a film; save the picture as PNG."),
+    (b"PK\x03\x04", "archive", _ARCHIVE),
     (b"Rar!", "archive", _ARCHIVE),
     (b"7z\xbc\xaf", "archive", _ARCHIVE),
     (b"\x1f\x8b", "archive", "The file is compressed and holds no NIfTI volume; unpack it first."),
+)
+_HEADER_BYTES = 348
+_MOST_SIZE, _MOST_KIND = 100_000, 10
+"""Of an MGH volume."""
+_TWO_FILES = (
+    "The file is only the header of a volume (.hdr), whose voxels are in a file of their own (.img); save "
+    "both as one NIfTI file (.nii)."
+)
+_FREESURFER = (
+    "The file is a FreeSurfer volume (.mgz or .mgh); convert it to NIfTI first: "
+    "mri_convert scan.mgz scan.nii.gz."
 )
 _ONE_AT_A_TIME = threading.Lock()
 """Held while something large is unpacked, so that several at once take no more memory than one."""
@@ -63,10 +71,11 @@ class Intake:
         image: the picture, or the slice.
         kind: "JPEG", "PNG", "BMP", "TIFF", "DICOM" or "NIfTI".
         number: of the slice, from 1.
-        slices: how many the file holds.
+        slices: how many the file holds, in all its volumes.
         plane: of a volume: "axial", "coronal" or "sagittal"; otherwise None.
         header: what a DICOM header says of scanner and sequence (`dicom.read`); nothing of a person.
         notices: what to know about it.
+        volumes: how many volumes (points in time, directions) the slices are of, one behind the other.
     """
 
     image: GreyImage
@@ -76,6 +85,12 @@ class Intake:
     plane: str | None
     header: dict[str, str | float]
     notices: tuple[Notice, ...]
+    volumes: int = 1
+
+    @property
+    def place(self) -> str:
+        """Which slice it is, "slice 12 of 30, volume 3 of 5"."""
+        return rendering.place(self.number, self.slices, self.volumes)
 
 
 def read(source: bytes | Path, *, number: int | None = None) -> Intake:
@@ -88,7 +103,7 @@ def read(source: bytes | Path, *, number: int | None = None) -> Intake:
     Raises:
         ImageError: with one of the codes `empty`, `unreadable`, `not_an_image`, `archive`, `too_large`,
             `too_complex`, `truncated`, `damaged`, `animated`, `encrypted`, `no_pixels`,
-            `unsupported`, `several_volumes`, `needs_slice` (which has `slices`) and `no_such_slice`.
+            `unsupported`, `needs_slice` (which has `slices`) and `no_such_slice`.
     """
     data = source if isinstance(source, bytes) else _bytes(source)
     if not data:
@@ -109,12 +124,25 @@ def read(source: bytes | Path, *, number: int | None = None) -> Intake:
 
         with _ONE_AT_A_TIME:
             cut = nifti.read(data, number=number, most_pixels=MOST_SLICE_PIXELS)
-        return Intake(cut.image, kind, number or 1, cut.slices, cut.plane, {}, _notices(cut.image))
-    rendering.chosen(number, 1)
+        return Intake(
+            cut.image,
+            kind,
+            number or 1,
+            cut.slices,
+            cut.plane,
+            {},
+            _notices(cut.image),
+            volumes=cut.volumes,
+        )
+    # Before anything waits for others: what takes long to refuse would hold them up.
+    pages = containers.pages(data, kind)
+    page = pages[rendering.chosen(number, len(pages))]
     # A small file can claim a large picture too.
-    with _ONE_AT_A_TIME if _claimed_pixels(data) > _LARGE_PIXELS else nullcontext():
-        image = images.decode(data, most_pixels=MOST_PIXELS)
-    return Intake(image, kind, 1, 1, None, {}, _notices(image))
+    with _ONE_AT_A_TIME if page.pixels > _LARGE_PIXELS else nullcontext():
+        if kind == "TIFF":
+            data = containers.alone(data, page)
+        image = images.decode(data, most_pixels=containers.MOST_PIXELS, first=kind == "TIFF")
+    return Intake(image, kind, number or 1, len(pages), None, {}, _notices(image))
 
 
 def kind_of(data: bytes) -> str:
@@ -139,26 +167,36 @@ def kind_of(data: bytes) -> str:
         return "NIfTI"
     if _is_old_dicom(data):
         return "DICOM"
+    raise _not_read(data, head)
+
+
+def _not_read(data: bytes, head: bytes) -> ImageError:
+    """The refusal of a file that is none of the kinds, with what to do where that can be known."""
+    if head[344:348] == b"ni1\0" or head[4:8] == b"ni2\0" or _is_analyze(head, len(data)):
+        return ImageError("not_an_image", _TWO_FILES)
+    if _is_freesurfer(head):
+        return ImageError("not_an_image", _FREESURFER)
+    if data.startswith(b"PK\x03\x04") and data[6] & 1:
+        return ImageError("encrypted", "The file is an encrypted archive; unpack it first.")
+    if _ENVELOPED in data[:64]:
+        return ImageError("encrypted", "The file is encrypted; export it without encryption.")
     for magic, code, sentence in _OTHERS:
         if data.startswith(magic):
-            raise ImageError(code, sentence)
-    if data.startswith(b"PK\x03\x04"):
-        if data[6] & 1:
-            raise ImageError("encrypted", "The file is an encrypted archive; unpack it first.")
-        raise ImageError("archive", _ARCHIVE)
-    if _ENVELOPED in data[:64]:
-        raise ImageError("encrypted", "The file is encrypted; export it without encryption.")
-    raise ImageError(
+            return ImageError(code, sentence)
+    return ImageError(
         "not_an_image",
-        "The file is not a JPEG, PNG, BMP, TIFF, DICOM or NIfTI image, whatever its name says.",
+        "The file is not a JPEG, PNG, BMP, TIFF, DICOM or NIfTI image, whatever its name says; voxels "
+        "alone (.img, .raw) need their header, so save both as one NIfTI file (.nii).",
     )
 
 
-def over_limit(size_bytes: int | None = None) -> ImageError:
-    """The refusal of a file with too many bytes."""
+def over_limit(size_bytes: int | None = None, *, each: bool = False) -> ImageError:
+    """The refusal of a file with too many bytes; `each` of two, where it is not known of which."""
     has = "has" if size_bytes is None else f"has {size_bytes / 1e6:,.1f} MB, which is"
+    has = "is too large, or both are: each may have no" if each else has
     most = f"{MAX_BYTES // 1_000_000} MB"
-    return ImageError("too_large", f"The file {has} more than the {most} that are read.")
+    subject = "One of the two files" if each else "The file"
+    return ImageError("too_large", f"{subject} {has} more than the {most} that are read.")
 
 
 def _bytes(path: Path) -> bytes:
@@ -171,19 +209,25 @@ def _bytes(path: Path) -> bytes:
     return images.read_bytes(path)
 
 
+def _is_analyze(head: bytes, size_bytes: int) -> bool:
+    """Whether it is a header of Analyze 7.5, which begins with its own length."""
+    told = {int.from_bytes(head[:4], order) for order in ("little", "big")}
+    return size_bytes == _HEADER_BYTES and _HEADER_BYTES in told
+
+
+def _is_freesurfer(head: bytes) -> bool:
+    """Whether it begins as FreeSurfer's MGH: version 1, four sizes, and one of seven types."""
+    version, *sizes, kind = struct.unpack(">6l", head[:24].ljust(24, b"\0"))
+    return (
+        version == 1 and all(0 < size <= _MOST_SIZE for size in sizes) and 0 <= kind <= _MOST_KIND
+    )
+
+
 def _is_old_dicom(data: bytes) -> bool:
     """Whether it begins with an entry of group 2 or 8: DICOM before files had a preamble."""
     little = data[:2] in (b"\x02\x00", b"\x08\x00") and data[3:4] == b"\0"
     big = data[:3] in (b"\0\x02\0", b"\0\x08\0")
     return len(data) > 16 and (little or big)
-
-
-def _claimed_pixels(data: bytes) -> int:
-    try:
-        with Image.open(io.BytesIO(data), formats=images.FORMATS) as image:
-            return image.width * image.height
-    except Exception:  # Decoding it says what is wrong.
-        return 0
 
 
 def _notices(

@@ -14,7 +14,9 @@ from brainmri.images import GreyImage, too_large
 from brainmri.rendering import GZIP, chosen, spread, square_pixels, start, unpacked
 
 MOST_BYTES = 128_000_000
-"""Of a volume once it is unpacked; nothing beyond is."""
+"""Of a volume once it is unpacked."""
+MOST_UNPACKED_BYTES = 256_000_000
+"""Of a file, up to the end of the volume that is meant; nothing beyond is."""
 _MOST_OFFSET = 1_000_000
 _EVEN = 1.5
 """Voxels this many times as thick as wide were taken slice by slice, across the thick side."""
@@ -28,12 +30,14 @@ class Slice(NamedTuple):
     Attributes:
         image: as `images.decode` gives it: the front of the head up (axial) or left (sagittal), its
             right side left (axial, coronal), as radiologists look at it.
-        slices: how many there are across this plane.
+        slices: how many there are across this plane, of all volumes.
+        volumes: how many volumes (points in time, directions) the file holds.
         plane: "axial", "coronal" or "sagittal".
     """
 
     image: GreyImage
     slices: int
+    volumes: int
     plane: str
 
 
@@ -44,11 +48,11 @@ def read(data: bytes, *, number: int | None, most_pixels: int) -> Slice:
 
     Args:
         data: the file, compressed or not.
-        number: of the slice, from 1; needed where there are several.
+        number: of the slice, from 1 through all volumes; needed where there are several.
         most_pixels: of the slice.
 
     Raises:
-        ImageError: `damaged`, `truncated`, `too_large`, `several_volumes`, `unsupported`,
+        ImageError: `damaged`, `truncated`, `too_large`, `unsupported`,
             `needs_slice` or `no_such_slice`.
     """
     try:
@@ -67,17 +71,9 @@ def _read(data: bytes, number: int | None, most_pixels: int) -> Slice:
     kind, length = (nibabel.Nifti2Header, 540) if two else (nibabel.Nifti1Header, 348)
     header = kind(head[:length], check=False)
     shape = tuple(int(n) for n in header.get_data_shape())
-    while len(shape) > 3 and shape[-1] == 1:
-        shape = shape[:-1]
-    if len(shape) > 3:
-        raise ImageError(
-            "several_volumes",
-            f"The file holds {int(np.prod(shape[3:], dtype=np.float64)):,} volumes (points in time or "
-            "directions); save the one you mean by itself.",
-        )
-    shape += (1,) * (3 - len(shape))
+    volumes = int(np.prod(shape[3:], dtype=np.float64))
     dtype = header.get_data_dtype()
-    if min(shape) < 1:
+    if min(shape, default=1) < 1:
         raise ImageError("damaged", "The NIfTI file says that its volume has no voxels.")
     if dtype.kind not in "iuf" or dtype.itemsize > 8:
         raise ImageError(
@@ -85,6 +81,7 @@ def _read(data: bytes, number: int | None, most_pixels: int) -> Slice:
             "The voxels of the NIfTI file are no plain numbers (colours or complex ones); export the "
             "magnitude image.",
         )
+    shape = (*shape[:3], *(1,) * (3 - len(shape)))
     size = float(np.prod(shape, dtype=np.float64)) * dtype.itemsize
     if size > MOST_BYTES:
         raise ImageError(
@@ -106,15 +103,23 @@ def _read(data: bytes, number: int | None, most_pixels: int) -> Slice:
     if shape[axis_of[across]] == 1 or min(shape) == 1:
         across = int(order[int(np.argmin(shape)), 0])
     count = shape[axis_of[across]]
-    index = chosen(number, count)
+    volume, index = divmod(chosen(number, count * volumes, volumes), count)
+    if size * (volume + 1) > MOST_UNPACKED_BYTES:
+        raise ImageError(
+            "too_large",
+            f"The volume begins {size * volume / 1e6:,.0f} MB into the file; at most "
+            f"{MOST_UNPACKED_BYTES // 1_000_000} MB are unpacked: save it by itself.",
+            slices=count * volumes,
+            volumes=volumes,
+        )
     others = [i for i in range(3) if i != across]
     width, height = (shape[axis_of[i]] for i in others)
     if width * height > most_pixels:
         raise too_large(f"{width:,} x {height:,} pixels", most_pixels)
-    voxels = _voxels(data, int(header["vox_offset"]), shape, dtype)
-    volume = nibabel.apply_orientation(voxels, order)
+    voxels = _voxels(data, int(header["vox_offset"]), shape, dtype, volume)
+    turned = nibabel.apply_orientation(voxels, order)
     # Not np.take, which copies the whole volume first.
-    flat = volume[(slice(None),) * across + (index,)].astype(np.float64)
+    flat = turned[(slice(None),) * across + (index,)].astype(np.float64)
     slope, intercept = header.get_slope_inter()
     if slope is not None:
         flat = flat * slope + (intercept or 0.0)
@@ -125,7 +130,8 @@ def _read(data: bytes, number: int | None, most_pixels: int) -> Slice:
     grey = spread(flat[::-1, ::-1].T)
     picture = square_pixels(Image.fromarray(grey), thick[others[1]] / thick[others[0]])
     mode = f"NIfTI, {dtype.name}"
-    return Slice(GreyImage(picture, mode, (width, height)), count, _PLANES[across])
+    image = GreyImage(picture, mode, (width, height))
+    return Slice(image, count * volumes, volumes, _PLANES[across])
 
 
 def _affine(header: nibabel.Nifti1Header) -> NDArray[np.float64]:
@@ -135,18 +141,22 @@ def _affine(header: nibabel.Nifti1Header) -> NDArray[np.float64]:
 
 
 def _voxels(
-    data: bytes, offset: int, shape: tuple[int, ...], dtype: np.dtype[np.generic]
+    data: bytes, offset: int, shape: tuple[int, ...], dtype: np.dtype[np.generic], volume: int
 ) -> NDArray[np.generic]:
-    """Voxels as stored, unpacked no further than the header says."""
+    """Voxels of one volume as stored, unpacked no further than the header says."""
     if not 0 <= offset <= _MOST_OFFSET:
         raise ImageError(
             "damaged", "The NIfTI file says that its voxels begin nowhere near its start."
         )
     count = int(np.prod(shape))
-    end = offset + count * dtype.itemsize
-    content = data if data[:2] != GZIP else unpacked(data, end)
+    begin = offset + volume * count * dtype.itemsize
+    end = begin + count * dtype.itemsize
+    content: bytes | bytearray = data
+    if data[:2] == GZIP:
+        content = unpacked(data, end, start=begin)
+        begin, end = 0, end - begin
     if len(content) < end:
         raise ImageError(
             "truncated", "The NIfTI file is cut off: voxels are missing; copy or export it again."
         )
-    return np.frombuffer(content, dtype, count, offset).reshape(shape, order="F")
+    return np.frombuffer(content, dtype, count, begin).reshape(shape, order="F")

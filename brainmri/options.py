@@ -142,17 +142,20 @@ def parser() -> argparse.ArgumentParser:
         """examples:
   python -m brainmri predict data/brain-tumor-mri --run cnn-official
   python -m brainmri predict new-images/ --run cnn-official --out new.parquet
-  python -m brainmri predict slice.png --run cnn-official
+  python -m brainmri predict slice.png
   python -m brainmri predict volume.nii.gz --run cnn-official --slice 90 --json
 
 one file may be JPEG, PNG, BMP, TIFF, DICOM or NIfTI; of a folder, JPEG, PNG, BMP and TIFF are scored.
---json prints what POST /api/predict of the dashboard answers, refusals included.""",
+--json prints what POST /api/predict of the dashboard answers, refusals included.
+exit codes of one image: 0 answered, 2 the file cannot be read, 4 it is read, but so unlike the training
+images that no answer is given.""",
     )
     command.add_argument("images", type=Path, help="a folder or one image")
     command.add_argument(
         "--run",
         metavar="NAME",
-        help="whose model answers (may be left out where there is only one)",
+        help="whose model answers (default: of a folder the only one there is; of one image the run that "
+        "the dashboard shows first)",
     )
     command.add_argument("--json", action="store_true", help="one image: print the answer as JSON")
     command.add_argument(

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from brainmri import comparison, results, standing
+from brainmri import choice, comparison, results, runs
 from brainmri.comparison import Comparison
 from brainmri.errors import InputError
 from brainmri.files import write_atomically
@@ -87,12 +87,41 @@ def compared_with(models: Path, name: str, over: str | None) -> list[str]:
     promoted = current(models)
     if name == promoted:
         raise InputError(f"{name} is the run that is shown first already.")
-    shown = standing.first(standing.of_others(models, name), promoted)
+    others = choice.counted(models, but=name)
+    shown = choice.best(others, others, promoted)
     if shown is None:
         raise InputError(
             f"There is no other run than {name}, so it is shown first without being promoted."
         )
-    return [shown] if over in (None, shown) else [shown, str(over)]
+    return [shown.name] if over in (None, shown.name) else [shown.name, str(over)]
+
+
+def answering(models: Path) -> str:
+    """Name of the run that answers for a new image where none is named.
+
+    Raises:
+        InputError: no run has a model.
+    """
+    able = [path.name for path in runs.folders(models) if (path / runs.MODEL_FILE).is_file()]
+    if not able:
+        raise InputError(f"No run in {models} has a model file; train one first.")
+    try:
+        promoted = current(models)
+    except InputError:
+        promoted = None  # As the pages do, which say so.
+    # Most often one of these decides, and no predictions need to be counted.
+    if promoted in able:
+        return promoted
+    if len(able) == 1:
+        return able[0]
+    every = choice.counted(models)
+    chosen = choice.best([one for one in every if one.has_model], every, None)
+    if chosen is None:
+        raise InputError(
+            f"No run in {models} has both a model and predictions to choose it by; say with --run whose "
+            f"model answers: {', '.join(able)}."
+        )
+    return chosen.name
 
 
 def judge(models: Path, name: str, over: str, *, resamples: int = RESAMPLES) -> Judged:

@@ -11,6 +11,9 @@ from PIL import Image
 from brainmri.errors import ImageError
 
 MOST_SLICES = 10_000
+"""Of a file, and of a volume."""
+MOST_OF_VOLUMES = 100_000
+"""Slices of all volumes of a file."""
 
 LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 """Of red, green and blue (ITU-R 601-2), as Pillow weighs them."""
@@ -21,24 +24,31 @@ _DARKEST, _BRIGHTEST = 0.5, 99.5
 _SQUARE, _ODDEST = 0.01, 20.0
 
 
-def chosen(number: int | None, slices: int) -> int:
+def chosen(number: int | None, slices: int, volumes: int = 1) -> int:
     """Place, from 0, of the slice that was asked for by its number, from 1.
+
+    Args:
+        number: counted through all volumes.
+        slices: of all volumes.
+        volumes: as many slices each.
 
     Raises:
         ImageError: `needs_slice`, `no_such_slice`, or `too_large` where there are far too many.
     """
-    if slices > MOST_SLICES:
+    most = MOST_SLICES if volumes == 1 else MOST_OF_VOLUMES
+    if slices > most:
         raise ImageError(
             "too_large",
-            f"The file says that it holds {slices:,} slices; at most {MOST_SLICES:,} are read.",
+            f"The file says that it holds {slices:,} slices; at most {most:,} are read.",
         )
     if slices < 1:
         raise ImageError("damaged", "The file says that it holds no slice.")
     if number is None and slices > 1:
         raise ImageError(
             "needs_slice",
-            f"The file holds {slices:,} slices; choose one from 1 to {slices:,}.",
+            f"The file holds {slices:,} slices{_of_volumes(volumes)}; choose one from 1 to {slices:,}.",
             slices=slices,
+            volumes=volumes,
         )
     number = 1 if number is None else number
     if not 1 <= number <= slices:
@@ -47,8 +57,21 @@ def chosen(number: int | None, slices: int) -> int:
             "no_such_slice",
             f"There is no slice {number:,}: the file holds {holds}.",
             slices=slices,
+            volumes=volumes,
         )
     return number - 1
+
+
+def place(number: int, slices: int, volumes: int = 1) -> str:
+    """Which slice it is, "slice 12 of 30, volume 3 of 5", from its number through all volumes."""
+    each = slices // volumes
+    volume, slice_ = divmod(number - 1, each)
+    which = f"slice {slice_ + 1:,} of {each:,}"
+    return which if volumes == 1 else f"{which}, volume {volume + 1:,} of {volumes:,}"
+
+
+def _of_volumes(volumes: int) -> str:
+    return "" if volumes == 1 else f" in {volumes:,} volumes (points in time or directions)"
 
 
 def start(data: bytes) -> bytes:
@@ -62,23 +85,41 @@ def start(data: bytes) -> bytes:
     return zlib.decompressobj(wbits=31).decompress(data[: 4 * _START_BYTES], _START_BYTES)
 
 
-def unpacked(data: bytes, most: int, wbits: int = 31) -> bytearray:
+def unpacked(data: bytes, most: int, wbits: int = 31, *, start: int = 0) -> bytearray:
     """The first `most` bytes of what is packed in `data`, and no more, whatever else there is.
 
     Piece by piece, since zlib would hold all of it twice for a moment.
+
+    Args:
+        data: packed.
+        most: where to stop.
+        wbits: as of zlib: 31 for gzip.
+        start: so many of the first bytes are passed over and not kept.
 
     Raises:
         zlib.error: it is damaged.
     """
     content = bytearray()
     unpack = zlib.decompressobj(wbits)
-    rest = data
-    while len(content) < most and rest:
-        content += unpack.decompress(rest, min(_PIECE_BYTES, most - len(content)))
+    # Pieces of what is packed too: zlib copies what it has not used yet each time.
+    view, taken, made = memoryview(data), 0, 0
+    rest = b""
+    while made < most:
+        if not rest:
+            rest = bytes(view[taken : taken + _PIECE_BYTES])
+            taken += len(rest)
+        if not rest:
+            break
+        piece = unpack.decompress(rest, min(_PIECE_BYTES, most - made))
+        content += piece[max(0, start - made) :]
+        made += len(piece)
         rest = unpack.unconsumed_tail
         if unpack.eof:
-            rest, unpack = unpack.unused_data, zlib.decompressobj(wbits)
-            if wbits < 0 or not rest.startswith(GZIP):  # A gzip file may have several parts.
+            # A gzip file may have several parts.
+            rest = unpack.unused_data + bytes(view[taken : taken + len(GZIP)])
+            taken += len(GZIP)
+            unpack = zlib.decompressobj(wbits)
+            if wbits < 0 or not rest.startswith(GZIP):
                 break
     return content
 

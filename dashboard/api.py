@@ -16,6 +16,8 @@ from dashboard import data
 blueprint = Blueprint("api", __name__, url_prefix="/api")
 
 _AROUND_FILE_BYTES = 65_536
+_MOST_HELD_BYTES = 1_000_000
+"""Of a form while it is read: a field, or a piece of the file (64 KB) with the end of the piece before."""
 _MOST_PARTS = 16
 _STATUS = {
     "too_large": 413,
@@ -72,7 +74,7 @@ def _sent() -> tuple[dict[str, str], bytes]:
             return {}, request.stream.read()
         parser = FormDataParser(
             stream_factory=_in_memory,
-            max_form_memory_size=_AROUND_FILE_BYTES,
+            max_form_memory_size=_MOST_HELD_BYTES,
             max_content_length=request.max_content_length,
             max_form_parts=_MOST_PARTS,
             silent=False,

@@ -33,7 +33,8 @@ from dashboard.pages import (
 from dashboard.theme import ACCENT, FONT
 
 NAME = "Brain MRI"
-_MAX_REQUEST_BYTES = 30_000_000
+_MAX_REQUEST_BYTES = 90_000_000
+"""Of what pages send: an upload that is kept with a correction comes as text, a third longer than it is."""
 _PAGES = (
     ("Overview", "/", overview.layout),
     ("Data", "/data", dataset.layout),

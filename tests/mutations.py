@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from brainmri import phantom
+from tests import crowds
 from tests.brainmri import volumes
 from tests.brainmri.files_to_read import encode, frames, png_header
 
@@ -101,12 +102,24 @@ def bombs() -> list[bytes]:
     ]  # fmt: skip
 
 
-def uploads(count: int, seed: int = 0) -> Iterator[tuple[str, bytes, str, int | None]]:
-    """`count` uploads: what was done, content, name of the file, and the slice that is asked for."""
+def uploads(
+    count: int, seed: int = 0, *, crowd_bytes: int = 1_000_000
+) -> Iterator[tuple[str, bytes, str, int | None]]:
+    """`count` uploads: what was done, content, name of the file, and the slice that is asked for.
+
+    Args:
+        count: how many.
+        seed: of the mutations.
+        crowd_bytes: size of the files that are made of very many pieces.
+    """
     rng = np.random.default_rng(seed)
     good, bad = sound(), bombs()
     yield from (("bomb", data, "bomb.bin", slice_) for data in bad for slice_ in (None, 1))
-    for number in range(max(0, count - 2 * len(bad))):
+    first = 2 * len(bad)
+    for kind, data in crowds.crowds(crowd_bytes):
+        first += 1
+        yield f"crowd ({kind})", data, "crowd.bin", 1
+    for number in range(max(0, count - first)):
         data = good[number % len(good)]
         kind = ("cut", "flipped", "many flipped", "renamed", "polyglot", "header", "doubled")[
             number % 7

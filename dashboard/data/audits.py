@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from brainmri import audit_tables, evaluation, index
+from brainmri.choice import merit
 from brainmri.errors import InputError
 from brainmri.files import sha256
 from dashboard import audit_lists
 from dashboard.data.dataset import image_index
 from dashboard.data.files import Stamp, cached, models_folder, stamp
-from dashboard.data.runs import RunView, list_runs, merit, report
+from dashboard.data.runs import RunView, list_runs, report
 from dashboard.findings import Findings, Told
 
 

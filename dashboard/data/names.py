@@ -78,6 +78,7 @@ from dashboard.data.predictor import (
     example,
     look,
     marked_change,
+    over_limit,
     warm_up,
 )
 from dashboard.data.received import (

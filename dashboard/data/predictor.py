@@ -18,6 +18,7 @@ from dashboard.data.files import Stamp, cached, models_folder, run_stamp, stamp
 
 EXAMPLES = tuple((label, 3) for label in phantom.CLASSES)
 MAX_BYTES = intake.MAX_BYTES
+over_limit = intake.over_limit
 _MOST_SHOWN_PX = 1024
 """Longer sides are scaled down before a picture is sent to the browser."""
 

@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from brainmri import corrections, evaluation, metrics, promotion, results, runs, standing, tally
+from brainmri import choice, corrections, evaluation, metrics, promotion, results, runs, tally
 from brainmri.calibration import apply_temperature
+from brainmri.choice import merit
 from brainmri.errors import InputError
 from brainmri.evaluation import ClassCurves, Report
 from brainmri.metrics import Estimate
 from brainmri.predictions import Predictions
 from brainmri.runs import BrokenRun, Run
-from brainmri.standing import Standing
 from brainmri.tally import Tallies
 from dashboard.data.dataset import usable_index
 from dashboard.data.files import Stamp, cached, models_folder, run_stamp, stamp
@@ -170,9 +170,8 @@ def fault_of(name: str | None) -> str | None:
 
 
 def best_run(shown: list[RunView]) -> RunView | None:
-    """The run to show first, as `standing.first` says."""
-    chosen = standing.first([_standing(view) for view in shown], promoted_run())
-    return next((view for view in shown if view.name == chosen), None)
+    """The run to show first of these, as `choice.best` chooses it."""
+    return choice.best(shown, list_runs()[0], promoted_run())
 
 
 def promoted_run() -> str | None:
@@ -188,12 +187,7 @@ def best_by_architecture() -> list[RunView]:
     ranked = sorted(shown, key=merit, reverse=True)
     ranked.sort(key=lambda view: not view.is_official)
     found = {view.architecture: view for view in ranked[::-1]}
-    stands = {view.name: _standing(view) for view in shown}
-    return sorted(
-        found.values(),
-        key=lambda view: standing.promise(stands[view.name], stands.values()),
-        reverse=True,
-    )
+    return sorted(found.values(), key=lambda view: choice.promise(view, shown), reverse=True)
 
 
 def latest_pair() -> tuple[RunView, RunView] | None:
@@ -209,16 +203,6 @@ def latest_pair() -> tuple[RunView, RunView] | None:
             if latest.run and before.run and latest.run.protocol == before.run.protocol:
                 return latest, before
     return None
-
-
-def merit(view: RunView) -> tuple[float, str]:
-    """What runs are ranked by: accuracy on validation images, then the name."""
-    return (_standing(view).merit, view.name)
-
-
-def _standing(view: RunView) -> Standing:
-    accuracies = {split: report(view, split).accuracy.value for split in view.splits}
-    return standing.standing(view.name, view.run, accuracies)
 
 
 @cached(256)
@@ -260,8 +244,9 @@ def three_figures(view: RunView) -> ThreeFigures:
             unseen=None if whole.seen is None else report(view, whole.split, unseen=True),
             grouped=None,
         )
-    official = _counterpart(view, official=True)
-    grouped = _counterpart(view, official=False)
+    shown, _ = list_runs()
+    official = choice.counterpart(view, shown, official=True)
+    grouped = choice.counterpart(view, shown, official=False)
     tested = official if official is not None and "test" in official.splits else None
     records = tested is not None and report(tested, "test").seen is not None
     return ThreeFigures(
@@ -300,22 +285,6 @@ def cell_images(
         )
         for i in order.tolist()
     ]
-
-
-def _counterpart(view: RunView, *, official: bool) -> RunView | None:
-    """The run itself if it has that kind of protocol, else the best of its architecture that has."""
-    if view.is_official == official:
-        return view
-    shown, _ = list_runs()
-    others = [
-        other
-        for other in shown
-        if other.run is not None
-        and other.architecture == view.architecture
-        and other.is_official == official
-        and "test" in other.splits
-    ]
-    return max(others, key=merit, default=None)
 
 
 @cached(256)

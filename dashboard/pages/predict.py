@@ -117,7 +117,10 @@ def _drop(title: str, how: str, place: str | None = None) -> Component:
     which = told_script(do="choose") if place is None else told_script(do="choose", place=place)
     below: list[Component] = (
         [
-            html.Small("JPEG, PNG, BMP, TIFF, DICOM or NIfTI, up to 20 MB", **name("setting")),
+            html.Small(
+                f"JPEG, PNG, BMP, TIFF, DICOM or NIfTI, up to {data.MAX_BYTES // 1_000_000} MB",
+                **name("setting"),
+            ),
             html.Small("or paste one from the clipboard"),
         ]
         if place is None

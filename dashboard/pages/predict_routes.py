@@ -13,6 +13,7 @@ from dash import html
 from dash.development.base_component import Component
 from flask import Blueprint, Response, request
 from plotly.io.json import to_json_plotly
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from brainmri.errors import ImageError, InputError
 from dashboard import data, figures
@@ -27,9 +28,25 @@ from dashboard.pages import (
 )
 
 routes = Blueprint("predict", __name__, url_prefix="/predict")
+_PAIRS = f"{routes.url_prefix}/pair"
 _CANNOT_ANSWER, _NEEDS_SLICE = "run_cannot_answer", "needs_slice"
 Reply = dict[str, Any]
 """`answer`: components; `said`: a sentence for screen readers; `row`: cells of a table of images."""
+
+
+@routes.before_request
+def _limit() -> None:
+    """One file, or the two of a pair."""
+    files = 2 if request.path.startswith(_PAIRS) else 1
+    request.max_content_length = files * data.MAX_BYTES
+
+
+@routes.errorhandler(RequestEntityTooLarge)
+def _too_large(_: RequestEntityTooLarge) -> Response:
+    """Said as of any file: to send the same again would not help."""
+    two = request.path.startswith(_PAIRS)
+    error = data.over_limit(None if two else request.content_length, each=two)
+    return _as_json(_refused(error, error.code))
 
 
 @routes.post("/answer")
@@ -170,6 +187,10 @@ def _told(reply: Callable[[], Reply]) -> Response:
         told = _choose_slice(error) if error.code == _NEEDS_SLICE else _refused(error, error.code)
     except InputError as error:
         told = _refused(error, _CANNOT_ANSWER)
+    return _as_json(told)
+
+
+def _as_json(told: Reply) -> Response:
     return Response(
         to_json_plotly(told), mimetype="application/json", headers={"Cache-Control": "no-store"}
     )

@@ -15,6 +15,9 @@ def chooser(looked: data.Looked) -> Component:
     """One slice of a volume, and a slider to the others."""
     file = looked.file
     plane = "" if file.plane is None else f" ({file.plane})"
+    holds = f"{file.slices // file.volumes:,} slices"
+    if file.volumes > 1:
+        holds += f" in each of {file.volumes:,} volumes"
     return card(
         html.Article(
             html.Div(
@@ -26,15 +29,16 @@ def chooser(looked: data.Looked) -> Component:
                         [
                             html.H2("Which slice?", className="verdict"),
                             html.P(
-                                f"The file holds {file.slices:,} slices{plane}. The model answers about "
+                                f"The file holds {holds}{plane}. The model answers about "
                                 "one at a time, and knows nothing of the others.",
                                 **name("setting"),
                             ),
                             html.P(
-                                f"Slice {file.number} of {file.slices}",
+                                file.place.capitalize(),
                                 id="slice-number",
                                 className="slice-number",
                                 **name("setting"),
+                                **told_script(volumes=str(file.volumes)),
                             ),
                             dmc.Slider(
                                 id="slice",

@@ -72,7 +72,7 @@ def trace_facts(answered: data.Answered, what: str) -> list[tuple[str, str]]:
     trace: Trace = answered.answer.trace
     file, run = answered.looked.file, answered.run
     width, height = file.image.stored_size_px
-    which = "" if file.slices == 1 else f", slice {file.number} of {file.slices}"
+    which = "" if file.slices == 1 else f", {file.place}"
     plane = "" if file.plane is None else f", {file.plane}"
     made_by = [("Scan", header_in_words(file.header))] if file.header else []
     return [

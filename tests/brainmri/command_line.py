@@ -7,7 +7,7 @@ import pytest
 from brainmri.cli import main
 
 Capture = pytest.CaptureFixture[str]
-DONE, REFUSED, SKIPPED_SOME, INTERRUPTED, UNREAD = 0, 2, 3, 130, 141
+DONE, REFUSED, SKIPPED_SOME, UNANSWERED, INTERRUPTED, UNREAD = 0, 2, 3, 4, 130, 141
 
 
 def command(*arguments: object, quiet: bool = True) -> int:

@@ -9,17 +9,21 @@ import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from brainmri import inference, predictions, runs
+from brainmri import __version__, answer, inference, predictions, runs
+from brainmri.answer import Answer
 from brainmri.images import decode
 from brainmri.training import transforms
 from tests.brainmri.command_line import (
     DONE,
     INTERRUPTED,
     SKIPPED_SOME,
+    UNANSWERED,
     UNREAD,
     Capture,
     command,
@@ -122,6 +126,41 @@ def test_predicting_one_file_prints_its_probabilities_most_probable_first(
     assert re.search(head + r"\n    ".join(lines) + "\n", shown), shown
     assert "does not diagnose" in shown
     assert snapshot(trained_models) == before
+
+
+def test_without_a_run_one_is_chosen_and_the_answer_can_be_traced(
+    trained_models: Path, phantom_data: Path, capsys: Capture
+) -> None:
+    file = phantom_data / "Testing" / "glioma" / "glioma-0000.png"
+    assert command("predict", file, "--models", trained_models) == DONE
+    shown = capsys.readouterr().out
+    told = rf"Answered by the run cnn, brainmri {__version__}, \d{{4}}-\d\d-\d\dT[\d:]+\+00:00\n"
+    assert re.search(told, shown), shown
+    for part in ("model", "preprocessing", "calibrator", "thresholds"):
+        assert re.search(rf"  {part} +SHA-256 [0-9a-f]{{64}}\n", shown), part
+    assert runs.load(trained_models, "cnn").model_sha256 in shown
+
+
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_a_picture_that_the_model_refuses_has_an_exit_code_of_its_own(
+    form: list[str],
+    trained_models: Path,
+    phantom_data: Path,
+    capsys: Capture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answered = answer.answer
+
+    def refused(*asked: Any) -> Answer:
+        given = answered(*asked)
+        return replace(given, outcome="refused", reasons=("Unlike all.",), finding=None)
+
+    monkeypatch.setattr(answer, "answer", refused)
+    file = phantom_data / "Testing" / "glioma" / "glioma-0000.png"
+    assert command("predict", file, "--models", trained_models, *form) == UNANSWERED
+    shown = capsys.readouterr().out
+    assert "Unlike all." in shown
+    assert "glioma" not in shown.replace(file.name, "")
 
 
 def test_predicting_the_data_folder_writes_the_runs_own_predictions(

@@ -7,18 +7,23 @@ import io
 import shutil
 import struct
 import sys
+import types
 import zlib
 from pathlib import Path
+from typing import Any
+from unittest import mock
 
 import numpy as np
 import pydicom.data
 import pytest
 from PIL import Image
+from pydicom.dataset import Dataset
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
-from brainmri import asked, decoder, dicom_entries, intake, rendering
+from brainmri import asked, containers, decoder, dicom_entries, images, intake, nifti, rendering
 from brainmri.errors import ImageError
 from brainmri.intake import Intake
+from tests import crowds
 from tests.brainmri import volumes
 from tests.brainmri.files_to_read import encode, gradient, png
 
@@ -38,6 +43,13 @@ def refusal(data: bytes | Path, *, number: int | None = None) -> ImageError:
     assert "\n" not in message
     assert caught.value.code.isidentifier()
     return caught.value
+
+
+def words_of(file: Intake) -> list[str]:
+    answer = types.SimpleNamespace(
+        finding=None, reasons=("Unlike all.",), outcome="refused", trace=mock.MagicMock()
+    )
+    return asked.Asked(file, answer, ()).in_words()  # type: ignore[arg-type]
 
 
 def read_any(data: bytes | Path) -> Intake | ImageError:
@@ -75,6 +87,13 @@ def test_one_scan_stored_in_several_ways_is_one_picture(name: str) -> None:
     np.testing.assert_array_equal(other.image.pixels, plain)
     assert other.header["scanner"] == "MRT50H1"
     assert other.header["sequence"] == "SE"
+
+
+def test_what_one_decoder_cannot_do_another_does() -> None:
+    # JPEG 2000 of a kind that Pillow does not read.
+    found = intake.read(INSTALLED / "test_files" / "GDCMJ2K_TextGBR.dcm")
+    assert found.image.stored_size_px == found.image.picture.size
+    assert found.image.pixels.std() > 10
 
 
 def test_lossless_jpeg_is_the_picture_that_it_was_made_from() -> None:
@@ -143,6 +162,31 @@ def test_each_frame_is_the_one_that_was_asked_for() -> None:
         assert refusal(data, number=number).code == "no_such_slice"
 
 
+@pytest.mark.parametrize("form", [b"SS", b"US"])
+def test_padding_is_as_dark_as_the_darkest_real_value(form: bytes) -> None:
+    head = np.linspace(100, 900, 160 * 160).reshape(160, 160).astype(np.int16)
+    cut = head.copy()
+    cut[:40] = head[40, 0]
+    plain = intake.read(volumes.dicom(cut[None])).image.pixels
+    cut[:40] = -2_000
+    data = volumes.dicom(cut[None], PixelPaddingValue=-2_000)
+    # Some programs write the number without its sign.
+    data = data.replace(b"\x28\0\x20\x01SS", b"\x28\0\x20\x01" + form)
+    np.testing.assert_array_equal(intake.read(data).image.pixels, plain)
+    # In MONOCHROME1 low values are bright.
+    inverted = volumes.dicom(
+        cut[None], PixelPaddingValue=-2_000, PhotometricInterpretation="MONOCHROME1"
+    )
+    assert intake.read(inverted).image.pixels[:40].max() == 0
+
+
+def test_a_range_of_padding_is_passed_over() -> None:
+    stored = np.array([[1, 2, 3, 50, 100]], dtype=np.uint16)[None]
+    data = volumes.dicom(stored, PixelPaddingValue=1, PixelPaddingRangeLimit=3)
+    pixels = intake.read(data).image.pixels
+    assert pixels[0, :4].tolist() == [0, 0, 0, 0]
+
+
 # --- DICOM: people --------------------------------------------------------------------------------
 
 
@@ -168,12 +212,59 @@ def test_the_header_says_how_the_scan_was_taken() -> None:
 
 def test_every_entry_that_is_told_has_a_word_for_people() -> None:
     told = {"SequenceVariant": "SK", "SequenceName": "se2d", "MRAcquisitionType": "2D",
+            "AcquisitionContrast": "T1",
             "RepetitionTime": 500, "EchoTime": 8, "InversionTime": 90, "SliceThickness": 5}  # fmt: skip
     header = intake.read(volumes.dicom(gradient()[None], **told)).header
     assert set(header) == set(dicom_entries.SHOWN)
     words = asked.header_in_words(header)
     assert words.count(", ") >= len(header) - 1
     assert "inversion time 90 ms, slice thickness 5 mm" in words
+
+
+def test_an_enhanced_file_says_how_each_frame_was_taken() -> None:
+    def group(**tags: Any) -> Dataset:
+        made = Dataset()
+        for name, value in tags.items():
+            setattr(made, name, value)
+        return made
+
+    shared = group(
+        MRTimingAndRelatedParametersSequence=[group(RepetitionTime=9_000)],
+        MRModifierSequence=[group(InversionTimes=[2_500])],
+        PixelMeasuresSequence=[group(SliceThickness=4, PixelSpacing=[1, 1])],
+        ReferencedImageSequence=[group(PatientName=volumes.PATIENT)],
+    )
+    frames = [
+        group(
+            MREchoSequence=[group(EffectiveEchoTime=echo)],
+            MRImageFrameTypeSequence=[group(AcquisitionContrast="FLUID_ATTENUATED")],
+            FrameContentSequence=[group(FrameComments=volumes.PATIENT)],
+        )
+        for echo in (90, 120)
+    ]
+    data = volumes.dicom(
+        np.stack([gradient()] * 2),
+        ScanningSequence=None,
+        EchoPulseSequence="SPIN",
+        PulseSequenceName="tse2d",
+        SharedFunctionalGroupsSequence=[shared],
+        PerFrameFunctionalGroupsSequence=frames,
+    )
+    found = intake.read(data, number=2)
+    assert found.header == {
+        "modality": "MR",
+        "manufacturer": "Nobody",
+        "scanner": "Phantom One",
+        "field_strength_t": 1.5,
+        "sequence": "SPIN",
+        "sequence_name": "tse2d",
+        "contrast": "FLUID_ATTENUATED",
+        "repetition_time_ms": 9_000,
+        "echo_time_ms": 120,
+        "inversion_time_ms": 2_500,
+        "slice_thickness_mm": 4,
+    }
+    assert volumes.PATIENT not in str(found)
 
 
 def test_text_in_the_pixels_and_other_modalities_are_warned_about() -> None:
@@ -297,8 +388,39 @@ def test_voxels_that_are_not_square_are_made_so() -> None:
     assert found.image.pixels.shape == (56, 40)
 
 
-def test_several_volumes_colours_and_infinite_values_are_refused() -> None:
-    assert refusal(volumes.nifti(np.zeros((8, 8, 8, 3), np.int16))).code == "several_volumes"
+@pytest.mark.parametrize("compressed", [True, False])
+def test_slices_are_counted_through_all_volumes_of_a_file(compressed: bool) -> None:
+    several = np.stack([volumes.volume() * (t + 1) for t in range(4)], axis=3)
+    several[..., 2] = several[::-1, ..., 2]
+    data = volumes.nifti(several, compressed=compressed)
+    error = refusal(data)
+    assert (error.code, error.slices, error.volumes) == ("needs_slice", 20, 4)
+    assert "20 slices in 4 volumes" in str(error)
+    assert error.proposed == 5 + 3, "the middle slice of a middle volume"
+    found = intake.read(data, number=2 * 5 + 4)
+    assert (found.slices, found.volumes) == (20, 4)
+    assert found.place == "slice 4 of 5, volume 3 of 4"
+    assert any("slice 4 of 5, volume 3 of 4" in line for line in words_of(found))
+    alone = volumes.nifti(np.ascontiguousarray(several[..., 2]))
+    np.testing.assert_array_equal(found.image.pixels, intake.read(alone, number=4).image.pixels)
+    assert refusal(data, number=21).code == "no_such_slice"
+
+
+def test_a_volume_far_into_a_file_is_not_unpacked_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    several = volumes.nifti(np.stack([volumes.volume()] * 4, axis=3))
+    monkeypatch.setattr(nifti, "MOST_UNPACKED_BYTES", 2 * volumes.volume().nbytes)
+    assert intake.read(several, number=10).number == 10
+    assert refusal(several, number=11).code == "too_large"
+
+
+def test_a_gzip_file_in_several_parts_is_read_to_its_end() -> None:
+    whole = volumes.nifti(volumes.volume(), compressed=False)
+    parts = gzip.compress(whole[:3_000]) + gzip.compress(whole[3_000:])
+    plain = intake.read(whole, number=5).image.pixels
+    np.testing.assert_array_equal(intake.read(parts, number=5).image.pixels, plain)
+
+
+def test_colours_and_infinite_values_are_refused() -> None:
     assert refusal(volumes.nifti(np.zeros((8, 8, 8), np.complex64))).code == "unsupported"
     nothing = np.full((8, 8, 8), np.nan, np.float32)
     assert refusal(volumes.nifti(nothing), number=1).code == "damaged"
@@ -323,6 +445,28 @@ def test_a_volume_is_unpacked_no_further_than_its_header_says() -> None:
 
 
 # --- everything else ------------------------------------------------------------------------------
+
+
+def test_one_page_of_several_is_asked_for_and_read() -> None:
+    pages = [gradient(), 255 - gradient(), gradient()[::-1]]
+    first, *others = [Image.fromarray(page) for page in pages]
+    for compression in ("raw", "tiff_adobe_deflate"):
+        data = encode(first, "TIFF", save_all=True, append_images=others, compression=compression)
+        error = refusal(data)
+        assert (error.code, error.slices, error.proposed) == ("needs_slice", 3, 2)
+        for number, page in enumerate(pages, 1):
+            found = intake.read(data, number=number)
+            np.testing.assert_array_equal(found.image.pixels, page)
+            assert (found.number, found.slices) == (number, 3)
+        assert refusal(data, number=4).code == "no_such_slice"
+
+
+def test_a_smaller_copy_in_a_tiff_is_no_page() -> None:
+    preview = Image.fromarray(gradient(8, 8))
+    preview.encoderinfo = {"tiffinfo": {254: 1}}
+    whole = Image.fromarray(gradient())
+    data = encode(whole, "TIFF", save_all=True, append_images=[preview])
+    assert intake.read(data).slices == 1
 
 
 def test_the_name_of_a_file_says_nothing(tmp_path: Path) -> None:
@@ -356,6 +500,21 @@ def test_what_is_no_image_is_refused_with_its_code(data: bytes, code: str) -> No
     assert refusal(data).code == code
 
 
+def test_volumes_in_other_formats_are_told_what_to_convert_to() -> None:
+    # Version, sizes, frames, type, degrees of freedom; then, at byte 284, the voxels.
+    freesurfer = struct.pack(">7l", 1, 64, 64, 5, 1, 3, 0).ljust(284, b"\0") + bytes(64 * 64 * 20)
+    for data in (freesurfer, gzip.compress(freesurfer)):
+        error = refusal(data)
+        assert error.code == "not_an_image"
+        assert "mri_convert" in str(error)
+    whole = volumes.nifti(volumes.volume(), compressed=False)
+    of_two = whole[:344] + b"ni1\0"
+    analyze = whole[:344] + bytes(4)
+    for header in (of_two, analyze):
+        assert "(.img); save both as one NIfTI file" in str(refusal(header))
+    assert "(.img, .raw) need their header" in str(refusal(whole[352:]))
+
+
 def test_a_file_that_is_too_large_is_not_even_opened(tmp_path: Path) -> None:
     file = tmp_path / "large.png"
     with file.open("wb") as hole:
@@ -378,3 +537,61 @@ def test_a_long_chain_of_tiff_pages_is_refused_without_counting_them() -> None:
     link = first + 2 + 12 * entries
     data[link : link + 4] = struct.pack("<L", first)  # the next page is the first one again
     assert read_any(bytes(data)) is not None
+
+
+# --- files made of very many pieces ----------------------------------------------------------------
+
+
+def test_files_of_far_too_many_pieces_are_refused_before_any_decoder_opens_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def opened(*_: object, **__: object) -> None:
+        raise AssertionError("opened")
+
+    monkeypatch.setattr(images, "decode", opened)
+    for kind, make in crowds.UNOPENED.items():
+        code = refusal(make(9_000_000), number=1).code
+        assert code in {"too_complex", "too_large"}, kind
+
+
+def test_the_entries_before_a_dicom_data_set_are_limited() -> None:
+    entries = b"\x02\0\x01\0UI\0\0" * 2_000
+    assert refusal(bytes(128) + b"DICM" + entries).code == "too_complex"
+
+
+def test_a_jpeg_with_as_many_scans_and_segments_as_cameras_write_is_read() -> None:
+    picture = Image.fromarray(gradient(64, 64)).convert("RGB")
+    profile = bytes(3_000_000)
+    found = intake.read(encode(picture, "JPEG", progressive=True, icc_profile=profile))
+    assert found.image.pixels.shape == (64, 64)
+    remarks = crowds._jpeg(b"\xff\xfe\0\2" * 1_000)
+    assert intake.read(remarks).image.pixels.shape == (64, 64)
+    assert len(containers.pages(remarks, "JPEG")) == 1
+
+
+def test_pixels_of_a_png_may_come_in_pieces_of_eight_kilobytes() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (1_500, 1_500), dtype=np.uint8)
+    whole = png(noise)
+    at = whole.index(b"IDAT") - 4
+    packed = b""
+    while whole[at + 4 : at + 8] == b"IDAT":
+        length = int.from_bytes(whole[at : at + 4], "big")
+        packed += whole[at + 8 : at + 8 + length]
+        at += 12 + length
+    chunks = b"".join(
+        crowds._chunk(b"IDAT", packed[i : i + 1_024]) for i in range(0, len(packed), 1_024)
+    )
+    pieces = whole[: whole.index(b"IDAT") - 4] + chunks + crowds._chunk(b"IEND", b"")
+    np.testing.assert_array_equal(intake.read(pieces).image.pixels, noise)
+
+
+def test_arithmetic_coding_is_said_to_be_unread() -> None:
+    whole = encode(Image.fromarray(gradient()), "JPEG")
+    assert refusal(whole.replace(b"\xff\xc0", b"\xff\xc9", 1)).code == "unsupported"
+
+
+def test_an_upright_photograph_stays_upright() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    turned = encode(Image.fromarray(gradient()), "PNG", exif=exif)
+    assert intake.read(turned).image.pixels.shape == (24, 16)

@@ -8,10 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from brainmri import promotion, runs, standing
+from brainmri import promotion, runs
 from brainmri.errors import InputError
 from brainmri.predictions import Predictions
-from brainmri.standing import Standing
 from tests.brainmri.command_line import Capture, command
 from tests.dashboard.results import CLASSES, NEGATIVE, write_run
 
@@ -158,31 +157,6 @@ def test_the_run_that_is_shown_first_is_always_among_those_compared(
     assert command("promote", "new", "--over", "now", "--models", models, quiet=False) == 1
     assert "Not promoted: weak is still shown first." in capsys.readouterr().out
     assert command("promote", "new", "--models", models, quiet=False) == 0
-
-
-def test_what_goes_on_from_a_run_stands_first_only_once_it_is_promoted(models: Path) -> None:
-    candidate(models, 0, 0, configuration={"from": "now"})
-    stands = standing.of_others(models, "none")
-    assert {one.name for one in stands} == {"now", "new"}
-    assert standing.first(stands, None) == "now"
-    assert standing.first(stands, "new") == "new"
-    assert standing.first([one for one in stands if one.goes_on], None) == "new"
-
-
-def test_the_model_that_does_best_without_copies_stands_first() -> None:
-    def one(name: str, architecture: str | None, official: bool, merit: float) -> Standing:
-        return Standing(name, architecture, official, goes_on=False, tested=True, merit=merit)
-
-    stands = [
-        one("memory", "a", True, 0.99),
-        one("honest", "b", True, 0.95),
-        one("memory-grouped", "a", False, 0.6),
-        one("honest-grouped", "b", False, 0.9),
-        one("table", None, False, 1.0),
-    ]
-    assert standing.first(stands, None) == "honest"
-    assert standing.first(stands[-1:], None) == "table"
-    assert standing.first([], "gone") is None
 
 
 def test_without_anything_to_compare_with_it_is_refused(models: Path, capsys: Capture) -> None:

@@ -9,7 +9,7 @@ from PIL import Image
 
 from brainmri import images, phantom
 
-LARGE_BYTES = 25_000_000
+LARGE_BYTES = 75_000_000
 
 
 def png(label: str = "glioma", seed: int = 11) -> bytes:
@@ -37,14 +37,14 @@ def animated_png() -> bytes:
 BAD: dict[str, tuple[Callable[[], bytes], str]] = {
     "text.jpg": (
         lambda: b"This is a letter, not a picture.",
-        "The file is not a JPEG, PNG, BMP, TIFF, DICOM or NIfTI image, whatever its name says.",
+        "The file is not a JPEG, PNG, BMP, TIFF, DICOM or NIfTI image, whatever its name says",
     ),
     "truncated.jpg": (truncated_jpeg, "The image is cut off or damaged"),
     "nothing.png": (lambda: b"", "The file is empty (0 bytes)."),
     "animated.png": (animated_png, "The file holds several frames"),
     "large.png": (
         lambda: bytes(LARGE_BYTES),
-        "The file has 25.0 MB, which is more than the 20 MB that are read.",
+        "The file has 75.0 MB, which is more than the 64 MB that are read.",
     ),
 }
 """File name to (its content, the beginning of what the page says of it)."""

@@ -224,31 +224,3 @@ def test_the_mistakes_of_the_test_runs_are_what_the_tests_say(shown: Path) -> No
     table = predictions.read(shown / HASTY / runs.PREDICTIONS_FILE)
     wrong = int((table.y_pred != table.y_true).sum())
     assert wrong == len(HASTY_MISTAKES)
-
-
-@pytest.mark.parametrize(
-    ("grouped", "first"), [({}, "plain"), ({"plain": 0.6, "honest": 0.9}, "honest")]
-)
-def test_a_model_is_chosen_by_its_grouped_split_where_it_has_a_run_on_one(
-    grouped: dict[str, float], first: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    official = {"plain": 0.97, "honest": 0.95}
-
-    class View:
-        is_official, run = True, object()
-
-        def __init__(self, name: str) -> None:
-            self.name = name
-
-    def counterpart(view: View, **_: bool) -> float | None:
-        return grouped.get(view.name)
-
-    def merit(view: View | float) -> tuple[float, str]:
-        return (view, "") if isinstance(view, float) else (official[view.name], view.name)
-
-    monkeypatch.setattr("dashboard.data.runs._counterpart", counterpart)
-    monkeypatch.setattr("dashboard.data.runs.merit", merit)
-    views = [View(name) for name in official]
-    best = data.best_run(views)  # type: ignore[arg-type]
-    assert best is not None
-    assert best.name == first

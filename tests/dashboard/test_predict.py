@@ -157,7 +157,7 @@ def claims_to_be_huge() -> bytes:
         (b"", "The file is empty (0 bytes)."),
         (
             b"just text",
-            "The file is not a JPEG, PNG, BMP, TIFF, DICOM or NIfTI image, whatever its name says.",
+            "The file is not a JPEG, PNG, BMP, TIFF, DICOM or NIfTI image, whatever its name says",
         ),
         (truncated_jpeg(), "The image is cut off or damaged"),
         (animated_png(), "The file holds several frames"),
@@ -179,8 +179,8 @@ def test_a_file_that_cannot_be_used_gets_one_clear_sentence(
 
 @pytest.mark.usefixtures("shown")
 def test_a_file_that_is_too_large_gets_one_clear_sentence(visitor: Visitor) -> None:
-    (told,) = alerts(ask(visitor, upload=bytes(25_000_000))).values()
-    assert told.startswith("The file has 25.0 MB, which is more than the 20 MB that are read.")
+    (told,) = alerts(ask(visitor, upload=bytes(75_000_000))).values()
+    assert told.startswith("The file has 75.0 MB, which is more than the 64 MB that are read.")
     assert "Error code: too_large" in told
 
 

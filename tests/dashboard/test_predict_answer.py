@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
+from PIL import Image
 
-from brainmri import images, intake, runs
+from brainmri import images, intake, phantom, runs
 from dashboard import data
 from tests.brainmri.lettering import lettered
-from tests.brainmri.volumes import dicom, volume
+from tests.brainmri.volumes import dicom, nifti, volume
 from tests.dashboard.every_number import bare_numbers
 from tests.dashboard.lookers import (
     LOOKER,
@@ -36,6 +40,10 @@ def looking(made_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 def shown_looking(looking: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BRAINMRI_MODELS", str(looking))
     monkeypatch.delenv("BRAINMRI_DATA", raising=False)
+
+
+def five_pages() -> list[NDArray[np.uint8]]:
+    return [phantom.draw("glioma", seed) for seed in range(5)]
 
 
 def look(visitor: Visitor, upload: bytes, what: str = "answer", **query: Any) -> dict[str, Any]:
@@ -205,6 +213,23 @@ def test_the_change_is_that_of_the_marked_shares_of_the_head() -> None:
     assert 0 < change.earlier < 0.5
 
 
+def test_two_scans_within_the_limit_of_one_are_compared(visitor: Visitor) -> None:
+    # What stands behind a PNG is no part of it.
+    large = with_lesion() + bytes(3 * data.MAX_BYTES // 4)
+    assert "threshold" in str(pair(visitor, large, large)["answer"])
+
+
+def test_two_scans_beyond_the_limit_are_told_what_it_is(visitor: Visitor) -> None:
+    large = with_lesion() + bytes(3 * data.MAX_BYTES // 2)
+    told = pair(visitor, large, large)
+    assert told["code"] == "too_large"
+    assert told["said"] == (
+        "One of the two files is too large, or both are: each may have no more than the 64 MB that are read."
+    )
+    alone = look(visitor, large, "answer")
+    assert alone["said"].endswith("MB, which is more than the 64 MB that are read.")
+
+
 def test_a_damaged_pair_gets_one_clear_sentence(visitor: Visitor) -> None:
     assert look(visitor, with_lesion(), "pair", earlier_bytes=0)["said"] == (
         "The file is empty (0 bytes)."
@@ -286,6 +311,26 @@ def test_of_a_volume_the_slice_is_asked_for_first(visitor: Visitor) -> None:
 def test_a_slice_that_there_is_not_gets_one_clear_sentence(visitor: Visitor) -> None:
     told = look(visitor, five_slices(), slice=9)
     assert told["said"] == "There is no slice 9: the file holds 5 slices."
+
+
+def test_of_several_volumes_slice_and_volume_are_said(visitor: Visitor) -> None:
+    file = nifti(np.stack([volume()] * 4, axis=3))
+    told = look(visitor, file)
+    assert (told["slice"], told["slices"]) == (8, 20)
+    assert told["row"][0] == "choose a slice"
+    seen = visible(told["answer"])
+    assert "The file holds 5 slices in each of 4 volumes" in seen
+    assert "Slice 3 of 5, volume 2 of 4" in seen
+    assert "slice 5 of 5, volume 4 of 4" in visible(look(visitor, file, slice=20)["answer"])
+
+
+def test_a_page_of_a_tiff_is_asked_for(visitor: Visitor) -> None:
+    pages = [Image.fromarray(one) for one in five_pages()]
+    buffer = io.BytesIO()
+    pages[0].save(buffer, "TIFF", save_all=True, append_images=pages[1:])
+    told = look(visitor, buffer.getvalue())
+    assert (told["slice"], told["slices"]) == (3, 5)
+    assert look(visitor, buffer.getvalue(), slice=2)["outcome"] != "no answer"
 
 
 def test_volumes_are_no_pair(visitor: Visitor) -> None:

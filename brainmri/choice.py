@@ -1,0 +1,140 @@
+"""Which run is meant where none is named: the same for pages, API and command line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from brainmri import metrics, results, runs, tally
+from brainmri.errors import InputError
+from brainmri.runs import Run
+from brainmri.tally import Tallies
+
+SPLITS = ("test", "val")
+
+
+class Candidate(Protocol):
+    """A run, and what its predictions come to."""
+
+    @property
+    def name(self) -> str:
+        """Of the run."""
+
+    @property
+    def run(self) -> Run | None:
+        """What run.json says; None for a table of another tool."""
+
+    @property
+    def architecture(self) -> str:
+        """Kind of model."""
+
+    @property
+    def is_official(self) -> bool:
+        """Whether its test images are the official ones."""
+
+    @property
+    def tallies(self) -> Tallies:
+        """Counts of its checked predictions, per split."""
+
+    @property
+    def has_model(self) -> bool:
+        """Whether it can answer for a new image."""
+
+
+AnyCandidate = TypeVar("AnyCandidate", bound=Candidate)
+
+
+@dataclass(frozen=True)
+class Counted:
+    """A `Candidate` whose images are counted one by one, since no interval is asked for."""
+
+    name: str
+    run: Run | None
+    tallies: Tallies
+    has_model: bool
+
+    @property
+    def architecture(self) -> str:
+        return self.name if self.run is None else self.run.architecture
+
+    @property
+    def is_official(self) -> bool:
+        return self.run is not None and self.run.protocol == runs.OFFICIAL
+
+
+def best(
+    among: Sequence[AnyCandidate], every: Sequence[AnyCandidate], promoted: str | None
+) -> AnyCandidate | None:
+    """The run to show first: the promoted one, else an official one where there is any, of the best model.
+
+    One that goes on from another takes its place only when it is promoted. The model is chosen by its
+    validation images of a grouped split, where no neighbouring slice was trained on, if it has a run
+    on one; then by those of the run itself.
+
+    Args:
+        among: runs to choose from.
+        every: all runs, which may tell of a model on another split.
+        promoted: name of the promoted run.
+    """
+    for candidate in among:
+        if candidate.name == promoted:
+            return candidate
+    asked = [candidate for candidate in among if not _goes_on(candidate)] or among
+    official = [candidate for candidate in asked if candidate.is_official]
+    return max(official or asked, key=lambda one: promise(one, every), default=None)
+
+
+def _goes_on(candidate: Candidate) -> bool:
+    return candidate.run is not None and bool(candidate.run.configuration.get("from"))
+
+
+def merit(candidate: Candidate) -> tuple[float, str]:
+    """What runs are ranked by: accuracy on validation images, then the name."""
+    split = "val" if "val" in candidate.tallies.named else "test"
+    right = metrics.enough(metrics.accuracy(candidate.tallies.of[split].matrix))
+    return (right.value or 0.0, candidate.name)
+
+
+def promise(candidate: AnyCandidate, every: Sequence[AnyCandidate]) -> tuple[float, float, str]:
+    """What models are ranked by; those without a run on a grouped split come after the others."""
+    grouped = None if candidate.run is None else counterpart(candidate, every, official=False)
+    return (-1.0 if grouped is None else merit(grouped)[0], *merit(candidate))
+
+
+def counterpart(
+    candidate: AnyCandidate, every: Sequence[AnyCandidate], *, official: bool
+) -> AnyCandidate | None:
+    """The run itself if it has that kind of protocol, else the best of its architecture that has."""
+    if candidate.is_official == official:
+        return candidate
+    others = [
+        other
+        for other in every
+        if other.run is not None
+        and other.architecture == candidate.architecture
+        and other.is_official == official
+        and "test" in other.tallies.named
+    ]
+    return max(others, key=merit, default=None)
+
+
+def counted(models: Path, *, but: str | None = None) -> list[Counted]:
+    """All runs but one, their images counted; those that cannot be shown are left out."""
+    names = [path.name for path in runs.folders(models) if path.name != but]
+    return [one for one in (_counted(models, name) for name in names) if one is not None]
+
+
+def _counted(models: Path, name: str) -> Counted | None:
+    """A run that can be shown; None for one that cannot."""
+    try:
+        found = results.opened(models, name)
+        alone = results.groups_of(None)
+        tallies = tally.count(found.table, alone, splits=SPLITS)
+    except InputError:
+        return None
+    if not tallies.named.intersection(SPLITS):
+        return None
+    has_model = found.run is not None and (models / name / runs.MODEL_FILE).is_file()
+    return Counted(name, found.run, tallies, has_model)
