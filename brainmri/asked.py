@@ -132,7 +132,9 @@ def _finding_in_words(finding: Finding) -> list[str]:
         point = f"{side} the operating point of {tumour.operating_point.threshold:.2%}"
     lines.append(f"Tumour probability: {tumour.probability:.2%}, {point}")
     if finding.conformal is not None:
-        lines.append(finding.conformal.words)
+        lines.append(f"Possible classes: {finding.conformal.words}")
+        if finding.conformal.measured_words:
+            lines.append(finding.conformal.measured_words)
     if finding.like_this is not None:
         lines.append(finding.like_this.words)
     if finding.similar:

@@ -9,9 +9,10 @@ import dash_mantine_components as dmc
 from dash import html
 from dash.development.base_component import Component
 
-from brainmri.answer import ConformalSet, Finding, Tumour
+from brainmri.answer import Finding, Tumour
 from brainmri.runs import Run
 from brainmri.similar import Similar
+from brainmri.worth import ConformalSet
 from dashboard import data
 from dashboard.components import (
     ONE_IMAGE,
@@ -168,17 +169,14 @@ def _worth(finding: Finding) -> list[Component]:
 
 
 def _set(held: ConformalSet) -> list[Component]:
-    words = f"{held.words[0].upper()}{held.words[1:].rstrip('.')}."
     lines: list[Component] = [
-        html.P(words, **no_interval("A promise set on validation images; measured below."))
-    ]
-    if held.measured is not None and held.measured.value is not None:
-        lines.append(
-            html.P(
-                f"Measured on test images: the set held the true class in {counted(held.measured)}.",
-                className="note",
-            )
+        html.P(
+            f"{held.words[0].upper()}{held.words[1:]}",
+            **no_interval("A promise set on validation images; what was measured stands below."),
         )
+    ]
+    if held.measured_words:
+        lines.append(html.P(held.measured_words))
     return lines
 
 
