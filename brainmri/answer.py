@@ -103,6 +103,7 @@ class Finding:
     Attributes:
         answer: the most probable class.
         probabilities: of every class, calibrated; they sum to 1.
+        uncalibrated_probabilities: the same before the temperature, as predictions.parquet holds them.
         tumour: against the operating point.
         conformal: None where the run stores no thresholds.
         like_this: None where the run has no test images.
@@ -112,6 +113,7 @@ class Finding:
 
     answer: str
     probabilities: dict[str, float]
+    uncalibrated_probabilities: dict[str, float]
     tumour: Tumour
     conformal: ConformalSet | None
     like_this: AnswersLikeThis | None
@@ -221,6 +223,9 @@ def answer(predictor: Predictor, image: GreyImage) -> Answer:
     finding = Finding(
         answer=run.classes[int(y_prob.argmax())],
         probabilities=dict(zip(run.classes, y_prob.tolist(), strict=True)),
+        uncalibrated_probabilities=dict(
+            zip(run.classes, seen.uncalibrated[0].tolist(), strict=True)
+        ),
         tumour=_tumour(run, y_prob),
         conformal=worth.possible_classes(run, predictor.measured, y_prob, warned=outcome == "warned"),
         like_this=None if predictor.measured is None else worth.answers_like_this(

@@ -14,6 +14,8 @@ from brainmri.intake import Intake
 from brainmri.wording import counted
 
 ASSISTS = "This assists; it does not diagnose."
+CALIBRATED = "Probabilities after the temperature"
+UNCALIBRATED = "Before it, as predictions.parquet holds them"
 _NEIGHBOURS = 3
 _HEADER_WORDS = {
     "modality": ("modality", ""),
@@ -112,6 +114,11 @@ def refusal_to_json(code: str, message: str, error: ImageError | None = None) ->
     return {"error": told}
 
 
+def exactly(probabilities: dict[str, float]) -> str:
+    """Probabilities as they can be compared, "glioma 0.981234, notumor 0.018766"."""
+    return ", ".join(f"{name} {value:.6f}" for name, value in probabilities.items())
+
+
 def header_in_words(header: dict[str, str | float]) -> str:
     """Scanner and sequence in one line, "scanner MRT50H1, sequence SE, echo time 240 ms"."""
     said = []
@@ -125,6 +132,8 @@ def _finding_in_words(finding: Finding) -> list[str]:
     lines = [f"Most probable: {finding.answer}"]
     ordered = sorted(finding.probabilities.items(), key=lambda entry: -entry[1])
     lines += [f"  {name:14} {probability:7.2%}" for name, probability in ordered]
+    lines.append(f"{CALIBRATED}: {exactly(finding.probabilities)}")
+    lines.append(f"{UNCALIBRATED}: {exactly(finding.uncalibrated_probabilities)}")
     tumour = finding.tumour
     point = "no operating point is set"
     if tumour.operating_point is not None and tumour.called is not None:

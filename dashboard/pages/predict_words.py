@@ -6,7 +6,7 @@ from typing import Any
 
 from brainmri import novelty
 from brainmri.answer import Finding, Trace, Tumour
-from brainmri.asked import header_in_words
+from brainmri.asked import CALIBRATED, UNCALIBRATED, exactly, header_in_words
 from dashboard import data
 from dashboard.components import percent
 
@@ -75,6 +75,11 @@ def trace_facts(answered: data.Answered, what: str) -> list[tuple[str, str]]:
     which = "" if file.slices == 1 else f", slice {file.number} of {file.slices}"
     plane = "" if file.plane is None else f", {file.plane}"
     made_by = [("Scan", header_in_words(file.header))] if file.header else []
+    finding = answered.answer.finding
+    exact = [] if finding is None else [
+        (CALIBRATED, exactly(finding.probabilities)),
+        (UNCALIBRATED, exactly(finding.uncalibrated_probabilities)),
+    ]  # fmt: skip
     return [
         ("Image", f"{what}, {file.kind}{which}{plane}, {width} × {height} pixels, {file.image.mode}"),
         *made_by,
@@ -83,6 +88,7 @@ def trace_facts(answered: data.Answered, what: str) -> list[tuple[str, str]]:
                           f"{run.protocol}"),
         ("Answered at", f"{trace.answered_at.replace('T', ' ').removesuffix('+00:00')} UTC"),
         ("Software", trace.software),
+        *exact,
         ("Model", trace.model_sha256),
         ("Preprocessing", trace.preprocessing_sha256),
         ("Calibration", trace.calibrator_sha256),
