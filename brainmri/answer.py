@@ -203,8 +203,14 @@ def load(models: Path, name: str, *, threads: int = 0) -> Predictor:
     return Predictor(classifier, space, look.read(models, classifier.run), measured, tuple(lacking))
 
 
-def answer(predictor: Predictor, image: GreyImage) -> Answer:
-    """What a run says of one image; nothing is stored."""
+def answer(predictor: Predictor, image: GreyImage, *, doubts: tuple[str, ...] = ()) -> Answer:
+    """What a run says of one image; nothing is stored.
+
+    Args:
+        predictor: as `load` gives it.
+        image: decoded.
+        doubts: reasons outside the picture, a sentence each, to answer with a warning at best.
+    """
     classifier, run = predictor.classifier, predictor.run
     distance: float | None = None
     where = head.find(image.pixels)
@@ -212,6 +218,9 @@ def answer(predictor: Predictor, image: GreyImage) -> Answer:
         distance = float(predictor.looks.distance(look.describe(image.pixels, where)[None])[0])
     found = Novelty(distance, run.novelty)
     outcome, reasons = novelty.judge(found)
+    reasons += doubts
+    if doubts and outcome == "answered":
+        outcome = "warned"
     if outcome == "refused":
         return Answer(outcome, reasons, found, None, _trace(run))
     square, box = classifier.preprocessing.placed(image.pixels, where)

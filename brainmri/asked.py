@@ -17,6 +17,8 @@ ASSISTS = "This assists; it does not diagnose."
 CALIBRATED = "Probabilities after the temperature"
 UNCALIBRATED = "Before it, as predictions.parquet holds them"
 _NEIGHBOURS = 3
+_NOT_MR = "not_mr"
+"""Code of the notice of `intake` that makes an answer one with a warning."""
 _HEADER_WORDS = {
     "modality": ("modality", ""),
     "manufacturer": ("manufacturer", ""),
@@ -75,7 +77,8 @@ class Asked:
         lines = [f"{self.file.kind}, {width:,} x {height:,} pixels{which}{plane}"]
         if self.file.header:
             lines.append(header_in_words(self.file.header))
-        lines += [f"Note: {notice.message}" for notice in self.file.notices]
+        reasons = self.answer.reasons
+        lines += [f"Note: {one.message}" for one in self.file.notices if one.message not in reasons]
         finding = self.answer.finding
         if finding is None:
             lines.append("No answer: " + " ".join(self.answer.reasons))
@@ -103,7 +106,10 @@ def ask(predictor: Predictor, source: bytes | Path, *, number: int | None = None
         ImageError: as `intake.read`.
     """
     file = intake.read(source, number=number)
-    return Asked(file, answers.answer(predictor, file.image), predictor.lacking)
+    # Warned about and not refused: exports name their kind wrongly often enough ("OT", "SC"), and a CT that
+    # looks like one is refused for its looks.
+    doubts = tuple(notice.message for notice in file.notices if notice.code == _NOT_MR)
+    return Asked(file, answers.answer(predictor, file.image, doubts=doubts), predictor.lacking)
 
 
 def refusal_to_json(code: str, message: str, error: ImageError | None = None) -> dict[str, Any]:

@@ -55,7 +55,7 @@ def answer_card(answered: data.Answered, what: str, committed: str | None = None
         html.Article(
             [
                 outcome_banner(answered),
-                *notices(answered.looked),
+                *notices(answered),
                 _impression(committed, finding, answered.run),
                 html.Div(
                     [
@@ -96,9 +96,13 @@ def outcome_banner(answered: data.Answered) -> Component:
     )
 
 
-def notices(looked: data.Looked) -> list[Component]:
-    """What to know about the file: text burned in, no MRI by its header."""
-    return [html.P(one.message, className="caution", role="note") for one in looked.file.notices]
+def notices(answered: data.Answered) -> list[Component]:
+    """What to know about the file, such as text burned in, but for what the banner says already."""
+    return [
+        html.P(one.message, className="caution", role="note")
+        for one in answered.looked.file.notices
+        if one.message not in answered.answer.reasons
+    ]
 
 
 def verdict(finding: Finding, run: Run) -> Component:

@@ -28,8 +28,12 @@ def outcome_kind(answered: data.Answered) -> str:
 
 def outcome_reasons(answered: data.Answered) -> tuple[str, ...]:
     """Why there is an answer, a warning or a refusal, with the limits that decided."""
-    near = novelty.near(answered.answer.novelty)
-    return answered.answer.reasons or (() if near is None else (near,))
+    found, reasons = answered.answer.novelty, answered.answer.reasons
+    near = novelty.near(found)
+    # A warning may come from the header alone; the limits are told all the same.
+    if near is None or novelty.judge(found)[0] != "answered":
+        return reasons
+    return (*reasons, near)
 
 
 def verdict_words(finding: Finding, negative: str) -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from brainmri import runs
 from dashboard import data
@@ -79,6 +82,22 @@ def test_a_report_says_the_limits_and_what_the_header_warns_about(visitor: Visit
     told = look(visitor, file, "report", model=model)["report"]
     assert "text is burned into the picture" in told
     assert "validation images)." in told
+
+
+@pytest.mark.parametrize("modality", ["CT", "US", "OT"])
+def test_what_is_no_mri_by_its_header_is_answered_with_a_warning_at_best(
+    visitor: Visitor, modality: str
+) -> None:
+    square = np.asarray(Image.open(io.BytesIO(with_lesion())))
+    as_mr, as_other = (look(visitor, dicom(square[None], Modality=one)) for one in ("MR", modality))
+    assert as_mr["outcome"] == "answered"
+    assert as_other["outcome"] == as_other["row"][0] == "warned"
+    assert as_other["said"].startswith("With a warning: ")
+    (banner,) = find(as_other["answer"], className="outcome")
+    assert "Answered with a warning" in visible(banner)
+    said = visible(as_other["answer"])
+    assert said.count(f"no MRI (modality {modality})") == 1
+    assert "so expect less" in said
 
 
 def test_the_tumour_probability_stands_against_the_threshold_in_words(visitor: Visitor) -> None:
