@@ -14,8 +14,9 @@ from brainmri.intake import Intake
 from brainmri.wording import counted
 
 ASSISTS = "This assists; it does not diagnose."
-CALIBRATED = "Probabilities after the temperature"
-UNCALIBRATED = "Before it, as predictions.parquet holds them"
+CALIBRATED = "Calibrated"
+UNCALIBRATED = "Uncalibrated"
+"""Titles of the probabilities after the temperature, and before it, as predictions.parquet holds them."""
 _NEIGHBOURS = 3
 _NOT_MR = "not_mr"
 """Code of the notice of `intake` that makes an answer one with a warning."""
@@ -120,9 +121,16 @@ def refusal_to_json(code: str, message: str, error: ImageError | None = None) ->
     return {"error": told}
 
 
-def exactly(probabilities: dict[str, float]) -> str:
-    """Probabilities as they can be compared, "glioma 0.981234, notumor 0.018766"."""
-    return ", ".join(f"{name} {value:.6f}" for name, value in probabilities.items())
+def exactly(finding: Finding) -> list[tuple[str, str]]:
+    """Both kinds of probabilities as they can be compared: title and text each."""
+    calibrated, uncalibrated = (
+        ", ".join(f"{name} {value:.6f}" for name, value in probabilities.items())
+        for probabilities in (finding.probabilities, finding.uncalibrated_probabilities)
+    )
+    return [
+        (CALIBRATED, f"{calibrated} (after the temperature)"),
+        (UNCALIBRATED, f"{uncalibrated} (before it, as in predictions.parquet)"),
+    ]
 
 
 def header_in_words(header: dict[str, str | float]) -> str:
@@ -138,8 +146,7 @@ def _finding_in_words(finding: Finding) -> list[str]:
     lines = [f"Most probable: {finding.answer}"]
     ordered = sorted(finding.probabilities.items(), key=lambda entry: -entry[1])
     lines += [f"  {name:14} {probability:7.2%}" for name, probability in ordered]
-    lines.append(f"{CALIBRATED}: {exactly(finding.probabilities)}")
-    lines.append(f"{UNCALIBRATED}: {exactly(finding.uncalibrated_probabilities)}")
+    lines += [f"{title}: {text}" for title, text in exactly(finding)]
     tumour = finding.tumour
     point = "no operating point is set"
     if tumour.operating_point is not None and tumour.called is not None:

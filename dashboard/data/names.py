@@ -76,9 +76,11 @@ from dashboard.data.predictor import (
     answer,
     ask,
     check_occlusion,
+    checked,
     example,
     look,
     marked_change,
+    square_png,
     warm_up,
 )
 from dashboard.data.reports import can_print, has_report, report_html, report_pdf, run_states

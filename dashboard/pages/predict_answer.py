@@ -33,6 +33,7 @@ from dashboard.components import (
 from dashboard.pages.predict_viewer import viewer
 from dashboard.pages.predict_words import (
     OUTCOMES,
+    notice_words,
     outcome_kind,
     outcome_reasons,
     threshold_words,
@@ -48,15 +49,28 @@ _DISTANCE = "A distance to one training image, not an estimate of anything."
 _JUDGED = "A distance of one image against two limits; nothing is estimated."
 
 
-def answer_card(answered: data.Answered, what: str, committed: str | None = None) -> Component:
-    """Everything about one image; `what` it is, and what a reader `committed` to before."""
+def answer_card(
+    answered: data.Answered,
+    what: str,
+    committed: str | None = None,
+    *,
+    seen: bool = False,
+) -> Component:
+    """Everything about one image; `what` it is, and what a reader `committed` to before.
+
+    Args:
+        answered: the answer.
+        what: the image is called.
+        committed: the impression, if any.
+        seen: whether an answer about the image stood on the page before the impression.
+    """
     finding = answered.answer.finding
     return card(
         html.Article(
             [
                 outcome_banner(answered),
                 *notices(answered),
-                _impression(committed, finding, answered.run),
+                impression(answered, committed, seen=seen),
                 html.Div(
                     [
                         viewer(answered, ONE_ANSWER, what),
@@ -75,7 +89,7 @@ def answer_card(answered: data.Answered, what: str, committed: str | None = None
                 ),
                 None if finding is None else _why(finding),
                 None if finding is None else _similar(finding.similar),
-                _trace(answered, what),
+                trace(answered, what),
                 _actions(answered.looked.file.slices),
             ]
         )
@@ -98,11 +112,7 @@ def outcome_banner(answered: data.Answered) -> Component:
 
 def notices(answered: data.Answered) -> list[Component]:
     """What to know about the file, such as text burned in, but for what the banner says already."""
-    return [
-        html.P(one.message, className="caution", role="note")
-        for one in answered.looked.file.notices
-        if one.message not in answered.answer.reasons
-    ]
+    return [html.P(one, className="caution", role="note") for one in notice_words(answered)]
 
 
 def verdict(finding: Finding, run: Run) -> Component:
@@ -211,14 +221,22 @@ def _nothing_said(run: Run) -> list[Component]:
     ]  # fmt: skip
 
 
-def _impression(committed: str | None, finding: Finding | None, run: Run) -> Component | None:
+def impression(
+    answered: data.Answered, committed: str | None, *, seen: bool = False
+) -> Component | None:
+    """What the reader committed to, beside what the model says; nothing without an impression."""
     if committed is None:
         return None
-    said = "nothing" if finding is None else verdict_words(finding, run.negative_class).lower()
+    finding = answered.answer.finding
+    said = (
+        "nothing"
+        if finding is None
+        else verdict_words(finding, answered.run.negative_class).lower()
+    )
     return html.P(
         [
             html.Strong("You committed to: "),
-            f"{committed}. ",
+            f"{committed}{' (after the answer was seen)' if seen else ''}. ",
             html.Strong("The model: "),
             said,
             ".",
@@ -232,13 +250,12 @@ def _why(finding: Finding) -> Component | None:
         return None
     return html.Section(
         [
-            html.H3("Does hiding the marked region change the answer?"),
+            html.H3("With the marked region hidden"),
             html.P(
                 "The region with the strongest evidence is painted over and the model asked again. "
                 "Where the answer stays, the map does not explain it.",
                 className="note",
             ),
-            html.Button("Check", type="button", className="button", **told_script(do="occlusion")),
             html.Div(id="occlusion-told", className="told-occlusion"),
         ],
         className="answer-part",
@@ -280,7 +297,8 @@ def _similar(similar: tuple[Similar, ...]) -> Component | None:
     )
 
 
-def _trace(answered: data.Answered, what: str) -> Component:
+def trace(answered: data.Answered, what: str) -> Component:
+    """What made the answer, folded away."""
     facts: list[Component] = []
     for title, text in trace_facts(answered, what):
         facts += [html.Dt(title), html.Dd(text, **name("version"))]

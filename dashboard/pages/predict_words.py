@@ -6,7 +6,7 @@ from typing import Any
 
 from brainmri import novelty
 from brainmri.answer import Finding, Trace, Tumour
-from brainmri.asked import CALIBRATED, UNCALIBRATED, exactly, header_in_words
+from brainmri.asked import exactly, header_in_words
 from dashboard import data
 from dashboard.components import percent
 
@@ -34,6 +34,12 @@ def outcome_reasons(answered: data.Answered) -> tuple[str, ...]:
     if near is None or novelty.judge(found)[0] != "answered":
         return reasons
     return (*reasons, near)
+
+
+def notice_words(answered: data.Answered) -> list[str]:
+    """What to know about the file, such as text burned in, but for what the reasons say already."""
+    reasons = answered.answer.reasons
+    return [one.message for one in answered.looked.file.notices if one.message not in reasons]
 
 
 def verdict_words(finding: Finding, negative: str) -> str:
@@ -80,10 +86,6 @@ def trace_facts(answered: data.Answered, what: str) -> list[tuple[str, str]]:
     plane = "" if file.plane is None else f", {file.plane}"
     made_by = [("Scan", header_in_words(file.header))] if file.header else []
     finding = answered.answer.finding
-    exact = [] if finding is None else [
-        (CALIBRATED, exactly(finding.probabilities)),
-        (UNCALIBRATED, exactly(finding.uncalibrated_probabilities)),
-    ]  # fmt: skip
     return [
         ("Image", f"{what}, {file.kind}{which}{plane}, {width} × {height} pixels, {file.image.mode}"),
         *made_by,
@@ -92,7 +94,7 @@ def trace_facts(answered: data.Answered, what: str) -> list[tuple[str, str]]:
                           f"{run.protocol}"),
         ("Answered at", f"{trace.answered_at.replace('T', ' ').removesuffix('+00:00')} UTC"),
         ("Software", trace.software),
-        *exact,
+        *([] if finding is None else exactly(finding)),
         ("Model", trace.model_sha256),
         ("Preprocessing", trace.preprocessing_sha256),
         ("Calibration", trace.calibrator_sha256),

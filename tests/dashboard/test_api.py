@@ -251,7 +251,7 @@ def test_api_and_command_line_refuse_alike(
 
 def in_text(text: str, title: str, classes: list[str]) -> list[float]:
     """Probabilities that a text says behind a title, in the order of the classes."""
-    said = text.split(title, 1)[1]
+    said = re.split(rf"\b{title}\b", text)[-1]
     return [float(re.search(rf"{name} ([01]\.\d+)", said)[1]) for name in classes]  # type: ignore[index]
 
 
