@@ -6,6 +6,7 @@ window.dash_clientside = window.dash_clientside || {};
 
 window.dash_clientside.predict = (() => {
     const READINGS = "readings";
+    const CHECK_AFTER_MS = 300;
     const ANSWERED = "answers-seen";
     const [BEFORE, AFTER] = ["before the answer", "after the answer was seen"];
     const SCANS = ["earlier", "later"];
@@ -133,9 +134,8 @@ window.dash_clientside.predict = (() => {
     const standing = async (id) => {
         const frame = () => new Promise(requestAnimationFrame);
         for (let frames = 0; frames < 300 && !part(id); frames += 1) await frame();
-        // Two frames on, it is painted.
-        await frame();
-        await frame();
+        // Later than the painting, so that whoever drops the next image at once does not wait for this check.
+        await new Promise((resolve) => { setTimeout(resolve, CHECK_AFTER_MS); });
     };
     const check = async (reply, key, square, still) => {
         const place = find(reply.answer, `map-check-${key}-`);
@@ -150,8 +150,8 @@ window.dash_clientside.predict = (() => {
         if (still()) say(`${reply.said} ${told.said}`);
     };
     const checkMaps = async (reply) => {
-        const mine = painted;
-        const still = () => mine === painted;
+        const [mine, asked] = [painted, turn];
+        const still = () => mine === painted && asked === turn;
         if (!reply.square || reply.checked) return;
         const squares = typeof reply.square === "string" ? { one: reply.square } : reply.square;
         for (const [key, square] of Object.entries(squares)) await check(reply, key, square, still);
