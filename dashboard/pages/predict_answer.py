@@ -324,8 +324,8 @@ def _actions(slices: int) -> Component:
                 "Save report", type="button", className="button", **told_script(do="report")
             ),
             html.Span(
-                "One page without the name of file or person, made for this answer and kept nowhere. Text that "
-                "is burned into the picture stays in it.",
+                "One page without the name of file or person, made for this answer and kept nowhere. "
+                "Text that is burned into the picture stays in it.",
                 className="note",
             ),
         ],
