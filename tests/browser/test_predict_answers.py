@@ -69,6 +69,9 @@ def test_class_and_opacity_of_the_map_change_without_a_request(page: Page, looki
     drop(page, slice=with_lesion())
     expect(page.locator(".outcome.answered")).to_be_visible()
     assert opacities(page) == ["0.6", "0"]
+    expect(page.locator(".map-check")).to_contain_text(
+        "Does hiding"
+    )  # The last request of an answer.
     settle(page)
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
