@@ -6,13 +6,19 @@ window.dash_clientside = window.dash_clientside || {};
 
 window.dash_clientside.predict = (() => {
     const READINGS = "readings";
+    const CHECK_AFTER_MS = 300;
+    const ANSWERED = "answers-seen";
+    const [BEFORE, AFTER] = ["before the answer", "after the answer was seen"];
+    const SCANS = ["earlier", "later"];
     const TOO_LARGE = "too_large";
     // The choices on the page: run, whether to read first, whether two scans are compared.
     let choices = {};
-    // What was dropped: {file | example, name, slice, reply, reading}.
+    // What was dropped: {file | example, name, number, slice, reply, about, reading}.
     let entries = [];
     let shown = null;
+    // The two scans, entries too, by the names in SCANS; `pairReply` is what was last said of both.
     let pair = {};
+    let pairReply = null;
     // A newer question makes the answers to older ones void.
     let turn = 0;
 
@@ -41,26 +47,43 @@ window.dash_clientside.predict = (() => {
         },
     });
 
-    // The volume whose slice is being chosen: {number, slices, shown, busy}.
-    let chooser = null;
     // Slices are counted through all volumes of a file, one behind the other.
     const place = (number, slices, volumes) => {
         const each = slices / volumes;
         const which = `Slice ${(number - 1) % each + 1} of ${each}`;
         return volumes === 1 ? which : `${which}, volume ${Math.floor((number - 1) / each) + 1} of ${volumes}`;
     };
-    const fetchSlice = async (entry) => {
-        const mine = chooser;
+    // The volumes whose slice is being chosen, by the id of their slider: {entry, number, slices, shown, busy}.
+    let choosers = {};
+    const chooser = (entry, { number, slices }) => ({ entry, number, slices, shown: number, busy: false });
+    const fetchSlice = async (id) => {
+        const mine = choosers[id];
         if (mine.busy) return;
         mine.busy = true;
-        while (mine === chooser && mine.shown !== mine.number) {
+        while (mine === choosers[id] && mine.shown !== mine.number) {
             const number = mine.number;
-            const reply = await ask("slice", entry.file, { slice: number });
-            if (mine === chooser && reply.picture) set("slice-picture", { src: reply.picture });
+            const reply = await ask("slice", mine.entry.file, { slice: number });
+            if (mine === choosers[id] && reply.picture) set(`${id}-picture`, { src: reply.picture });
             mine.shown = number;
         }
         mine.busy = false;
     };
+
+    // The images whose answer was shown in this tab, by short hashes of file and picture: a reading of one
+    // of them is not blind, whichever way it is asked for again, and another slice of its file is not either.
+    const seen = new Set(JSON.parse(sessionStorage.getItem(ANSWERED) || "[]"));
+    const isSeen = ({ content, pixels }) => seen.has(content) || seen.has(pixels);
+    const see = (about, kept) => {
+        if (!about || !kept || kept.model_answer === undefined) return;
+        seen.add(about.content).add(about.pixels);
+        sessionStorage.setItem(ANSWERED, JSON.stringify([...seen].slice(-1000)));
+    };
+    const NOT_BLIND = "The model's answer about this file was shown in this tab before, so a reading of it is "
+        + "kept as one after the answer was seen.";
+    const withNote = (reply, noted) => (noted ? {
+        ...reply,
+        answer: [element("P", { className: "caution", role: "note", children: NOT_BLIND }), reply.answer],
+    } : reply);
 
     const tooLarge = (file) => {
         const most = Number(part("predict").dataset.mostBytes);
@@ -89,19 +112,69 @@ window.dash_clientside.predict = (() => {
         if (entry.example !== undefined) asked.example = entry.example;
         if (entry.slice !== undefined) asked.slice = entry.slice;
         if (entry.reading) asked.impression = entry.reading.impression;
+        if (entry.reading?.read === AFTER) asked.seen = "yes";
         return asked;
     };
 
     const answered = async (entry) => {
         const sentence = tooLarge(entry.file);
         entry.reply = sentence ? refusal(sentence, TOO_LARGE) : await ask("answer", entry.file, query(entry));
+        see(entry.reply.about, entry.reply.kept);
         return entry.reply;
     };
 
+    // Whether the maps explain their answers is asked once these stand, of the pictures as the network saw
+    // them, which came with the answers: nothing is sent or decoded twice.
+    const find = (node, id) => {
+        if (Array.isArray(node)) return node.reduce((found, one) => found || find(one, id), null);
+        if (!node?.props) return null;
+        return String(node.props.id || "").startsWith(id) ? node : find(node.props.children, id);
+    };
+    // In the reply as well as on the page, so that it is there when the reply is shown again.
+    const fill = (reply, id, children, still) => {
+        const node = find(reply.answer, id);
+        if (!node) return;
+        node.props.children = children;
+        if (still()) set(node.props.id, { children });
+    };
+    const standing = async (id) => {
+        const frame = () => new Promise(requestAnimationFrame);
+        for (let frames = 0; frames < 300 && !part(id); frames += 1) await frame();
+        // Later than the painting, so that whoever drops the next image at once does not wait for this check.
+        await new Promise((resolve) => { setTimeout(resolve, CHECK_AFTER_MS); });
+    };
+    const check = async (reply, key, square, still) => {
+        const place = find(reply.answer, `map-check-${key}-`);
+        if (!square || !place) return;
+        await standing(place.props.id);
+        if (!still()) return;
+        const bytes = Uint8Array.from(atob(square.slice(square.indexOf(",") + 1)), (c) => c.charCodeAt(0));
+        const told = await ask("occlusion", new Blob([bytes]), { run: choices.run });
+        fill(reply, place.props.id, told.verdict || told.answer, still);
+        if (key !== "one" || !told.verdict) return;
+        fill(reply, "occlusion-told", told.answer, still);
+        if (still()) say(`${reply.said} ${told.said}`);
+    };
+    const checkMaps = async (reply) => {
+        const [mine, asked] = [painted, turn];
+        const still = () => mine === painted && asked === turn;
+        if (!reply.square || reply.checked) return;
+        const squares = typeof reply.square === "string" ? { one: reply.square } : reply.square;
+        for (const [key, square] of Object.entries(squares)) await check(reply, key, square, still);
+        reply.checked = still();
+    };
+
+    // Counts what was painted, so that a late check of an answer that is gone is dropped.
+    let painted = 0;
     const paint = (reply) => {
-        const { slice: number, slices } = reply;
-        chooser = slices ? { number, slices, shown: number, busy: false } : null;
+        painted += 1;
+        choosers = {};
+        if (reply.slices) choosers.slice = chooser(entries[shown], { number: reply.slice, slices: reply.slices });
+        for (const [place, told] of Object.entries(reply.choose || {})) {
+            choosers[`slice-${place}`] = chooser(pair[place], told);
+        }
         set("predict-reply", { data: { ...reply, at: Date.now() } });
+        checkMaps(reply);
         say(reply.said);
         // On a phone the answer stands below everything that asks for it.
         const place = part("predict-answer");
@@ -147,7 +220,9 @@ window.dash_clientside.predict = (() => {
         if (choices.first && !entry.reading && entry.example === undefined) {
             const sentence = tooLarge(entry.file);
             const picture = sentence ? refusal(sentence, TOO_LARGE) : await ask("picture", entry.file, query(entry));
-            if (mine === turn && shown === i) paint(picture);
+            if (mine !== turn || shown !== i) return;
+            entry.about = picture.about;
+            paint(withNote(picture, entry.about && isSeen(entry.about)));
             return;
         }
         const reply = entry.reply || await answered(entry);
@@ -173,11 +248,30 @@ window.dash_clientside.predict = (() => {
         }
     };
 
-    const asEntries = (files) => [...files].map((file, i) => ({ file, name: file.name || `image ${i + 1}` }));
+    // Images are numbered in the order in which they come, on after those whose readings are kept.
+    let numbered = null;
+    const asEntry = (file, name) => {
+        numbered ??= Math.max(0, ...readings().map((one) => one.image || 0));
+        numbered += 1;
+        return { file, name, number: numbered };
+    };
+    const asEntries = (files) => [...files].map((file, i) => asEntry(file, file.name || `image ${i + 1}`));
+
+    const both = () => new Blob(SCANS.map((place) => pair[place].file));
+    const pairQuery = () => {
+        const asked = { run: choices.run, earlier_bytes: pair.earlier.file.size };
+        for (const place of SCANS) {
+            const { slice, reading } = pair[place];
+            if (slice !== undefined) asked[`${place}_slice`] = slice;
+            if (reading) asked[`${place}_impression`] = reading.impression;
+            if (reading?.read === AFTER) asked[`${place}_seen`] = "yes";
+        }
+        return asked;
+    };
 
     const compare = async () => {
         const { earlier, later } = pair;
-        for (const place of ["earlier", "later"]) {
+        for (const place of SCANS) {
             const name = part(`predict-${place}-name`);
             if (name) name.textContent = pair[place] ? pair[place].name : "";
         }
@@ -186,11 +280,24 @@ window.dash_clientside.predict = (() => {
             return;
         }
         const mine = ++turn;
-        const sentence = tooLarge(earlier) || tooLarge(later);
-        const reply = sentence ? refusal(sentence, TOO_LARGE) : await ask(
-            "pair", new Blob([earlier, later]), { run: choices.run, earlier_bytes: earlier.size },
-        );
-        if (mine === turn) paint(reply);
+        pairReply = null;
+        const sentence = tooLarge(earlier.file) || tooLarge(later.file);
+        if (sentence) {
+            paint(refusal(sentence, TOO_LARGE));
+            return;
+        }
+        if (choices.first && !(earlier.reading && later.reading)) {
+            const pictures = await ask("pair-pictures", both(), pairQuery());
+            if (mine !== turn) return;
+            for (const place of SCANS) pair[place].about = pictures.about?.[place];
+            paint(withNote(pictures, SCANS.some((place) => pair[place].about && isSeen(pair[place].about))));
+            return;
+        }
+        const reply = await ask("pair", both(), pairQuery());
+        if (mine !== turn) return;
+        for (const place of SCANS) see(reply.about?.[place], reply.kept?.[place]);
+        pairReply = reply;
+        paint(reply);
     };
 
     const take = (files, place) => {
@@ -199,7 +306,7 @@ window.dash_clientside.predict = (() => {
             start(asEntries(files));
             return;
         }
-        const given = [...files];
+        const given = asEntries(files);
         if (given.length > 1) [pair.earlier, pair.later] = given;
         else pair[place || (pair.earlier ? "later" : "earlier")] = given[0];
         compare();
@@ -268,16 +375,38 @@ window.dash_clientside.predict = (() => {
         for (const id of ["predict-readings-save", "predict-readings-forget"]) set(id, { disabled: !n });
     };
 
-    const commit = async (impression) => {
-        const entry = entries[shown];
+    const keepReading = (entry, told, scan) => {
+        const { slice, slices, pixels } = entry.about || {};
+        const all = readings();
+        all.push({
+            number: all.length + 1, image: entry.number, scan: scan || "", slice, of_slices: slices, pixels,
+            ...entry.reading, ...told,
+        });
+        keep(all);
+    };
+    const commit = async (button) => {
+        const { impression, place } = button.dataset;
+        const entry = place ? pair[place] : entries[shown];
         if (!entry || entry.reading) return;
         // Committed before the model is asked, so that its answer cannot change it.
-        entry.reading = { impression, read_at_utc: new Date().toISOString() };
-        await open(shown);
-        const told = entry.reply.kept;
-        const all = readings();
-        all.push({ number: all.length + 1, ...entry.reading, ...told });
-        keep(all);
+        entry.reading = {
+            impression,
+            read: entry.about && isSeen(entry.about) ? AFTER : BEFORE,
+            read_at_utc: new Date().toISOString(),
+        };
+        if (!place) {
+            await open(shown);
+            keepReading(entry, entry.reply.kept);
+            return;
+        }
+        button.closest("fieldset").disabled = true;
+        button.setAttribute("aria-pressed", "true");
+        if (!SCANS.every((one) => pair[one].reading)) {
+            say("Now the other scan.");
+            return;
+        }
+        await compare();
+        for (const one of SCANS) keepReading(pair[one], pairReply?.kept?.[one], one);
     };
 
     const save = (content, type, name) => dash_clientside.exports.save(new Blob([content], { type }), name);
@@ -292,22 +421,15 @@ window.dash_clientside.predict = (() => {
 
     const saveReport = async (button) => {
         const entry = entries[shown];
-        if (!entry) return;
-        const { model_sha256: model } = entry.reply;
-        const reply = await ask("report", entry.file, { ...query(entry), model });
+        const answer = choices.two ? pairReply : entry?.reply;
+        if (!answer) return;
+        const { model_sha256: model } = answer;
+        const reply = choices.two
+            ? await ask("pair-report", both(), { ...pairQuery(), model })
+            : await ask("report", entry.file, { ...query(entry), model });
         if (reply.report) save(reply.report, "text/html", `answer-${stamp()}.html`);
         else paint(reply);
         button.focus();
-    };
-
-    const checkOcclusion = async (button) => {
-        const entry = entries[shown];
-        if (!entry) return;
-        button.disabled = true;
-        const reply = await ask("occlusion", entry.file, query(entry));
-        button.disabled = false;
-        set("occlusion-told", { children: reply.answer });
-        say(reply.said);
     };
 
     const actions = {
@@ -318,16 +440,21 @@ window.dash_clientside.predict = (() => {
         example: (button) => start([{
             example: button.dataset.example, name: button.textContent.trim(),
         }]),
-        commit: (button) => commit(button.dataset.impression),
+        commit,
         "ask-slice": () => {
-            Object.assign(entries[shown], { slice: chooser.number, reply: undefined });
-            open(shown);
+            for (const { entry, number } of Object.values(choosers)) {
+                Object.assign(entry, { slice: number, reply: undefined });
+            }
+            if (choices.two) compare();
+            else open(shown);
         },
         "another-slice": () => {
-            Object.assign(entries[shown], { slice: undefined, reply: undefined, reading: undefined });
-            open(shown);
+            for (const entry of choices.two ? Object.values(pair) : [entries[shown]]) {
+                Object.assign(entry, { slice: undefined, reply: undefined, reading: undefined });
+            }
+            if (choices.two) compare();
+            else open(shown);
         },
-        occlusion: checkOcclusion,
         report: saveReport,
         "save-readings": saveReadings,
         "forget-readings": () => keep([]),
@@ -347,7 +474,8 @@ window.dash_clientside.predict = (() => {
             choices = { run, first: show === "after", two: scans === "two" };
             if (opens || before.two !== choices.two) {
                 turn += 1;
-                [entries, shown, pair] = [[], null, {}];
+                painted += 1;
+                [entries, shown, pair, pairReply] = [[], null, {}, null];
                 if (!opens) {
                     list();
                     set("predict-answer", { children: null });
@@ -368,13 +496,15 @@ window.dash_clientside.predict = (() => {
             const maps = dash_clientside.callback_context.outputs_list;
             return maps.map((map) => ({ opacity: map.id.map === chosen ? opacity / 100 : 0 }));
         },
-        // The slice that the slider stands at; while it moves, only the last one is fetched.
+        // The slice that a slider stands at; while it moves, only the last one is fetched.
         slice: (number) => {
-            const entry = entries[shown];
-            if (!entry || !chooser) return dash_clientside.no_update;
-            chooser.number = number;
-            fetchSlice(entry);
-            return place(number, chooser.slices, Number(part("slice-number")?.dataset.volumes) || 1);
+            const id = dash_clientside.callback_context.outputs_list.id.replace("-number", "");
+            const chosen = choosers[id];
+            if (!chosen) return dash_clientside.no_update;
+            chosen.number = number;
+            fetchSlice(id);
+            const volumes = Number(part(`${id}-number`)?.dataset.volumes) || 1;
+            return place(number, chosen.slices, volumes);
         },
     };
 })();

@@ -22,49 +22,22 @@ from brainmri import (
     head,
     inference,
     look,
-    metrics,
     novelty,
     results,
     similar,
+    worth,
 )
-from brainmri.calibration import apply_temperature
-from brainmri.conformal import conformal_sets, set_in_words
 from brainmri.decisions import OperatingPoint
 from brainmri.embedding import TrainingEmbeddings
 from brainmri.errors import InputError
 from brainmri.images import GreyImage
 from brainmri.inference import Classifier
 from brainmri.look import Looks
-from brainmri.metrics import Estimate, Floats, Ints
 from brainmri.novelty import Novelty, Outcome
-from brainmri.predictions import Predictions
 from brainmri.preprocessing import Box
 from brainmri.runs import Run
 from brainmri.similar import Similar
-
-COMPARED = 100
-"""Test images, at most, that say how often answers like one are right."""
-_AROUND = 0.1
-"""How far their confidence may be from that of the answer."""
-_LEAST = 10
-"""Fewer of them say nothing."""
-
-
-@dataclass(frozen=True)
-class Measured:
-    """The test images that say what a run's answers are worth, (n,) each.
-
-    Attributes:
-        y_true: class numbers.
-        y_prob: calibrated probabilities, (n, k).
-        groups: near-duplicate clusters.
-        unseen: only images without a near-copy among those that shaped the model are among them.
-    """
-
-    y_true: Ints
-    y_prob: NDArray[np.float32]
-    groups: Ints
-    unseen: bool
+from brainmri.worth import AnswersLikeThis, ConformalSet, Measured
 
 
 @dataclass(frozen=True)
@@ -107,39 +80,6 @@ class Tumour:
 
 
 @dataclass(frozen=True)
-class ConformalSet:
-    """The classes that the answer leaves possible.
-
-    Attributes:
-        classes: most probable first; may be empty.
-        promised: the share of cases like these whose set holds the true class.
-        measured: how many of the test images' sets did; None where there are no test images.
-        words: the set with its promise, a sentence.
-    """
-
-    classes: tuple[str, ...]
-    promised: float
-    measured: Estimate | None
-    words: str
-
-
-@dataclass(frozen=True)
-class AnswersLikeThis:
-    """How often the run was right where it gave the same answer about as surely, on its test images.
-
-    Attributes:
-        accuracy: with a reason where there were too few.
-        low, high: confidence of those test images, from the least to the surest; None without any.
-        words: a sentence.
-    """
-
-    accuracy: Estimate
-    low: float | None
-    high: float | None
-    words: str
-
-
-@dataclass(frozen=True)
 class Maps:
     """Where the evidence for each class is.
 
@@ -163,6 +103,7 @@ class Finding:
     Attributes:
         answer: the most probable class.
         probabilities: of every class, calibrated; they sum to 1.
+        uncalibrated_probabilities: the same before the temperature, as predictions.parquet holds them.
         tumour: against the operating point.
         conformal: None where the run stores no thresholds.
         like_this: None where the run has no test images.
@@ -172,6 +113,7 @@ class Finding:
 
     answer: str
     probabilities: dict[str, float]
+    uncalibrated_probabilities: dict[str, float]
     tumour: Tumour
     conformal: ConformalSet | None
     like_this: AnswersLikeThis | None
@@ -253,7 +195,7 @@ def load(models: Path, name: str, *, threads: int = 0) -> Predictor:
     try:
         table = results.load(models, name).predictions
         groups = results.groups(table, results.known_images(models))
-        measured = measured_on(table, groups, classifier.run.temperature)
+        measured = worth.measured_on(table, groups, classifier.run.temperature)
         if measured is None:
             lacking.append("No labelled test image is without a near-copy in training.")
     except InputError as error:
@@ -261,31 +203,14 @@ def load(models: Path, name: str, *, threads: int = 0) -> Predictor:
     return Predictor(classifier, space, look.read(models, classifier.run), measured, tuple(lacking))
 
 
-def measured_on(table: Predictions, groups: Ints, temperature: float | None) -> Measured | None:
-    """The labelled test rows, without those that have a near-copy in training, where that is known.
-
-    Nobody's image is among the training images, so answers about those say nothing of it.
+def answer(predictor: Predictor, image: GreyImage, *, doubts: tuple[str, ...] = ()) -> Answer:
+    """What a run says of one image; nothing is stored.
 
     Args:
-        table: predictions of the run, before the temperature.
-        groups: near-duplicate cluster of each row, (n,).
-        temperature: of the run.
+        predictor: as `load` gives it.
+        image: decoded.
+        doubts: reasons outside the picture, a sentence each, to answer with a warning at best.
     """
-    rows = (table.splits == "test") & (table.y_true >= 0)
-    if table.seen is not None:
-        rows &= ~table.seen
-    if not rows.any():
-        return None
-    return Measured(
-        table.y_true[rows],
-        apply_temperature(table.y_prob[rows], temperature),
-        groups[rows],
-        table.seen is not None,
-    )
-
-
-def answer(predictor: Predictor, image: GreyImage) -> Answer:
-    """What a run says of one image; nothing is stored."""
     classifier, run = predictor.classifier, predictor.run
     distance: float | None = None
     where = head.find(image.pixels)
@@ -293,6 +218,9 @@ def answer(predictor: Predictor, image: GreyImage) -> Answer:
         distance = float(predictor.looks.distance(look.describe(image.pixels, where)[None])[0])
     found = Novelty(distance, run.novelty)
     outcome, reasons = novelty.judge(found)
+    reasons += doubts
+    if doubts and outcome == "answered":
+        outcome = "warned"
     if outcome == "refused":
         return Answer(outcome, reasons, found, None, _trace(run))
     square, box = classifier.preprocessing.placed(image.pixels, where)
@@ -304,9 +232,12 @@ def answer(predictor: Predictor, image: GreyImage) -> Answer:
     finding = Finding(
         answer=run.classes[int(y_prob.argmax())],
         probabilities=dict(zip(run.classes, y_prob.tolist(), strict=True)),
+        uncalibrated_probabilities=dict(
+            zip(run.classes, seen.uncalibrated[0].tolist(), strict=True)
+        ),
         tumour=_tumour(run, y_prob),
-        conformal=_conformal(predictor, y_prob),
-        like_this=None if predictor.measured is None else _like_this(
+        conformal=worth.possible_classes(run, predictor.measured, y_prob, warned=outcome == "warned"),
+        like_this=None if predictor.measured is None else worth.answers_like_this(
             predictor.measured, y_prob, run.classes, warned=outcome == "warned"
         ),
         maps=maps,
@@ -321,50 +252,6 @@ def _tumour(run: Run, y_prob: NDArray[np.float32]) -> Tumour:
     probability = 1 - float(y_prob[run.classes.index(run.negative_class)])
     point = run.operating_point
     return Tumour(probability, point, None if point is None else probability >= point.threshold)
-
-
-def _conformal(predictor: Predictor, y_prob: NDArray[np.float32]) -> ConformalSet | None:
-    run, measured = predictor.run, predictor.measured
-    if run.conformal is None:
-        return None
-    thresholds: Floats = np.array([run.conformal.thresholds[name] for name in run.classes])
-    (chosen,) = conformal_sets(y_prob[None], thresholds)
-    inside = [run.classes[c] for c in np.argsort(-y_prob, kind="stable") if chosen[c]]
-    held: Estimate | None = None
-    if measured is not None:
-        sets = conformal_sets(measured.y_prob, thresholds)
-        held = metrics.share(sets[np.arange(len(sets)), measured.y_true], measured.groups)
-    alpha = run.conformal.alpha
-    return ConformalSet(tuple(inside), 1 - alpha, held, set_in_words(inside, run.classes, alpha))
-
-
-def _like_this(
-    measured: Measured, y_prob: NDArray[np.float32], classes: list[str], *, warned: bool
-) -> AnswersLikeThis:
-    """Of the test images with the same answer, those nearest in confidence."""
-    c, confidence = int(y_prob.argmax()), float(y_prob.max())
-    theirs = measured.y_prob.max(axis=1).astype(np.float64)
-    away = np.abs(theirs - confidence)
-    same = np.flatnonzero((measured.y_prob.argmax(axis=1) == c) & (away <= _AROUND))
-    rows = same[np.argsort(away[same], kind="stable")[:COMPARED]]
-    n = len(rows)
-    of = "test images without a near-copy in training" if measured.unseen else "test images"
-    if n < _LEAST:
-        reason = f"{f'only {n}' if n else 'no'} {of} were called {classes[c]} about as surely"
-        words = f"How often answers like this are right is not known: {reason}."
-        return AnswersLikeThis(Estimate(None, None, None, n, reason=reason), None, None, words)
-    accuracy = metrics.share(measured.y_true[rows] == c, measured.groups[rows])
-    low, high = float(theirs[rows].min()), float(theirs[rows].max())
-    interval = "" if accuracy.low is None or accuracy.high is None else (
-        f" ({100 * accuracy.low:.0f}-{100 * accuracy.high:.0f} %)"
-    )  # fmt: skip
-    words = (
-        f"Of {n} {of} that were called {classes[c]} with a confidence of {100 * low:.1f} to "
-        f"{100 * high:.1f} %, {accuracy.k} were{interval}."
-    )
-    if warned:
-        words += " But most of those images are unlike this one, so expect less."
-    return AnswersLikeThis(accuracy, low, high, words)
 
 
 def _trace(run: Run) -> Trace:

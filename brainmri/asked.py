@@ -14,7 +14,12 @@ from brainmri.intake import Intake
 from brainmri.wording import counted
 
 ASSISTS = "This assists; it does not diagnose."
+CALIBRATED = "Calibrated"
+UNCALIBRATED = "Uncalibrated"
+"""Titles of the probabilities after the temperature, and before it, as predictions.parquet holds them."""
 _NEIGHBOURS = 3
+_NOT_MR = "not_mr"
+"""Code of the notice of `intake` that makes an answer one with a warning."""
 _HEADER_WORDS = {
     "modality": ("modality", ""),
     "manufacturer": ("manufacturer", ""),
@@ -75,7 +80,8 @@ class Asked:
         lines = [f"{self.file.kind}, {width:,} x {height:,} pixels{which}{plane}"]
         if self.file.header:
             lines.append(header_in_words(self.file.header))
-        lines += [f"Note: {notice.message}" for notice in self.file.notices]
+        reasons = self.answer.reasons
+        lines += [f"Note: {one.message}" for one in self.file.notices if one.message not in reasons]
         finding = self.answer.finding
         if finding is None:
             lines.append("No answer: " + " ".join(self.answer.reasons))
@@ -104,7 +110,10 @@ def ask(predictor: Predictor, source: bytes | Path, *, number: int | None = None
         ImageError: as `intake.read`.
     """
     file = intake.read(source, number=number)
-    return Asked(file, answers.answer(predictor, file.image), predictor.lacking)
+    # Warned about and not refused: exports name their kind wrongly often enough ("OT", "SC"), and a CT that
+    # looks like one is refused for its looks.
+    doubts = tuple(notice.message for notice in file.notices if notice.code == _NOT_MR)
+    return Asked(file, answers.answer(predictor, file.image, doubts=doubts), predictor.lacking)
 
 
 def refusal_to_json(code: str, message: str, error: ImageError | None = None) -> dict[str, Any]:
@@ -113,6 +122,18 @@ def refusal_to_json(code: str, message: str, error: ImageError | None = None) ->
     if error is not None and error.slices is not None:
         told |= {"slices": error.slices, "volumes": error.volumes, "proposed": error.proposed}
     return {"error": told}
+
+
+def exactly(finding: Finding) -> list[tuple[str, str]]:
+    """Both kinds of probabilities as they can be compared: title and text each."""
+    calibrated, uncalibrated = (
+        ", ".join(f"{name} {value:.6f}" for name, value in probabilities.items())
+        for probabilities in (finding.probabilities, finding.uncalibrated_probabilities)
+    )
+    return [
+        (CALIBRATED, f"{calibrated} (after the temperature)"),
+        (UNCALIBRATED, f"{uncalibrated} (before it, as in predictions.parquet)"),
+    ]
 
 
 def header_in_words(header: dict[str, str | float]) -> str:
@@ -128,6 +149,7 @@ def _finding_in_words(finding: Finding) -> list[str]:
     lines = [f"Most probable: {finding.answer}"]
     ordered = sorted(finding.probabilities.items(), key=lambda entry: -entry[1])
     lines += [f"  {name:14} {probability:7.2%}" for name, probability in ordered]
+    lines += [f"{title}: {text}" for title, text in exactly(finding)]
     tumour = finding.tumour
     point = "no operating point is set"
     if tumour.operating_point is not None and tumour.called is not None:
@@ -135,7 +157,9 @@ def _finding_in_words(finding: Finding) -> list[str]:
         point = f"{side} the operating point of {tumour.operating_point.threshold:.2%}"
     lines.append(f"Tumour probability: {tumour.probability:.2%}, {point}")
     if finding.conformal is not None:
-        lines.append(finding.conformal.words)
+        lines.append(f"Possible classes: {finding.conformal.words}")
+        if finding.conformal.measured_words:
+            lines.append(finding.conformal.measured_words)
     if finding.like_this is not None:
         lines.append(finding.like_this.words)
     if finding.similar:

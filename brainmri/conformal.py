@@ -157,24 +157,41 @@ def coverage(
     )
 
 
-def set_in_words(inside: list[str], classes: list[str], alpha: float) -> str:
-    """A set and its promise: "glioma or meningioma; this set contains the true class in ...".
+def with_answer(sets: Bools, y_prob: NDArray[np.floating]) -> Bools:
+    """The sets as they are shown beside an answer: each with its most probable class, bool (n, k).
+
+    A set alone may be empty, or leave out the very class that is answered. A class more can only hold
+    the truth more often, so the promise stands; `coverage` measures the sets alone, since adding the
+    answer would hide thresholds that fail.
+    """
+    shown = sets.copy()
+    shown[np.arange(len(shown)), y_prob.argmax(axis=1)] = True
+    return shown
+
+
+def set_in_words(inside: list[str], classes: list[str], alpha: float, *, added: bool) -> str:
+    """A set and what is promised of all sets, never of this one: a few sentences.
 
     Args:
-        inside: the classes of the set.
+        inside: the classes of the set, that of the answer first.
         classes: all of them.
-        alpha: the share of images whose true class may be missing.
+        alpha: the share of images of each class whose true class may be missing.
+        added: whether the class of the answer is in the set only because it is the answer.
     """
-    promise = f"{100 * (1 - alpha):g} of 100 cases like these"
-    if not inside:
-        return (
-            "None of the classes: the model is less sure than it was of nearly every validation image, "
-            f"so do not rely on this answer. Sets contain the true class in {promise}; an empty one does not."
-        )
     said = inside[0] if len(inside) == 1 else f"{', '.join(inside[:-1])} or {inside[-1]}"
     if len(inside) == len(classes):
-        return f"{said}: every class is possible, so this answer rules nothing out"
-    return f"{said}; this set contains the true class in {promise}"
+        return f"{said}: every class is possible, so this answer rules nothing out."
+    promised = f"{100 * (1 - alpha):g} of 100"
+    unsure = (
+        f" {inside[0]} is in it as the answer only: of {promised} validation images of that class the "
+        "model was surer, so do not rely on it."
+        if added
+        else ""
+    )
+    return (
+        f"{said}.{unsure} Sets are made to hold the true class for at least {promised} images of each "
+        "class, as long as the images are like the validation images."
+    )
 
 
 def _true_scores(y_true: Ints, y_prob: NDArray[np.floating]) -> Floats:

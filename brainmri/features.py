@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from brainmri.errors import ImageError
-from brainmri.images import decode, grey_histogram
+from brainmri.images import decode, grey_histogram, pixel_sha256
 
 FEATURES_VERSION = 2
 """Raised whenever a feature below changes, so that rows computed by older code are not reused."""
@@ -156,11 +156,9 @@ def _measure(data: bytes, file_sha256: str) -> tuple[Row, Image.Image] | str:
     counts = grey_histogram(pixels).astype(np.float64)
     mean = float(counts @ _GREY_LEVELS) / len(pixels)
     variance = max(float(counts @ _GREY_LEVELS_SQUARED) / len(pixels) - mean**2, 0.0)
-    digest = hashlib.sha256(f"{width}x{height}:".encode())
-    digest.update(pixels)
     row: Row = {
         "file_sha256": file_sha256,
-        "pixel_sha256": digest.hexdigest(),
+        "pixel_sha256": pixel_sha256((width, height), pixels),
         "width_px": image.stored_size_px[0],
         "height_px": image.stored_size_px[1],
         "mode": image.mode,

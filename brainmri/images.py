@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import re
 import struct
@@ -181,6 +182,14 @@ def grey_histogram(pixels: bytes | NDArray[np.uint8]) -> NDArray[np.int64]:
     for level in flat[4 * fours :]:
         counts[level] += 1
     return counts
+
+
+def pixel_sha256(size_px: tuple[int, int], pixels: bytes) -> str:
+    """Hex digest of (width, height) and the upright grey pixels, row by row: equal for equal pictures."""
+    width, height = size_px
+    digest = hashlib.sha256(f"{width}x{height}:".encode())
+    digest.update(pixels)
+    return digest.hexdigest()
 
 
 def encode_png(pixels: NDArray[np.uint8]) -> bytes:

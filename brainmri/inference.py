@@ -28,12 +28,14 @@ class Answers:
 
     Attributes:
         y_prob: class probabilities, calibrated where the run has a temperature, float32 (n, k).
+        uncalibrated: the same before the temperature, as a predictions table holds them.
         embedding: last features before the output, float32 (n, d); None where the model gives none.
         maps: class-activation maps, float32 (n, k, h, w), in logits: the mean over a map is the
             uncalibrated logit of its class; None where the model gives none.
     """
 
     y_prob: NDArray[np.float32]
+    uncalibrated: NDArray[np.float32]
     embedding: NDArray[np.float32] | None
     maps: NDArray[np.float32] | None
 
@@ -76,8 +78,10 @@ class Classifier:
         names = [n for n in (LOGITS_NAME, EMBEDDING_NAME, MAPS_NAME) if n in given]
         outputs = self.session.run(names, {INPUT_NAME: network_input(squares)})
         told = {name: np.asarray(output) for name, output in zip(names, outputs, strict=True)}
+        uncalibrated = softmax(told[LOGITS_NAME])
         return Answers(
-            apply_temperature(softmax(told[LOGITS_NAME]), self.run.temperature),
+            apply_temperature(uncalibrated, self.run.temperature),
+            uncalibrated,
             told.get(EMBEDDING_NAME),
             told.get(MAPS_NAME),
         )

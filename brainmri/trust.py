@@ -18,7 +18,7 @@ from brainmri.wording import counted
 TARGET_SENSITIVITY = 0.99
 HIGHEST_THRESHOLD = 0.5
 """What is more probably a tumour than not is called one, however sure validation tumours were."""
-ALPHA = 0.1
+ALPHA = 0.05
 MIN_TUMOURS = 30
 """Validation images with a tumour below which no operating point is set."""
 

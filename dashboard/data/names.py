@@ -75,10 +75,12 @@ from dashboard.data.predictor import (
     answer,
     ask,
     check_occlusion,
+    checked,
     example,
     look,
     marked_change,
     over_limit,
+    square_png,
     warm_up,
 )
 from dashboard.data.received import (

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from brainmri import answer as answers
 from brainmri import asked, images, intake, memory, occlusion, phantom, runs
 from brainmri.answer import Answer, Predictor
@@ -36,6 +39,12 @@ class Looked:
         width, height = self.file.image.picture.size
         return height, width
 
+    @property
+    def pixels(self) -> str:
+        """The start of the picture's `images.pixel_sha256`, which tells pictures apart without a name."""
+        picture = self.file.image.picture
+        return images.pixel_sha256(picture.size, picture.tobytes())[:12]
+
 
 @dataclass(frozen=True)
 class Answered:
@@ -54,6 +63,9 @@ class Checked:
     occlusion: Occlusion | None
     hidden_png: bytes
     why_not: str
+
+
+_NOTHING_MARKED = Checked(None, b"", "This model gives no map, so nothing is marked.")
 
 
 @dataclass(frozen=True)
@@ -111,24 +123,55 @@ def answer(name: str, upload: bytes, *, number: int | None = None) -> Answered:
     return Answered(_shown(told.file), told.answer, _loaded(name).run, told.lacking)
 
 
-def check_occlusion(name: str, upload: bytes, *, number: int | None = None) -> Checked:
-    """Hide what the map of the answer marks, and ask the run again.
+def square_png(answered: Answered) -> bytes | None:
+    """The picture as the network saw it, for `check_occlusion`; None where there is nothing to check."""
+    finding = answered.answer.finding
+    return (
+        None if finding is None or finding.maps is None else images.encode_png(finding.maps.square)
+    )
+
+
+def check_occlusion(name: str, square: bytes) -> Checked:
+    """Hide what the map of an answer marks, and ask the run again.
+
+    Args:
+        name: of the run.
+        square: as `square_png` gives it, so that the upload need not be read again.
+
+    Raises:
+        InputError: as `answer`, or that is no such picture.
+    """
+    model = _loaded(name).classifier
+    pixels = images.decode(square, most_pixels=_MOST_SHOWN_PX**2).pixels
+    size_px = model.preprocessing.size_px
+    if pixels.shape != (size_px, size_px):
+        raise InputError(f"A picture of {size_px} x {size_px} pixels is needed for the check.")
+    seen = model.explain(pixels[None])
+    if seen.maps is None:
+        return _NOTHING_MARKED
+    c = int(seen.y_prob[0].argmax())
+    return _check(model, pixels, seen.maps[0, c], model.run.classes[c])
+
+
+def checked(answered: Answered) -> Checked:
+    """The same of an answer that is at hand.
 
     Raises:
         InputError: as `answer`.
     """
-    predictor = _loaded(name)
-    finding = asked.ask(predictor, upload, number=number).answer.finding
+    finding = answered.answer.finding
     if finding is None:
         return Checked(None, b"", "The image was refused, so there is no answer to check.")
     if finding.maps is None:
-        return Checked(None, b"", "This model gives no map, so nothing is marked.")
-    found = occlusion.check(
-        predictor.classifier,
-        finding.maps.square,
-        finding.maps.by_class[finding.answer],
-        finding.answer,
-    )
+        return _NOTHING_MARKED
+    maps, of = finding.maps, finding.answer
+    return _check(classifier(answered.run.name), maps.square, maps.by_class[of], of)
+
+
+def _check(
+    model: Classifier, square: NDArray[np.uint8], class_map: NDArray[np.float32], of: str
+) -> Checked:
+    found = occlusion.check(model, square, class_map, of)
     return Checked(found, images.encode_png(found.hidden), "")
 
 

@@ -9,9 +9,10 @@ import dash_mantine_components as dmc
 from dash import html
 from dash.development.base_component import Component
 
-from brainmri.answer import ConformalSet, Finding, Tumour
+from brainmri.answer import Finding, Tumour
 from brainmri.runs import Run
 from brainmri.similar import Similar
+from brainmri.worth import ConformalSet
 from dashboard import data
 from dashboard.components import (
     ONE_IMAGE,
@@ -32,6 +33,7 @@ from dashboard.components import (
 from dashboard.pages.predict_viewer import viewer
 from dashboard.pages.predict_words import (
     OUTCOMES,
+    notice_words,
     outcome_kind,
     outcome_reasons,
     threshold_words,
@@ -47,15 +49,28 @@ _DISTANCE = "A distance to one training image, not an estimate of anything."
 _JUDGED = "A distance of one image against two limits; nothing is estimated."
 
 
-def answer_card(answered: data.Answered, what: str, committed: str | None = None) -> Component:
-    """Everything about one image; `what` it is, and what a reader `committed` to before."""
+def answer_card(
+    answered: data.Answered,
+    what: str,
+    committed: str | None = None,
+    *,
+    seen: bool = False,
+) -> Component:
+    """Everything about one image; `what` it is, and what a reader `committed` to before.
+
+    Args:
+        answered: the answer.
+        what: the image is called.
+        committed: the impression, if any.
+        seen: whether an answer about the image stood on the page before the impression.
+    """
     finding = answered.answer.finding
     return card(
         html.Article(
             [
                 outcome_banner(answered),
-                *notices(answered.looked),
-                _impression(committed, finding, answered.run),
+                *notices(answered),
+                impression(answered, committed, seen=seen),
                 html.Div(
                     [
                         viewer(answered, ONE_ANSWER, what),
@@ -74,7 +89,7 @@ def answer_card(answered: data.Answered, what: str, committed: str | None = None
                 ),
                 None if finding is None else _why(finding),
                 None if finding is None else _similar(finding.similar),
-                _trace(answered, what),
+                trace(answered, what),
                 _actions(answered.looked.file.slices),
             ]
         )
@@ -95,9 +110,9 @@ def outcome_banner(answered: data.Answered) -> Component:
     )
 
 
-def notices(looked: data.Looked) -> list[Component]:
-    """What to know about the file: text burned in, no MRI by its header."""
-    return [html.P(one.message, className="caution", role="note") for one in looked.file.notices]
+def notices(answered: data.Answered) -> list[Component]:
+    """What to know about the file, such as text burned in, but for what the banner says already."""
+    return [html.P(one, className="caution", role="note") for one in notice_words(answered)]
 
 
 def verdict(finding: Finding, run: Run) -> Component:
@@ -168,17 +183,14 @@ def _worth(finding: Finding) -> list[Component]:
 
 
 def _set(held: ConformalSet) -> list[Component]:
-    words = f"{held.words[0].upper()}{held.words[1:].rstrip('.')}."
     lines: list[Component] = [
-        html.P(words, **no_interval("A promise set on validation images; measured below."))
-    ]
-    if held.measured is not None and held.measured.value is not None:
-        lines.append(
-            html.P(
-                f"Measured on test images: the set held the true class in {counted(held.measured)}.",
-                className="note",
-            )
+        html.P(
+            f"{held.words[0].upper()}{held.words[1:]}",
+            **no_interval("A promise set on validation images; what was measured stands below."),
         )
+    ]
+    if held.measured_words:
+        lines.append(html.P(held.measured_words))
     return lines
 
 
@@ -209,14 +221,22 @@ def _nothing_said(run: Run) -> list[Component]:
     ]  # fmt: skip
 
 
-def _impression(committed: str | None, finding: Finding | None, run: Run) -> Component | None:
+def impression(
+    answered: data.Answered, committed: str | None, *, seen: bool = False
+) -> Component | None:
+    """What the reader committed to, beside what the model says; nothing without an impression."""
     if committed is None:
         return None
-    said = "nothing" if finding is None else verdict_words(finding, run.negative_class).lower()
+    finding = answered.answer.finding
+    said = (
+        "nothing"
+        if finding is None
+        else verdict_words(finding, answered.run.negative_class).lower()
+    )
     return html.P(
         [
             html.Strong("You committed to: "),
-            f"{committed}. ",
+            f"{committed}{' (after the answer was seen)' if seen else ''}. ",
             html.Strong("The model: "),
             said,
             ".",
@@ -230,13 +250,12 @@ def _why(finding: Finding) -> Component | None:
         return None
     return html.Section(
         [
-            html.H3("Does hiding the marked region change the answer?"),
+            html.H3("With the marked region hidden"),
             html.P(
                 "The region with the strongest evidence is painted over and the model asked again. "
                 "Where the answer stays, the map does not explain it.",
                 className="note",
             ),
-            html.Button("Check", type="button", className="button", **told_script(do="occlusion")),
             html.Div(id="occlusion-told", className="told-occlusion"),
         ],
         className="answer-part",
@@ -278,7 +297,8 @@ def _similar(similar: tuple[Similar, ...]) -> Component | None:
     )
 
 
-def _trace(answered: data.Answered, what: str) -> Component:
+def trace(answered: data.Answered, what: str) -> Component:
+    """What made the answer, folded away."""
     facts: list[Component] = []
     for title, text in trace_facts(answered, what):
         facts += [html.Dt(title), html.Dd(text, **name("version"))]
@@ -304,7 +324,8 @@ def _actions(slices: int) -> Component:
                 "Save report", type="button", className="button", **told_script(do="report")
             ),
             html.Span(
-                "One page without names, made for this answer and kept nowhere.",
+                "One page without the name of file or person, made for this answer and kept nowhere. "
+                "Text that is burned into the picture stays in it.",
                 className="note",
             ),
         ],

@@ -1,6 +1,11 @@
-"""Whether hiding the marked region changes the answer, as components."""
+"""Whether hiding the marked region changes the answer, as components.
+
+The page asks for it once an answer stands, so that the answer does not wait for it.
+"""
 
 from __future__ import annotations
+
+import secrets
 
 from dash import html
 from dash.development.base_component import Component
@@ -17,8 +22,44 @@ _VERDICTS = {
 }
 
 
+def place(key: str) -> Component:
+    """Where the verdict on the map of the answer `key` will stand, beside the map.
+
+    Its id is new each time, so that the script can tell when this answer stands, not the one before.
+    """
+    return html.Div(
+        html.P(
+            "Checking whether the answer rests on what the map marks; until then, do not take the map "
+            "for a reason.",
+            className="note",
+        ),
+        id=f"map-check-{key}-{secrets.token_hex(4)}",
+        className="map-check",
+    )
+
+
+def verdict(checked: data.Checked) -> Component:
+    """Whether the map explains the answer, in a sentence or two."""
+    found = checked.occlusion
+    if found is None:
+        return html.P(checked.why_not, className="note")
+    return html.Div(
+        [
+            html.Strong(f"Does hiding what it marks change the answer? {verdict_words(checked)}."),
+            html.P(found.words, className="note"),
+        ],
+        className="caution" if found.verdict != "explains" else "",
+        **no_interval(_ONE_CHECK),
+    )
+
+
+def verdict_words(checked: data.Checked) -> str:
+    """The verdict alone; empty where there is none."""
+    return "" if checked.occlusion is None else _VERDICTS[checked.occlusion.verdict]
+
+
 def told(checked: data.Checked) -> Component:
-    """The verdict, the picture without the region, and the probabilities before and after."""
+    """The picture without the region, and the probabilities before and after."""
     found: Occlusion | None = checked.occlusion
     if found is None:
         return html.P(checked.why_not, className="refusal")
@@ -36,8 +77,6 @@ def told(checked: data.Checked) -> Component:
             ),
             html.Div(
                 [
-                    html.Strong(_VERDICTS[found.verdict]),
-                    html.P(found.words),
                     html.Dl(
                         [
                             html.Dt(f"Probability of {found.answer}"),

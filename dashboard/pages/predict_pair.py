@@ -6,8 +6,8 @@ from dash import html
 from dash.development.base_component import Component
 
 from dashboard import data
-from dashboard.components import card, name, no_interval, percent
-from dashboard.pages.predict_answer import notices, outcome_banner, verdict
+from dashboard.components import card, no_interval, percent, told_script
+from dashboard.pages.predict_answer import impression, notices, outcome_banner, trace, verdict
 from dashboard.pages.predict_viewer import viewer
 from dashboard.pages.predict_words import row
 
@@ -19,40 +19,76 @@ WHY_NO_GROWTH = (
 _PAIR = "About two images, not a share of many, so it has no interval."
 
 
-def pair(earlier: data.Answered, later: data.Answered, change: data.MarkedChange) -> Component:
-    """Both answers with their maps, and the change in marked area."""
+def pair(
+    both: dict[str, data.Answered],
+    change: data.MarkedChange,
+    committed: dict[str, tuple[str | None, bool]],
+) -> Component:
+    """Both answers with their maps, and the change in marked area.
+
+    Args:
+        both: "earlier" and "later".
+        change: in marked area.
+        committed: of each scan the reader's impression, and whether an answer was seen before it.
+    """
+    earlier, later = both["earlier"], both["later"]
+    several = any(one.looked.file.slices > 1 for one in both.values())
     return html.Div(
         [
             html.Div(
-                [_one("Earlier scan", "earlier", earlier), _one("Later scan", "later", later)],
+                [_one(place, answered, *committed[place]) for place, answered in both.items()],
                 className="columns scans",
             ),
             card(
                 html.H2("What changed", className="verdict"),
                 html.P(said(earlier, later), **no_interval(_PAIR)),
-                html.P(change_words(change), className="threshold", **no_interval(_PAIR)),
+                html.P(
+                    change_words(earlier, later, change),
+                    className="threshold",
+                    **no_interval(_PAIR),
+                ),
                 html.P(WHY_NO_GROWTH, className="caution"),
+                html.Div(
+                    [
+                        html.Button(
+                            "Other slices",
+                            type="button",
+                            className="button",
+                            **told_script(do="another-slice"),
+                        )
+                        if several
+                        else None,
+                        html.Button(
+                            "Save report",
+                            type="button",
+                            className="button",
+                            **told_script(do="report"),
+                        ),
+                        html.Span(
+                            "One page about both scans, made for these answers and kept nowhere.",
+                            className="note",
+                        ),
+                    ],
+                    className="actions",
+                ),
             ),
         ]
     )
 
 
-def _one(title: str, key: str, answered: data.Answered) -> Component:
-    finding = answered.answer.finding
+def _one(place: str, answered: data.Answered, committed: str | None, seen: bool) -> Component:
+    finding, title = answered.answer.finding, f"{place.capitalize()} scan"
     return card(
         html.Article(
             [
                 outcome_banner(answered),
-                *notices(answered.looked),
-                viewer(answered, key, title.lower()),
+                *notices(answered),
+                impression(answered, committed, seen=seen),
+                viewer(answered, place, title.lower()),
                 html.P("No probabilities are shown.")
                 if finding is None
                 else verdict(finding, answered.run),
-                html.P(
-                    f"{answered.run.name}, model {answered.answer.trace.model_sha256[:12]}",
-                    className="note",
-                    **name("version"),
-                ),
+                trace(answered, title.lower()),
             ]
         ),
         title=title,
@@ -72,8 +108,10 @@ def said(earlier: data.Answered, later: data.Answered) -> str:
     return f"{'; '.join(told)}."
 
 
-def change_words(change: data.MarkedChange) -> str:
+def change_words(earlier: data.Answered, later: data.Answered, change: data.MarkedChange) -> str:
     """The change in marked area, or why there is none to tell."""
+    if earlier.looked.pixels == later.looked.pixels:
+        return "Both scans are the very same picture, so the marked area is unchanged."
     if change.earlier is None or change.later is None or change.of is None:
         return change.why_not
     shares = (
@@ -83,5 +121,6 @@ def change_words(change: data.MarkedChange) -> str:
     if not change.earlier:
         return f"{shares}; from nothing, no change in percent can be told."
     by = change.later / change.earlier - 1
-    direction = "larger" if by >= 0 else "smaller"
-    return f"{shares}: {percent(abs(by), 0)} {direction}."
+    if not round(100 * by):
+        return f"{shares}: unchanged."
+    return f"{shares}: {percent(abs(by), 0)} {'larger' if by > 0 else 'smaller'}."

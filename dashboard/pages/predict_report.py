@@ -1,13 +1,18 @@
-"""One answer as one page to keep or print: a file of its own, without names, that loads nothing."""
+"""One answer, or two that are compared, as one page to keep or print: a file that loads nothing."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from flask import render_template
 
 from dashboard import data, figures, map_figures
-from dashboard.components import counted, interval, k_of_n, percent
+from dashboard.components import percent
+from dashboard.pages.predict_occlusion import verdict_words as check_words
+from dashboard.pages.predict_pair import WHY_NO_GROWTH, change_words
 from dashboard.pages.predict_words import (
     OUTCOMES,
+    notice_words,
     outcome_kind,
     outcome_reasons,
     threshold_words,
@@ -19,31 +24,53 @@ from dashboard.theme import class_colours
 
 def page(answered: data.Answered, what: str) -> str:
     """The report as HTML. The file's name is not in it, since it never left the browser."""
+    return render_template("answer_report.html", one=_part(answered, what))
+
+
+def pair_page(both: dict[str, data.Answered], change: data.MarkedChange) -> str:
+    """The same about two scans, "earlier" and "later"; what made both answers alike is told once."""
+    scans = [_part(answered, f"{place} scan") for place, answered in both.items()]
+    shared = [fact for fact in scans[0]["facts"] if fact in scans[1]["facts"]]
+    for one in scans:
+        one["facts"] = [fact for fact in one["facts"] if fact not in shared]
+    return render_template(
+        "pair_report.html",
+        scans=scans,
+        shared=shared,
+        changed=change_words(both["earlier"], both["later"], change),
+        why_no_growth=WHY_NO_GROWTH,
+    )
+
+
+def _part(answered: data.Answered, what: str) -> dict[str, Any]:
+    """What a template says of one image."""
     finding, run = answered.answer.finding, answered.run
     height, width = answered.looked.shape_px
-    overlay = box = None
-    if finding is not None and finding.maps is not None:
-        overlay = map_figures.overlays(finding.maps.by_class)[finding.answer]
-        box = map_figures.place(finding.maps.box, answered.looked.shape_px)
-    return render_template(
-        "answer_report.html",
-        answered=answered,
-        finding=finding,
-        outcome=OUTCOMES[answered.answer.outcome],
-        kind=outcome_kind(answered),
-        reasons=outcome_reasons(answered),
-        notices=answered.looked.file.notices,
-        what=what,
-        picture=figures.png_uri(answered.looked.picture_png),
-        ratio=width / height,
-        overlay=overlay,
-        box=box,
-        colours=class_colours(run.classes, run.negative_class),
-        facts=trace_facts(answered, what),
-        verdict=None if finding is None else verdict_words(finding, run.negative_class),
-        threshold=None if finding is None else threshold_words(finding.tumour),
-        percent=percent,
-        counted=counted,
-        k_of_n=k_of_n,
-        interval=interval,
-    )
+    told: dict[str, Any] = {
+        "what": what,
+        "finding": finding,
+        "outcome": OUTCOMES[answered.answer.outcome],
+        "kind": outcome_kind(answered),
+        "reasons": outcome_reasons(answered),
+        "notices": notice_words(answered),
+        "picture": figures.png_uri(answered.looked.picture_png),
+        "ratio": width / height,
+        "facts": trace_facts(answered, what),
+        "percent": percent,
+    }
+    if finding is None:
+        return told
+    told |= {
+        "colours": class_colours(run.classes, run.negative_class),
+        "verdict": verdict_words(finding, run.negative_class),
+        "threshold": threshold_words(finding.tumour),
+    }
+    if finding.maps is None:
+        return told
+    checked = data.checked(answered)
+    return told | {
+        "overlay": map_figures.overlays(finding.maps.by_class)[finding.answer],
+        "box": map_figures.place(finding.maps.box, answered.looked.shape_px),
+        "check": check_words(checked),
+        "check_words": checked.why_not if checked.occlusion is None else checked.occlusion.words,
+    }

@@ -5,6 +5,7 @@ assets/predict.js posts them; a body needs no form, which would write large file
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,7 @@ from plotly.io.json import to_json_plotly
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from brainmri.errors import ImageError, InputError
+from brainmri.runs import Run
 from dashboard import data, figures
 from dashboard.pages import (
     predict_answer,
@@ -30,8 +32,11 @@ from dashboard.pages import (
 routes = Blueprint("predict", __name__, url_prefix="/predict")
 _PAIRS = f"{routes.url_prefix}/pair"
 _CANNOT_ANSWER, _NEEDS_SLICE = "run_cannot_answer", "needs_slice"
+_OTHER_MODEL = "The model of this run has changed since this answer; drop the image again."
+_SCANS = ("earlier", "later")
 Reply = dict[str, Any]
-"""`answer`: components; `said`: a sentence for screen readers; `row`: cells of a table of images."""
+"""`answer`: components; `said`: a sentence for screen readers; `row`: cells of a table of images; `about`:
+what tells the image apart without a name. Of two scans `about` and what else is of one are by scan."""
 
 
 @routes.before_request
@@ -56,14 +61,16 @@ def answer() -> Response:
     def reply() -> Reply:
         upload, what = _image()
         answered = data.answer(_run(), upload, number=_slice())
-        committed = predict_reading.impression(request.args.get("impression"), answered.run)
+        committed, seen = _impression(answered.run)
         return {
             "outcome": answered.answer.outcome,
-            "answer": predict_answer.answer_card(answered, what, committed),
+            "answer": predict_answer.answer_card(answered, what, committed, seen=seen),
             "said": predict_words.said(answered),
             "row": predict_words.row(answered),
             "text_seen": predict_words.text_seen(answered, by_header=False),
             "kept": predict_words.kept(answered),
+            "about": _about(upload, answered.looked),
+            "square": _square(answered),
             "own": "example" not in request.args,
             "model_sha256": answered.run.model_sha256,
         }
@@ -77,11 +84,13 @@ def picture() -> Response:
 
     def reply() -> Reply:
         upload, what = _image()
+        looked = data.look(upload, number=_slice())
         return {
             "outcome": "not read yet",
-            "answer": predict_reading.read_first(data.look(upload, number=_slice()), what, _run()),
+            "answer": predict_reading.read_first(looked, what, _run()),
             "said": "Commit to an impression; then the model's answer shows.",
             "row": ["not read yet", "–", "–"],
+            "about": _about(upload, looked),
         }
 
     return _told(reply)
@@ -100,13 +109,34 @@ def one_slice() -> Response:
 
 @routes.post("/occlusion")
 def occlusion() -> Response:
-    """Whether hiding what the map marks in the image of the body changes the answer."""
+    """Whether hiding what the map marks changes the answer about the `square` in the body."""
 
     def reply() -> Reply:
-        checked = data.check_occlusion(_run(), _image()[0], number=_slice())
+        checked = data.check_occlusion(_run(), request.get_data())
         return {
+            "verdict": predict_occlusion.verdict(checked),
             "answer": predict_occlusion.told(checked),
             "said": predict_occlusion.said(checked),
+        }
+
+    return _told(reply)
+
+
+@routes.post("/pair-pictures")
+def pair_pictures() -> Response:
+    """Both pictures and what a reader can commit to, before any model has seen them."""
+
+    def reply() -> Reply:
+        scans, looks = _two_scans(), {}
+        try:
+            for place, (upload, number) in scans.items():
+                looks[place] = data.look(upload, number=number)
+        except ImageError as error:
+            return _choose_slices(scans, error)
+        return {
+            "answer": predict_reading.read_both_first(looks, _run()),
+            "said": "Commit to an impression of each scan; then the model's answers show.",
+            "about": {place: _about(scans[place][0], one) for place, one in looks.items()},
         }
 
     return _told(reply)
@@ -117,17 +147,20 @@ def pair() -> Response:
     """Two scans: the body holds both, the first one `earlier_bytes` long."""
 
     def reply() -> Reply:
-        both, length = request.get_data(cache=False), request.args.get("earlier_bytes", 0, type=int)
+        scans = _two_scans()
         try:
-            earlier, later = (data.answer(_run(), one) for one in (both[:length], both[length:]))
+            both = _both(scans)
         except ImageError as error:
-            if error.code != _NEEDS_SLICE:
-                raise
-            several = "A scan holds several slices; save one slice of each to compare them."
-            return _refused(InputError(several), _NEEDS_SLICE)
+            return _choose_slices(scans, error)
+        change = data.marked_change(both["earlier"], both["later"])
+        committed = {place: _impression(one.run, f"{place}_") for place, one in both.items()}
         return {
-            "answer": predict_pair.pair(earlier, later, data.marked_change(earlier, later)),
-            "said": predict_pair.said(earlier, later),
+            "answer": predict_pair.pair(both, change, committed),
+            "said": predict_pair.said(both["earlier"], both["later"]),
+            "kept": {place: predict_words.kept(one) for place, one in both.items()},
+            "about": {place: _about(scans[place][0], one.looked) for place, one in both.items()},
+            "square": {place: _square(one) for place, one in both.items()},
+            "model_sha256": both["later"].run.model_sha256,
         }
 
     return _told(reply)
@@ -141,10 +174,22 @@ def report() -> Response:
         upload, what = _image()
         answered = data.answer(_run(), upload, number=_slice())
         if answered.run.model_sha256 != request.args.get("model"):
-            raise InputError(
-                "The model of this run has changed since this answer; drop the image again."
-            )
+            raise InputError(_OTHER_MODEL)
         return {"report": predict_report.page(answered, what)}
+
+    return _told(reply)
+
+
+@routes.post("/pair-report")
+def pair_report() -> Response:
+    """The answers about the two scans in the body as one page to keep, as `report`."""
+
+    def reply() -> Reply:
+        both = _both(_two_scans())
+        if any(one.run.model_sha256 != request.args.get("model") for one in both.values()):
+            raise InputError(_OTHER_MODEL)
+        change = data.marked_change(both["earlier"], both["later"])
+        return {"report": predict_report.pair_page(both, change)}
 
     return _told(reply)
 
@@ -166,6 +211,71 @@ def _run() -> str:
 
 def _slice() -> int | None:
     return request.args.get("slice", type=int)
+
+
+def _impression(run: Run, prefix: str = "") -> tuple[str | None, bool]:
+    """What the reader committed to, and whether an answer was seen before."""
+    given = predict_reading.impression(request.args.get(f"{prefix}impression"), run)
+    return given, request.args.get(f"{prefix}seen") == "yes"
+
+
+def _about(upload: bytes, looked: data.Looked) -> Reply:
+    """What tells file and slice apart without a name; short, since it only tells apart."""
+    return {
+        "slice": looked.file.number,
+        "slices": looked.file.slices,
+        "pixels": looked.pixels,
+        "content": hashlib.sha256(upload).hexdigest()[:12],
+    }
+
+
+def _square(answered: data.Answered) -> str | None:
+    png = data.square_png(answered)
+    return None if png is None else figures.png_uri(png)
+
+
+def _two_scans() -> dict[str, tuple[bytes, int | None]]:
+    """Both uploads of the body, and the slice of each that is asked for."""
+    body, length = request.get_data(cache=False), request.args.get("earlier_bytes", 0, type=int)
+    return {
+        place: (upload, request.args.get(f"{place}_slice", type=int))
+        for place, upload in zip(_SCANS, (body[:length], body[length:]), strict=True)
+    }
+
+
+def _both(scans: dict[str, tuple[bytes, int | None]]) -> dict[str, data.Answered]:
+    return {
+        place: data.answer(_run(), upload, number=number)
+        for place, (upload, number) in scans.items()
+    }
+
+
+def _choose_slices(scans: dict[str, tuple[bytes, int | None]], error: ImageError) -> Reply:
+    """Both scans, with a slider for each that holds several slices, where that is all that is missing.
+
+    Raises:
+        ImageError: something else is.
+    """
+    if error.code != _NEEDS_SLICE:
+        raise error
+    looks = {}
+    for place, (upload, number) in scans.items():
+        try:
+            looks[place] = data.look(upload, number=number)
+        except ImageError as fault:
+            if fault.code != _NEEDS_SLICE:
+                raise
+            looks[place] = data.look(upload, number=fault.proposed)
+    return {
+        "outcome": "choose a slice",
+        "answer": predict_slices.pair_chooser(looks),
+        "said": "A scan holds several slices; choose one of each.",
+        "choose": {
+            place: {"number": one.file.number, "slices": one.file.slices}
+            for place, one in looks.items()
+            if one.file.slices > 1
+        },
+    }
 
 
 def _image() -> tuple[bytes, str]:

@@ -11,6 +11,7 @@ from dash.development.base_component import Component
 from brainmri.answer import Maps
 from dashboard import data, figures, map_figures
 from dashboard.components import aria
+from dashboard.pages import predict_occlusion
 
 _OPACITY = 60
 
@@ -52,6 +53,7 @@ def viewer(answered: data.Answered, key: str, what: str) -> Component:
             stage(
                 answered.looked, what, _overlay(maps, answered.looked.shape_px, key, finding.answer)
             ),
+            predict_occlusion.place(key),
             html.Div(
                 [
                     html.Div("Evidence for", className="picker-label"),

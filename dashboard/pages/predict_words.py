@@ -6,7 +6,7 @@ from typing import Any
 
 from brainmri import intake, novelty
 from brainmri.answer import Finding, Trace, Tumour
-from brainmri.asked import header_in_words
+from brainmri.asked import exactly, header_in_words
 from dashboard import data
 from dashboard.components import percent
 
@@ -28,8 +28,18 @@ def outcome_kind(answered: data.Answered) -> str:
 
 def outcome_reasons(answered: data.Answered) -> tuple[str, ...]:
     """Why there is an answer, a warning or a refusal, with the limits that decided."""
-    near = novelty.near(answered.answer.novelty)
-    return answered.answer.reasons or (() if near is None else (near,))
+    found, reasons = answered.answer.novelty, answered.answer.reasons
+    near = novelty.near(found)
+    # A warning may come from the header alone; the limits are told all the same.
+    if near is None or novelty.judge(found)[0] != "answered":
+        return reasons
+    return (*reasons, near)
+
+
+def notice_words(answered: data.Answered) -> list[str]:
+    """What to know about the file, such as text burned in, but for what the reasons say already."""
+    reasons = answered.answer.reasons
+    return [one.message for one in answered.looked.file.notices if one.message not in reasons]
 
 
 def verdict_words(finding: Finding, negative: str) -> str:
@@ -75,6 +85,7 @@ def trace_facts(answered: data.Answered, what: str) -> list[tuple[str, str]]:
     which = "" if file.slices == 1 else f", {file.place}"
     plane = "" if file.plane is None else f", {file.plane}"
     made_by = [("Scan", header_in_words(file.header))] if file.header else []
+    finding = answered.answer.finding
     return [
         ("Image", f"{what}, {file.kind}{which}{plane}, {width} × {height} pixels, {file.image.mode}"),
         *made_by,
@@ -83,6 +94,7 @@ def trace_facts(answered: data.Answered, what: str) -> list[tuple[str, str]]:
                           f"{run.protocol}"),
         ("Answered at", f"{trace.answered_at.replace('T', ' ').removesuffix('+00:00')} UTC"),
         ("Software", trace.software),
+        *([] if finding is None else exactly(finding)),
         ("Model", trace.model_sha256),
         ("Preprocessing", trace.preprocessing_sha256),
         ("Calibration", trace.calibrator_sha256),

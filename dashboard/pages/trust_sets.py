@@ -81,7 +81,8 @@ def part(report: CalibrationReport, of: list[Children]) -> Component:
         note=[
             "A class is in the set when its probability is at least the threshold, which is set on "
             "validation images of that class alone (class-conditional conformal prediction). The promise "
-            "holds for images like those.",
+            "holds for images like those. Counted here are the sets alone; Predict shows each with its "
+            "answer, which can only hold the truth more often.",
             *of,
         ],
     )

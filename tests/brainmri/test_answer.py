@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,14 +13,15 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from brainmri import __version__, answer, embedding, look, novelty, predictions, runs
-from brainmri.answer import Measured, Predictor
+from brainmri import __version__, answer, embedding, look, novelty, predictions, runs, worth
+from brainmri.answer import Predictor
 from brainmri.conformal import Conformal, fit_conformal, set_in_words
 from brainmri.decisions import OperatingPoint
 from brainmri.files import sha256
 from brainmri.images import GreyImage, decode
 from brainmri.novelty import Limits
 from brainmri.predictions import Predictions
+from brainmri.worth import Measured
 from tests.brainmri import lookers
 from tests.brainmri.lookers import SIZE_PX, picture
 from tests.brainmri.test_occlusion import asked
@@ -127,7 +129,14 @@ def test_an_image_with_a_lesion_is_answered_with_all_there_is_to_say(predictor: 
     assert found.conformal is not None
     assert found.conformal.classes == ("glioma",)
     assert found.conformal.words == (
-        "glioma; this set contains the true class in 95 of 100 cases like these"
+        "glioma. Sets are made to hold the true class for at least 95 of 100 images of each class, as "
+        "long as the images are like the validation images."
+    )
+    # 30 test images with a lesion, six of them labelled healthy.
+    assert found.conformal.measured is not None
+    assert (found.conformal.measured.k, found.conformal.measured.n) == (24, 30)
+    assert "24 of 30 test images without a near-copy in training with this very set were" in (
+        found.conformal.measured_words
     )
     assert found.maps is not None
     assert list(found.maps.box) == [0, 0, SIZE_PX, SIZE_PX]
@@ -237,28 +246,44 @@ def test_test_images_that_were_seen_in_training_say_nothing(models: Path) -> Non
     run = runs.load(models, NAME)
     table = predictions.read(models / NAME / runs.PREDICTIONS_FILE, classes=run.classes)
     assert table.seen is not None
-    measured = answer.measured_on(replace(table, seen=np.arange(60) < 20), np.arange(60), 2.0)
+    measured = worth.measured_on(replace(table, seen=np.arange(60) < 20), np.arange(60), 2.0)
     assert measured is not None
     assert len(measured.y_true) == 40
     assert measured.unseen
     assert (
-        answer.measured_on(replace(table, seen=np.ones(60, dtype=bool)), np.arange(60), 2.0) is None
+        worth.measured_on(replace(table, seen=np.ones(60, dtype=bool)), np.arange(60), 2.0) is None
     )
 
 
 # --- the words of a set ----------------------------------------------------------------------
 
 
+PROMISE = (
+    "Sets are made to hold the true class for at least 90 of 100 images of each class, as long as the "
+    "images are like the validation images."
+)
+
+
 @pytest.mark.parametrize(
-    ("inside", "said"),
+    ("inside", "added", "said"),
     [
-        (["a"], "a; this set contains the true class in 90 of 100 cases like these"),
-        (["b", "a"], "b or a; this set contains the true class in 90 of 100 cases like these"),
-        (["a", "b", "c"], "a, b or c: every class is possible, so this answer rules nothing out"),
+        (["a"], False, f"a. {PROMISE}"),
+        (["b", "a"], False, f"b or a. {PROMISE}"),
+        (
+            ["b", "a"],
+            True,
+            "b or a. b is in it as the answer only: of 90 of 100 validation images of that class the "
+            f"model was surer, so do not rely on it. {PROMISE}",
+        ),
+        (
+            ["a", "b", "c"],
+            False,
+            "a, b or c: every class is possible, so this answer rules nothing out.",
+        ),
     ],
 )
-def test_a_set_in_words(inside: list[str], said: str) -> None:
-    assert set_in_words(inside, ["a", "b", "c"], 0.1) == said
+def test_a_set_in_words(inside: list[str], added: bool, said: str) -> None:
+    assert set_in_words(inside, ["a", "b", "c"], 0.1, added=added) == said
 
 
 def doubtful(n: int, seed: int) -> tuple[list[NDArray[np.uint8]], NDArray[np.int64]]:
@@ -271,47 +296,128 @@ def doubtful(n: int, seed: int) -> tuple[list[NDArray[np.uint8]], NDArray[np.int
     return pictures, (rng.uniform(0, 1, n) > bright).astype(np.int64)
 
 
-@pytest.mark.parametrize("alpha", [0.1, 0.25])
-def test_the_set_in_words_holds_the_truth_as_often_as_it_promises(
+@pytest.mark.parametrize("alpha", [0.05, 0.1, 0.25])
+def test_the_words_of_a_set_are_true_of_images_whose_class_is_known(
     predictor: Predictor, alpha: float
 ) -> None:
     n = 400
-    pictures, y_true = doubtful(n, 1)
-    y_prob = predictor.classifier.classify(pictures)
-    thresholds, counts = fit_conformal(y_true, y_prob, alpha)
     classes = predictor.run.classes
-    promised = with_run(
-        predictor,
-        novelty=Limits(1e6, 2e6, n),
-        conformal=Conformal(
-            alpha,
-            dict(zip(classes, thresholds.tolist(), strict=True)),
-            dict(zip(classes, counts.tolist(), strict=True)),
+    pictures, y_true = doubtful(n, 1)
+    thresholds, counts = fit_conformal(y_true, predictor.classifier.classify(pictures), alpha)
+    tested, truth_tested = doubtful(n, 3)
+    prob_tested = predictor.classifier.classify(tested)
+    promised = replace(
+        with_run(
+            predictor,
+            novelty=Limits(1e6, 2e6, n),
+            conformal=Conformal(
+                alpha,
+                dict(zip(classes, thresholds.tolist(), strict=True)),
+                dict(zip(classes, counts.tolist(), strict=True)),
+            ),
         ),
+        measured=Measured(truth_tested, prob_tested, np.arange(n), unseen=True),
     )
+    # By hand: the sets of the test images, as names, each with its answer.
+    sets_tested = [
+        {
+            name
+            for c, name in enumerate(classes)
+            if 1 - float(row[c]) <= thresholds[c] or c == row.argmax()
+        }
+        for row in prob_tested
+    ]
     pictures, y_true = doubtful(n, 2)
-    held, single = [], 0
+    held, of_class, seen_sets = [], {name: [] for name in classes}, set()  # type: ignore[var-annotated]
     for pixels, truth in zip(pictures, y_true, strict=True):
         finding = answer.answer(promised, grey(pixels)).finding
         assert finding is not None
-        assert finding.conformal is not None
-        words, inside = finding.conformal.words, finding.conformal.classes
+        told = finding.conformal
+        assert told is not None
+        inside = set(told.classes)
+        assert finding.answer in inside
+        assert told.classes[0] == finding.answer
         held.append(classes[truth] in inside)
-        if len(inside) == 1:
-            single += 1
-            assert words.startswith(f"{inside[0]}; ")
-            assert f"in {100 * (1 - alpha):g} of 100 cases" in words
-    # Both sides of the promise are random: four standard deviations of a share of n and of n.
-    slack = 4 * np.sqrt(2 * alpha * (1 - alpha) / n)
-    assert np.mean(held) == pytest.approx(1 - alpha, abs=slack)
-    assert single > n / 10  # Not kept by naming every class each time.
+        of_class[classes[truth]].append(held[-1])
+        if inside == set(classes):
+            assert "rules nothing out" in told.words
+            assert "100" not in told.words + told.measured_words
+            continue
+        seen_sets.add(frozenset(inside))
+        # What is promised, of whom, and nothing of "cases like these".
+        (promise,) = re.findall(
+            r"true class for at least (\S+) of 100 images of each class, as long", told.words
+        )
+        assert promise == f"{100 * (1 - alpha):g}"
+        assert "like these" not in told.words + told.measured_words
+        # What was measured, of the very same set.
+        same = [i for i, one in enumerate(sets_tested) if one == inside]
+        right = sum(classes[truth_tested[i]] in inside for i in same)
+        if len(same) < 10:
+            assert f"{len(same)} test images without a near-copy in training had it" in (
+                told.measured_words
+            )
+            assert "too few" in told.measured_words
+            continue
+        expected = (
+            f"{right} of {len(same)} test images without a near-copy in training with this very "
+        )
+        assert f"{expected}set were of a class in it (" in told.measured_words
+        (ends,) = re.findall(r"\(([\d.]+) to ([\d.]+) %\)", told.measured_words)
+        low, high = map(float, ends)
+        assert low <= 100 * right / len(same) <= high
+        assert ("less often than is promised" in told.measured_words) == (
+            told.measured is not None and (told.measured.high or 0) < 1 - alpha
+        )
+    # The promise, of the images of each class. Both sides are random: four standard deviations.
+    for name, of_it in of_class.items():
+        m = len(of_it)
+        slack = 4 * np.sqrt(alpha * (1 - alpha) * (1 / m + 1 / counts[classes.index(name)]))
+        assert np.mean(of_it) >= 1 - alpha - slack
+        # Thresholds from the wrong share of images would be far off it, unless the answer is added.
+        assert np.mean(of_it) <= 1 - alpha + max(slack, alpha)
+    assert seen_sets  # Not kept by naming every class each time.
 
 
-def test_an_empty_set_says_not_to_rely_on_the_answer() -> None:
-    said = set_in_words([], ["a", "b"], 0.025)
-    assert said.startswith("None of the classes")
-    assert "do not rely on this answer" in said
-    assert "97.5 of 100" in said
+def test_a_set_that_lacks_the_answer_is_shown_with_it_and_says_so(predictor: Predictor) -> None:
+    # Thresholds that nothing reaches: every set alone is empty.
+    strict = with_run(
+        predictor,
+        conformal=Conformal(0.05, {"glioma": 0.0, "healthy": 0.0}, {"glioma": 20, "healthy": 20}),
+    )
+    finding = answer.answer(strict, grey(slices(2, 9)[0])).finding
+    assert finding is not None
+    told = finding.conformal
+    assert told is not None
+    assert (told.classes, told.answer_added) == (("glioma",), True)
+    assert "glioma is in it as the answer only" in told.words
+    assert "do not rely on it" in told.words
+
+
+def test_fewer_than_ten_test_images_with_the_same_set_give_no_figure(predictor: Predictor) -> None:
+    measured = predictor.measured
+    assert measured is not None
+    called = np.flatnonzero(measured.y_prob.argmax(axis=1) == 0)[:9]
+    nine = Measured(measured.y_true[called], measured.y_prob[called], measured.groups[called], True)
+    finding = answer.answer(replace(predictor, measured=nine), grey(slices(2, 9)[0])).finding
+    assert finding is not None
+    assert finding.conformal is not None
+    assert finding.conformal.measured is not None
+    assert finding.conformal.measured.value is None
+    assert finding.conformal.measured_words == (
+        "Among the test images without a near-copy in training with this very set, how often it is right "
+        "is not known: too few images (9; a figure needs 10)."
+    )
+
+
+def test_a_set_of_an_image_unlike_the_training_images_says_to_expect_less(
+    predictor: Predictor,
+) -> None:
+    warned = answer.answer(with_run(predictor, novelty=Limits(0, 1e9, 40)), grey(slices(2, 9)[0]))
+    assert warned.outcome == "warned"
+    assert warned.finding is not None
+    assert warned.finding.conformal is not None
+    assert warned.finding.conformal.measured_words.endswith("so expect less.")
 
 
 # --- trace and JSON --------------------------------------------------------------------------

@@ -95,7 +95,7 @@ def test_threshold_and_sets_are_those_of_the_probabilities_after_the_temperature
     probability = decisions.tumour_probability(y_prob, 1)
     assert point.threshold == decisions.for_sensitivity(probability, y_true != 1, 0.99) <= 0.5
     assert found.conformal is not None
-    thresholds, counted = conformal.fit_conformal(y_true, y_prob, 0.1)
+    thresholds, counted = conformal.fit_conformal(y_true, y_prob, 0.05)
     assert list(found.conformal.thresholds.values()) == thresholds.tolist()
     assert list(found.conformal.images.values()) == counted.tolist()
     assert list(found.conformal.thresholds) == CLASSES
@@ -112,18 +112,18 @@ def test_few_validation_rows_give_reasons() -> None:
     assert found.reasons == (
         "No temperature: fewer than 50 images.",
         "No operating point: fewer than 30 tumour images.",
-        "No conformal sets: fewer than 9 images of every class.",
+        "No conformal sets: fewer than 19 images of every class.",
     )
     assert trust.describe(found).startswith("Fitted on 12 validation images: nothing. No temp")
 
 
 def test_a_class_with_too_few_images_is_in_every_set_and_named() -> None:
-    found = fit(table(val=60))
+    found = fit(table(val=110))
     assert found.conformal is not None
-    few = [name for name, n in found.conformal.images.items() if n < 9]
+    few = [name for name, n in found.conformal.images.items() if n < 19]
     assert few == ["pituitary"]
     assert found.conformal.thresholds["pituitary"] == 1
-    assert found.reasons == ("In every conformal set, for fewer than 9 images: pituitary.",)
+    assert found.reasons == ("In every conformal set, for fewer than 19 images: pituitary.",)
 
 
 def test_one_line_says_what_was_fitted() -> None:
@@ -175,7 +175,7 @@ def test_the_report_measures_the_other_rows_after_the_temperature() -> None:
     assert got.operating_point.missed.k == (~called & (y_true != 1)).sum()
     assert got.operating_point.false_alarms.k == (called & (y_true == 1)).sum()
     assert got.coverage is not None
-    assert got.coverage.alpha == 0.1
+    assert got.coverage.alpha == 0.05
     lowest = min(got.coverage.per_class, key=lambda c: c.coverage.value or 0)
     assert got.coverage.lowest == lowest.name
     assert got.risk_coverage is not None

@@ -5,14 +5,19 @@ from __future__ import annotations
 import base64
 import csv
 import io
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Opened
+from tests.brainmri.volumes import dicom
+from tests.browser.conftest import Opened, Tab
 from tests.browser.driving import FILE_TRANSFER, choose_file, drop, go, settle
 from tests.browser.test_predict import CANARY
 from tests.dashboard.lookers import (
@@ -44,6 +49,16 @@ def ask(page: Page, site: Site, **choices: str) -> None:
     settle(page)
 
 
+def choose_both(page: Page, folder: Path, earlier: bytes, later: bytes) -> None:
+    """Choose an earlier and a later scan, as a user does."""
+    for place, content in (("Earlier scan", earlier), ("Later scan", later)):
+        path = folder / place
+        path.write_bytes(content)
+        with page.expect_file_chooser() as chooser:
+            page.get_by_role("button", name=place).click()
+        chooser.value.set_files(path)
+
+
 def opacities(page: Page) -> list[str]:
     maps = page.locator("#predict-answer .map")
     return [str(maps.nth(i).evaluate("one => one.style.opacity")) for i in range(maps.count())]
@@ -54,6 +69,9 @@ def test_class_and_opacity_of_the_map_change_without_a_request(page: Page, looki
     drop(page, slice=with_lesion())
     expect(page.locator(".outcome.answered")).to_be_visible()
     assert opacities(page) == ["0.6", "0"]
+    expect(page.locator(".map-check")).to_contain_text(
+        "Does hiding"
+    )  # The last request of an answer.
     settle(page)
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
@@ -147,14 +165,29 @@ def test_another_run_answers_what_lies_there(page: Page, looking: Site) -> None:
     expect(facts).to_contain_text("hasty (mean-brightness)")
 
 
-def test_hiding_the_marked_region_is_checked_on_demand(page: Page, looking: Site) -> None:
+def test_whether_the_map_explains_the_answer_is_checked_by_itself_once_it_stands(
+    page: Page, looking: Site
+) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
     ask(page, looking)
-    drop(page, slice=with_lesion())
-    page.get_by_role("button", name="Check").click()
+    drop(page, first=with_lesion(), other=without_lesion())
+    beside = page.locator(".viewer .map-check")
+    expect(beside).to_contain_text("Yes: the answer rests on the marked region")
     told = page.locator("#occlusion-told")
-    expect(told).to_contain_text("the answer rests on the marked region")
     picture = told.locator("img")
     assert picture.evaluate("one => one.decode().then(() => one.naturalWidth)") == 64
+    places = [i for i, url in enumerate(asked) if "/predict/" in url]
+    assert "predict/answer" in asked[places[0]]
+    page.get_by_role("button", name="other").click()
+    expect(beside).to_contain_text("No: the map does not explain this answer")
+    # What was checked stands there when the answer is shown again, and is not asked for again.
+    settle(page)
+    asked.clear()
+    page.get_by_role("button", name="first").click()
+    expect(beside).to_contain_text("Yes: the answer rests on the marked region")
+    settle(page)
+    assert [url for url in asked if "/predict/" in url] == []
 
 
 def test_a_reader_commits_before_the_model_is_asked(page: Page, looking: Site) -> None:
@@ -177,6 +210,9 @@ def test_a_reader_commits_before_the_model_is_asked(page: Page, looking: Site) -
     assert row["impression"] == "no tumour"
     assert row["model_answer"] == "glioma"
     assert row["read_at_utc"] <= f"{row['answered_at_utc'][:19]}.999Z"
+    assert (row["image"], row["slice"], row["of_slices"]) == ("1", "1", "1")
+    assert row["read"] == "before the answer"
+    assert re.fullmatch(r"[0-9a-f]{12}", row["pixels"])
     kept = page.evaluate(
         "JSON.stringify([...Object.entries(sessionStorage), ...Object.entries(localStorage)])"
     )
@@ -185,6 +221,118 @@ def test_a_reader_commits_before_the_model_is_asked(page: Page, looking: Site) -
         assert forbidden not in str(row)
     page.get_by_role("button", name="Forget them").click()
     assert page.evaluate("sessionStorage.getItem('readings')") is None
+
+
+def kept_readings(page: Page) -> list[dict[str, Any]]:
+    return json.loads(page.evaluate("sessionStorage.getItem('readings')") or "[]")
+
+
+def read(page: Page, impression: str) -> None:
+    page.get_by_role("button", name=impression, exact=True).click()
+    expect(page.locator(".impression")).to_be_visible()
+
+
+NOT_BLIND = "The model's answer about this file was shown in this tab before"
+
+
+def test_a_reading_after_the_answer_was_seen_does_not_pass_as_blind(
+    tab: Tab, looking: Site
+) -> None:
+    page = tab()
+    ask(page, looking)
+    drop(page, seen=with_lesion())
+    expect(page.locator("#predict-answer .verdict")).to_be_visible()
+    page.get_by_text("After my reading", exact=True).click()
+    for upload, expected in (
+        (with_lesion(), "after the answer was seen"),
+        (without_lesion(), "before the answer"),
+        (without_lesion(), "after the answer was seen"),
+    ):
+        drop(page, again=upload)
+        expect(page.get_by_text("What do you see?")).to_be_visible()
+        noted = page.get_by_text(NOT_BLIND)
+        expect(noted).to_have_count(int(expected != "before the answer"))
+        n = len(kept_readings(page))
+        read(page, "No tumour")
+        expect(page.locator("#predict-readings-count")).to_contain_text(str(n + 1))
+        row = kept_readings(page)[-1]
+        assert row["read"] == expected
+        told = page.locator(".impression")
+        expect(told).to_contain_text("(after the answer was seen)" if n != 1 else "no tumour. The")
+    assert [row["image"] for row in kept_readings(page)] == [2, 3, 4]
+    # The same in a page that was loaded again.
+    page.reload()
+    settle(page)
+    drop(page, again=with_lesion())
+    expect(page.get_by_text(NOT_BLIND)).to_be_visible()
+
+
+def test_another_slice_of_a_volume_that_was_answered_is_no_blind_reading(
+    tab: Tab, looking: Site
+) -> None:
+    page = tab()
+    ask(page, looking, show="after")
+    frames = [np.asarray(Image.open(io.BytesIO(with_lesion(at, at)))) for at in (20, 30, 40)]
+    drop(page, volume=dicom(np.stack(frames)))
+    page.get_by_role("button", name="Ask about this slice").click()
+    read(page, "Cannot tell")
+    page.get_by_role("button", name="Another slice").click()
+    page.get_by_role("slider", name="Slice").press("ArrowRight")
+    expect(page.locator("#slice-number")).to_have_text("Slice 3 of 3")
+    page.get_by_role("button", name="Ask about this slice").click()
+    expect(page.get_by_text(NOT_BLIND)).to_be_visible()
+    read(page, "No tumour")
+    expect(page.locator("#predict-readings-count")).to_contain_text("2 readings")
+    rows = kept_readings(page)
+    assert [(row["image"], row["slice"], row["of_slices"]) for row in rows] == [
+        (1, 2, 3),
+        (1, 3, 3),
+    ]
+    assert [row["read"] for row in rows] == ["before the answer", "after the answer was seen"]
+    assert rows[0]["pixels"] != rows[1]["pixels"]
+
+
+def test_two_scans_wait_for_a_reading_of_both(tab: Tab, looking: Site, tmp_path: Path) -> None:
+    page = tab()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    ask(page, looking, scans="two", show="after")
+    choose_both(page, tmp_path, with_lesion(), without_lesion())
+    expect(page.get_by_text("What do you see in the later scan?")).to_be_visible()
+    settle(page)
+    assert not [url for url in asked if "predict/pair?" in url]
+    assert page.locator("#predict-answer .bars, #predict-answer .map").count() == 0
+    for place, said in (("earlier", "Glioma"), ("later", "No tumour")):
+        page.locator(f'[data-place="{place}"][data-do="commit"]').get_by_text(
+            said, exact=True
+        ).click()
+    expect(page.locator(".impression")).to_have_count(2)
+    expect(page.locator(".impression").first).to_contain_text("You committed to: glioma.")
+    expect(page.locator("#predict-readings-count")).to_contain_text("2 readings")
+    rows = kept_readings(page)
+    assert [(row["scan"], row["impression"], row["model_answer"]) for row in rows] == [
+        ("earlier", "glioma", "glioma"),
+        ("later", "no tumour", "notumor"),
+    ]
+    assert {row["read"] for row in rows} == {"before the answer"}
+
+
+def test_the_slices_of_two_volumes_are_chosen_and_compared(
+    page: Page, looking: Site, tmp_path: Path
+) -> None:
+    ask(page, looking, scans="two")
+    choose_both(page, tmp_path, five_slices(), five_slices())
+    number = page.locator("#slice-earlier-number")
+    expect(number).to_have_text("Slice 3 of 5")
+    picture = page.locator("#slice-earlier-picture")
+    before = picture.get_attribute("src") or ""
+    page.get_by_role("slider", name="Slice of the earlier scan").press("ArrowLeft")
+    expect(number).to_have_text("Slice 2 of 5")
+    expect(picture).not_to_have_attribute("src", before)
+    page.get_by_role("button", name="Compare these slices").click()
+    facts = page.locator("#predict-answer .facts")
+    expect(facts.first).to_contain_text("slice 2 of 5")
+    expect(facts.nth(1)).to_contain_text("slice 3 of 5")
 
 
 def test_reading_first_is_off_until_it_is_chosen(page: Page, looking: Site) -> None:
@@ -202,13 +350,8 @@ def test_reading_first_is_off_until_it_is_chosen(page: Page, looking: Site) -> N
 def test_two_scans_stand_beside_each_other_with_the_change_in_marked_area(
     page: Page, looking: Site, tmp_path: Path
 ) -> None:
-    for name, content in (("early", with_lesion()), ("late", with_lesion(30, 30))):
-        (tmp_path / f"{name}.png").write_bytes(content)
     ask(page, looking, scans="two")
-    for place, name in (("Earlier scan", "early"), ("Later scan", "late")):
-        with page.expect_file_chooser() as chooser:
-            page.get_by_role("button", name=place).click()
-        chooser.value.set_files(tmp_path / f"{name}.png")
+    choose_both(page, tmp_path, with_lesion(), with_lesion(30, 30))
     answer = page.locator("#predict-answer")
     expect(answer.locator(".verdict").first).to_contain_text("glioma")
     expect(answer.locator(".map")).to_have_count(4)
@@ -218,6 +361,51 @@ def test_two_scans_stand_beside_each_other_with_the_change_in_marked_area(
     answer.locator(".viewer-controls").nth(1).get_by_text("notumor", exact=True).click()
     expect(answer.locator(".map").nth(3)).to_have_css("opacity", "0.6")
     assert opacities(page) == ["0.6", "0", "0", "0.6"]
+    for place in ("earlier", "later"):
+        expect(answer.locator(f'[id^="map-check-{place}"]')).to_contain_text(
+            "the answer rests on the marked region"
+        )
+    with page.expect_download() as saving:
+        page.get_by_role("button", name="Save report").click()
+    saved = saving.value.path().read_text()
+    assert "What a model says of two scans" in saved
+
+
+PAPERS = ("A4", "Letter")
+
+
+def pages_of(page: Page, paper: str) -> int:
+    return len(re.findall(rb"/Type\s*/Page[^s]", page.pdf(format=paper, prefer_css_page_size=True)))
+
+
+def test_the_longest_reports_are_one_page_on_either_paper(
+    opened: Opened, looking: Site, tmp_path: Path
+) -> None:
+    rows = np.asarray(Image.open(io.BytesIO(with_lesion())))
+    long = dicom(
+        rows[None], Modality="CT", BurnedInAnnotation="YES",
+        ManufacturerModelName="A scanner with a name that is as long as names of scanners may",
+        SequenceName="*fl3d1_ns_andmor", RepetitionTime="2300.5", EchoTime="2.98",
+        InversionTime="900.25", SliceThickness="1.05",
+    )  # fmt: skip
+    page = opened("request to another host: file:").new_page()
+
+    def posted(what: str, body: bytes, **query: str) -> dict[str, Any]:
+        told: dict[str, Any] = page.request.post(
+            f"{looking.url}predict/{what}", params={"run": LOOKER, **query}, data=body
+        ).json()
+        return told
+
+    model = posted("answer", long)["model_sha256"]
+    for what, body, query in (
+        ("report", long, {}),
+        ("pair-report", long + long, {"earlier_bytes": str(len(long))}),
+    ):
+        told = posted(what, body, model=model, **query)
+        report = tmp_path / f"{what}.html"
+        report.write_text(told["report"])
+        page.goto(report.as_uri())
+        assert [pages_of(page, paper) for paper in PAPERS] == [1, 1], what
 
 
 def test_a_saved_report_is_one_page_without_the_name_of_the_file(
@@ -240,8 +428,7 @@ def test_a_saved_report_is_one_page_without_the_name_of_the_file(
     kept.goto(report.as_uri())
     expect(kept.get_by_text("What made this answer")).to_be_visible()
     assert set(asked) <= {"file", "data"}
-    pages = re.findall(rb"/Type\s*/Page[^s]", kept.pdf(prefer_css_page_size=True))
-    assert len(pages) == 1
+    assert [pages_of(kept, paper) for paper in PAPERS] == [1, 1]
 
 
 def test_a_file_name_is_found_nowhere_afterwards(opened: Opened, looking: Site) -> None:

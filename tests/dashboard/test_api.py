@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +16,16 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from brainmri import containers, images, intake, phantom, predictions, promotion, runs
+from brainmri.asked import CALIBRATED, UNCALIBRATED
 from brainmri.calibration import apply_temperature
 from brainmri.cli import main
 from tests.brainmri.files_to_read import BAD, Bad
 from tests.brainmri.lettering import lettered
 from tests.brainmri.volumes import dicom, nifti, volume
 from tests.conftest import SHIPPED
+from tests.dashboard.faults import change_run
 from tests.dashboard.results import CAREFUL, HASTY, png
+from tests.dashboard.visit import Visitor, reply, visible
 
 pytestmark = pytest.mark.usefixtures("shown")
 
@@ -270,18 +275,50 @@ def test_api_and_command_line_refuse_alike(
     assert json.loads(capsys.readouterr().out) == send(client, file.read_bytes()).get_json()
 
 
-def test_api_and_the_predictions_table_give_the_same_probabilities(
-    client: FlaskClient,
+def in_text(text: str, title: str, classes: list[str]) -> list[float]:
+    """Probabilities that a text says behind a title, in the order of the classes."""
+    said = re.split(rf"\b{title}\b", text)[-1]
+    return [float(re.search(rf"{name} ([01]\.\d+)", said)[1]) for name in classes]  # type: ignore[index]
+
+
+def test_page_report_api_command_line_and_table_give_the_same_probabilities(
+    visitor: Visitor,
     trained_models: Path,
     phantom_data: Path,
+    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setenv("BRAINMRI_MODELS", str(trained_models))
-    table = predictions.read(trained_models / "cnn" / runs.PREDICTIONS_FILE)
+    models = Path(shutil.copytree(trained_models, tmp_path / "models"))
+    change_run(models / "cnn", temperature=1.7)
+    monkeypatch.setenv("BRAINMRI_MODELS", str(models))
+    table = predictions.read(models / "cnn" / runs.PREDICTIONS_FILE)
+    classes = table.classes
     # The table keeps them before the temperature, people see them after it.
-    y_prob = apply_temperature(table.y_prob, runs.load(trained_models, "cnn").temperature)
+    calibrated = apply_temperature(table.y_prob, 1.7)
+    assert np.abs(calibrated - table.y_prob).max() > 0.01
+    capsys.readouterr()
     for row in (0, len(table.paths) // 2, len(table.paths) - 1):
-        upload = (phantom_data / str(table.paths[row])).read_bytes()
-        finding = send(client, upload, run="cnn").get_json()["finding"]
-        told = [finding["probabilities"][name] for name in table.classes]
-        np.testing.assert_allclose(told, y_prob[row], atol=1e-5)
+        path = phantom_data / str(table.paths[row])
+        upload = path.read_bytes()
+        page = reply(visitor, upload, run="cnn")
+        report = reply(visitor, upload, what="report", run="cnn", model=page["model_sha256"])
+        arguments = ["predict", str(path), "--run", "cnn", "--models", str(models)]
+        assert main([*arguments, "--json"]) == 0
+        as_json = json.loads(capsys.readouterr().out)["finding"]
+        assert main(arguments) == 0
+        as_words = capsys.readouterr().out
+        by_api = send(visitor.client, upload, run="cnn").get_json()["finding"]
+        for key, title, expected in (
+            ("probabilities", CALIBRATED, calibrated[row]),
+            ("uncalibrated_probabilities", UNCALIBRATED, table.y_prob[row]),
+        ):
+            told = {
+                "API": [by_api[key][name] for name in classes],
+                "command line, JSON": [as_json[key][name] for name in classes],
+                "command line, words": in_text(as_words, title, classes),
+                "page": in_text(visible(page["answer"]), title, classes),
+                "report": in_text(report["report"], title, classes),
+            }
+            for channel, given in told.items():
+                np.testing.assert_allclose(given, expected, rtol=0, atol=1e-5, err_msg=channel)

@@ -135,7 +135,7 @@ def test_every_position_of_a_slider_has_its_counts_with_intervals(visitor: Visit
 @pytest.mark.usefixtures("plenty")
 def test_the_class_with_the_lowest_coverage_is_named(visitor: Visitor) -> None:
     (heading,) = [h for h in headings(visitor.open("/evaluate?run=plenty")) if "promise" in h]
-    assert re.match(r"Sets that promise 90 % hold the true class least often for \w+: ", heading)
+    assert re.match(r"Sets that promise 95 % hold the true class least often for \w+: ", heading)
 
 
 @pytest.mark.usefixtures("shown")

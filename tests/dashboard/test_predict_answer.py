@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import re
@@ -13,7 +14,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from brainmri import images, intake, phantom, runs
+from brainmri import __version__, images, intake, phantom, runs
 from dashboard import data
 from tests.brainmri.lettering import lettered
 from tests.brainmri.volumes import dicom, nifti, volume
@@ -70,7 +71,7 @@ def test_an_image_unlike_them_is_refused_and_no_probability_is_shown(visitor: Vi
     assert not find(told["answer"], className="bars")
     assert not find(told["answer"], className="map")
     assert "%" not in said
-    assert look(visitor, no_slice(), "occlusion")["said"].startswith("The image was refused")
+    assert told["square"] is None
 
 
 def test_the_limits_that_decide_whether_there_is_an_answer_are_shown(visitor: Visitor) -> None:
@@ -107,6 +108,22 @@ def test_text_in_a_picture_is_noticed_in_answer_table_report_and_for_screen_read
     assert "text" not in plain["row"][0]
 
 
+@pytest.mark.parametrize("modality", ["CT", "US", "OT"])
+def test_what_is_no_mri_by_its_header_is_answered_with_a_warning_at_best(
+    visitor: Visitor, modality: str
+) -> None:
+    square = np.asarray(Image.open(io.BytesIO(with_lesion())))
+    as_mr, as_other = (look(visitor, dicom(square[None], Modality=one)) for one in ("MR", modality))
+    assert as_mr["outcome"] == "answered"
+    assert as_other["outcome"] == as_other["row"][0] == "warned"
+    assert as_other["said"].startswith("With a warning: ")
+    (banner,) = find(as_other["answer"], className="outcome")
+    assert "Answered with a warning" in visible(banner)
+    said = visible(as_other["answer"])
+    assert said.count(f"no MRI (modality {modality})") == 1
+    assert "so expect less" in said
+
+
 def test_the_tumour_probability_stands_against_the_threshold_in_words(visitor: Visitor) -> None:
     above, below = (
         visible(look(visitor, upload)["answer"]) for upload in (with_lesion(), without_lesion())
@@ -124,8 +141,15 @@ def test_possible_classes_and_answers_like_this_one_are_told_with_what_was_measu
     visitor: Visitor,
 ) -> None:
     said = visible(look(visitor, with_lesion())["answer"])
-    assert "Glioma; this set contains the true class in 90 of 100 cases like these." in said
-    assert re.search(r"the set held the true class in 38 of 40 \(\d", said)
+    assert (
+        "Glioma. Sets are made to hold the true class for at least 90 of 100 images of each" in said
+    )
+    assert "like these" not in said
+    assert re.search(
+        r"18 of 18 test images without a near-copy in training with this very set were of a class in it "
+        r"\([\d.]+ to [\d.]+ %\)",
+        said,
+    )
     assert re.search(r"\d+ of \d+ were right \(\d+\.\d–\d", said)
 
 
@@ -166,31 +190,135 @@ def test_the_trace_holds_hashes_version_and_time(visitor: Visitor, looking: Path
     assert len(re.findall(r"\b[0-9a-f]{64}\b", said)) == 4
 
 
+def occlusion(visitor: Visitor, upload: bytes) -> dict[str, Any]:
+    """What the page asks once the answer stands: of the picture that came with the answer."""
+    square = base64.b64decode(look(visitor, upload)["square"].partition(",")[2])
+    return look(visitor, square, "occlusion")
+
+
 def test_hiding_the_lesion_changes_the_answer_and_the_page_says_so(visitor: Visitor) -> None:
-    told = look(visitor, with_lesion(), "occlusion")
-    assert "Yes: the answer rests on the marked region" in visible(told["answer"])
+    told = occlusion(visitor, with_lesion())
+    assert "Yes: the answer rests on the marked region" in visible(told["verdict"])
     assert find(told["answer"], "Img")
 
 
-def test_a_model_without_maps_says_that_nothing_is_marked(visitor: Visitor) -> None:
-    told = reply(visitor, png(), what="occlusion", run=HASTY)
-    assert told["said"] == "This model gives no map, so nothing is marked."
-    assert "no class-activation maps" in visible(reply(visitor, png(), run=HASTY)["answer"])
+def test_a_map_that_explains_nothing_is_marked_so_beside_it_and_in_the_report(
+    visitor: Visitor,
+) -> None:
+    told = occlusion(visitor, without_lesion())
+    assert "No: the map does not explain this answer" in visible(told["verdict"])
+    assert told["verdict"]["props"]["className"] == "caution"
+    answered = look(visitor, without_lesion())
+    report = look(visitor, without_lesion(), "report", model=answered["model_sha256"])["report"]
+    assert "No: the map does not explain this answer" in report
 
 
-def pair(visitor: Visitor, earlier: bytes, later: bytes) -> dict[str, Any]:
-    return look(visitor, earlier + later, "pair", earlier_bytes=len(earlier))
+def test_until_the_map_is_checked_it_stands_with_a_reservation(visitor: Visitor) -> None:
+    answer = look(visitor, with_lesion())["answer"]
+    (place,) = find(answer, className="map-check")
+    assert "Checking whether the answer rests on what the map marks" in visible(place)
+    (controls,) = find(answer, className="viewer")
+    assert find(controls, className="map-check")
+
+
+def test_a_check_of_another_size_than_the_networks_gets_one_clear_sentence(
+    visitor: Visitor,
+) -> None:
+    assert look(visitor, png(), "occlusion")["said"].startswith("A picture of 64 x 64 pixels is")
+
+
+def test_a_model_without_maps_has_nothing_to_check(visitor: Visitor) -> None:
+    told = reply(visitor, png(), run=HASTY)
+    assert told["square"] is None
+    assert "no class-activation maps" in visible(told["answer"])
+    assert not find(told["answer"], className="map-check")
+
+
+def pair(
+    visitor: Visitor, earlier: bytes, later: bytes, what: str = "pair", **query: Any
+) -> dict[str, Any]:
+    return look(visitor, earlier + later, what, earlier_bytes=len(earlier), **query)
 
 
 def test_two_scans_are_answered_beside_each_other_with_the_change_in_marked_area(
     visitor: Visitor,
 ) -> None:
-    same = pair(visitor, with_lesion(), with_lesion())["answer"]
-    assert "0 % larger." in visible(same).replace("\u00a0", " ")
-    assert len(find(same, className="map")) == 4
-    said = visible(same)
+    both = pair(visitor, with_lesion(), with_lesion(30, 30))["answer"]
+    said = visible(both).replace("\u00a0", " ")
+    assert re.search(r"in the later one: (\d+ % (larger|smaller)|unchanged)\.", said)
+    assert len(find(both, className="map")) == 4
     assert "This is not a measurement of growth" in said
     assert said.index("Earlier scan") < said.index("Later scan")
+
+
+def test_of_the_very_same_picture_twice_nothing_has_changed(visitor: Visitor) -> None:
+    said = visible(pair(visitor, with_lesion(), with_lesion())["answer"])
+    assert "Both scans are the very same picture, so the marked area is unchanged." in said
+    assert "larger" not in said
+
+
+def test_each_of_two_scans_has_its_notices_and_the_whole_trace(
+    visitor: Visitor, looking: Path
+) -> None:
+    square = np.asarray(Image.open(io.BytesIO(with_lesion())))[None]
+    burned = dicom(square, BurnedInAnnotation="YES", PatientName="Canary^Person")
+    node = pair(visitor, burned, dicom(square, Modality="CT"))["answer"]
+    earlier, later = (visible(one) for one in find(node, "Article"))
+    assert "text is burned into the picture" in earlier
+    assert "text is burned" not in later
+    assert "no MRI (modality CT)" in later
+    assert "Answered with a warning" in later
+    run = runs.load(looking, LOOKER)
+    for trace in find(node, className="trace"):
+        said = visible(trace)
+        assert run.model_sha256 in said
+        assert len(re.findall(r"\b[0-9a-f]{64}\b", said)) == 4
+        assert re.search(r"Answered at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", said)
+        assert f"Software brainmri {__version__}" in said
+    assert "Canary" not in json.dumps(node)
+
+
+def test_a_pair_has_a_report_of_both(visitor: Visitor) -> None:
+    both = with_lesion(), without_lesion()
+    model = pair(visitor, *both)["model_sha256"]
+    page = pair(visitor, *both, what="pair-report", model=model)["report"]
+    assert page.count(model) == 1
+    assert page.index("Earlier scan") < page.index("Later scan")
+    assert page.count("Does hiding the marked region change the answer?") == 2
+    assert "This is not a measurement of growth" in page
+    assert not re.search(r"(?:src|href)=\"(?!data:)", page)
+    other = pair(visitor, *both, what="pair-report", model="another")
+    assert other["said"].startswith("The model of this run has changed since this answer")
+
+
+def test_two_scans_wait_for_a_reading_of_both(visitor: Visitor) -> None:
+    told = pair(visitor, with_lesion(), without_lesion(), what="pair-pictures")
+    assert "%" not in words(told["answer"])
+    assert "kept" not in told
+    places = [one["props"]["data-place"] for one in find(told["answer"], "Button")]
+    assert places == ["earlier"] * 4 + ["later"] * 4
+    assert told["about"]["earlier"]["pixels"] != told["about"]["later"]["pixels"]
+    answered = pair(
+        visitor, with_lesion(), without_lesion(),
+        earlier_impression="glioma", later_impression="no tumour", later_seen="yes",
+    )  # fmt: skip
+    earlier, later = (visible(one) for one in find(answered["answer"], "Article"))
+    assert "You committed to: glioma." in " ".join(earlier.split())
+    assert "You committed to: no tumour (after the answer was seen)." in " ".join(later.split())
+
+
+def test_an_image_is_told_apart_by_its_pixels_and_its_file_and_not_by_a_name(
+    visitor: Visitor,
+) -> None:
+    about = look(visitor, with_lesion())["about"]
+    assert set(about) == {"slice", "slices", "pixels", "content"}
+    assert (about["slice"], about["slices"]) == (1, 1)
+    assert about == look(visitor, with_lesion(), "picture")["about"]
+    assert about["pixels"] != look(visitor, without_lesion())["about"]["pixels"]
+    file = five_slices()
+    one, other = (look(visitor, file, slice=number)["about"] for number in (1, 2))
+    assert one["content"] == other["content"]
+    assert one["pixels"] != other["pixels"]
 
 
 @pytest.mark.parametrize(
@@ -286,11 +414,16 @@ def test_every_number_has_n_and_an_interval_or_a_reason(visitor: Visitor, upload
     for what, body, query in (
         ("answer", upload, {"impression": "no tumour"}),
         ("picture", upload, {}),
-        ("occlusion", upload, {}),
-        ("pair", upload + upload, {"earlier_bytes": len(upload)}),
+        ("pair", upload + with_lesion(30, 30), {"earlier_bytes": len(upload)}),
+        ("pair-pictures", upload + upload, {"earlier_bytes": len(upload)}),
+        ("pair", five_slices() + upload, {"earlier_bytes": len(five_slices())}),
     ):
         node = look(visitor, body, what, **query)["answer"]
         assert [str(bare) for bare in bare_numbers(node, [LOOKER])] == []
+    if upload != no_slice():
+        told = occlusion(visitor, upload)
+        for node in (told["verdict"], told["answer"]):
+            assert [str(bare) for bare in bare_numbers(node, [LOOKER])] == []
 
 
 def test_of_a_volume_the_slice_is_asked_for_first(visitor: Visitor) -> None:
@@ -333,9 +466,22 @@ def test_a_page_of_a_tiff_is_asked_for(visitor: Visitor) -> None:
     assert look(visitor, buffer.getvalue(), slice=2)["outcome"] != "no answer"
 
 
-def test_volumes_are_no_pair(visitor: Visitor) -> None:
+def test_of_two_scans_each_volume_has_its_slice_chosen(visitor: Visitor) -> None:
     file = five_slices()
-    assert "save one slice of each" in pair(visitor, file, file)["said"]
+    for what in ("pair", "pair-pictures"):
+        told = pair(visitor, file, with_lesion(), what=what)
+        assert told["choose"] == {"earlier": {"number": 3, "slices": 5}}
+        assert [one["props"]["id"] for one in find(told["answer"], "Slider")] == ["slice-earlier"]
+        assert "%" not in words(told["answer"])
+    two = pair(visitor, file, file, earlier_slice=2)
+    assert two["choose"] == {
+        "earlier": {"number": 2, "slices": 5}, "later": {"number": 3, "slices": 5},
+    }  # fmt: skip
+    answered = pair(visitor, file, file, earlier_slice=2, later_slice=4)
+    said = visible(answered["answer"])
+    assert "NIfTI, slice 2 of 5, axial" in said
+    assert "NIfTI, slice 4 of 5, axial" in said
+    assert "Other slices" in said
 
 
 def test_what_a_dicom_header_says_of_the_scan_is_shown_and_nothing_of_the_person(
