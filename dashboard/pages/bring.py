@@ -59,7 +59,8 @@ def layout(upload: str | None = None, **_query: str) -> Component:
             "Models: ONNX, from any framework",
             html.P(
                 "The model runs in a process of its own without network and files, with limits on memory "
-                "and time, and with operators of the ONNX standard only. Pickles, .pt, .h5 and archives are "
+                "and time (one second of processor time per image), and with operators of the ONNX standard "
+                "only. Pickles, .pt, .h5 and archives are "
                 "refused, since opening one can run any code. Export to ONNX instead:"
             ),
             command(
