@@ -228,7 +228,8 @@ def make_manifest() -> Manifest | None:
     Raises:
         InputError: it cannot be made.
     """
-    return manifests.write(models_folder(), agreed().rows)
+    made = corrections.states(_store(corrections.url_of(models_folder())).records())
+    return manifests.write(models_folder(), manifests.confirmed(made).rows)
 
 
 def manifest_lines() -> list[ManifestLine]:
@@ -290,7 +291,7 @@ def _store(url: str) -> Store:
 
 
 @cached(2)
-def _states(url: str, version: int) -> list[Correction]:
+def _states(url: str, version: tuple[int, int]) -> list[Correction]:
     return corrections.states(_store(url).records())
 
 

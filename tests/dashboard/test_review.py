@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
+from sqlalchemy import create_engine, text
 
 from brainmri import accounts, corrections, intake, manifests, phantom, promotion
 from brainmri.corrections import CONFIRM, CONFIRMED, DISPUTE, DISPUTED, OPEN, UNDONE
@@ -128,6 +129,36 @@ def test_a_database_that_is_damaged_is_told_on_the_page(visitor: Visitor, own: P
     page = visitor.open("/review")
     assert heading(page) == "Review"
     assert "cannot be shown" in str(page)
+
+
+@pytest.mark.postgres
+@pytest.mark.usefixtures("own")
+def test_a_correction_that_a_server_shows_late_is_on_the_page_and_in_the_manifest(
+    visitor: Visitor, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(corrections.DATABASE, postgres_url)
+    send(visitor)
+    review(visitor, CONFIRM, "Grace")
+    engine = create_engine(postgres_url)
+    with engine.begin() as late:
+        for key, about in (("late-correction", None), ("late-confirmation", "late-correction")):
+            late.execute(
+                text(
+                    "INSERT INTO brainmri_corrections "
+                    "(id, kind, about, path, label, verdict, right_label, reason, who, made) "
+                    "SELECT :id, kind, :about, replace(path, '0000', '0001'), label, verdict, right_label, "
+                    "reason, who, made FROM brainmri_corrections WHERE number = :like"
+                ),
+                {"id": key, "about": about, "like": 1 if about is None else 2},
+            )
+        last = send(visitor, id="a-third-correction")  # It has the highest number.
+        assert "Saved" in visible(last)
+        assert len(data.corrections_made()) == 2
+    engine.dispose()
+    assert len(data.corrections_made()) == 3
+    made = data.make_manifest()
+    assert made is not None
+    assert len(made.rows) == 2
 
 
 # Uploads
