@@ -230,15 +230,16 @@ def problem(sentence: str) -> Component:
 def _thanks(page: str, record: Record) -> Component:
     kept = " The picture is kept for training." if record.path and record.label is None else ""
     if record.path is None:
-        words = "Saved. The picture itself is not kept, so nobody else can review it."
+        words = "Saved. The picture itself is not kept, so nobody else can review it. "
     else:
         words = f"Saved. A second reader decides about it.{kept} "
     return dmc.Alert(
         [
             words,
-            dcc.Link("Open the review queue", href="/review")
-            if record.path and asker.may(MAINTAINER)
-            else None,
+            dcc.Link(
+                "Open the review queue" if asker.may(MAINTAINER) else "See what you said",
+                href="/review",
+            ),
             dmc.Button("Undo", id=_id(page, "undo"), variant="subtle", size="compact-sm"),
         ],
         title=None,

@@ -8,15 +8,13 @@ import dash_mantine_components as dmc
 from dash import Input, Output, callback, html, no_update
 from dash.development.base_component import Component
 
-from brainmri.corrections import CONFIRMED, DISPUTED
+from brainmri.corrections import CONFIRMED, DISPUTE, DISPUTED, Correction
 from brainmri.errors import InputError
 from dashboard import data
-from dashboard.components import command, faults, name, no_interval, section, table
-from dashboard.pages import correct
+from dashboard.components import command, faults, name, no_interval, paths_or_tiles, section, table
+from dashboard.pages import correct, review_said
 
-COUNTED = (
-    "A count of what people said here, not an estimate of anything else, so it has no interval."
-)
+_MOST_CONTRADICTIONS = 24
 TESTS = "Test and validation images get the label that is reported of them, and never train."
 
 
@@ -40,6 +38,35 @@ def make(clicks: int | None) -> tuple[Any, Any]:
         else f"Corrections {made.number} are written; every page reports by them from now on."
     )
     return part(), dmc.Alert(html.Span(said, **name("version")), color="green")
+
+
+def _contradictions(found: list[Correction]) -> Component | None:
+    """Confirmed corrections that say different things of one image, side by side, to dispute one."""
+    shown = [one for one in found if one.state == CONFIRMED]
+    if not shown:
+        return None
+    shown.sort(key=lambda one: str(one.record.path))
+    return html.Div(
+        [
+            dmc.Title(
+                "These are confirmed and contradict each other, so they change nothing: dispute or undo all "
+                "but one",
+                order=3,
+                className="card-title",
+            ),
+            paths_or_tiles(
+                [
+                    review_said.entry(
+                        one,
+                        at="agreed",
+                        does=review_said.review_controls(one, at="agreed", kinds=(DISPUTE,)),
+                    )
+                    for one in shown[:_MOST_CONTRADICTIONS]
+                ]
+            ),
+        ],
+        className="contradictions",
+    )
 
 
 def part() -> Component:
@@ -66,17 +93,14 @@ def part() -> Component:
     last = lines[0].number if lines else None
     return section(
         head,
-        faults(
-            "Confirmed corrections of these images contradict each other, so they change nothing",
-            [(path, "Dispute one of them.") for path in agreed.contradictions],
-        ),
+        _contradictions([one for one in found if one.record.path in set(agreed.contradictions)]),
         html.Div(
             table(
                 ["Number", "Labels changed", "Left out", "Test images among them"],
                 rows,
                 caption="Numbered corrections",
             ),
-            **no_interval(COUNTED),
+            **no_interval(review_said.COUNTED),
         )
         if rows
         else None,
@@ -99,6 +123,6 @@ def part() -> Component:
         )
         if last
         else None,
-        why=COUNTED,
+        why=review_said.COUNTED,
         note=f"{TESTS} Those that are left out are bad images, or nobody is sure of them.",
     )

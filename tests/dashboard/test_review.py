@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,37 +46,87 @@ def send(
     return answer[name]["children"]
 
 
-def review(visitor: Visitor, kind: str, who: str, reason: str = "I see it too") -> dict[str, Any]:
-    """Press a button beside the one correction that waits."""
-    (one,) = data.waiting()
+def press(
+    visitor: Visitor,
+    record: str,
+    does: str,
+    who: str,
+    reason: str = "I see it too",
+    at: str = "waiting",
+) -> str:
+    """Press a button beside a correction; returns what the page then says."""
     callback = next(
         c
         for c in visitor.client.get("/_dash-dependencies").get_json()
-        if c["output"].startswith("..review-waiting.children.") and len(c["inputs"]) == 2
+        if c["output"].startswith("..review-told.children...review-changed.data")
     )
 
     def entry(does: str, prop: str, value: Any) -> Any:
-        return {"id": {"review": one.record.id, "does": does}, "property": prop, "value": value}
+        return {"id": identity(does), "property": prop, "value": value}
 
-    buttons = [[entry(does, "n_clicks", int(does == kind))] for does in (CONFIRM, DISPUTE)]
-    reader = {"id": {"correct": "review", "part": "reader"}, "property": "value", "value": who}
-    identity = {"review": one.record.id, "does": "reason"}
+    def identity(does: str) -> dict[str, str]:
+        return {"review": record, "does": does, "at": at}
+
     body = {
         "output": callback["output"],
         "outputs": [
-            {"id": part, "property": "children"}
-            for part in ("review-waiting", "review-agreed", "review-told")
+            {"id": "review-told", "property": "children"},
+            {"id": "review-changed", "property": "data"},
         ],
-        "inputs": buttons,
-        "state": [[entry("reason", "value", reason)], [entry("reason", "id", identity)], reader],
-        "changedPropIds": [
-            f'{{"does":"{kind}","review":"{one.record.id}"}}.n_clicks',
+        "inputs": [[entry(kind, "n_clicks", int(does == kind))] for kind in (CONFIRM, DISPUTE)],
+        "state": [
+            [entry("reason", "value", reason)],
+            [entry("reason", "id", identity("reason"))],
+            {"id": {"correct": "review", "part": "reader"}, "property": "value", "value": who},
         ],
+        "changedPropIds": [f'{{"at":"{at}","does":"{does}","review":"{record}"}}.n_clicks'],
     }
+    return answered(visitor, body)["review-told"]
+
+
+def review(visitor: Visitor, kind: str, who: str, reason: str = "I see it too") -> str:
+    """Press a button beside the one correction that waits."""
+    (one,) = data.waiting()
+    return press(visitor, one.record.id, kind, who, reason)
+
+
+def undo(visitor: Visitor, record: str, who: str, page: str = "review") -> str:
+    """Press Undo beside a record in the list of what was said."""
+    button = {"said": page, "undo": record, "at": "said"}
+    outputs = [(f"{page}-told", "children"), (f"{page}-changed", "data")]
+    known = next(
+        c["output"]
+        for c in visitor.client.get("/_dash-dependencies").get_json()
+        if f'"said":"{page}","undo":["ALL"]' in str(c["inputs"]).replace("'", '"')
+    )
+    body = {
+        "output": known,
+        "outputs": [
+            {"id": id_, "property": part.rpartition(".")[2]}
+            for (id_, _), part in zip(outputs, known.strip(".").split("..."), strict=True)
+        ],
+        "inputs": [[{"id": button, "property": "n_clicks", "value": 1}]],
+        "state": [{"id": {"correct": page, "part": "reader"}, "property": "value", "value": who}],
+        "changedPropIds": [f'{{"at":"said","said":"{page}","undo":"{record}"}}.n_clicks'],
+    }
+    return answered(visitor, body)[f"{page}-told"]
+
+
+def answered(visitor: Visitor, body: dict[str, Any]) -> dict[str, str]:
+    """What a callback says, as text by the id that it is for."""
     response = visitor.client.post("/_dash-update-component", json=body)
     assert response.status_code == 200, response.get_data(as_text=True)[-3000:]
-    answer: dict[str, Any] = response.get_json()["response"]
-    return answer
+    answer = response.get_json()["response"]
+    return {key: visible(next(iter(props.values()))) for key, props in answer.items()}
+
+
+def listed(visitor: Visitor, who: str = "", page: str = "review", image: str | None = None) -> Node:
+    """The list of what was said."""
+    reader = json.dumps({"correct": page, "part": "reader"}, separators=(",", ":"))
+    answer = visitor.fire(
+        f"{page}-said", inputs={"said": 1, "data": None, reader: who}, state={"image": image}
+    )
+    return answer[f"{page}-said"]["children"]
 
 
 @pytest.mark.usefixtures("bare")
@@ -273,17 +324,94 @@ def test_only_kept_pictures_are_served(visitor: Visitor, name: str) -> None:
 @pytest.mark.parametrize(("kind", "state"), [(CONFIRM, CONFIRMED), (DISPUTE, DISPUTED)])
 def test_the_second_reader_decides(visitor: Visitor, kind: str, state: str) -> None:
     send(visitor)
-    answer = review(visitor, kind, "Grace")
-    assert "It is in the record" in visible(answer["review-told"]["children"])
+    assert "It is in the record" in review(visitor, kind, "Grace")
     assert [one.state for one in data.corrections_made()] == [state]
 
 
 @pytest.mark.usefixtures("own")
 def test_nobody_reviews_what_they_said_themselves(visitor: Visitor) -> None:
     send(visitor)
-    answer = review(visitor, CONFIRM, "ada")
-    assert "somebody else" in visible(answer["review-told"]["children"])
+    assert "somebody else" in review(visitor, CONFIRM, "ada")
     assert [one.state for one in data.corrections_made()] == [OPEN]
+
+
+# What was said can be taken back and disputed, also later
+
+
+@pytest.mark.usefixtures("own")
+def test_what_was_said_is_listed_and_undone_after_a_reload(visitor: Visitor) -> None:
+    assert "Nothing was said yet" in visible(listed(visitor))
+    send(visitor)
+    (one,) = data.corrections_made()
+    assert "Type your name above" in visible(listed(visitor))
+    assert find(listed(visitor), "Button") == []
+    (button,) = find(listed(visitor, "ada"), "Button")
+    assert button["props"]["id"] == {"said": "review", "undo": one.record.id, "at": "said"}
+    assert "Undone" in undo(visitor, one.record.id, "Ada")
+    assert [c.state for c in data.corrections_made()] == [UNDONE]
+    assert "Taken back." in visible(listed(visitor, "Ada"))
+    assert find(listed(visitor, "Ada"), "Button") == []
+
+
+@pytest.mark.usefixtures("own")
+def test_a_review_is_undone_by_who_made_it_only(visitor: Visitor) -> None:
+    send(visitor)
+    review(visitor, CONFIRM, "Grace")
+    (one,) = data.corrections_made()
+    confirmation = one.reviews[0].id
+    assert "Only Grace" in undo(visitor, confirmation, "Ada")
+    (button,) = find(listed(visitor, "Grace"), "Button")
+    assert button["props"]["id"]["undo"] == confirmation
+    undo(visitor, confirmation, "Grace")
+    assert [c.state for c in data.corrections_made()] == [OPEN]
+
+
+@pytest.mark.usefixtures("own")
+def test_a_confirmed_correction_can_be_disputed(visitor: Visitor) -> None:
+    send(visitor)
+    review(visitor, CONFIRM, "Grace")
+    (one,) = data.corrections_made()
+    (button,) = find(listed(visitor, "Mae"), "Button")
+    assert button["props"]["id"] == {"review": one.record.id, "does": DISPUTE, "at": "said"}
+    assert "Say why" in press(visitor, one.record.id, DISPUTE, "Mae", reason="", at="said")
+    press(visitor, one.record.id, DISPUTE, "Mae", reason="no dura there", at="said")
+    assert [c.state for c in data.corrections_made()] == [DISPUTED]
+    shown = visible(listed(visitor, "Mae"))
+    assert "Confirmed by Grace" in shown
+    assert "Disputed by Mae : “ no dura there ”" in shown
+
+
+@pytest.mark.usefixtures("own")
+def test_of_two_that_contradict_each_other_one_is_disputed_there(visitor: Visitor) -> None:
+    send(visitor)
+    review(visitor, CONFIRM, "Grace")
+    send(visitor, id="another-of-this-image", verdict="class:pituitary")
+    review(visitor, CONFIRM, "Grace")
+    page = visitor.open("/review")
+    assert "contradict each other" in visible(page)
+    ids = [button["props"]["id"] for button in find(page, "Button") if "Dispute" in visible(button)]
+    assert [one["at"] for one in ids] == ["agreed", "agreed"]
+    press(visitor, ids[0]["review"], DISPUTE, "Mae", at="agreed")
+    assert "contradict each other" not in visible(visitor.open("/review"))
+    made = data.make_manifest()
+    assert made is not None
+    assert len(made.rows) == 1
+
+
+@pytest.mark.usefixtures("own")
+def test_the_open_image_and_ones_own_words_come_first(visitor: Visitor) -> None:
+    others = [PATH.replace("0000", f"000{i}") for i in (1, 2, 3)]
+    for i, (path, who) in enumerate(zip(others, ("Ada", "Grace", "Mae"), strict=True)):
+        subject = {"path": path, "label": "glioma", "run": None, "answer": None}
+        send(visitor, id=f"correction-{i}", who=who, subject=subject)
+
+    def order(**asked: Any) -> list[str]:
+        shown = visible(listed(visitor, **asked))
+        return sorted(others, key=shown.index)
+
+    assert order() == others[::-1]
+    assert order(who="Ada") == [others[0], others[2], others[1]]
+    assert order(who="Ada", image=others[1]) == [others[1], others[0], others[2]]
 
 
 # Signed in, a name is not typed
@@ -329,11 +457,29 @@ def test_the_second_reader_is_another_account_whatever_name_is_sent(
 ) -> None:
     send(users["maintainer"])
     told = review(users["maintainer"], CONFIRM, "Somebody Else")
-    assert "has to be somebody else" in visible(told["review-told"]["children"])
+    assert "has to be somebody else" in told
     assert [one.state for one in data.corrections_made()] == [OPEN]
     review(users["second"], CONFIRM, "ada-maintainer")
     (one,) = data.corrections_made()
     assert (one.state, one.reviews[0].who) == (CONFIRMED, "grace")
+
+
+def test_a_clinician_takes_back_what_they_said_and_sees_nothing_else(
+    users: dict[str, Visitor],
+) -> None:
+    send(users["clinician"], "panel")
+    send(users["maintainer"], id="another-id-01", reason="of a maintainer")
+    page = users["clinician"].open("/review")
+    assert "What you said of labels" in visible(page)
+    shown = visible(listed(users["clinician"], page="own"))
+    assert "You made 1 correction" in shown
+    assert "of a maintainer" not in shown
+    one, other = data.corrections_made()
+    assert "Only ada-maintainer" in undo(
+        users["clinician"], other.record.id, "ada-maintainer", "own"
+    )
+    assert "Undone" in undo(users["clinician"], one.record.id, "", "own")
+    assert [c.state for c in data.corrections_made()] == [UNDONE, OPEN]
 
 
 def test_nobody_undoes_what_another_account_said(users: dict[str, Visitor]) -> None:
@@ -367,8 +513,8 @@ def test_the_form_is_shown_to_those_who_may_send_it(users: dict[str, Visitor]) -
         shown = [one for one in find(page, "Details") if "Is the label wrong?" in visible(one)]
         assert bool(shown) == (role != "viewer")
     thanks = {role: send(users[role], "panel", id=f"{role}-of-ada") for role in accounts.ROLES[1:]}
-    leads = {role: bool(find(said, "Link", href="/review")) for role, said in thanks.items()}
-    assert leads == {"clinician": False, "maintainer": True}
+    leads = {role: visible(find(said, "Link", href="/review")) for role, said in thanks.items()}
+    assert leads == {"clinician": "See what you said", "maintainer": "Open the review queue"}
 
 
 @pytest.mark.usefixtures("pictures")

@@ -102,7 +102,7 @@ def test_what_is_in_no_table_is_for_maintainers() -> None:
     ("path", "role"),
     [("/", "viewer"), ("/data", "viewer"), ("/evaluate", "viewer"), ("/compare", "viewer"),
      ("/predict", "clinician"), ("/bring", "maintainer"), ("/bring/upload", "maintainer"),
-     ("/review", "maintainer"), ("/kept/x", "maintainer"), ("/predict/answer", "clinician"),
+     ("/review", "clinician"), ("/kept/x", "clinician"), ("/predict/answer", "clinician"),
      ("/api/predict", "clinician"), ("/report/x.html", "viewer"), ("/state", "viewer"),
      ("/image/x", "viewer"), ("/download/x.csv", "viewer")],
 )  # fmt: skip
