@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -167,6 +167,19 @@ def class_names() -> list[str]:
     """Classes of the image index; none without one."""
     known = usable_index()
     return [] if known is None else known.classes
+
+
+def right_classes(answered: Sequence[str] | None = None) -> list[str]:
+    """Classes that a label can be corrected to: those of the image index.
+
+    Args:
+        answered: classes of the run that answered for an upload; of these only, and all of them where
+            there is no image index.
+    """
+    known = class_names()
+    if answered is None:
+        return known
+    return [one for one in answered if one in known] if known else list(answered)
 
 
 def doubtful(start: int, most: int) -> tuple[int, list[Suspect], list[tuple[str, str]]]:

@@ -139,7 +139,7 @@ def review(
     about, kind, at = (str(cause.get(key)) for key in ("review", "does", "at"))
     reason = next(
         (
-            text or ""
+            str(text or "")
             for text, of in zip(reasons, places, strict=True)
             if (of["review"], of["at"]) == (about, at)
         ),

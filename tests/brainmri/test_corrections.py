@@ -114,7 +114,7 @@ def test_a_correction_is_open_until_somebody_else_confirms_it(store: Store) -> N
     assert [c.state for c in states(store.records())] == [CONFIRMED]
 
 
-@pytest.mark.parametrize("name", ["Ada", "ada ", "  ADA"])
+@pytest.mark.parametrize("name", ["Ada", "ada ", "  ADA", "A\u200bda", "Ａda"])
 def test_nobody_confirms_their_own_correction(store: Store, name: str) -> None:
     made = store.add(correction("Ada"))
     with pytest.raises(InputError, match="somebody else"):
@@ -161,6 +161,11 @@ def test_only_who_said_it_can_undo_it(store: Store) -> None:
     ("changed", "fault"),
     [
         ({"who": "  "}, "Say who you are"),
+        ({"who": "\u200b\u200b"}, "Say who you are"),
+        ({"who": "\u3164"}, "Say who you are"),
+        ({"who": "Ada\ud800"}, "no text"),
+        ({"reason": "smooth\0edge"}, "no text"),
+        ({"path": ["a.png"]}, "no text"),
         ({"reason": ""}, "Say why"),
         ({"verdict": "maybe"}, "Choose the right class"),
         ({"right_label": None}, "Choose the right class"),

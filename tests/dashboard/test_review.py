@@ -149,6 +149,17 @@ def test_a_correction_is_taken_and_waits_for_a_second_reader(visitor: Visitor) -
 
 
 @pytest.mark.usefixtures("own")
+def test_predict_offers_the_classes_of_the_run_that_the_index_has() -> None:
+    assert data.right_classes(["notumor", "unicorn", "glioma"]) == ["notumor", "glioma"]
+    assert data.right_classes() == CLASSES
+
+
+@pytest.mark.usefixtures("bare")
+def test_without_an_index_predict_offers_what_the_run_knows() -> None:
+    assert data.right_classes(["notumor", "unicorn"]) == ["notumor", "unicorn"]
+
+
+@pytest.mark.usefixtures("own")
 def test_sent_twice_it_is_taken_once(visitor: Visitor) -> None:
     send(visitor)
     send(visitor)
@@ -164,6 +175,18 @@ def test_sent_twice_it_is_taken_once(visitor: Visitor) -> None:
         ({"verdict": None}, "Choose the right class"),
         ({"subject": {"path": "../../etc/passwd", "label": "glioma"}}, "has changed meanwhile"),
         ({"subject": {"path": PATH, "label": "pituitary"}}, "has changed meanwhile"),
+        ({"verdict": "class:unicorn"}, "There is no class “unicorn”; choose one of glioma, men"),
+        (
+            {"verdict": "class:unicorn", "subject": {"path": None, "run": HASTY}},
+            "There is no class",
+        ),
+        ({"verdict": ["class:glioma"]}, "not what the form sends"),
+        ({"subject": [PATH]}, "not said which image"),
+        ({"subject": {"path": [PATH], "label": "glioma"}}, "not what the form sends"),
+        ({"who": {"name": "Ada"}}, "not what the form sends"),
+        ({"who": "Ada\ud800"}, "no text"),
+        ({"who": "\u200b"}, "Say who you are"),
+        ({"reason": 7}, "not what the form sends"),
     ],
 )
 def test_what_cannot_be_taken_is_refused_in_words(
