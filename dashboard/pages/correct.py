@@ -257,7 +257,7 @@ def _record(said: dict[str, Any]) -> Record:
     subject = said.get("subject")
     if not isinstance(subject, dict):
         raise InputError("It is not said which image this is about; reload the page.")
-    about = {key: _text(subject, key) for key in ("path", "label", "run", "answer")}
+    about: dict[str, Any] = {key: _text(subject, key) for key in ("path", "label", "run", "answer")}
     verdict, path = _text(said, "verdict") or "", about["path"]
     right = verdict.removeprefix(_CLASS) if verdict.startswith(_CLASS) else None
     record = Record(
