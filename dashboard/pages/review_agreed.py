@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import dash_mantine_components as dmc
@@ -38,6 +39,11 @@ def make(clicks: int | None) -> tuple[Any, Any]:
         else f"Corrections {made.number} are written; every page reports by them from now on."
     )
     return part(), dmc.Alert(html.Span(said, **name("version")), color="green")
+
+
+def _tests(tests: Mapping[str, int]) -> str:
+    """How many test images there are, by the split that says so."""
+    return ", ".join(f"{n:,} of {split}" for split, n in tests.items()) or "none"
 
 
 def _contradictions(found: list[Correction]) -> Component | None:
@@ -86,7 +92,7 @@ def part() -> Component:
             html.Span(f"Corrections {line.number}", **name("version")),
             f"{line.changed:,}",
             f"{line.left_out:,}",
-            f"{line.tests:,}",
+            _tests(line.tests),
         ]
         for line in lines
     ]
@@ -96,7 +102,7 @@ def part() -> Component:
         _contradictions([one for one in found if one.record.path in set(agreed.contradictions)]),
         html.Div(
             table(
-                ["Number", "Labels changed", "Left out", "Test images among them"],
+                ["Number", "Labels changed", "Left out", "Test images among them, by split"],
                 rows,
                 caption="Numbered corrections",
             ),

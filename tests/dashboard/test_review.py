@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image, PngImagePlugin
 from sqlalchemy import create_engine, text
@@ -23,7 +25,7 @@ from tests.brainmri import volumes
 from tests.dashboard.every_number import bare_numbers
 from tests.dashboard.reading import heading
 from tests.dashboard.results import HASTY
-from tests.dashboard.visit import Node, Visitor, find, visible
+from tests.dashboard.visit import Node, Visitor, find, table_rows, visible
 
 PASSWORD = "correct horse battery"
 PATH = "Testing/glioma/glioma-0000.png"
@@ -611,6 +613,40 @@ def test_the_panel_of_an_image_ends_with_the_form(visitor: Visitor) -> None:
     assert "Saved. A second reader" in visible(send(visitor, "panel"))
     (one,) = data.waiting()
     assert one.record.path == PATH
+
+
+@pytest.mark.usefixtures("own")
+def test_what_two_readers_left_out_is_not_said_to_be_corrected(visitor: Visitor) -> None:
+    send(visitor, verdict=corrections.BAD_IMAGE)
+    review(visitor, CONFIRM, "Grace")
+    data.make_manifest()
+    assert "Two readers left 1 image out." in visible(visitor.open("/"))
+    subject = {"path": PATH.replace("0000", "0001"), "label": "glioma", "run": None, "answer": None}
+    send(visitor, id="another-id-01", subject=subject)
+    review(visitor, CONFIRM, "Grace")
+    data.make_manifest()
+    said = "Two readers corrected 1 of their labels and left 1 image out."
+    assert said in visible(visitor.open("/"))
+
+
+def test_test_images_are_counted_by_every_split_that_a_run_was_made_with(
+    visitor: Visitor, own: Path
+) -> None:
+    index = own / "dataset" / "index.parquet"
+    table = pq.read_table(index)
+    column = ["test" if path == PATH.replace("0000", "0001") else "train"
+              for path in table["path"].to_pylist()]  # fmt: skip
+    pq.write_table(table.append_column("by_scanner", pa.array(column)), index)
+    file = own / HASTY / "run.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "protocol": "by_scanner"}))
+    for i in range(2):
+        path = PATH.replace("0000", f"000{i}")
+        subject = {"path": path, "label": "glioma", "run": None, "answer": None}
+        send(visitor, id=f"correction-{i}", subject=subject)
+        review(visitor, CONFIRM, "Grace")
+    data.make_manifest()
+    (row,) = table_rows(find(visitor.open("/review"), "Table")[-1])
+    assert row == ["Corrections 1", "2", "0", "2 of official, 1 of by_scanner"]
 
 
 def test_the_promoted_run_is_shown_first(own: Path) -> None:
