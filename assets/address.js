@@ -16,7 +16,8 @@ window.dash_clientside.address = {
     follow: () => {
         const [states, stores] = dash_clientside.callback_context.inputs_list;
         const shown = window.location.pathname.split("/").pop() || "overview";
-        if (!states.length || states[0].id.page !== shown) return dash_clientside.no_update;
+        const first = states[0] || stores[0];
+        if (!first || first.id.page !== shown) return dash_clientside.no_update;
         const query = new URLSearchParams(window.location.search);
         const before = query.toString();
         let changed = null;
