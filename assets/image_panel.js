@@ -53,7 +53,7 @@ window.dash_clientside.image_panel = (() => {
     return {
         // Of the panel that has just been filled: whether there is one before it and one after it, which it is, and
         // whether it is of a list at all. (No button is disabled: it would lose the focus.)
-        steps: (_content, image) => {
+        steps: (_contents, [image]) => {
             const all = listOf(image);
             const at = all.indexOf(image);
             return [String(at <= 0), String(at === all.length - 1), `${at + 1} of ${all.length} shown`, at < 0];

@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, fields
 from datetime import UTC, datetime
@@ -73,6 +73,9 @@ class Store:
         with self._explained(), self._turn():
             database.prepare(self._engine, _TABLE)
             with self._engine.connect() as connection:
+                if self._file is None:
+                    # Who waits for a row sees afterwards what the other one wrote.
+                    connection.execution_options(isolation_level="READ COMMITTED")
                 old = self._find(connection, record.id)
                 if old is None:
                     self._check_against(connection, record)
@@ -99,18 +102,25 @@ class Store:
         Raises:
             InputError: the database cannot be read.
         """
-        return [record for _, record in self._read(sa.select(_TABLE).order_by(_TABLE.c.number))]
+        return [_record(row) for row in self._read(sa.select(_TABLE).order_by(_TABLE.c.number))]
 
-    def version(self) -> int:
-        """Number of the last record, 0 without any: the same as long as nothing was added.
+    def version(self) -> tuple[int, int]:
+        """How many records there are and the highest number: the same as long as nothing was added.
+
+        A server gives a number before the record that has it can be seen, so that a lower one may come
+        after a higher one: the highest number alone would not tell.
 
         Raises:
             InputError: the database cannot be read.
         """
-        last = self._read(sa.select(_TABLE).order_by(_TABLE.c.number.desc()).limit(1))
-        return last[0][0] if last else 0
+        number = _TABLE.c.number
+        query = sa.select(
+            sa.func.count().label("records"), sa.func.max(number).label("highest")
+        ).select_from(_TABLE)
+        (row,) = self._read(query) or [{"records": 0, "highest": None}]
+        return int(row["records"]), int(row["highest"] or 0)
 
-    def _read(self, query: sa.Select[Any]) -> list[tuple[int, Record]]:
+    def _read(self, query: sa.Select[*tuple[Any, ...]]) -> Sequence[Mapping[str, Any]]:
         if self._file is not None and not self._file.is_file():
             return []  # Looking makes no file.
         with self._explained(), self._engine.connect() as plain:
@@ -118,15 +128,18 @@ class Store:
             if self._file is None and not sa.inspect(connection).has_table(_TABLE.name):
                 return []
             try:
-                rows = connection.execute(query).mappings().all()
+                rows: Sequence[Any] = connection.execute(query).mappings().all()
             except DBAPIError as error:
                 if "no such table" in str(error):  # A process ended between making file and table.
                     return []
                 raise
-            return [(int(row["number"]), _record(row)) for row in rows]
+            return rows
 
-    def _find(self, connection: sa.Connection, key: str) -> Record | None:
-        row = connection.execute(sa.select(_TABLE).where(_TABLE.c.id == key)).mappings().first()
+    def _find(self, connection: sa.Connection, key: str, *, alone: bool = False) -> Record | None:
+        """The record of an id; `alone`: nobody else finds it so until this transaction has ended."""
+        query = sa.select(_TABLE).where(_TABLE.c.id == key)
+        # SQLite knows no such lock and needs none: `_begin` lets one write at a time.
+        row = connection.execute(query.with_for_update() if alone else query).mappings().first()
         return None if row is None else _record(row)
 
     def _about(self, connection: sa.Connection, key: str) -> list[Record]:
@@ -141,7 +154,8 @@ class Store:
         """
         if record.kind == CORRECTION:
             return
-        of = self._find(connection, str(record.about))
+        # Two words of one reader on one correction, sent at once, come after one another.
+        of = self._find(connection, str(record.about), alone=True)
         if of is None:
             raise InputError("The record that this is about does not exist; reload the page.")
         later = self._about(connection, of.id)

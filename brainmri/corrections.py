@@ -10,8 +10,10 @@ from __future__ import annotations
 import os
 import re
 import time
+import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 from brainmri.errors import InputError
@@ -30,6 +32,9 @@ KEPT = "kept:"
 """Paths of kept uploads begin with this; others are those of the image index."""
 MOST_CHARACTERS = 2000
 _MOST_NAME = 100
+_BLANK_LETTERS = "\u115f\u1160\u3164\uffa0"
+"""Letters by their class that nobody can see."""
+_HALVES = re.compile("[\ud800-\udfff]")
 _ID = re.compile(r"[A-Za-z0-9-]{8,64}")
 
 
@@ -117,8 +122,24 @@ def states(records: Sequence[Record]) -> list[Correction]:
 
 
 def same_person(one: str, other: str) -> bool:
-    """Whether two names are one person's, whatever their spaces and capitals."""
-    return " ".join(one.split()).casefold() == " ".join(other.split()).casefold()
+    """Whether two names are one person's, whatever their spaces, capitals and invisible signs."""
+    return _folded(one) == _folded(other)
+
+
+@lru_cache(4096)
+def _folded(name: str) -> str:
+    return " ".join(_seen(name).split()).casefold()
+
+
+def _is_text(value: object) -> bool:
+    """Whether every database takes it: no half of a sign, and no NUL."""
+    return isinstance(value, str) and "\0" not in value and not _HALVES.search(value)
+
+
+def _seen(name: str) -> str:
+    """A name as people see it: in one form, without what is invisible."""
+    shown = (one for one in unicodedata.normalize("NFKC", name) if one not in _BLANK_LETTERS)
+    return "".join(one for one in shown if unicodedata.category(one) != "Cf")
 
 
 def check(record: Record) -> None:
@@ -131,7 +152,10 @@ def check(record: Record) -> None:
         raise InputError("A correction needs an id of 8 to 64 letters, digits and dashes.")
     if record.kind not in (CORRECTION, CONFIRM, DISPUTE, UNDO):
         raise InputError(f'There is no kind of record "{record.kind}".')
-    if not record.who.strip():
+    for text in asdict(record).values():
+        if text is not None and not _is_text(text):
+            raise InputError("It holds signs that are no text; type it again.")
+    if not any(one.isalnum() and one not in _BLANK_LETTERS for one in record.who):
         raise InputError("Say who you are: a correction without a name cannot be reviewed.")
     if len(record.who) > _MOST_NAME:
         raise InputError(f"The name is too long; use {counted(_MOST_NAME, 'character')} at most.")

@@ -188,7 +188,7 @@ def learned(models: Path, run: Run) -> Manifest | None:
 
 
 class Relabelling:
-    """Puts the right labels into predictions tables, and counts the rows that it changed.
+    """Puts the right labels into predictions tables, and counts the rows that it changed or left out.
 
     Only the reported label changes; what the model said stays. A row whose table gives the image
     another label than the corrected one is left alone: it is of other data, or right already.
@@ -207,7 +207,9 @@ class Relabelling:
         self._new = np.array([new for _, _, new in usable] + [-2], dtype=np.int64)
         self._lock = threading.Lock()
         self.changed: Counter[str] = Counter()
-        """Changed rows by split."""
+        """Rows with another label, by split."""
+        self.left_out: Counter[str] = Counter()
+        """Rows without a label from now on, by split: bad images, or nobody is sure."""
 
     def table(self, table: Table) -> Table:
         """The same table with right labels; `changed` is known when its pieces were read."""
@@ -224,16 +226,21 @@ class Relabelling:
         if not len(self._paths):
             return table
         y_true, hit = self._labels(pa.array(table.paths.tolist(), pa.string()), table.y_true)
-        self.changed.update(str(split) for split in table.splits[hit])
+        self._count(table.splits[hit].tolist(), y_true[hit])
         return replace(table, y_true=y_true)
 
     def _batch(self, batch: Batch) -> Batch:
         if batch.paths is None:
             return batch
         y_true, hit = self._labels(pa.array(batch.paths, pa.string()), batch.y_true)
-        with self._lock:
-            self.changed.update(batch.split_names[number] for number in batch.split[hit])
+        self._count([batch.split_names[number] for number in batch.split[hit]], y_true[hit])
         return replace(batch, y_true=y_true.astype(np.int32))
+
+    def _count(self, splits: Sequence[str], right: NDArray[np.int64]) -> None:
+        """Count rows that were hit, by their splits and right labels (n,)."""
+        with self._lock:
+            for split, label in zip(splits, right.tolist(), strict=True):
+                (self.changed if label >= 0 else self.left_out)[str(split)] += 1
 
     def _labels(
         self, paths: pa.Array, y_true: NDArray[np.integer]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import errno
-import ipaddress
 import os
 import socket
 import sys
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from brainmri import accounts, jobs
 from brainmri.errors import InputError
+from dashboard import reach
 
 _PREPARE_AFTER_SECONDS = 1.0
 
@@ -32,10 +32,13 @@ def main(arguments: list[str] | None = None) -> int:
         os.environ["BRAINMRI_DATA"] = str(options.data)
     if options.workers < 1:
         return _refuse("At least one process has to serve; give --workers 1 or more.")
-    fault = _door_fault(options.host, open_to_network=options.open_to_network)
+    open_to_network = options.open_to_network or reach.is_open()
+    fault = _door_fault(options.host, open_to_network=open_to_network)
     fault = fault or _queue_fault() or _port_fault(options.host, options.port)
     if fault:
         return _refuse(fault)
+    if open_to_network:
+        os.environ[reach.OPEN] = "1"
 
     _serve(options.host, options.port, options.workers)
     return 0
@@ -88,7 +91,7 @@ def _door_fault(host: str, *, open_to_network: bool) -> str | None:
     except InputError as error:
         return str(error)
     closed = users is not None or bool(os.environ.get("BRAINMRI_PROXY_HEADER"))
-    if closed or open_to_network or _is_here(host):
+    if closed or open_to_network or reach.is_here(host):
         return None
     return (
         f"{host} can be reached from other machines, and nobody has to sign in. Set {accounts.USERS} "
@@ -103,14 +106,6 @@ def _queue_fault() -> str | None:
     except InputError as error:
         return str(error)
     return None
-
-
-def _is_here(host: str) -> bool:
-    """Whether only this machine can reach an address."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _port_fault(host: str, port: int) -> str | None:
@@ -157,7 +152,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--open-to-network",
         action="store_true",
-        help="serve other machines although nobody has to sign in",
+        help=f"serve other machines although nobody has to sign in (the same as {reach.OPEN}=1)",
     )
     parser.add_argument(
         "--workers", type=int, default=1, metavar="N", help="processes (default: 1)"

@@ -22,4 +22,5 @@ def may(role: str) -> bool:
 def name(typed: str | None) -> str:
     """The name that stands under what is said: of the account, else the one that was typed."""
     user = signed_in()
-    return (typed or "").strip() if user is None else user.name
+    # A forged request may hold anything.
+    return (typed.strip() if isinstance(typed, str) else "") if user is None else user.name

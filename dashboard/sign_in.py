@@ -11,7 +11,7 @@ import secrets
 import sqlite3
 import time
 from collections.abc import Callable
-from contextlib import closing, suppress
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from urllib.parse import quote, urlsplit
@@ -36,17 +36,19 @@ from werkzeug.wrappers import Response as AnyResponse
 from brainmri import accounts, state
 from brainmri.accounts import Account
 from brainmri.errors import InputError
-from dashboard import asker, data, roles
+from dashboard import asker, attempts, data, reach, roles
 from dashboard.components import empty, page
 
 PATH = "/sign-in"
 ITSELF = "brainmri.itself"
 """In the environment of a request that the process makes of itself; no header can set it."""
-PROXY_HEADER, PROXY_ADDRESSES = "BRAINMRI_PROXY_HEADER", "BRAINMRI_PROXY_ADDRESSES"
+PROXY_HEADER = "BRAINMRI_PROXY_HEADER"
 _OUT = "/sign-out"
+_TOO_MANY = "Too many wrong passwords for this name. Wait a quarter of an hour, then try again."
 _SAFE = ("GET", "HEAD", "OPTIONS")
 _LASTS_SECONDS = 12 * 3600
-_MOST_OF_NAME, _MOST_OF_ADDRESS, _WITHIN_SECONDS = 5, 30, 15 * 60
+_FREE = {("GET", PATH), ("HEAD", PATH), ("POST", PATH), ("POST", _OUT)}
+"""All that is answered to those who are nobody."""
 
 
 def is_on() -> bool:
@@ -70,17 +72,13 @@ def install(app: Dash, pages: frozenset[str]) -> None:
             abort(
                 Response("This request does not come from this site.\n", 403, mimetype="text/plain")
             )
-        if not is_on():
-            return None
-        if request.path in (PATH, _OUT):
-            return None
-        user = _user()
-        if user is None:
-            return _to_the_door()
-        g.user = user
-        if not accounts.may(user.role, _needed(app, pages)):
-            return _not_allowed(user)
-        return None
+        return _barred(app, pages) if is_on() else _barred_without_sign_in()
+
+    @server.after_request
+    def refused(response: Response) -> Response:
+        if g.get("not_for_role"):
+            response.status_code = 403
+        return response
 
     @server.get(PATH)
     def door() -> AnyResponse:
@@ -95,7 +93,7 @@ def install(app: Dash, pages: frozenset[str]) -> None:
         name, target = request.form.get("name", "").strip(), request.form.get("next", "/")
         found = _checked(name, request.form.get("password", ""))
         if isinstance(found, str):
-            return _door(found, target, 429 if found.startswith("Too many") else 401)
+            return _door(found, target, 429 if found == _TOO_MANY else 401)
         session.clear()
         session.update(name=found.name, key=_fingerprint(found), at=int(time.time()))
         return redirect(_local(target))
@@ -143,6 +141,29 @@ def badge() -> Component:
     )
 
 
+def _barred(app: Dash, pages: frozenset[str]) -> AnyResponse | None:
+    """What to answer instead to those who may not have what they ask for; None for those who may."""
+    if not app.server.secret_key:
+        return _not_written("there is nothing to sign cookies with")
+    if (request.method, request.path) in _FREE:
+        return None
+    user = g.user = _user()
+    if user is None:
+        return _to_the_door()
+    if accounts.may(user.role, _needed(app, pages)):
+        return None
+    if request.path in pages and _wants_page():
+        g.not_for_role = True  # The page itself says who it is for: `guarded`.
+        return None
+    return _not_allowed(user)
+
+
+def _barred_without_sign_in() -> AnyResponse | None:
+    if reach.is_open() or reach.is_from_here(request):
+        return None
+    return Response(reach.REFUSED, 403, mimetype="text/plain")
+
+
 def _needed(app: Dash, pages: frozenset[str]) -> str:
     """The role that this request is for."""
     if request.path != "/_dash-update-component":
@@ -160,9 +181,8 @@ def _user() -> Account | None:
     known = _known()
     header = os.environ.get(PROXY_HEADER)
     if header:
-        trusted = os.environ.get(PROXY_ADDRESSES, "127.0.0.1,::1").split(",")
         name = request.headers.get(header, "").strip()
-        if name and request.remote_addr in [address.strip() for address in trusted]:
+        if name and request.remote_addr in reach.proxies():
             return known.get(name) or Account(name[:64], accounts.VIEWER, accounts.NO_PASSWORD)
     given = request.authorization
     if given is not None and given.type == "basic":
@@ -185,38 +205,21 @@ def _known() -> dict[str, Account]:
 
 def _checked(name: str, password: str) -> Account | str:
     """The account whose password this is, or what to say."""
-    limits = {
-        f"{name[:64]} {request.remote_addr}": _MOST_OF_NAME,
-        f"{request.remote_addr}": _MOST_OF_ADDRESS,
-    }
-    with closing(_attempts()) as file:
-        since = time.time() - _WITHIN_SECONDS
-        counts = {
-            who: file.execute(
-                "SELECT count(*) FROM attempts WHERE who = ? AND at > ?", (who, since)
-            ).fetchone()[0]
-            for who in limits
-        }
-        if any(counts[who] >= most for who, most in limits.items()):
-            return "Too many attempts. Wait a quarter of an hour, then try again."
-        # Noted before it is checked, so that many at once are counted too.
-        with file:
-            file.execute("DELETE FROM attempts WHERE at <= ?", (since,))
-            file.executemany(
-                "INSERT INTO attempts VALUES (?, ?)", [(w, time.time()) for w in limits]
-            )
+    address = reach.whose(request)
+    try:
+        folder = _state()
+        if not attempts.begin(folder, name, address):
+            return _TOO_MANY
         account = _known().get(name)
         good = accounts.fits(
             password[:1024], _hash_of_nobody() if account is None else account.password_hash
         )
         if account is None or not good:
             return "The name or the password is wrong."
-        with file:
-            file.executemany(
-                "DELETE FROM attempts WHERE rowid = (SELECT max(rowid) FROM attempts WHERE who = ?)",
-                [(who,) for who in limits],
-            )
-        return account
+        attempts.succeeded(folder, name, address)
+    except (OSError, sqlite3.Error) as error:
+        abort(_not_written(error))
+    return account
 
 
 @cache
@@ -225,27 +228,41 @@ def _hash_of_nobody() -> str:
     return accounts.hashed(secrets.token_hex(16))
 
 
-def _attempts() -> sqlite3.Connection:
-    file = sqlite3.connect(_state() / "sign-in.sqlite", timeout=30)
-    file.execute("CREATE TABLE IF NOT EXISTS attempts (who TEXT NOT NULL, at REAL NOT NULL)")
-    return file
-
-
 def _secret() -> bytes:
-    """What cookies are signed with: the same for all processes and after a restart."""
+    """What cookies are signed with: the same for all processes and after a restart.
+
+    Raises:
+        OSError: it can neither be read nor made.
+    """
     path = _state() / "secret"
     if not path.is_file():
         draft = path.with_name(f".secret-{secrets.token_hex(8)}")
-        draft.touch(mode=0o600)
-        draft.write_bytes(secrets.token_bytes(32))
-        with suppress(FileExistsError):
-            os.link(draft, path)  # Whole, and only where no other process was faster.
-        draft.unlink()
+        try:
+            draft.touch(mode=0o600)
+            with draft.open("wb") as file:
+                file.write(secrets.token_bytes(32))
+                file.flush()
+                os.fsync(file.fileno())
+            with suppress(FileExistsError):
+                os.link(draft, path)  # Whole, and only where no other process was faster.
+        finally:
+            draft.unlink(missing_ok=True)
     return path.read_bytes()
 
 
 def _state() -> Path:
     return state.folder(data.models_folder())
+
+
+def _not_written(why: object) -> Response:
+    """That nobody can sign in; what the folder is called is told to nobody."""
+    cause = getattr(why, "strerror", None) or why
+    return Response(
+        f"Nobody can sign in: the dashboard cannot write to its folder ({cause}). Whoever runs it has to "
+        f"free some space, allow it to write there, or name another folder in {state.STATE}.\n",
+        503,
+        mimetype="text/plain",
+    )
 
 
 def _fingerprint(user: Account) -> str:
@@ -263,11 +280,14 @@ def _from_here() -> bool:
 
 
 def _to_the_door() -> AnyResponse:
-    wants_page = request.method == "GET" and "text/html" in request.headers.get("Accept", "")
-    if wants_page:
+    if _wants_page():
         target = request.full_path.rstrip("?")
         return redirect(f"{PATH}?next={quote(target, safe='')}")
     return Response("Sign in first.\n", 401, mimetype="text/plain")
+
+
+def _wants_page() -> bool:
+    return request.method == "GET" and "text/html" in request.headers.get("Accept", "")
 
 
 def _not_allowed(user: Account) -> AnyResponse:
@@ -288,8 +308,9 @@ def _door(said: str, target: str, status: int) -> AnyResponse:
 class _Session(SecureCookieSessionInterface):
     def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer | None:
         """Signs with our own secret, read when the first cookie is; none where nobody signs in."""
-        if is_on() and app.secret_key is None:
-            app.secret_key = _secret()
+        if is_on() and not app.secret_key:
+            with suppress(OSError):  # `guard` says so; a session is opened before it.
+                app.secret_key = _secret()
         return super().get_signing_serializer(app)
 
     def get_cookie_secure(self, app: Flask) -> bool:  # noqa: ARG002 (Flask's signature)

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 from brainmri import index, phantom, scoring
+from tests.brainmri.postgres import cluster
 
 # The same examples on every machine and every day; a slow machine is not a failure.
 settings.register_profile(
@@ -23,6 +25,25 @@ settings.load_profile("bounded")
 ROOT = Path(__file__).parent.parent
 SHIPPED = ROOT / "models"
 TRAIN_PER_CLASS, TEST_PER_CLASS, SIZE_PX = 12, 5, 40
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[str]:
+    """Address of an empty database on a PostgreSQL server of the module's own."""
+    with cluster() as url:
+        yield url
+
+
+@pytest.fixture
+def postgres_url(postgres: str) -> str:
+    """The same without a record in it."""
+    from sqlalchemy import create_engine, text
+
+    engine = create_engine(postgres)
+    with engine.begin() as connection:
+        connection.execute(text("DROP TABLE IF EXISTS brainmri_corrections"))
+    engine.dispose()
+    return postgres
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +19,7 @@ from brainmri.manifests import Confirmed, Manifest
 from brainmri.suspects import Suspects
 from dashboard.data.dataset import place_of, usable_index
 from dashboard.data.files import Stamp, cached, models_folder, run_stamp, stamp
+from dashboard.data.runs import list_runs
 
 if TYPE_CHECKING:
     from brainmri.correction_store import Store
@@ -53,12 +54,20 @@ class Suspect:
 
 @dataclass(frozen=True)
 class ManifestLine:
-    """A manifest in figures: labels changed, images left out, and how many of both are test images."""
+    """A manifest in figures.
+
+    Attributes:
+        number: of the manifest.
+        changed: labels that it changes.
+        left_out: images that it leaves out.
+        tests: how many of both are test images, by the split that says so: of the folders, or the
+            metadata column that some run was split by.
+    """
 
     number: int
     changed: int
     left_out: int
-    tests: int
+    tests: Mapping[str, int]
 
 
 def say(record: Record) -> Record:
@@ -180,6 +189,19 @@ def class_names() -> list[str]:
     return [] if known is None else known.classes
 
 
+def right_classes(answered: Sequence[str] | None = None) -> list[str]:
+    """Classes that a label can be corrected to: those of the image index.
+
+    Args:
+        answered: classes of the run that answered for an upload; of these only, and all of them where
+            there is no image index.
+    """
+    known = class_names()
+    if answered is None:
+        return known
+    return [one for one in answered if one in known] if known else list(answered)
+
+
 def doubtful(start: int, most: int) -> tuple[int, list[Suspect], list[tuple[str, str]]]:
     """How many images somebody could be asked about, some of them, and runs that were not heard.
 
@@ -239,7 +261,8 @@ def make_manifest() -> Manifest | None:
     Raises:
         InputError: it cannot be made.
     """
-    return manifests.write(models_folder(), agreed().rows)
+    made = corrections.states(_store(corrections.url_of(models_folder())).records())
+    return manifests.write(models_folder(), manifests.confirmed(made).rows)
 
 
 def manifest_lines() -> list[ManifestLine]:
@@ -249,8 +272,12 @@ def manifest_lines() -> list[ManifestLine]:
         InputError: one of them is damaged.
     """
     models = models_folder()
+    named = {view.run.protocol for view in list_runs()[0] if view.run is not None}
+    columns = tuple(sorted(named - {runs.OFFICIAL}))
     return [
-        _line(str(models), number, stamp(models / corrections.FOLDER / f"{number}.parquet"))
+        _line(
+            str(models), number, columns, stamp(models / corrections.FOLDER / f"{number}.parquet")
+        )
         for number in reversed(manifests.numbers(models))
     ]
 
@@ -281,16 +308,23 @@ def _read_changes(models: str, stamp: Stamp) -> Mapping[str, tuple[str, str | No
 
 
 @cached(64)
-def _line(models: str, number: int, stamp: Stamp) -> ManifestLine:
+def _line(models: str, number: int, columns: tuple[str, ...], stamp: Stamp) -> ManifestLine:
     rows = manifests.read(Path(models), number).rows
     known = usable_index()
-    tests: set[str] = set()
+    tests: dict[str, int] = {}
     if known is not None:
-        tests = set(known.rows.loc[known.rows["split"] == "test", "path"])
+        among = known.rows[known.rows["path"].isin(rows["path"].tolist())]
+        parts = {
+            runs.OFFICIAL: "split",
+            **{column: column for column in columns if column in among},
+        }
+        counts = {
+            protocol: int((among[column].astype("string").str.lower() == "test").sum())
+            for protocol, column in parts.items()
+        }
+        tests = {protocol: count for protocol, count in counts.items() if count}
     changed = int((rows["verdict"] == CLASS).sum())
-    return ManifestLine(
-        number, changed, len(rows) - changed, int(rows["path"].isin(list(tests)).sum())
-    )
+    return ManifestLine(number, changed, len(rows) - changed, tests)
 
 
 @cached(2)
@@ -301,7 +335,7 @@ def _store(url: str) -> Store:
 
 
 @cached(2)
-def _states(url: str, version: int) -> list[Correction]:
+def _states(url: str, version: tuple[int, int]) -> list[Correction]:
     return corrections.states(_store(url).records())
 
 

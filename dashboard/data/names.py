@@ -44,6 +44,7 @@ from dashboard.data.corrections import (
     make_manifest,
     manifest_lines,
     reported_label,
+    right_classes,
     say,
     voices_about,
     waiting,

@@ -44,6 +44,7 @@ class RunView:
         table_path: where its predictions are.
         rows: how many predictions there are.
         relabelled: labels that two readers corrected, per split.
+        left_out: images that two readers left out, per split.
     """
 
     name: str
@@ -55,6 +56,7 @@ class RunView:
     table_path: Path
     rows: int
     relabelled: Mapping[str, int] = field(default_factory=dict)
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def splits(self) -> list[str]:
@@ -316,6 +318,7 @@ def _view(models: Path, name: str) -> RunView:
         table_path=found.path,
         rows=found.table.rows,
         relabelled=found.labels.changed,
+        left_out=found.labels.left_out,
     )
 
 

@@ -149,4 +149,5 @@ def _tile(one: Sample) -> Component:
         html.Span(f"{width} × {height} px", **name("size")),
         html.Span(f"brightness {one.brightness:.2f}", **no_interval(_ONE_IMAGE)),
         alt=f"{one.label} image",
+        opens="browse",
     )

@@ -129,6 +129,7 @@ def _images(view: data.RunView, found: Comparison, kind: str, number: int) -> Co
                 view,
                 [scored for _, scored in shown],
                 [_remark(found, change) for change, _ in shown],
+                opens=f"changed-{kind}",
             ),
         ]
     )

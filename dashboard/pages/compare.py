@@ -37,13 +37,14 @@ from dashboard.components import (
     table,
     told_script,
 )
-from dashboard.pages import changed, differences, side_by_side
+from dashboard.pages import changed, choosing, differences, image_panel, side_by_side
 
 PAGE = "compare"
 _SEEN_APART = 0.05
 """Shares of seen images that differ by more than this make one run's test the easier one."""
 _LEAD = "Two runs on the same images: what changed, and whether it is more than chance."
 changed.register(PAGE)
+image_panel.register(PAGE)
 
 
 def layout(
@@ -52,6 +53,7 @@ def layout(
     split: str | None = None,
     now: str | None = None,
     place: str | None = None,
+    image: str | None = None,
     **_query: str,
 ) -> Component:
     """The page in the state that the URL gives."""
@@ -80,6 +82,8 @@ def layout(
         html.Div(
             _content(view, beside, split, now, place), id="compare-content", **aria(live="polite")
         ),
+        choosing.stores(PAGE, image=image),
+        image_panel.panel(PAGE, view, image),
         problems,
     )
 

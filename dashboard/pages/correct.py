@@ -172,7 +172,7 @@ def register(page: str) -> None:
     )
     def take(said: dict[str, Any] | None) -> tuple[Any, Any]:
         """Somebody sent the form."""
-        if not said:
+        if not isinstance(said, dict) or not said:
             return no_update, no_update
         try:
             record = data.say(_record(said))
@@ -245,15 +245,16 @@ def problem(sentence: str) -> Component:
 def _thanks(page: str, record: Record) -> Component:
     kept = " The picture is kept for training." if record.path and record.label is None else ""
     if record.path is None:
-        words = "Saved. The picture itself is not kept, so nobody else can review it."
+        words = "Saved. The picture itself is not kept, so nobody else can review it. "
     else:
         words = f"Saved. A second reader decides about it.{kept} "
     return dmc.Alert(
         [
             words,
-            dcc.Link("Open the review queue", href="/review")
-            if record.path and asker.may(MAINTAINER)
-            else None,
+            dcc.Link(
+                "Open the review queue" if asker.may(MAINTAINER) else "See what you said",
+                href="/review",
+            ),
             dmc.Button("Undo", id=_id(page, "undo"), variant="subtle", size="compact-sm"),
         ],
         title=None,
@@ -266,39 +267,65 @@ def _record(said: dict[str, Any]) -> Record:
     """What the form says, as a record; the pixels of an upload are kept first where they are to be.
 
     Raises:
-        InputError: the form is not whole, or the image is no longer there.
+        InputError: the form is not whole, names a class that there is not, or the image is no longer there.
     """
-    subject = said.get("subject") or {}
-    verdict = str(said.get("verdict") or "")
-    path, label = subject.get("path"), subject.get("label")
+    subject = said.get("subject")
+    if not isinstance(subject, dict):
+        raise InputError("It is not said which image this is about; reload the page.")
+    about: dict[str, Any] = {key: _text(subject, key) for key in ("path", "label", "run", "answer")}
+    verdict, path = _text(said, "verdict") or "", about["path"]
+    right = verdict.removeprefix(_CLASS) if verdict.startswith(_CLASS) else None
     record = Record(
-        id=str(said.get("id") or ""),
+        id=_text(said, "id") or "",
         kind=CORRECTION,
-        who=asker.name(str(said.get("who") or "")),
-        reason=str(said.get("reason") or "").strip(),
-        path=path,
-        label=label,
-        verdict=CLASS if verdict.startswith(_CLASS) else verdict,
-        right_label=verdict.removeprefix(_CLASS) if verdict.startswith(_CLASS) else None,
-        run=subject.get("run"),
-        answer=subject.get("answer"),
+        who=asker.name(_text(said, "who")),
+        reason=(_text(said, "reason") or "").strip(),
+        verdict=verdict if right is None else CLASS,
+        right_label=right,
+        **about,
     )
     if path is not None:
-        known = data.label_of(str(path))
-        if known is None or known[0] != label:
+        known = data.label_of(path)
+        if known is None or known[0] != record.label:
             raise InputError("The data set has changed meanwhile; reload the page.")
-        return record
-    if said.get("keep"):
+    if right is not None:
+        _check_class(right, of_index=path is not None, run=record.run)
+    if path is None and said.get("keep"):
+        number = said.get("slice")
         return data.with_upload(
             record,
             _upload(said.get("upload")),
-            number=said.get("slice"),
+            number=number if isinstance(number, int) else None,
             names_nobody=said.get("nobody") is True,
         )
     return record
 
 
-def _upload(contents: str | None) -> bytes:
+def _check_class(right: str, *, of_index: bool, run: str | None) -> None:
+    """Refuse a class that no run could be trained with.
+
+    Raises:
+        InputError: which classes there are.
+    """
+    view = None if of_index else data.find_run(run)
+    there = data.class_names() or ([] if view is None else view.classes)
+    if right not in there:
+        raise InputError(f"There is no class “{right[:64]}”; choose one of {', '.join(there)}.")
+
+
+def _text(of: Mapping[str, Any], key: str) -> str | None:
+    """A text that a form sent, or None; a forged request may hold anything.
+
+    Raises:
+        InputError: it is no text.
+    """
+    value = of.get(key)
+    if value is not None and not isinstance(value, str):
+        raise InputError("What arrived is not what the form sends; reload the page.")
+    return value
+
+
+def _upload(contents: object) -> bytes:
     try:
         return base64.b64decode(str(contents or "").partition(",")[2], validate=True)
     except binascii.Error:

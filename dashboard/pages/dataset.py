@@ -18,7 +18,16 @@ from dashboard.components import (
     section,
 )
 from dashboard.findings import Findings
-from dashboard.pages import balance, browse, images, leakage, quality, shortcuts
+from dashboard.pages import (
+    balance,
+    browse,
+    choosing,
+    image_panel,
+    images,
+    leakage,
+    quality,
+    shortcuts,
+)
 
 PAGE = "data"
 _LEAD = (
@@ -80,6 +89,8 @@ def layout(**query: str) -> Component:
         _LEAD,
         contents({_address(part): words for part, words in PARTS.items()}, _address(chosen)),
         *shown,
+        choosing.stores(PAGE, image=query.get("image")),
+        image_panel.panel(PAGE, data.find_run(None), query.get("image")),
         faults("The average images cannot be shown", damage),
         faults("These files could not be read and are left out", data.unreadable_files()),
         about=f"The data set, n = {len(index.rows):,} images",
@@ -135,3 +146,4 @@ images.register(PAGE)
 leakage.register(PAGE)
 shortcuts.register(PAGE)
 quality.register(PAGE)
+image_panel.register(PAGE, has_run=False)

@@ -1,7 +1,8 @@
 """A panel at the side with all that is known of one image, for every page that lists images.
 
 A page calls `register` once, puts `panel` into its layout, and makes its tiles open it
-(`image_tiles(..., opens="...")`). The image that is open is kept in the address as `image`.
+(`image_tiles(..., opens="...")`). The image that is open is kept in the address as `image`. On a page
+without a run of its own the panel is about the run that is shown first.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 import dash_mantine_components as dmc
-from dash import (
+from dash import ALL, (
     ClientsideFunction,
     Input,
     Output,
@@ -57,10 +58,15 @@ _FORM = "panel"
 correct.register(_FORM)
 
 
-def panel(page: str, view: data.RunView, image: str | None) -> Component:
+def panel(page: str, view: data.RunView | None, image: str | None) -> Component:
     """The panel, open when the address names an image."""
     return dmc.Drawer(
-        [_steps(), html.Div(_content(view, image) if image else None, id="panel-content")],
+        [
+            _steps(),
+            html.Div(
+                _content(view, image) if image else None, id={"page": page, "panel": "content"}
+            ),
+        ],
         id={"page": page, "panel": "image"},
         opened=bool(image),
         title=_title(image) if image else "",
@@ -88,25 +94,29 @@ def _steps() -> Component:
     )
 
 
-def register(page: str) -> None:
-    """The callbacks of the panel, on the page that has it; assets/image_panel.js opens it."""
+def register(page: str, *, has_run: bool = True) -> None:
+    """The callbacks of the panel, on the page that has it; assets/image_panel.js opens it.
+
+    Args:
+        page: its name.
+        has_run: whether that page lets a run be chosen.
+    """
     drawer = {"page": page, "panel": "image"}
 
     @callback(
         Output(drawer, "opened"),
         Output(drawer, "title"),
-        Output("panel-content", "children"),
+        Output({"page": page, "panel": "content"}, "children"),
         Input(kept(page, "image"), "data"),
-        State(state_id(page, "run"), "value"),
+        *([State(state_id(page, "run"), "value")] if has_run else []),
         prevent_initial_call=True,
     )
-    def open_image(image: str | None, run: str) -> tuple[Any, ...]:
+    def open_image(image: str | None, run: str | None = None) -> tuple[Any, ...]:
         """A tile was clicked."""
-        view = data.find_run(run)
-        if view is None or not image:
+        if not image:
             return no_update, no_update, no_update
         image = str(image)  # A forged request may hold anything.
-        return True, _title(image), _content(view, image)
+        return True, _title(image), _content(data.find_run(run), image)
 
     clientside_callback(
         """(opened) => (opened ? dash_clientside.no_update : "")""",
@@ -114,15 +124,17 @@ def register(page: str) -> None:
         Input(drawer, "opened"),
         prevent_initial_call=True,
     )
-    clientside_callback(
-        ClientsideFunction("image_panel", "steps"),
-        Output("panel-previous", "aria-disabled"),
-        Output("panel-next", "aria-disabled"),
-        Output("panel-at", "children"),
-        Output("panel-steps", "hidden"),
-        Input("panel-content", "children"),
-        State(kept(page, "image"), "data"),
-    )
+
+
+clientside_callback(
+    ClientsideFunction("image_panel", "steps"),
+    Output("panel-previous", "aria-disabled"),
+    Output("panel-next", "aria-disabled"),
+    Output("panel-at", "children"),
+    Output("panel-steps", "hidden"),
+    Input({"page": ALL, "panel": "content"}, "children"),
+    State({"page": ALL, "kept": "image"}, "data"),
+)
 
 
 @callback(Output("panel-map", "children"), Input("panel-wanted", "data"))
@@ -138,7 +150,7 @@ def _title(image: str) -> Component:
     return html.Span(image, className="path", **name("path"))
 
 
-def _content(view: data.RunView, image: str) -> Component:
+def _content(view: data.RunView | None, image: str) -> Component:
     found = data.pictured(image)
     if found is None:
         return empty(
@@ -146,10 +158,10 @@ def _content(view: data.RunView, image: str) -> Component:
             "No run has answered it, and the image index does not know it; close this panel and choose "
             "another one.",
         )
-    own = next((one for one in found.answers if one[0].name == view.name), None)
+    own = next((one for one in found.answers if view and one[0].name == view.name), None)
     return html.Div(
         [
-            _picture(view, found, own),
+            _picture(found, own),
             _said(view, own),
             _changed(image),
             _others(view, found),
@@ -161,25 +173,31 @@ def _content(view: data.RunView, image: str) -> Component:
                     href="/evaluate?"
                     + urlencode({"run": view.name, "sort": "like", "like": image}),
                 )
-            ),
+            )
+            if view
+            else None,
             _end(view, found, own),
         ],
         className="panel-body",
     )
 
 
-def _end(view: data.RunView, found: data.Pictured, own: Said | None) -> Component:
+def _end(view: data.RunView | None, found: data.Pictured, own: Said | None) -> Component:
     """What a person who may can say of the label, for an image that the index knows."""
     known = data.label_of(found.path)
     if known is None or not asker.may(CLINICIAN):
         return html.Div()
-    answer = None if own is None else own[2].answer
     return correct.form(
-        _FORM, data.class_names(), path=found.path, label=known[0], run=view.name, answer=answer
+        _FORM,
+        data.class_names(),
+        path=found.path,
+        label=known[0],
+        run=None if view is None else view.name,
+        answer=None if own is None else own[2].answer,
     )
 
 
-def _picture(view: data.RunView, found: data.Pictured, own: Said | None) -> Component:
+def _picture(found: data.Pictured, own: Said | None) -> Component:
     if data.images_folder() is None:
         return html.Div(pictures_missing(), className="panel-pictures")
     pictures: list[Any] = []
@@ -195,11 +213,9 @@ def _picture(view: data.RunView, found: data.Pictured, own: Said | None) -> Comp
             )
         )
     if own is not None and found.split:
-        answer = own[2].answer
+        wanted = {"run": own[0].name, "image": found.path, "answer": own[2].answer}
         pictures += [
-            dcc.Store(
-                id="panel-wanted", data={"run": view.name, "image": found.path, "answer": answer}
-            ),
+            dcc.Store(id="panel-wanted", data=wanted),
             html.Div(html.Div(className="skeleton"), id="panel-map", className="panel-figure"),
         ]
     return html.Div(pictures, className="panel-pictures")
@@ -230,7 +246,9 @@ def _map(view: data.RunView, image: str, answer: str) -> Component:
     )
 
 
-def _said(view: data.RunView, own: Said | None) -> Component:
+def _said(view: data.RunView | None, own: Said | None) -> Component | None:
+    if view is None:
+        return None
     if own is None:
         return html.P(f"{view.name} has not answered this image.", **name("version"))
     _, split, scored = own
@@ -263,7 +281,7 @@ def _changed(image: str) -> Component | None:
     return html.P(f"{changed[0].upper()}{changed[1:]}.", className="caution", role="note")
 
 
-def _others(view: data.RunView, found: data.Pictured) -> Component:
+def _others(view: data.RunView | None, found: data.Pictured) -> Component:
     rows = [
         [
             other.name,
@@ -272,7 +290,7 @@ def _others(view: data.RunView, found: data.Pictured) -> Component:
             SPLIT_WORDS.get(split, split),
         ]
         for other, split, scored in found.answers
-        if other.name != view.name
+        if view is None or other.name != view.name
     ]
     missing = [
         f"Not among the images of {', '.join(found.silent)}." if found.silent else "",

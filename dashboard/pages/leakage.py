@@ -162,7 +162,9 @@ def conflicts(found: Findings) -> Component:
         else None,
         paths_or_tiles(
             [
-                picture_tile(path, _labelled(label, split), f"{column} says {says}")
+                picture_tile(
+                    path, _labelled(label, split), f"{column} says {says}", opens=f"says-{column}"
+                )
                 for column, (path, split, label, says) in contradicted[:_MOST_CONFLICTS]
             ]
         )
@@ -183,7 +185,10 @@ def _plural(word: str, things: list[Conflict]) -> str:
 
 def _cluster(one: Conflict) -> Component:
     return _side_by_side(
-        [picture_tile(path, _labelled(label, split)) for path, split, label, _ in one.images[:6]]
+        [
+            picture_tile(path, _labelled(label, split), opens="conflict")
+            for path, split, label, _ in one.images[:6]
+        ]
     )
 
 
@@ -270,7 +275,7 @@ def _pair(pair: Pair, place: int) -> Component:
     """Both pictures side by side, and where they are here a button that lets them take turns."""
     other = pair.copy_label != pair.label
     tiles = [
-        picture_tile(pair.path, f"{pair.label}, test image"),
+        picture_tile(pair.path, f"{pair.label}, test image", opens=f"pair-{place}"),
         picture_tile(
             pair.copy_path,
             f"{pair.copy_label}, {SPLIT_WORDS[pair.copy_part]} image",
@@ -279,6 +284,7 @@ def _pair(pair: Pair, place: int) -> Component:
                 f"{_KIND_WORDS[pair.kind]}, {pair.distance_bits} of {_HASH_BITS} bits differ",
                 **no_interval("Read off this one pair of images, not estimated."),
             ),
+            opens=f"pair-{place}",
         ),
     ]
     if data.images_folder() is None:

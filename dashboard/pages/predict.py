@@ -98,7 +98,9 @@ def layout(
                             id="predict-answer",
                         ),
                         html.Div(
-                            correct.form(PAGE, chosen.classes), id="predict-after", hidden=True
+                            correct.form(PAGE, data.right_classes(chosen.classes)),
+                            id="predict-after",
+                            hidden=True,
                         ),
                     ],
                     className="predict-out",

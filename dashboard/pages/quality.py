@@ -187,7 +187,9 @@ def _images(found: Findings, flag: str, number: int) -> Component:
             ),
             paths_or_tiles(
                 [
-                    picture_tile(path, label, ", ".join(_FLAG_WORDS[one] for one in flags))
+                    picture_tile(
+                        path, label, ", ".join(_FLAG_WORDS[one] for one in flags), opens="quality"
+                    )
                     for path, label, flags in some
                 ]
             ),

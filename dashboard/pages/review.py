@@ -6,31 +6,20 @@ from typing import Any
 from urllib.parse import quote
 
 import dash_mantine_components as dmc
-from dash import ALL, Input, Output, State, callback, ctx, dcc, html, no_update
+from dash import ALL, Input, Output, State, callback, dcc, html, no_update
 from dash.development.base_component import Component
 
-from brainmri.corrections import (
-    BAD_IMAGE,
-    CLASS,
-    CONFIRM,
-    DISPUTE,
-    KEPT,
-    UNSURE,
-    Correction,
-    Record,
-    new_id,
-)
+from brainmri.accounts import MAINTAINER
+from brainmri.corrections import CONFIRM, DISPUTE, Record, new_id
 from brainmri.errors import InputError
 from dashboard import asker, data
 from dashboard.components import (
     ONE_IMAGE,
-    SPLIT_WORDS,
     aria,
     card,
     command,
     empty,
     faults,
-    name,
     no_interval,
     page,
     page_count,
@@ -43,22 +32,33 @@ from dashboard.components import (
     state_id,
     table,
 )
-from dashboard.pages import correct, review_agreed
+from dashboard.pages import correct, review_agreed, review_said
 
 PAGE = "review"
 _LEAD = (
     "Which labels are probably wrong, and what two readers agree on. A label changes only when two "
     "people say so."
 )
+_OWN_LEAD = "What you said of labels. A second reader decides; you can always take it back."
 _AT_ONCE = 12
 _MOST_PAGES = 100_000
 """Until the queue has been counted."""
-_READER = {"correct": PAGE, "part": "reader"}
 correct.register(PAGE)
+review_said.register(PAGE)
+review_said.register(review_said.OWN)
 
 
-def layout(image: str | None = None, at: str | None = None, **_query: str) -> Component:
-    """The page in the state that the URL gives."""
+def layout(
+    image: str | None = None, at: str | None = None, said: str | None = None, **_query: str
+) -> Component:
+    """The page in the state that the URL gives; who may not review sees what they said themselves."""
+    if not asker.may(MAINTAINER):
+        return page(
+            "Review",
+            _OWN_LEAD,
+            review_said.head(review_said.OWN, image),
+            review_said.part(review_said.OWN, said),
+        )
     if not data.class_names():
         return page(
             "Review",
@@ -73,9 +73,8 @@ def layout(image: str | None = None, at: str | None = None, **_query: str) -> Co
     return page(
         "Review",
         _LEAD,
-        dcc.Store(id={"page": PAGE, "kept": "image"}, data=image),
         _one(image),
-        html.Div(id="review-told", **aria(live="polite")),
+        review_said.head(PAGE, image),
         html.Div(_waiting(), id="review-waiting"),
         html.Div(
             [
@@ -90,6 +89,7 @@ def layout(image: str | None = None, at: str | None = None, **_query: str) -> Co
                 page_turner(PAGE, "at", number, number, "Pages of the queue"),
             ]
         ),
+        review_said.part(PAGE, said),
         html.Div(review_agreed.part(), id="review-agreed"),
     )
 
@@ -116,30 +116,34 @@ def show_doubtful(at: int | str | None, _waiting: Any) -> tuple[Any, Any, Any]:
 
 
 @callback(
-    Output("review-waiting", "children"),
-    Output("review-agreed", "children"),
     Output("review-told", "children"),
-    Input({"review": ALL, "does": CONFIRM}, "n_clicks"),
-    Input({"review": ALL, "does": DISPUTE}, "n_clicks"),
-    State({"review": ALL, "does": "reason"}, "value"),
-    State({"review": ALL, "does": "reason"}, "id"),
-    State(_READER, "value"),
+    Output("review-changed", "data"),
+    Input({"review": ALL, "does": CONFIRM, "at": ALL}, "n_clicks"),
+    Input({"review": ALL, "does": DISPUTE, "at": ALL}, "n_clicks"),
+    State({"review": ALL, "does": "reason", "at": ALL}, "value"),
+    State({"review": ALL, "does": "reason", "at": ALL}, "id"),
+    State(review_said.reader(PAGE), "value"),
     prevent_initial_call=True,
 )
 def review(
-    confirms: list[int | None],
-    disputes: list[int | None],
+    _confirms: list[int | None],
+    _disputes: list[int | None],
     reasons: list[str | None],
     places: list[dict[str, str]],
     who: str | None,
-) -> tuple[Any, Any, Any]:
+) -> tuple[Any, Any]:
     """The second reader confirmed or disputed a correction."""
-    cause = ctx.triggered_id
-    if not isinstance(cause, dict) or not (any(confirms) or any(disputes)):
-        return no_update, no_update, no_update
-    about, kind = str(cause["review"]), str(cause["does"])
+    cause = review_said.clicked()
+    if cause is None:
+        return no_update, no_update
+    about, kind, at = (str(cause.get(key)) for key in ("review", "does", "at"))
     reason = next(
-        (text or "" for text, of in zip(reasons, places, strict=True) if of["review"] == about), ""
+        (
+            str(text or "")
+            for text, of in zip(reasons, places, strict=True)
+            if (of["review"], of["at"]) == (about, at)
+        ),
+        "",
     )
     try:
         said = data.say(
@@ -153,37 +157,24 @@ def review(
             )
         )
     except InputError as error:
-        return no_update, no_update, correct.problem(str(error))
+        return correct.problem(str(error)), no_update
     words = "Confirmed." if kind == CONFIRM else "Disputed."
     told = [
         f"{words} It is in the record. ",
-        dmc.Button("Undo", id="review-undo", variant="subtle", size="compact-sm"),
-        dcc.Store(id="review-last", data={"id": said.id, "who": said.who}),
+        review_said.undo_button(PAGE, said.id, "told", what=words),
     ]
-    return _waiting(), review_agreed.part(), dmc.Alert(told, color="green")
+    return dmc.Alert(told, color="green"), said.id
 
 
 @callback(
-    Output("review-waiting", "children", allow_duplicate=True),
-    Output("review-agreed", "children", allow_duplicate=True),
-    Output("review-told", "children", allow_duplicate=True),
-    Input("review-undo", "n_clicks"),
-    State("review-last", "data"),
+    Output("review-waiting", "children"),
+    Output("review-agreed", "children"),
+    Input("review-changed", "data"),
     prevent_initial_call=True,
 )
-def undo(clicks: int | None, last: dict[str, str] | None) -> tuple[Any, Any, Any]:
-    """The last review was a slip."""
-    if not clicks or not last:
-        return no_update, no_update, no_update
-    try:
-        correct.take_back(last)
-    except InputError as error:
-        return no_update, no_update, correct.problem(str(error))
-    return (
-        _waiting(),
-        review_agreed.part(),
-        dmc.Alert("Undone. Both stay in the record.", color="gray"),
-    )
+def refresh(_changed: str | None) -> tuple[Any, Any]:
+    """Something was said or taken back."""
+    return _waiting(), review_agreed.part()
 
 
 def _one(path: str | None) -> Component:
@@ -206,7 +197,9 @@ def _one(path: str | None) -> Component:
         card(
             html.Div(
                 [
-                    html.Div(picture_tile(path, _split_words(split), alt=f"{label} image")),
+                    html.Div(
+                        picture_tile(path, review_said.split_words(split), alt=f"{label} image")
+                    ),
                     html.Div(
                         [
                             dmc.Title(f"Labelled {label}", order=2, className="verdict"),
@@ -249,65 +242,27 @@ def _waiting() -> Component:
     return section(
         f"{len(found):,} {'correction waits' if len(found) == 1 else 'corrections wait'} "
         "for a second reader",
-        html.Div(correct.name_input(_READER), className="controls"),
-        paths_or_tiles([_correction(one) for one in shown[: 4 * _AT_ONCE]]),
+        paths_or_tiles(
+            [
+                review_said.entry(
+                    one,
+                    at="waiting",
+                    does=review_said.review_controls(one, at="waiting", kinds=(CONFIRM, DISPUTE)),
+                )
+                for one in shown[: 4 * _AT_ONCE]
+            ]
+        ),
         html.P(
             f"{unseen:,} more are about uploads that were not kept, so nobody can look at them.",
             className="note",
-            **no_interval(review_agreed.COUNTED),
+            **no_interval(review_said.COUNTED),
         )
         if unseen
         else None,
-        why=review_agreed.COUNTED,
+        why=review_said.COUNTED,
         note="Confirm what you see too; dispute what you do not, and say why. Nobody reviews what they "
         "said themselves.",
     )
-
-
-def _correction(one: Correction) -> Component:
-    record = one.record
-    path = str(record.path)
-    split = "" if path.startswith(KEPT) else (data.label_of(path) or ("", ""))[1]
-    said = html.Div(
-        [
-            html.Strong(_says(record)),
-            html.Div(["“", html.Span(record.reason, **name("setting")), "”"]),
-            html.Small(
-                f"{record.who}, {record.made[:16].replace('T', ' ')} UTC", **name("version")
-            ),
-        ]
-    )
-    does = html.Div(
-        [
-            dmc.Textarea(
-                id={"review": record.id, "does": "reason"},
-                placeholder="Why? (needed to dispute)",
-                autosize=True,
-                minRows=1,
-                **aria(label=f"Why, about {path}"),
-            ),
-            html.Div(
-                [
-                    dmc.Button(
-                        "Confirm",
-                        id={"review": record.id, "does": CONFIRM},
-                        size="compact-sm",
-                        **aria(label=f"Confirm: {path} is {_says(record)}"),
-                    ),
-                    dmc.Button(
-                        "Dispute",
-                        id={"review": record.id, "does": DISPUTE},
-                        size="compact-sm",
-                        variant="outline",
-                        **aria(label=f"Dispute: {path} is {_says(record)}"),
-                    ),
-                ],
-                className="review-buttons",
-            ),
-        ],
-        className="review-does",
-    )
-    return picture_tile(path, _split_words(split), said, does, alt="The image that was corrected")
 
 
 def _doubtful(count: int, shown: list[data.Suspect], lacking: list[tuple[str, str]]) -> Component:
@@ -348,20 +303,6 @@ def _suspect(one: data.Suspect) -> Component:
             ),
         ]
     )
-    return picture_tile(one.path, _split_words(one.split), says, alt=f"{one.label} image")
-
-
-def _says(record: Record) -> str:
-    """What a correction says, in words."""
-    if record.verdict == BAD_IMAGE:
-        return "bad image"
-    if record.verdict == UNSURE:
-        return "not sure"
-    assert record.verdict == CLASS
-    if record.right_label == record.label:
-        return f"{record.label} is right"
-    return f"{record.right_label}, not {record.label or record.answer}"
-
-
-def _split_words(split: str) -> str | None:
-    return f"{SPLIT_WORDS.get(split, split)} image" if split else None
+    return picture_tile(
+        one.path, review_said.split_words(one.split), says, alt=f"{one.label} image"
+    )

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import dash_mantine_components as dmc
 from dash import Input, Output, callback, html, no_update
 from dash.development.base_component import Component
 
-from brainmri.corrections import CONFIRMED, DISPUTED
+from brainmri.corrections import CONFIRMED, DISPUTE, DISPUTED, Correction
 from brainmri.errors import InputError
 from dashboard import data
-from dashboard.components import command, faults, name, no_interval, section, table
-from dashboard.pages import correct
+from dashboard.components import command, faults, name, no_interval, paths_or_tiles, section, table
+from dashboard.pages import correct, review_said
 
-COUNTED = (
-    "A count of what people said here, not an estimate of anything else, so it has no interval."
-)
+_MOST_CONTRADICTIONS = 24
 TESTS = "Test and validation images get the label that is reported of them, and never train."
 
 
@@ -42,6 +41,40 @@ def make(clicks: int | None) -> tuple[Any, Any]:
     return part(), dmc.Alert(html.Span(said, **name("version")), color="green")
 
 
+def _tests(tests: Mapping[str, int]) -> str:
+    """How many test images there are, by the split that says so."""
+    return ", ".join(f"{n:,} of {split}" for split, n in tests.items()) or "none"
+
+
+def _contradictions(found: list[Correction]) -> Component | None:
+    """Confirmed corrections that say different things of one image, side by side, to dispute one."""
+    shown = [one for one in found if one.state == CONFIRMED]
+    if not shown:
+        return None
+    shown.sort(key=lambda one: str(one.record.path))
+    return html.Div(
+        [
+            dmc.Title(
+                "These are confirmed and contradict each other, so they change nothing: dispute or undo all "
+                "but one",
+                order=3,
+                className="card-title",
+            ),
+            paths_or_tiles(
+                [
+                    review_said.entry(
+                        one,
+                        at="agreed",
+                        does=review_said.review_controls(one, at="agreed", kinds=(DISPUTE,)),
+                    )
+                    for one in shown[:_MOST_CONTRADICTIONS]
+                ]
+            ),
+        ],
+        className="contradictions",
+    )
+
+
 def part() -> Component:
     """What is confirmed and disputed, every manifest, and a button that writes the next."""
     try:
@@ -59,24 +92,21 @@ def part() -> Component:
             html.Span(f"Corrections {line.number}", **name("version")),
             f"{line.changed:,}",
             f"{line.left_out:,}",
-            f"{line.tests:,}",
+            _tests(line.tests),
         ]
         for line in lines
     ]
     last = lines[0].number if lines else None
     return section(
         head,
-        faults(
-            "Confirmed corrections of these images contradict each other, so they change nothing",
-            [(path, "Dispute one of them.") for path in agreed.contradictions],
-        ),
+        _contradictions([one for one in found if one.record.path in set(agreed.contradictions)]),
         html.Div(
             table(
-                ["Number", "Labels changed", "Left out", "Test images among them"],
+                ["Number", "Labels changed", "Left out", "Test images among them, by split"],
                 rows,
                 caption="Numbered corrections",
             ),
-            **no_interval(COUNTED),
+            **no_interval(review_said.COUNTED),
         )
         if rows
         else None,
@@ -99,6 +129,6 @@ def part() -> Component:
         )
         if last
         else None,
-        why=COUNTED,
+        why=review_said.COUNTED,
         note=f"{TESTS} Those that are left out are bad images, or nobody is sure of them.",
     )

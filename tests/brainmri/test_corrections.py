@@ -7,9 +7,10 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,7 +33,6 @@ from brainmri.corrections import (
 )
 from brainmri.errors import InputError, OutputError
 from tests.brainmri.conftest import SmallDisk
-from tests.brainmri.postgres import cluster
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -59,23 +59,11 @@ def of(record: Record, kind: str, who: str, reason: str = "I see it too") -> Rec
     return Record(id=new_id(), kind=kind, who=who, reason=reason, about=record.id)
 
 
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[str]:
-    with cluster() as url:
-        yield url
-
-
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'some' / 'corrections.db'}"
-    from sqlalchemy import create_engine, text
-
-    address: str = request.getfixturevalue("postgres")
-    engine = create_engine(address)
-    with engine.begin() as connection:
-        connection.execute(text("DROP TABLE IF EXISTS brainmri_corrections"))
-    engine.dispose()
+    address: str = request.getfixturevalue("postgres_url")
     return address
 
 
@@ -89,7 +77,7 @@ def test_what_was_taken_comes_back_in_order_to_everybody(store: Store, url: str)
                                                                   right_label=None))  # fmt: skip
     assert Store(url).records() == [first, second]
     assert first.made <= second.made
-    assert store.version() == 2
+    assert store.version() == (2, 2)
 
 
 def test_the_same_record_sent_again_is_taken_once(store: Store) -> None:
@@ -107,7 +95,7 @@ def test_another_record_under_the_same_id_is_refused(store: Store) -> None:
 
 def test_looking_makes_no_file(tmp_path: Path) -> None:
     store = Store(f"sqlite:///{tmp_path / 'corrections.db'}")
-    assert (store.records(), store.version()) == ([], 0)
+    assert (store.records(), store.version()) == ([], (0, 0))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -126,7 +114,7 @@ def test_a_correction_is_open_until_somebody_else_confirms_it(store: Store) -> N
     assert [c.state for c in states(store.records())] == [CONFIRMED]
 
 
-@pytest.mark.parametrize("name", ["Ada", "ada ", "  ADA"])
+@pytest.mark.parametrize("name", ["Ada", "ada ", "  ADA", "A\u200bda", "Ａda"])
 def test_nobody_confirms_their_own_correction(store: Store, name: str) -> None:
     made = store.add(correction("Ada"))
     with pytest.raises(InputError, match="somebody else"):
@@ -173,6 +161,11 @@ def test_only_who_said_it_can_undo_it(store: Store) -> None:
     ("changed", "fault"),
     [
         ({"who": "  "}, "Say who you are"),
+        ({"who": "\u200b\u200b"}, "Say who you are"),
+        ({"who": "\u3164"}, "Say who you are"),
+        ({"who": "Ada\ud800"}, "no text"),
+        ({"reason": "smooth\0edge"}, "no text"),
+        ({"path": ["a.png"]}, "no text"),
         ({"reason": ""}, "Say why"),
         ({"verdict": "maybe"}, "Choose the right class"),
         ({"right_label": None}, "Choose the right class"),
@@ -213,7 +206,57 @@ def test_a_database_that_does_not_answer_is_told_in_words() -> None:
         store.add(correction())
 
 
+@pytest.mark.parametrize("second", [CONFIRM, DISPUTE])
+def test_two_words_of_one_reader_at_once_are_one(
+    url: str, monkeypatch: pytest.MonkeyPatch, second: str
+) -> None:
+    made = Store(url).add(correction("Ada"))
+    both, looks, said = threading.Barrier(2), Store._check_against, []
+
+    def look_and_wait(self: Store, *asked: Any) -> None:
+        looks(self, *asked)
+        with suppress(
+            threading.BrokenBarrierError
+        ):  # The other one waits for its turn, as it should.
+            both.wait(timeout=1)
+
+    def review(kind: str) -> None:
+        try:
+            said.append(Store(url).add(of(made, kind, "Grace")).kind)
+        except InputError as error:
+            said.append(str(error))
+
+    monkeypatch.setattr(Store, "_check_against", look_and_wait)
+    threads = [threading.Thread(target=review, args=(kind,)) for kind in (CONFIRM, second)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum("reviewed this correction already" in one for one in said) == 1
+    assert len(Store(url).records()) == 2
+
+
 # Nothing that was acknowledged is lost
+
+
+@pytest.mark.postgres
+def test_a_record_that_a_server_shows_late_changes_the_version(postgres_url: str) -> None:
+    from sqlalchemy import create_engine, text
+
+    store = Store(postgres_url)
+    store.add(correction())
+    engine = create_engine(postgres_url)
+    copy = text(
+        "INSERT INTO brainmri_corrections (id, kind, path, verdict, reason, who, made) "
+        "SELECT 'one-more-record', kind, path, verdict, reason, who, made FROM brainmri_corrections"
+    )
+    with engine.begin() as late:
+        late.execute(copy)  # It has number 2 and is not to be seen yet.
+        store.add(correction())
+        before = store.version()
+        assert before == (2, 3)
+    engine.dispose()
+    assert store.version() == (3, 3) != before
 
 
 def test_writers_at_the_same_time_lose_and_double_nothing(url: str) -> None:

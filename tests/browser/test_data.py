@@ -115,6 +115,21 @@ def test_images_are_browsed_by_filters_that_live_in_the_address(page: Page, site
     expect(page.get_by_text("17 images of 68 indexed.")).to_be_visible()
 
 
+@pytest.mark.parametrize("address", ["data?part=browse", "compare?now=right"])
+def test_a_picture_opens_what_is_known_of_it_and_the_form(
+    page: Page, site: Site, address: str
+) -> None:
+    go(page, site.url + address)
+    settle(page)
+    page.locator(".tile-open:visible").first.click()
+    panel = page.locator(".panel-body")
+    expect(panel.get_by_text("Is the label wrong?")).to_be_visible()
+    expect(page).to_have_url(re.compile("image=T"))
+    page.get_by_role("button", name="Close the image").click()
+    expect(panel).to_be_hidden()
+    expect(page).not_to_have_url(re.compile("image="))
+
+
 def test_the_balance_follows_the_property(page: Page, site: Site) -> None:
     go(page, site.url + "data")
     settle(page)

@@ -11,10 +11,10 @@ from playwright.sync_api import Locator, Page, expect
 
 from brainmri import accounts, corrections, manifests
 from brainmri.correction_store import Store
-from brainmri.corrections import CONFIRMED, OPEN, UNDONE
+from brainmri.corrections import CONFIRMED, DISPUTED, OPEN, UNDONE
 from tests.browser import files
 from tests.browser.conftest import Opened
-from tests.browser.driving import PHONE, choose_file, go
+from tests.browser.driving import PHONE, choose_file, go, settle
 from tests.dashboard.results import HASTY, write_runs
 from tests.dashboard.serving import Site, serving
 
@@ -41,7 +41,8 @@ def own_site(models: Path, phantom_data: Path, tmp_path: Path) -> Iterator[Site]
 def signed_site(models: Path, phantom_data: Path, tmp_path: Path) -> Iterator[Site]:
     """The same, where everybody has to sign in."""
     password_hash = accounts.hashed(PASSWORD)
-    roles = {"ada": accounts.MAINTAINER, "grace": accounts.MAINTAINER, "vic": accounts.VIEWER}
+    roles = {"ada": accounts.MAINTAINER, "grace": accounts.MAINTAINER, "vic": accounts.VIEWER,
+             "cleo": accounts.CLINICIAN}  # fmt: skip
     users = "\n".join(f"{name}:{role}:{password_hash}" for name, role in roles.items())
     with serving(
         tmp_path / "signed", models=models, data=phantom_data, variables={accounts.USERS: users}
@@ -87,10 +88,10 @@ def test_a_correction_goes_from_the_panel_past_a_second_reader_to_the_figures(
     expect(waiting).to_contain_text("1 correction waits")
     expect(waiting).to_contain_text("it sits on the dura")
     # The browser remembers the name; the one who said it is not the second reader.
-    waiting.get_by_label("Your name").fill("ADA")
+    page.get_by_label("Your name").fill("ADA")
     waiting.get_by_role("button", name="Confirm").click()
     expect(page.locator("#review-told")).to_contain_text("has to be somebody else")
-    waiting.get_by_label("Your name").fill("Grace")
+    page.get_by_label("Your name").fill("Grace")
     waiting.get_by_role("button", name="Confirm").click()
     expect(page.locator("#review-told")).to_contain_text("Confirmed.")
     assert states(models) == [("Ada", CONFIRMED)]
@@ -119,6 +120,38 @@ def test_an_image_of_the_queue_is_looked_at_corrected_and_undone(
     expect(form).to_contain_text("Undone. Both stay in the record")
     assert states(models) == [("Ada", UNDONE)]
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def test_after_a_reload_it_is_taken_back_and_a_clinician_sees_their_own(
+    signed_site: Site, models: Path, opened: Opened
+) -> None:
+    cleo, ada, grace = (opened().new_page() for _ in range(3))
+    enter(cleo, signed_site, "cleo")
+    go(cleo, f"{signed_site.url}evaluate?run={HASTY}&image={PATH}")
+    form = cleo.locator(".panel-body .correct-part")
+    form.get_by_text("Is the label wrong?").click()
+    fill(form, "meningioma", who=None)
+    form.get_by_role("button", name="Send").click()
+    form.get_by_role("link", name="See what you said").click()
+    expect(cleo.locator("#own-said")).to_contain_text("You made 1 correction")
+    for page, name, does in ((ada, "ada", "Confirm"), (grace, "grace", "Dispute")):
+        enter(page, signed_site, name)
+        go(page, f"{signed_site.url}review")
+        page.get_by_label("Why, about").first.fill("no, it is not")
+        page.get_by_role("button", name=does).first.click()
+        expect(page.locator("#review-told")).to_contain_text("It is in the record")
+        settle(page)
+    assert states(models) == [("cleo", DISPUTED)]
+    page.reload()
+    said = page.locator("#review-said")
+    said.get_by_role("button", name="Undo: your word").click()
+    expect(page.locator("#review-told")).to_contain_text("Undone.")
+    expect(said).to_contain_text("Confirmed by ada")
+    assert states(models) == [("cleo", CONFIRMED)]
+    go(cleo, f"{signed_site.url}review")
+    cleo.get_by_role("button", name="Undo").click()
+    expect(cleo.locator("#own-said")).to_contain_text("Taken back.")
+    assert states(models) == [("cleo", UNDONE)]
 
 
 def test_an_upload_is_kept_with_the_tick_only(
@@ -160,7 +193,7 @@ def test_the_signed_in_name_stands_there_and_cannot_be_changed(
     expect(ada.locator("#review-told")).to_contain_text("has to be somebody else")
     enter(grace, signed_site, "grace")
     go(grace, f"{signed_site.url}review")
-    expect(grace.locator("#review-waiting").get_by_label("Your name")).to_have_value("grace")
+    expect(grace.get_by_label("Your name")).to_have_value("grace")
     grace.get_by_role("button", name="Confirm").click()
     expect(grace.locator("#review-told")).to_contain_text("Confirmed.")
     assert states(models) == [("ada", CONFIRMED)]

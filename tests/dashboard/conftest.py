@@ -13,6 +13,7 @@ from flask.testing import FlaskClient
 
 from brainmri import predictions, runs, trust
 from brainmri.predictions import Predictions
+from tests.brainmri.conftest import small_disk  # noqa: F401 (a fixture)
 from tests.conftest import SHIPPED
 from tests.dashboard.results import CAREFUL, CLASSES, HASTY, NEGATIVE, write_run, write_runs
 from tests.dashboard.visit import Visitor

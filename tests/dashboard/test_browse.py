@@ -114,9 +114,10 @@ def test_each_pair_of_copies_can_blink_and_mirrored_ones_are_turned_round(
 ) -> None:
     page = visitor.open("/data?part=copies&kind=mirrored")
     assert len(find(page, className="mirrored")) == 12
-    assert [visible(one) for one in find(find(page, className="blinking"), "Button")] == [
-        "Blink"
-    ] * 12
+    pairs = find(page, className="blinking")
+    buttons = find(pairs, "Button", className="link-button")
+    assert [visible(one) for one in buttons] == ["Blink"] * 12
+    assert len(find(pairs, "Button", className="tile-open")) == 24
     assert not find(visitor.open("/data?part=copies&kind=exact"), className="mirrored")
 
 

@@ -252,7 +252,7 @@ def test_the_panel_tells_what_every_run_says_of_an_image(visitor: Visitor) -> No
 def test_the_panel_is_closed_when_the_address_names_no_image(visitor: Visitor) -> None:
     drawer = panel(visitor.open("/evaluate"))
     assert not drawer["props"]["opened"]
-    (content,) = find(drawer, "Div", id="panel-content")
+    (content,) = find(drawer, "Div", id={"page": "evaluate", "panel": "content"})
     assert visible(content) == ""
     (steps,) = find(drawer, "Div", id="panel-steps")
     assert steps["props"]["hidden"]
@@ -266,13 +266,44 @@ def test_an_unknown_image_is_said_to_be_unknown(visitor: Visitor) -> None:
 
 @pytest.mark.usefixtures("shown")
 def test_the_panel_opens_with_the_image_that_was_clicked_and_not_without(visitor: Visitor) -> None:
-    name = '{"page":"evaluate","panel":"image"}'
+    name, content = (f'{{"page":"evaluate","panel":"{part}"}}' for part in ("image", "content"))
     assert visitor.fire(name, inputs={"image": ""}, state={"run": CAREFUL}) == {}
     shown = visitor.fire(name, inputs={"image": IMAGE}, state={"run": CAREFUL})
     assert shown[name]["opened"]
-    assert "careful says notumor" in visible(shown["panel-content"]["children"])
+    assert "careful says notumor" in visible(shown[content]["children"])
     forged = visitor.fire(name, inputs={"image": [IMAGE]}, state={"run": CAREFUL})
-    assert "the image index does not know it" in visible(forged["panel-content"]["children"])
+    assert "the image index does not know it" in visible(forged[content]["children"])
+
+
+@pytest.mark.usefixtures("shown", "pictures")
+@pytest.mark.parametrize("address", ["/data?part=browse", f"/compare?run={HASTY}&other=careful"])
+def test_pictures_of_other_pages_open_the_same_panel(visitor: Visitor, address: str) -> None:
+    drawer = panel(visitor.open(f"{address}&image={IMAGE}"))
+    assert drawer["props"]["opened"]
+    assert "Is the label wrong?" in visible(drawer)
+    page = visitor.open(address)
+    assert not panel(page)["props"]["opened"]
+    if "browse" in address:
+        tiles = [tile["props"]["id"] for tile in find(page, "Button", className="tile-open")]
+        assert {tile["place"] for tile in tiles} == {"browse"}
+
+
+@pytest.mark.usefixtures("shown")
+def test_the_panel_of_data_is_about_the_run_that_is_shown_first(visitor: Visitor) -> None:
+    name, content = (f'{{"page":"data","panel":"{part}"}}' for part in ("image", "content"))
+    answer = visitor.fire(name, inputs={"image": IMAGE})
+    first = data.find_run(None)
+    assert first is not None
+    assert f"{first.name} says" in visible(answer[content]["children"])
+
+
+def test_without_a_run_the_panel_says_what_the_index_knows(
+    indexed_models: Path, visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BRAINMRI_MODELS", str(indexed_models))
+    text = visible(panel(visitor.open(f"/data?part=browse&image={IMAGE}")))
+    assert "No run has answered it" in text
+    assert "What the index knows of it" in text
 
 
 @pytest.mark.usefixtures("shown", "pictures")

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image, PngImagePlugin
+from sqlalchemy import create_engine, text
 
 from brainmri import accounts, corrections, images, intake, manifests, phantom, promotion
 from brainmri.corrections import CONFIRM, CONFIRMED, DISPUTE, DISPUTED, OPEN, UNDONE
@@ -22,7 +26,7 @@ from tests.brainmri.lettering import lettered
 from tests.dashboard.every_number import bare_numbers
 from tests.dashboard.reading import heading
 from tests.dashboard.results import HASTY
-from tests.dashboard.visit import Node, Visitor, find, visible
+from tests.dashboard.visit import Node, Visitor, find, table_rows, visible
 
 PASSWORD = "correct horse battery"
 PATH = "Testing/glioma/glioma-0000.png"
@@ -45,37 +49,87 @@ def send(
     return answer[name]["children"]
 
 
-def review(visitor: Visitor, kind: str, who: str, reason: str = "I see it too") -> dict[str, Any]:
-    """Press a button beside the one correction that waits."""
-    (one,) = data.waiting()
+def press(
+    visitor: Visitor,
+    record: str,
+    does: str,
+    who: str,
+    reason: str = "I see it too",
+    at: str = "waiting",
+) -> str:
+    """Press a button beside a correction; returns what the page then says."""
     callback = next(
         c
         for c in visitor.client.get("/_dash-dependencies").get_json()
-        if c["output"].startswith("..review-waiting.children.") and len(c["inputs"]) == 2
+        if c["output"].startswith("..review-told.children...review-changed.data")
     )
 
     def entry(does: str, prop: str, value: Any) -> Any:
-        return {"id": {"review": one.record.id, "does": does}, "property": prop, "value": value}
+        return {"id": identity(does), "property": prop, "value": value}
 
-    buttons = [[entry(does, "n_clicks", int(does == kind))] for does in (CONFIRM, DISPUTE)]
-    reader = {"id": {"correct": "review", "part": "reader"}, "property": "value", "value": who}
-    identity = {"review": one.record.id, "does": "reason"}
+    def identity(does: str) -> dict[str, str]:
+        return {"review": record, "does": does, "at": at}
+
     body = {
         "output": callback["output"],
         "outputs": [
-            {"id": part, "property": "children"}
-            for part in ("review-waiting", "review-agreed", "review-told")
+            {"id": "review-told", "property": "children"},
+            {"id": "review-changed", "property": "data"},
         ],
-        "inputs": buttons,
-        "state": [[entry("reason", "value", reason)], [entry("reason", "id", identity)], reader],
-        "changedPropIds": [
-            f'{{"does":"{kind}","review":"{one.record.id}"}}.n_clicks',
+        "inputs": [[entry(kind, "n_clicks", int(does == kind))] for kind in (CONFIRM, DISPUTE)],
+        "state": [
+            [entry("reason", "value", reason)],
+            [entry("reason", "id", identity("reason"))],
+            {"id": {"correct": "review", "part": "reader"}, "property": "value", "value": who},
         ],
+        "changedPropIds": [f'{{"at":"{at}","does":"{does}","review":"{record}"}}.n_clicks'],
     }
+    return answered(visitor, body)["review-told"]
+
+
+def review(visitor: Visitor, kind: str, who: str, reason: str = "I see it too") -> str:
+    """Press a button beside the one correction that waits."""
+    (one,) = data.waiting()
+    return press(visitor, one.record.id, kind, who, reason)
+
+
+def undo(visitor: Visitor, record: str, who: str, page: str = "review") -> str:
+    """Press Undo beside a record in the list of what was said."""
+    button = {"said": page, "undo": record, "at": "said"}
+    outputs = [(f"{page}-told", "children"), (f"{page}-changed", "data")]
+    known = next(
+        c["output"]
+        for c in visitor.client.get("/_dash-dependencies").get_json()
+        if f'"said":"{page}","undo":["ALL"]' in str(c["inputs"]).replace("'", '"')
+    )
+    body = {
+        "output": known,
+        "outputs": [
+            {"id": id_, "property": part.rpartition(".")[2]}
+            for (id_, _), part in zip(outputs, known.strip(".").split("..."), strict=True)
+        ],
+        "inputs": [[{"id": button, "property": "n_clicks", "value": 1}]],
+        "state": [{"id": {"correct": page, "part": "reader"}, "property": "value", "value": who}],
+        "changedPropIds": [f'{{"at":"said","said":"{page}","undo":"{record}"}}.n_clicks'],
+    }
+    return answered(visitor, body)[f"{page}-told"]
+
+
+def answered(visitor: Visitor, body: dict[str, Any]) -> dict[str, str]:
+    """What a callback says, as text by the id that it is for."""
     response = visitor.client.post("/_dash-update-component", json=body)
     assert response.status_code == 200, response.get_data(as_text=True)[-3000:]
-    answer: dict[str, Any] = response.get_json()["response"]
-    return answer
+    answer = response.get_json()["response"]
+    return {key: visible(next(iter(props.values()))) for key, props in answer.items()}
+
+
+def listed(visitor: Visitor, who: str = "", page: str = "review", image: str | None = None) -> Node:
+    """The list of what was said."""
+    reader = json.dumps({"correct": page, "part": "reader"}, separators=(",", ":"))
+    answer = visitor.fire(
+        f"{page}-said", inputs={"said": 1, "data": None, reader: who}, state={"image": image}
+    )
+    return answer[f"{page}-said"]["children"]
 
 
 @pytest.mark.usefixtures("bare")
@@ -98,6 +152,17 @@ def test_a_correction_is_taken_and_waits_for_a_second_reader(visitor: Visitor) -
 
 
 @pytest.mark.usefixtures("own")
+def test_predict_offers_the_classes_of_the_run_that_the_index_has() -> None:
+    assert data.right_classes(["notumor", "unicorn", "glioma"]) == ["notumor", "glioma"]
+    assert data.right_classes() == CLASSES
+
+
+@pytest.mark.usefixtures("bare")
+def test_without_an_index_predict_offers_what_the_run_knows() -> None:
+    assert data.right_classes(["notumor", "unicorn"]) == ["notumor", "unicorn"]
+
+
+@pytest.mark.usefixtures("own")
 def test_sent_twice_it_is_taken_once(visitor: Visitor) -> None:
     send(visitor)
     send(visitor)
@@ -113,6 +178,18 @@ def test_sent_twice_it_is_taken_once(visitor: Visitor) -> None:
         ({"verdict": None}, "Choose the right class"),
         ({"subject": {"path": "../../etc/passwd", "label": "glioma"}}, "has changed meanwhile"),
         ({"subject": {"path": PATH, "label": "pituitary"}}, "has changed meanwhile"),
+        ({"verdict": "class:unicorn"}, "There is no class “unicorn”; choose one of glioma, men"),
+        (
+            {"verdict": "class:unicorn", "subject": {"path": None, "run": HASTY}},
+            "There is no class",
+        ),
+        ({"verdict": ["class:glioma"]}, "not what the form sends"),
+        ({"subject": [PATH]}, "not said which image"),
+        ({"subject": {"path": [PATH], "label": "glioma"}}, "not what the form sends"),
+        ({"who": {"name": "Ada"}}, "not what the form sends"),
+        ({"who": "Ada\ud800"}, "no text"),
+        ({"who": "\u200b"}, "Say who you are"),
+        ({"reason": 7}, "not what the form sends"),
     ],
 )
 def test_what_cannot_be_taken_is_refused_in_words(
@@ -129,6 +206,36 @@ def test_a_database_that_is_damaged_is_told_on_the_page(visitor: Visitor, own: P
     page = visitor.open("/review")
     assert heading(page) == "Review"
     assert "cannot be shown" in str(page)
+
+
+@pytest.mark.postgres
+@pytest.mark.usefixtures("own")
+def test_a_correction_that_a_server_shows_late_is_on_the_page_and_in_the_manifest(
+    visitor: Visitor, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(corrections.DATABASE, postgres_url)
+    send(visitor)
+    review(visitor, CONFIRM, "Grace")
+    engine = create_engine(postgres_url)
+    with engine.begin() as late:
+        for key, about in (("late-correction", None), ("late-confirmation", "late-correction")):
+            late.execute(
+                text(
+                    "INSERT INTO brainmri_corrections "
+                    "(id, kind, about, path, label, verdict, right_label, reason, who, made) "
+                    "SELECT :id, kind, :about, replace(path, '0000', '0001'), label, verdict, right_label, "
+                    "reason, who, made FROM brainmri_corrections WHERE number = :like"
+                ),
+                {"id": key, "about": about, "like": 1 if about is None else 2},
+            )
+        last = send(visitor, id="a-third-correction")  # It has the highest number.
+        assert "Saved" in visible(last)
+        assert len(data.corrections_made()) == 2
+    engine.dispose()
+    assert len(data.corrections_made()) == 3
+    made = data.make_manifest()
+    assert made is not None
+    assert len(made.rows) == 2
 
 
 # Uploads
@@ -255,17 +362,94 @@ def test_only_kept_pictures_are_served(visitor: Visitor, name: str) -> None:
 @pytest.mark.parametrize(("kind", "state"), [(CONFIRM, CONFIRMED), (DISPUTE, DISPUTED)])
 def test_the_second_reader_decides(visitor: Visitor, kind: str, state: str) -> None:
     send(visitor)
-    answer = review(visitor, kind, "Grace")
-    assert "It is in the record" in visible(answer["review-told"]["children"])
+    assert "It is in the record" in review(visitor, kind, "Grace")
     assert [one.state for one in data.corrections_made()] == [state]
 
 
 @pytest.mark.usefixtures("own")
 def test_nobody_reviews_what_they_said_themselves(visitor: Visitor) -> None:
     send(visitor)
-    answer = review(visitor, CONFIRM, "ada")
-    assert "somebody else" in visible(answer["review-told"]["children"])
+    assert "somebody else" in review(visitor, CONFIRM, "ada")
     assert [one.state for one in data.corrections_made()] == [OPEN]
+
+
+# What was said can be taken back and disputed, also later
+
+
+@pytest.mark.usefixtures("own")
+def test_what_was_said_is_listed_and_undone_after_a_reload(visitor: Visitor) -> None:
+    assert "Nothing was said yet" in visible(listed(visitor))
+    send(visitor)
+    (one,) = data.corrections_made()
+    assert "Type your name above" in visible(listed(visitor))
+    assert find(listed(visitor), "Button") == []
+    (button,) = find(listed(visitor, "ada"), "Button")
+    assert button["props"]["id"] == {"said": "review", "undo": one.record.id, "at": "said"}
+    assert "Undone" in undo(visitor, one.record.id, "Ada")
+    assert [c.state for c in data.corrections_made()] == [UNDONE]
+    assert "Taken back." in visible(listed(visitor, "Ada"))
+    assert find(listed(visitor, "Ada"), "Button") == []
+
+
+@pytest.mark.usefixtures("own")
+def test_a_review_is_undone_by_who_made_it_only(visitor: Visitor) -> None:
+    send(visitor)
+    review(visitor, CONFIRM, "Grace")
+    (one,) = data.corrections_made()
+    confirmation = one.reviews[0].id
+    assert "Only Grace" in undo(visitor, confirmation, "Ada")
+    (button,) = find(listed(visitor, "Grace"), "Button")
+    assert button["props"]["id"]["undo"] == confirmation
+    undo(visitor, confirmation, "Grace")
+    assert [c.state for c in data.corrections_made()] == [OPEN]
+
+
+@pytest.mark.usefixtures("own")
+def test_a_confirmed_correction_can_be_disputed(visitor: Visitor) -> None:
+    send(visitor)
+    review(visitor, CONFIRM, "Grace")
+    (one,) = data.corrections_made()
+    (button,) = find(listed(visitor, "Mae"), "Button")
+    assert button["props"]["id"] == {"review": one.record.id, "does": DISPUTE, "at": "said"}
+    assert "Say why" in press(visitor, one.record.id, DISPUTE, "Mae", reason="", at="said")
+    press(visitor, one.record.id, DISPUTE, "Mae", reason="no dura there", at="said")
+    assert [c.state for c in data.corrections_made()] == [DISPUTED]
+    shown = visible(listed(visitor, "Mae"))
+    assert "Confirmed by Grace" in shown
+    assert "Disputed by Mae : “ no dura there ”" in shown
+
+
+@pytest.mark.usefixtures("own")
+def test_of_two_that_contradict_each_other_one_is_disputed_there(visitor: Visitor) -> None:
+    send(visitor)
+    review(visitor, CONFIRM, "Grace")
+    send(visitor, id="another-of-this-image", verdict="class:pituitary")
+    review(visitor, CONFIRM, "Grace")
+    page = visitor.open("/review")
+    assert "contradict each other" in visible(page)
+    ids = [button["props"]["id"] for button in find(page, "Button") if "Dispute" in visible(button)]
+    assert [one["at"] for one in ids] == ["agreed", "agreed"]
+    press(visitor, ids[0]["review"], DISPUTE, "Mae", at="agreed")
+    assert "contradict each other" not in visible(visitor.open("/review"))
+    made = data.make_manifest()
+    assert made is not None
+    assert len(made.rows) == 1
+
+
+@pytest.mark.usefixtures("own")
+def test_the_open_image_and_ones_own_words_come_first(visitor: Visitor) -> None:
+    others = [PATH.replace("0000", f"000{i}") for i in (1, 2, 3)]
+    for i, (path, who) in enumerate(zip(others, ("Ada", "Grace", "Mae"), strict=True)):
+        subject = {"path": path, "label": "glioma", "run": None, "answer": None}
+        send(visitor, id=f"correction-{i}", who=who, subject=subject)
+
+    def order(**asked: Any) -> list[str]:
+        shown = visible(listed(visitor, **asked))
+        return sorted(others, key=shown.index)
+
+    assert order() == others[::-1]
+    assert order(who="Ada") == [others[0], others[2], others[1]]
+    assert order(who="Ada", image=others[1]) == [others[1], others[0], others[2]]
 
 
 # Signed in, a name is not typed
@@ -311,11 +495,29 @@ def test_the_second_reader_is_another_account_whatever_name_is_sent(
 ) -> None:
     send(users["maintainer"])
     told = review(users["maintainer"], CONFIRM, "Somebody Else")
-    assert "has to be somebody else" in visible(told["review-told"]["children"])
+    assert "has to be somebody else" in told
     assert [one.state for one in data.corrections_made()] == [OPEN]
     review(users["second"], CONFIRM, "ada-maintainer")
     (one,) = data.corrections_made()
     assert (one.state, one.reviews[0].who) == (CONFIRMED, "grace")
+
+
+def test_a_clinician_takes_back_what_they_said_and_sees_nothing_else(
+    users: dict[str, Visitor],
+) -> None:
+    send(users["clinician"], "panel")
+    send(users["maintainer"], id="another-id-01", reason="of a maintainer")
+    page = users["clinician"].open("/review")
+    assert "What you said of labels" in visible(page)
+    shown = visible(listed(users["clinician"], page="own"))
+    assert "You made 1 correction" in shown
+    assert "of a maintainer" not in shown
+    one, other = data.corrections_made()
+    assert "Only ada-maintainer" in undo(
+        users["clinician"], other.record.id, "ada-maintainer", "own"
+    )
+    assert "Undone" in undo(users["clinician"], one.record.id, "", "own")
+    assert [c.state for c in data.corrections_made()] == [UNDONE, OPEN]
 
 
 def test_nobody_undoes_what_another_account_said(users: dict[str, Visitor]) -> None:
@@ -349,8 +551,8 @@ def test_the_form_is_shown_to_those_who_may_send_it(users: dict[str, Visitor]) -
         shown = [one for one in find(page, "Details") if "Is the label wrong?" in visible(one)]
         assert bool(shown) == (role != "viewer")
     thanks = {role: send(users[role], "panel", id=f"{role}-of-ada") for role in accounts.ROLES[1:]}
-    leads = {role: bool(find(said, "Link", href="/review")) for role, said in thanks.items()}
-    assert leads == {"clinician": False, "maintainer": True}
+    leads = {role: visible(find(said, "Link", href="/review")) for role, said in thanks.items()}
+    assert leads == {"clinician": "See what you said", "maintainer": "Open the review queue"}
 
 
 @pytest.mark.usefixtures("pictures")
@@ -424,6 +626,40 @@ def test_the_panel_of_an_image_ends_with_the_form(visitor: Visitor) -> None:
     assert "Saved. A second reader" in visible(send(visitor, "panel"))
     (one,) = data.waiting()
     assert one.record.path == PATH
+
+
+@pytest.mark.usefixtures("own")
+def test_what_two_readers_left_out_is_not_said_to_be_corrected(visitor: Visitor) -> None:
+    send(visitor, verdict=corrections.BAD_IMAGE)
+    review(visitor, CONFIRM, "Grace")
+    data.make_manifest()
+    assert "Two readers left 1 image out." in visible(visitor.open("/"))
+    subject = {"path": PATH.replace("0000", "0001"), "label": "glioma", "run": None, "answer": None}
+    send(visitor, id="another-id-01", subject=subject)
+    review(visitor, CONFIRM, "Grace")
+    data.make_manifest()
+    said = "Two readers corrected 1 of their labels and left 1 image out."
+    assert said in visible(visitor.open("/"))
+
+
+def test_test_images_are_counted_by_every_split_that_a_run_was_made_with(
+    visitor: Visitor, own: Path
+) -> None:
+    index = own / "dataset" / "index.parquet"
+    table = pq.read_table(index)
+    column = ["test" if path == PATH.replace("0000", "0001") else "train"
+              for path in table["path"].to_pylist()]  # fmt: skip
+    pq.write_table(table.append_column("by_scanner", pa.array(column)), index)
+    file = own / HASTY / "run.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "protocol": "by_scanner"}))
+    for i in range(2):
+        path = PATH.replace("0000", f"000{i}")
+        subject = {"path": path, "label": "glioma", "run": None, "answer": None}
+        send(visitor, id=f"correction-{i}", subject=subject)
+        review(visitor, CONFIRM, "Grace")
+    data.make_manifest()
+    (row,) = table_rows(find(visitor.open("/review"), "Table")[-1])
+    assert row == ["Corrections 1", "2", "0", "2 of official, 1 of by_scanner"]
 
 
 def test_the_promoted_run_is_shown_first(own: Path) -> None:
