@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 import dash_mantine_components as dmc
-from dash import ALL, (
+from dash import (
+    ALL,
     ClientsideFunction,
     Input,
     Output,
