@@ -33,8 +33,9 @@ from dashboard.pages import (
 from dashboard.theme import ACCENT, FONT
 
 NAME = "Brain MRI"
-_MAX_REQUEST_BYTES = 90_000_000
-"""Of what pages send: an upload that is kept with a correction comes as text, a third longer than it is."""
+_MAX_REQUEST_BYTES = 30_000_000
+"""Of what pages send: an upload that is kept with a correction (`correct.MOST_KEPT_BYTES`) comes as text, a
+third longer than it is."""
 _PAGES = (
     ("Overview", "/", overview.layout),
     ("Data", "/data", dataset.layout),
@@ -222,19 +223,13 @@ def _file(
     return answer
 
 
-@server.before_request
-def resume() -> None:
-    """A server of any kind sees at its first request, and then now and then, that jobs go on.
-
-    Pages ask for /state by themselves, so an open one is enough.
-    """
-    if not request.environ.get(sign_in.ITSELF):
-        data.keep_jobs_going()
-
-
 @server.get("/state")
 def state() -> Response:
-    """What the runs are at the moment, for assets/live.js: nothing is counted for it."""
+    """What the runs are at the moment, for assets/live.js: nothing is counted for it.
+
+    Every open page asks by itself, so this is where a server of any kind sees that jobs go on.
+    """
+    data.keep_jobs_going()
     answer = jsonify(data.run_states())
     answer.headers["Cache-Control"] = "no-store"
     return answer

@@ -17,6 +17,7 @@ from brainmri.errors import InputError
 from dashboard import asker, data
 from dashboard.components import aria
 
+MOST_KEPT_BYTES = 20_000_000
 _CLASS = f"{CLASS}:"
 _KEEP = "Keep this image, without identifiers, for training"
 _STORED = (
@@ -143,14 +144,15 @@ def register(page: str) -> None:
             const bytes = Array.from(crypto.getRandomValues(new Uint8Array(16)));
             const fresh = bytes.map((byte) => byte.toString(16).padStart(2, "0")).join("");
             const held = said.keep && dash_clientside.predict ? dash_clientside.predict.held() : {};
-            const upload = held.file && await new Promise((resolve) => {
+            if (held.file && held.file.size > MOST) said.large = true;
+            const upload = held.file && !said.large && await new Promise((resolve) => {
                 const reader = new FileReader();
                 reader.onload = () => resolve(reader.result);
                 reader.onerror = () => resolve(null);
                 reader.readAsDataURL(held.file);
             });
             return {...said, text, upload, slice: held.slice, id: again ? last.id : fresh, at: Date.now()};
-        }""",
+        }""".replace("MOST", str(MOST_KEPT_BYTES)),
         Output(_id(page, "said"), "data"),
         Input(_id(page, "send"), "n_clicks"),
         State(_id(page, "verdict"), "value"),
@@ -291,6 +293,11 @@ def _record(said: dict[str, Any]) -> Record:
     if right is not None:
         _check_class(right, of_index=path is not None, run=record.run)
     if path is None and said.get("keep"):
+        if said.get("large"):
+            raise InputError(
+                f"A file of more than {MOST_KEPT_BYTES // 10**6} MB cannot be kept; send this without the "
+                "tick, or save the slice as a picture, ask about that, and keep it."
+            )
         number = said.get("slice")
         return data.with_upload(
             record,

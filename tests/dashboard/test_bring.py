@@ -205,7 +205,7 @@ def test_uploads_that_trickle_leave_the_pages_answering(own: Path, tmp_path: Pat
         for _ in range(6):
             line = open_ones.enter_context(socket.create_connection(host, timeout=60))
             line.sendall(
-                b"POST /bring/upload?name=a.csv HTTP/1.1\r\nHost: x\r\nContent-Length: 900000\r\n\r\na,b"
+                b"POST /bring/upload?name=a.csv HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 900000\r\n\r\na,b"
             )
             lines.append(line)
         with urllib.request.urlopen(f"{site.url}state", timeout=60) as answer:
@@ -249,7 +249,7 @@ def test_the_model_of_a_job_that_waits_is_kept_however_old_it_is(
     assert [name for name in left(own) if name.endswith(".model")] == ["needed.model"]
 
 
-def test_a_job_that_a_reboot_interrupted_goes_on_when_any_page_is_asked_for(
+def test_a_job_that_a_reboot_interrupted_goes_on_while_any_page_is_open(
     client: FlaskClient, own: Path
 ) -> None:
     """Nobody has to open Add: what asks for the state of the runs is enough."""

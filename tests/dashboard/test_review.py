@@ -331,6 +331,13 @@ def test_a_picture_that_seems_to_hold_text_is_kept_only_once_somebody_has_looked
     assert "The picture is kept for training" in visible(told)
 
 
+@pytest.mark.usefixtures("own")
+def test_a_file_too_large_to_be_kept_is_refused_in_words(visitor: Visitor) -> None:
+    told = send(visitor, **about_upload(keep=True, large=True))
+    assert "A file of more than 20 MB cannot be kept" in visible(told)
+    assert data.corrections_made() == []
+
+
 def test_an_undo_deletes_the_kept_picture_and_keeps_the_record(
     visitor: Visitor, own: Path, upload: bytes
 ) -> None:
