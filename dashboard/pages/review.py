@@ -163,7 +163,7 @@ def review(
         f"{words} It is in the record. ",
         review_said.undo_button(PAGE, said.id, "told", what=words),
     ]
-    return dmc.Alert(told, color="green"), said.id
+    return review_said.answer(told, "green"), said.id
 
 
 @callback(

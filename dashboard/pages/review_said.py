@@ -61,7 +61,8 @@ def head(page: str, image: str | None) -> Component:
             dcc.Store(id={"page": page, "kept": "image"}, data=image),
             html.Div(id=f"{page}-told", className="told", **aria(live="polite")),
             html.Div(correct.name_input(reader(page)), className="controls"),
-        ]
+        ],
+        className="said-head",
     )
 
 
@@ -126,7 +127,14 @@ def register(page: str) -> None:
             correct.take_back({"id": about, "who": who or ""})
         except InputError as error:
             return correct.problem(str(error)), no_update
-        return dmc.Alert("Undone. Both stay in the record.", color="gray"), f"undo-{about}"
+        return answer("Undone. Both stay in the record."), f"undo-{about}"
+
+
+def answer(words: Any, colour: str = "gray") -> Component:
+    """What a click came to, until it is closed or the next one comes."""
+    return dmc.Alert(
+        words, color=colour, withCloseButton=True, closeButtonLabel="Close the message"
+    )
 
 
 def clicked() -> dict[str, Any] | None:
@@ -252,9 +260,8 @@ def _does(page: str, one: Correction, mine: str) -> Component | None:
     for record in (one.record, *one.reviews):
         if same_person(record.who, mine):
             what = says(one.record) if record is one.record else f"your word on {one.record.path}"
-            return html.Div(
-                undo_button(page, record.id, "said", what=what), className="review-does"
-            )
+            button = undo_button(page, record.id, "said", what=what)
+            return html.Div(html.Div(button, className="review-buttons"), className="review-does")
     if one.state == CONFIRMED and asker.may(MAINTAINER):
         return review_controls(one, at="said", kinds=(DISPUTE,))
     return None
