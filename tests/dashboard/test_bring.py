@@ -205,7 +205,8 @@ def test_uploads_that_trickle_leave_the_pages_answering(own: Path, tmp_path: Pat
         for _ in range(6):
             line = open_ones.enter_context(socket.create_connection(host, timeout=60))
             line.sendall(
-                b"POST /bring/upload?name=a.csv HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 900000\r\n\r\na,b"
+                b"POST /bring/upload?name=a.csv HTTP/1.1\r\n"
+                b"Host: 127.0.0.1\r\nContent-Length: 900000\r\n\r\na,b"
             )
             lines.append(line)
         with urllib.request.urlopen(f"{site.url}state", timeout=60) as answer:
