@@ -8,7 +8,7 @@ window.dash_clientside.image_panel = (() => {
     const kept = () => ({ page: window.location.pathname.split("/").pop() || "overview", kept: "image" });
     const isOpen = () => document.querySelector(".image-panel [role=dialog]");
     const openedBy = (button) => {
-        const { image, place } = button?.id.startsWith("{") ? JSON.parse(button.id) : {};
+        const { image, place } = /^{[^{}]*}$/.test(button?.id) ? JSON.parse(button.id) : {};
         return image === undefined || place === undefined ? null : { image, list: place.replace(/-\d+$/, "") };
     };
 

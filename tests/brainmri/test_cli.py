@@ -151,8 +151,8 @@ def test_a_picture_that_the_model_refuses_has_an_exit_code_of_its_own(
 ) -> None:
     answered = answer.answer
 
-    def refused(*asked: Any) -> Answer:
-        given = answered(*asked)
+    def refused(*asked: Any, **doubts: Any) -> Answer:
+        given = answered(*asked, **doubts)
         return replace(given, outcome="refused", reasons=("Unlike all.",), finding=None)
 
     monkeypatch.setattr(answer, "answer", refused)

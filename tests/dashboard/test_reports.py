@@ -36,7 +36,7 @@ def test_only_a_run_has_a_report(visitor: Visitor, own: Path) -> None:
     write_table(own, "spreadsheet", TWO_ROWS)
     refused = visitor.client.get("/report/spreadsheet.html")
     assert refused.status_code == 422
-    assert refused.text.startswith('"spreadsheet" is a table of another tool')
+    assert refused.text.startswith("spreadsheet is a table of another tool")
     assert visitor.client.get("/report/nobody.html").status_code == 404
     assert not find(visitor.open("/evaluate?run=spreadsheet"), "A", href="/report/spreadsheet.html")
     assert find(visitor.open(f"/evaluate?run={CAREFUL}"), "A", href=f"/report/{CAREFUL}.html")
