@@ -97,7 +97,7 @@ window.dash_clientside.chosen = (() => {
     }
 
     document.addEventListener("click", ({ target }) => {
-        const button = target.closest?.('#content button[id^="{"]');
+        const button = target.closest?.('#content button[id^="{"][id$="}"]');
         if (!button || button.disabled || window.location.pathname.split("/").pop() !== PAGE) return;
         const next = chosenBy(JSON.parse(button.id), isKept());
         if (next) choose(next);
