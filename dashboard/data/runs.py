@@ -176,6 +176,11 @@ def best_run(shown: list[RunView]) -> RunView | None:
     return choice.best(shown, list_runs()[0], promoted_run())
 
 
+def answering_run() -> RunView | None:
+    """The run that answers for a new image where none is named; None where none can."""
+    return choice.answering(list_runs()[0], promoted_run())
+
+
 def promoted_run() -> str | None:
     """Name of the promoted run; None without one, or where the list cannot be read."""
     folder = models_folder()

@@ -73,7 +73,7 @@ def test_where_no_run_can_answer_the_reason_is_said_of_the_one_asked_for(
     (own / HASTY / runs.PREDICTIONS_FILE).write_bytes(b"")
     told = alerts(visitor.open(f"/predict?run={HASTY}"))
     assert f"The run “{HASTY}” cannot be shown" in told
-    assert "No run here has its model file" in told
+    assert "No run here can answer" in told
 
 
 @pytest.mark.parametrize("temperature", [None, 2.0])
