@@ -30,7 +30,7 @@ _LARGE = (
     "write smaller row groups."
 )
 _FAILED = "The table could not be checked; export it again, as CSV or Parquet."
-_ENDED = {signal.SIGXCPU: _SLOW, signal.SIGKILL: _LARGE, signal.SIGABRT: _LARGE}
+_ENDED: dict[int, str] = {signal.SIGXCPU: _SLOW, signal.SIGKILL: _LARGE, signal.SIGABRT: _LARGE}
 """Why a signal ended the process; libraries in C++ that get no memory abort."""
 
 
