@@ -67,6 +67,7 @@ class Table:
         classes, negative_class, model_sha256, run: as in `Predictions`.
         pieces: each reads some neighbouring rows; pieces may be read at the same time. All of them,
             and then `finish`, must be called for the table to count as checked.
+        faults: what the pieces that were read break.
     """
 
     name: str
@@ -218,8 +219,9 @@ class Faults:
 
     def named(self, paths: pa.Array, first_row: int) -> None:
         """The paths of a batch that begins at `first_row`; the same batch may come again."""
-        if self._paths is not None:
-            self._paths[first_row] = paths
+        with self._lock:
+            if self._paths is not None:
+                self._paths[first_row] = paths
 
     def add(self, rule: str, rows: NDArray[np.bool_], first_row: int, what: str = "") -> None:
         """`rows` (n,) of a batch that begins at `first_row` break a rule."""
@@ -254,7 +256,8 @@ class Faults:
         self._refuse_copies(name)
 
     def _refuse_copies(self, name: str) -> None:
-        kept, self._paths = self._paths, None
+        with self._lock:
+            kept, self._paths = self._paths, None
         if not kept:
             return
         paths = pa.chunked_array([column.cast(pa.string()) for column in kept.values()])
