@@ -24,16 +24,16 @@ _WORDS = {"accuracy": "right answers", "sensitivity": "tumours found"}
 
 @dataclass(frozen=True)
 class Promotion:
-    """One entry of the list: `run` took the place of `over` at a time (UTC); None: it was the first."""
+    """One entry of the list: `run` took the place of `over` at a time (UTC)."""
 
     run: str
-    over: str | None
+    over: str
     at: str
 
 
 @dataclass(frozen=True)
 class Judged:
-    """A candidate (B) beside the run that is shown first (A), on test images of the same split.
+    """A candidate (B) beside another run (A), on test images of the same split.
 
     Attributes:
         compared: the paired comparison, by the labels that are reported now.
@@ -123,7 +123,7 @@ def answering(models: Path) -> str:
 
 
 def judge(models: Path, name: str, over: str, *, resamples: int = RESAMPLES) -> Judged:
-    """Compare a candidate with the run that is shown first, on the test images of both.
+    """Compare a candidate with the run `over`, on the test images of both.
 
     Raises:
         InputError: their test images are not the same, or those of one could have trained the other.
@@ -153,8 +153,8 @@ def judge(models: Path, name: str, over: str, *, resamples: int = RESAMPLES) -> 
     return Judged(compared, worse)
 
 
-def promote(models: Path, name: str, over: str | None) -> None:
-    """Show a run first from now on.
+def promote(models: Path, name: str, over: str) -> None:
+    """Show a run first from now on, in the place of `over`.
 
     Raises:
         OutputError: the list could not be written.

@@ -100,7 +100,7 @@ def test_the_best_run_with_a_model_answers_and_a_promoted_one_before_others(
     shutil.copytree(trained_models / "cnn", models / "other")
     told = json.loads((models / "other" / runs.RUN_FILE).read_text())
     (models / "other" / runs.RUN_FILE).write_text(json.dumps({**told, "name": "other"}))
-    promotion.promote(models, "cnn", None)
+    promotion.promote(models, "cnn", "other")
     assert promotion.answering(models) == "cnn"
     promotion.promote(models, "other", "cnn")
     assert promotion.answering(models) == "other"
