@@ -117,10 +117,8 @@ def alone(data: bytes, page: Page) -> bytes:
     return b"".join((data[: form.at], told, rest))
 
 
-def _too_complex(what: str) -> ImageError:
-    return ImageError(
-        "too_complex", f"The file is made of {what}; save the picture again as PNG or JPEG."
-    )
+def _too_complex(what: str, how: str = "as PNG or JPEG") -> ImageError:
+    return ImageError("too_complex", f"The file is made of {what}; save the picture again {how}.")
 
 
 def _jpeg(data: bytes) -> int:
@@ -192,7 +190,7 @@ def _png(data: bytes) -> int:
     _unpacked(width, height, bits)
     # Rows of interlaced pictures take Pillow twice as long.
     if interlaced and width * height * bits > 4 * MOST_UNPACKED_BYTES:
-        raise _too_complex("interlaced rows, and large")
+        raise _too_complex("interlaced rows, and large", "without interlacing")
     return int(width * height)
 
 

@@ -40,8 +40,8 @@ class Rows:
         classes: in the order of the columns.
         has_label: whether the table has labels; those of the image index are taken otherwise.
         per_split: rows so far per split that is shown.
-        counts: rows so far that were "left_out", "relabelled", "looked_up" or "rescaled", that are
-            "without_index", or "labelled".
+        counts: rows so far that were "left_out", "relabelled", "looked_up" or "rescaled", or are
+            "without_index"; those that are shown and have a label are "labelled".
     """
 
     def __init__(self, known: ImageIndex | None) -> None:
@@ -92,7 +92,8 @@ class Rows:
             )
         if len(self.classes) > _MOST_CLASSES:
             raise InputError(
-                f"The table has {len(self.classes):,} classes; at most 1,000 are read."
+                f"The table has {len(self.classes):,} classes; at most {_MOST_CLASSES:,} are read: keep only "
+                "the columns of the classes that images may be of."
             )
         self._names.update(
             {PREFIX + c: column for c, column in zip(self.classes, columns, strict=True)}

@@ -180,7 +180,9 @@ def test_a_file_that_cannot_be_used_gets_one_clear_sentence(
 @pytest.mark.usefixtures("shown")
 def test_a_file_that_is_too_large_gets_one_clear_sentence(visitor: Visitor) -> None:
     (told,) = alerts(ask(visitor, upload=bytes(75_000_000))).values()
-    assert told.startswith("The file has 75.0 MB, which is more than the 64 MB that are read.")
+    assert told.startswith(
+        "The file has 75.0 MB, which is more than the 64 MB that are read; save one"
+    )
     assert "Error code: too_large" in told
 
 
