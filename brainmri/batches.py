@@ -28,6 +28,8 @@ PREFIX = "prob_"
 BATCH_ROWS = 1 << 18
 """Rows that are worked on at a time: each batch costs about a millisecond, whatever its size, and memory
 that is asked for anew grows with it."""
+SPLITS = ("test", "val")
+"""Splits that a model is judged by, in the order in which they are shown."""
 _PIECE_ROWS = 1 << 20
 _COMPARED_PATHS = 1 << 20
 """Rows up to which the paths of a table are kept until its end, to find an image that it names twice."""
@@ -260,20 +262,27 @@ class Faults:
             kept, self._paths = self._paths, None
         if not kept:
             return
-        paths = pa.chunked_array([column.cast(pa.string()) for column in kept.values()])
-        counts = paths.drop_null().value_counts()
-        times = counts.field("counts").to_numpy(zero_copy_only=False)
-        again = [
-            (counts.field("values")[int(i)].as_py(), int(times[i]))
-            for i in np.flatnonzero(times > 1)
-        ]
-        again = [(path, count) for path, count in again if path]
-        if again:
-            path, count = max(again, key=lambda one: one[1])
-            others = f" ({len(again):,} images are named more than once)" if len(again) > 1 else ""
-            raise InputError(
-                f"{name} has {count:,} answers for {path}{others}; keep one per image."
-            )
+        refuse_copies(
+            pa.chunked_array([column.cast(pa.string()) for column in kept.values()]), name
+        )
+
+
+def refuse_copies(paths: pa.ChunkedArray, name: str) -> None:
+    """Refuse the table `name` where two of its rows name the same image.
+
+    Raises:
+        InputError: the image that is named most often.
+    """
+    counts = paths.drop_null().value_counts()
+    times = counts.field("counts").to_numpy(zero_copy_only=False)
+    again = [
+        (counts.field("values")[int(i)].as_py(), int(times[i])) for i in np.flatnonzero(times > 1)
+    ]
+    again = [(path, count) for path, count in again if path]
+    if again:
+        path, count = max(again, key=lambda one: one[1])
+        others = f" ({len(again):,} images are named more than once)" if len(again) > 1 else ""
+        raise InputError(f"{name} has {count:,} answers for {path}{others}; keep one per image.")
 
 
 class Columns:
