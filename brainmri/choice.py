@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from brainmri import metrics, results, runs, tally
+from brainmri import metrics, results, runs
 from brainmri.errors import InputError
 from brainmri.runs import Run
 from brainmri.tally import Tallies
-
-SPLITS = ("test", "val")
 
 
 class Candidate(Protocol):
@@ -135,11 +133,7 @@ def counted_run(models: Path, name: str) -> Counted | None:
     """A run that can be shown; None for one that cannot."""
     try:
         found = results.opened(models, name)
-        alone = results.groups_of(None)
-        tallies = tally.count(found.table, alone, splits=SPLITS)
+        tallies = found.counted(results.groups_of(None))
     except InputError:
         return None
-    if not tallies.named.intersection(SPLITS):
-        return None
-    has_model = found.run is not None and (models / name / runs.MODEL_FILE).is_file()
-    return Counted(name, found.run, tallies, has_model)
+    return Counted(name, found.run, tallies, found.has_model)
