@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -255,16 +256,12 @@ class Faults:
                     "label": what,
                 }[rule]
             )
-        self._refuse_copies(name)
-
-    def _refuse_copies(self, name: str) -> None:
         with self._lock:
             kept, self._paths = self._paths, None
-        if not kept:
-            return
-        refuse_copies(
-            pa.chunked_array([column.cast(pa.string()) for column in kept.values()]), name
-        )
+        if kept:
+            refuse_copies(
+                pa.chunked_array([column.cast(pa.string()) for column in kept.values()]), name
+            )
 
 
 def refuse_copies(paths: pa.ChunkedArray, name: str) -> None:
@@ -273,16 +270,15 @@ def refuse_copies(paths: pa.ChunkedArray, name: str) -> None:
     Raises:
         InputError: the image that is named most often.
     """
-    counts = paths.drop_null().value_counts()
+    counts = paths.filter(pc.not_equal(paths, "")).value_counts()
     times = counts.field("counts").to_numpy(zero_copy_only=False)
-    again = [
-        (counts.field("values")[int(i)].as_py(), int(times[i])) for i in np.flatnonzero(times > 1)
-    ]
-    again = [(path, count) for path, count in again if path]
-    if again:
-        path, count = max(again, key=lambda one: one[1])
-        others = f" ({len(again):,} images are named more than once)" if len(again) > 1 else ""
-        raise InputError(f"{name} has {count:,} answers for {path}{others}; keep one per image.")
+    if again := int((times > 1).sum()):
+        most = int(times.argmax())
+        path = counts.field("values")[most]
+        others = f" ({again:,} images are named more than once)" if again > 1 else ""
+        raise InputError(
+            f"{name} has {times[most]:,} answers for {path}{others}; keep one per image."
+        )
 
 
 class Columns:
