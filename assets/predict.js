@@ -89,7 +89,8 @@ window.dash_clientside.predict = (() => {
         const most = Number(part("predict").dataset.mostBytes);
         if (!file || file.size <= most) return null;
         const [has, read] = [(file.size / 1e6).toFixed(1), Math.round(most / 1e6)];
-        return `The file has ${has} MB, which is more than the ${read} MB that are read.`;
+        return `The file has ${has} MB, which is more than the ${read} MB that are read; save one slice or `
+            + "volume by itself.";
     };
 
     // The reply to a question about one or two files.

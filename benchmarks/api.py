@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from benchmarks.commands import ROOT, served, verdict
+from benchmarks.commands import MODELS, served, verdict
 from benchmarks.gradio_server import RUN
 from brainmri import phantom
 from tests.dashboard.serving import serving
@@ -36,7 +36,7 @@ def run(repeats: int) -> None:
     requests = max(REQUESTS, 8 * repeats)
     with (
         tempfile.TemporaryDirectory() as folder,
-        serving(Path(folder, "site"), models=ROOT / "models") as site,
+        serving(Path(folder, "site"), models=MODELS) as site,
         served(
             [python, "-m", "benchmarks.gradio_server"], {"GRADIO_ANALYTICS_ENABLED": "False"}
         ) as gradio,

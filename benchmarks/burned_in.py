@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from benchmarks.novelty import MODELS
+from benchmarks.commands import MODELS
 from brainmri import burned_in, index, phantom, splits
 from brainmri.images import decode
 from brainmri.markdown import share
@@ -47,6 +47,7 @@ def run() -> None:
     )
     found: dict[tuple[int, int], list[bool]] = {size: [] for size in _SIZES}
     all_found: list[bool] = []
+    all_flagged: list[bool] = []
     for source, slices in (("validation slices", _real()), ("phantoms", _phantoms())):
         flagged, here, seconds = [], [], 0.0
         for pixels in slices:
@@ -60,14 +61,16 @@ def run() -> None:
                 found[next(span for span in _SIZES if size <= span[1])].append(seen)
         if flagged:
             all_found += here
+            all_flagged += flagged
             print(f"burned_in: {source}: flagged as they are {_of(flagged)}, names found {_of(here)}, "
                   f"{1000 * seconds / len(flagged):.1f} ms each")  # fmt: skip
     for (least, most), those in found.items():
         print(f"  | {least} to {most} px | {_of(those)} |")
-    measured = float(np.mean(all_found))
-    met = "meets" if measured >= FOUND_AT_LEAST else "misses"
-    print(f"  found {_of(all_found)}: {met} {FOUND_AT_LEAST:.0%}")
-    print(f"  at most {FLAGGED_AT_MOST:.0%} may be flagged without text, which has to be looked at")
+    met = "meets" if np.mean(all_found) >= FOUND_AT_LEAST else "misses"
+    print(f"  found {_of(all_found)}: {met} at least {FOUND_AT_LEAST:.0%}")
+    # Some slices have letters of their own, so that those that are flagged have to be looked at.
+    met = "meets" if np.mean(all_flagged) <= FLAGGED_AT_MOST else "misses"
+    print(f"  flagged as they are {_of(all_flagged)}: {met} at most {FLAGGED_AT_MOST:.0%}")
 
 
 def _of(seen: list[bool]) -> str:

@@ -16,6 +16,7 @@ from pathlib import Path
 from tests.dashboard.serving import free_port
 
 ROOT = Path(__file__).parent.parent
+MODELS = ROOT / "models"
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 

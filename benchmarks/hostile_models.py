@@ -18,10 +18,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 
+from benchmarks.commands import MODELS
 from brainmri import index, phantom
 from brainmri.job_queue import Queue
 from tests.brainmri.hostile import MARK, every
-from tests.dashboard.serving import ROOT, Site, serving
+from tests.dashboard.serving import Site, serving
 
 MOST_SECONDS = 60
 _PATIENCE_SECONDS = 300
@@ -36,7 +37,7 @@ def run() -> None:
         danger.mkdir()
         (danger / "secret").write_text("root: a secret\n")
         models = place / "models"
-        shutil.copytree(ROOT / "models" / "mean-brightness-official", models / "shown")
+        shutil.copytree(MODELS / "mean-brightness-official", models / "shown")
         pictures = place / "pictures"
         phantom.write_dataset(pictures, train_per_class=2, test_per_class=_TEST_PER_CLASS, seed=0)
         index.build(pictures, models, quiet=True)
@@ -45,7 +46,7 @@ def run() -> None:
             watch = _Watch(site)
             took: dict[str, float] = {}
             evaluated: dict[str, float] = {}
-            answered, spoke = [], []
+            answered, spoke, endless = [], [], []
             for one in every(danger):
                 begun = time.monotonic()
                 said, token = _drop(site, one.file, one.content())
@@ -53,7 +54,8 @@ def run() -> None:
                 if "bring-name" in said:
                     answered.append(one)
                     begun = time.monotonic()
-                    _evaluate(site, models, token, said, f"hostile-{len(answered)}")
+                    if not _evaluate(site, models, token, said, f"hostile-{len(answered)}"):
+                        endless.append(one.name)
                     evaluated[one.name] = time.monotonic() - begun
                 elif "cannot be used" not in said and "fault" not in said:
                     spoke.append(f"{one.name}: {said[:200]}")
@@ -83,6 +85,7 @@ def run() -> None:
         f"{evaluated[last]:.1f} s ({last}), of {len(evaluated)} on {4 * _TEST_PER_CLASS:,} images each",
         evaluated[last] <= MOST_SECONDS,
     )
+    _say("jobs without an end", ", ".join(endless) or "none", not endless)
     _say("ran code", "yes" if code else "no", not code)
     _say("files outside the uploads", str(len(left - uploads)), not left - uploads)
     _say("connections", str(connections), not connections)
@@ -120,8 +123,8 @@ def _drop(site: Site, name: str, content: bytes) -> tuple[str, str]:
     return _asked(site, asked), token
 
 
-def _evaluate(site: Site, models: Path, token: str, said: str, name: str) -> None:
-    """Press the button of the form that the page shows, and wait for the end of the evaluation."""
+def _evaluate(site: Site, models: Path, token: str, said: str, name: str) -> bool:
+    """Press the button of the form that the page shows; whether the evaluation came to an end in time."""
     held: dict[str, list[dict[str, object]]] = {"bring": [], "bring-class": []}
     for node in _nodes(json.loads(said)):
         own = node.get("id")
@@ -152,6 +155,7 @@ def _evaluate(site: Site, models: Path, token: str, said: str, name: str) -> Non
         time.sleep(0.1)
     job = next(iter(queue.latest()), None)
     print(f"    {name}: {job.told if job and job.name == name else told[:300]}")
+    return not queue.unfinished()
 
 
 def _nodes(part: object) -> Iterator[dict[str, object]]:

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from benchmarks.commands import family, resident_bytes, verdict
+from benchmarks.commands import MODELS, family, resident_bytes, verdict
 from brainmri import intake
-from tests.dashboard.serving import ROOT, Site, serving
+from tests.dashboard.serving import Site, serving
 from tests.mutations import sound, uploads
 
 UPLOADS = 10_000
@@ -27,7 +27,7 @@ _BOUNDARY = "brainmri-limit"
 def run(count: int = UPLOADS, seed: int = 0) -> None:
     """Send `count` mutated uploads to a server of its own, one after the other, and print what came of it."""
     with tempfile.TemporaryDirectory() as folder, serving(
-        Path(folder) / "site", models=ROOT / "models"
+        Path(folder) / "site", models=MODELS
     ) as site:  # fmt: skip
         for data in sound():  # Readers and models are loaded once, which is no matter of uploads.
             send(site, data, "warm.bin", 1)

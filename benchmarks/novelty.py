@@ -21,6 +21,7 @@ import sklearn
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
+from benchmarks.commands import MODELS, ROOT
 from brainmri import embedding, images, index, inference, look, runs, splits
 from brainmri.errors import ImageError, InputError
 from brainmri.images import decode
@@ -30,14 +31,13 @@ from brainmri.markdown import share
 from brainmri.metrics import proportion
 from brainmri.novelty import Limits, Novelty, judge
 
-MODELS = Path(__file__).parent.parent / "models"
 RUNS = ("champion-grouped", "champion-official")
-SCREENSHOTS = Path(__file__).parent.parent / "docs" / "screenshots"
+SCREENSHOTS = ROOT / "docs" / "screenshots"
 NOTICED_AT_LEAST, EXTERNAL_REFUSED_AT_MOST = 0.99, 0.05
 OTHER_MRI = "MRI of other parts or sizes"
 _TEXTS = ("page.png", "text.png")
 _MODALITIES = {"CT": "CT", "US": "ultrasound", "NM": "bone scan", "RTDOSE": "dose map",
-               "CR": "X-ray, 16 pixels",               "SEG": "segmentation"}  # fmt: skip
+               "CR": "X-ray, 16 pixels", "SEG": "segmentation"}  # fmt: skip
 _LEAST_PX = 200
 """Pictures at least this large are also cut into quarters."""
 _OVALS, _SPOILT = 30, 30

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from playwright.sync_api import Browser, CDPSession, Page, sync_playwright
 
-from benchmarks.commands import ROOT, resident_mb, served, verdict
+from benchmarks.commands import MODELS, resident_mb, served, verdict
 from benchmarks.metrics import ROWS
 from benchmarks.metrics_sides import generate
 from tests.browser.driving import find_chromium, go, launch, new_context, settle
@@ -63,10 +63,10 @@ def run(repeats: int) -> None:
     print("pages: Chromium, the shipped runs")
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
-        with serving(Path(folder, "first"), models=ROOT / "models"):
+        with serving(Path(folder, "first"), models=MODELS):
             start = time.perf_counter() - began
         with (
-            serving(Path(folder, "site"), models=ROOT / "models") as site,
+            serving(Path(folder, "site"), models=MODELS) as site,
             served([sys.executable, "-m", "benchmarks.bare_page"]) as bare,
             sync_playwright() as playwright,
         ):

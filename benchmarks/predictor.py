@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 from playwright.sync_api import Page, sync_playwright
 
+from benchmarks.commands import MODELS
 from brainmri import images, phantom, runs
 from tests.browser.driving import choose_file, find_chromium, go, launch, new_context
-from tests.dashboard.serving import ROOT, serving
+from tests.dashboard.serving import serving
 
 REPETITIONS = 20
 MOST_MS = {True: 250, False: 300}
@@ -60,7 +61,7 @@ def run(repeats: int) -> None:
     if executable is None:
         print("predictor: skipped, there is no Chromium here")
         return
-    models = ROOT / "models"
+    models = MODELS
     for with_maps in (True, False):
         name, size_bytes = largest_model(models, with_maps=with_maps)
         if name is None:

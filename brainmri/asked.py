@@ -18,7 +18,6 @@ CALIBRATED = "Calibrated"
 UNCALIBRATED = "Uncalibrated"
 """Titles of the probabilities after the temperature, and before it, as predictions.parquet holds them."""
 _NEIGHBOURS = 3
-_NOT_MR = "not_mr"
 """Code of the notice of `intake` that makes an answer one with a warning."""
 _HEADER_WORDS = {
     "modality": ("modality", ""),
@@ -112,12 +111,16 @@ def ask(predictor: Predictor, source: bytes | Path, *, number: int | None = None
     file = intake.read(source, number=number)
     # Warned about and not refused: exports name their kind wrongly often enough ("OT", "SC"), and a CT that
     # looks like one is refused for its looks.
-    doubts = tuple(notice.message for notice in file.notices if notice.code == _NOT_MR)
+    doubts = tuple(notice.message for notice in file.notices if notice.code == intake.NOT_MR)
     return Asked(file, answers.answer(predictor, file.image, doubts=doubts), predictor.lacking)
 
 
 def refusal_to_json(code: str, message: str, error: ImageError | None = None) -> dict[str, Any]:
-    """A refusal: its stable code, its sentence, and the slices to choose from where there are several."""
+    """A refusal: its stable code and its sentence.
+
+    Where a slice has to be chosen, or there is none of that number, also how many slices and volumes there
+    are and which slice is proposed.
+    """
     told: dict[str, Any] = {"code": code, "message": message}
     if error is not None and error.slices is not None:
         told |= {"slices": error.slices, "volumes": error.volumes, "proposed": error.proposed}

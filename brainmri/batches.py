@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -28,6 +29,8 @@ PREFIX = "prob_"
 BATCH_ROWS = 1 << 18
 """Rows that are worked on at a time: each batch costs about a millisecond, whatever its size, and memory
 that is asked for anew grows with it."""
+SPLITS = ("test", "val")
+"""Splits that a model is judged by, in the order in which they are shown."""
 _PIECE_ROWS = 1 << 20
 _COMPARED_PATHS = 1 << 20
 """Rows up to which the paths of a table are kept until its end, to find an image that it names twice."""
@@ -67,6 +70,7 @@ class Table:
         classes, negative_class, model_sha256, run: as in `Predictions`.
         pieces: each reads some neighbouring rows; pieces may be read at the same time. All of them,
             and then `finish`, must be called for the table to count as checked.
+        faults: what the pieces that were read break.
     """
 
     name: str
@@ -218,8 +222,9 @@ class Faults:
 
     def named(self, paths: pa.Array, first_row: int) -> None:
         """The paths of a batch that begins at `first_row`; the same batch may come again."""
-        if self._paths is not None:
-            self._paths[first_row] = paths
+        with self._lock:
+            if self._paths is not None:
+                self._paths[first_row] = paths
 
     def add(self, rule: str, rows: NDArray[np.bool_], first_row: int, what: str = "") -> None:
         """`rows` (n,) of a batch that begins at `first_row` break a rule."""
@@ -251,26 +256,29 @@ class Faults:
                     "label": what,
                 }[rule]
             )
-        self._refuse_copies(name)
-
-    def _refuse_copies(self, name: str) -> None:
-        kept, self._paths = self._paths, None
-        if not kept:
-            return
-        paths = pa.chunked_array([column.cast(pa.string()) for column in kept.values()])
-        counts = paths.drop_null().value_counts()
-        times = counts.field("counts").to_numpy(zero_copy_only=False)
-        again = [
-            (counts.field("values")[int(i)].as_py(), int(times[i]))
-            for i in np.flatnonzero(times > 1)
-        ]
-        again = [(path, count) for path, count in again if path]
-        if again:
-            path, count = max(again, key=lambda one: one[1])
-            others = f" ({len(again):,} images are named more than once)" if len(again) > 1 else ""
-            raise InputError(
-                f"{name} has {count:,} answers for {path}{others}; keep one per image."
+        with self._lock:
+            kept, self._paths = self._paths, None
+        if kept:
+            refuse_copies(
+                pa.chunked_array([column.cast(pa.string()) for column in kept.values()]), name
             )
+
+
+def refuse_copies(paths: pa.ChunkedArray, name: str) -> None:
+    """Refuse the table `name` where two of its rows name the same image.
+
+    Raises:
+        InputError: the image that is named most often.
+    """
+    counts = paths.filter(pc.not_equal(paths, "")).value_counts()
+    times = counts.field("counts").to_numpy(zero_copy_only=False)
+    if again := int((times > 1).sum()):
+        most = int(times.argmax())
+        path = counts.field("values")[most]
+        others = f" ({again:,} images are named more than once)" if again > 1 else ""
+        raise InputError(
+            f"{name} has {times[most]:,} answers for {path}{others}; keep one per image."
+        )
 
 
 class Columns:

@@ -45,15 +45,14 @@ def seen(pixels: Grey) -> bool:
     return level(pixels) >= SEEN_FROM
 
 
-def level(pixels: Grey, found: head.Head | None = None) -> float:
+def level(pixels: Grey) -> float:
     """How much like text the most text-like place is: edges in a row of 36 pixels, from 0 (no bar at all).
 
     Args:
         pixels: greyscale (h, w).
-        found: the head in it, where that is known already.
     """
     height, width = pixels.shape
-    inside = _inside(pixels, found or head.find(pixels))
+    inside = _inside(pixels, head.find(pixels))
     picture = Image.fromarray(pixels)
     first = max(1.0, max(height, width) / _MOST_PX)
     most = 0.0

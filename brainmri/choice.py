@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from brainmri import metrics, results, runs, tally
+from brainmri import metrics, results, runs
 from brainmri.errors import InputError
 from brainmri.runs import Run
 from brainmri.tally import Tallies
-
-SPLITS = ("test", "val")
 
 
 class Candidate(Protocol):
@@ -86,6 +84,11 @@ def best(
     return max(official or asked, key=lambda one: promise(one, every), default=None)
 
 
+def answering(every: Sequence[AnyCandidate], promoted: str | None) -> AnyCandidate | None:
+    """The run that answers for a new image where none is named: the `best` of those with a model."""
+    return best([one for one in every if one.has_model], every, promoted)
+
+
 def _goes_on(candidate: Candidate) -> bool:
     return candidate.run is not None and bool(candidate.run.configuration.get("from"))
 
@@ -123,18 +126,14 @@ def counterpart(
 def counted(models: Path, *, but: str | None = None) -> list[Counted]:
     """All runs but one, their images counted; those that cannot be shown are left out."""
     names = [path.name for path in runs.folders(models) if path.name != but]
-    return [one for one in (_counted(models, name) for name in names) if one is not None]
+    return [one for one in (counted_run(models, name) for name in names) if one is not None]
 
 
-def _counted(models: Path, name: str) -> Counted | None:
+def counted_run(models: Path, name: str) -> Counted | None:
     """A run that can be shown; None for one that cannot."""
     try:
         found = results.opened(models, name)
-        alone = results.groups_of(None)
-        tallies = tally.count(found.table, alone, splits=SPLITS)
+        tallies = found.counted(results.groups_of(None))
     except InputError:
         return None
-    if not tallies.named.intersection(SPLITS):
-        return None
-    has_model = found.run is not None and (models / name / runs.MODEL_FILE).is_file()
-    return Counted(name, found.run, tallies, has_model)
+    return Counted(name, found.run, tallies, found.has_model)

@@ -171,15 +171,19 @@ def train(options: argparse.Namespace) -> int:
 
 def predict(options: argparse.Namespace) -> int:
     """`python -m brainmri predict`."""
-    from brainmri import embedding, novelty, scoring, trust
+    from brainmri import embedding, novelty, promotion, scoring, trust
 
     if not options.images.exists():
         raise InputError(f"There is no file or folder {options.images}.")
     if options.out is None and not options.images.is_dir():
         return _ask(options)
-    run = options.run or _only_run(options.models)
     if options.json or options.maps or options.slice is not None:
-        raise InputError("--json, --maps and --slice are about one image; leave them out.")
+        raise InputError(
+            "--json, --maps and --slice are about the answer for one image, which is not written as a "
+            "table; leave them out."
+        )
+    choose = _only_run if options.images.is_dir() else promotion.answering
+    run = options.run or choose(options.models)
     scored = scoring.score(
         options.images, options.models, run, out=options.out, quiet=options.quiet
     )

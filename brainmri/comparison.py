@@ -7,13 +7,13 @@ that what is hard for either cancels out.
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
-from brainmri import evaluation, intervals, metrics, ranking
+from brainmri import batches, evaluation, intervals, metrics, ranking
 from brainmri.errors import InputError
 from brainmri.metrics import Estimate, Floats, Ints
 from brainmri.predictions import Predictions
@@ -272,11 +272,8 @@ def _rows_by_path(table: Predictions, split: str) -> dict[str, int]:
     rows = np.flatnonzero((table.splits == split) & (table.paths != ""))
     named = {str(table.paths[row]): int(row) for row in rows}
     if len(named) < len(rows):
-        counts = Counter(str(table.paths[row]) for row in rows)
-        path, count = counts.most_common(1)[0]
-        raise InputError(
-            f"{table.run or 'One of the runs'} has {count:,} answers for {path}; keep one per image."
-        )
+        paths = pa.chunked_array([pa.array(table.paths[rows].tolist(), pa.string())])
+        batches.refuse_copies(paths, table.run or "One of the runs")
     return named
 
 

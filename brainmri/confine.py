@@ -47,7 +47,8 @@ _CALLS = {
 def limit(*, memory_bytes: int, cpu_seconds: int) -> None:
     """Limits that hold from the start: memory, processor time, and no file may grow at all."""
     _lower(resource.RLIMIT_AS, memory_bytes)
-    _lower(resource.RLIMIT_CPU, cpu_seconds)
+    # At the lower limit the process is told that time is up, which its parent can tell from being killed.
+    _lower(resource.RLIMIT_CPU, cpu_seconds, spare=1)
     _lower(resource.RLIMIT_FSIZE, 0)
     _lower(resource.RLIMIT_CORE, 0)
     if sys.platform == "linux":
@@ -70,10 +71,11 @@ def lock() -> list[str]:
     return held
 
 
-def _lower(which: int, most: int) -> None:
+def _lower(which: int, most: int, *, spare: int = 0) -> None:
+    """Set a limit, and the one that it may be raised to `spare` above it."""
     hard = resource.getrlimit(which)[1]
-    most = most if hard == resource.RLIM_INFINITY else min(most, hard)
-    resource.setrlimit(which, (most, most))
+    at_most = most + spare if hard == resource.RLIM_INFINITY else min(most + spare, hard)
+    resource.setrlimit(which, (min(most, at_most), at_most))
 
 
 def _landlock(libc: ctypes.CDLL) -> bool:

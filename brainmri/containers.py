@@ -112,15 +112,13 @@ def alone(data: bytes, page: Page) -> bytes:
     form = _Tiff(data)
     if page.offset == form.first:
         return data
-    told = struct.pack(form.order + form.offset, page.offset)
-    rest = memoryview(data)[form.at + len(told) :]
-    return b"".join((data[: form.at], told, rest))
+    told = struct.pack(form.order + form.pointer_code, page.offset)
+    rest = memoryview(data)[form.pointer_at + len(told) :]
+    return b"".join((data[: form.pointer_at], told, rest))
 
 
-def _too_complex(what: str) -> ImageError:
-    return ImageError(
-        "too_complex", f"The file is made of {what}; save the picture again as PNG or JPEG."
-    )
+def _too_complex(what: str, how: str = "as PNG or JPEG") -> ImageError:
+    return ImageError("too_complex", f"The file is made of {what}; save the picture again {how}.")
 
 
 def _jpeg(data: bytes) -> int:
@@ -192,7 +190,7 @@ def _png(data: bytes) -> int:
     _unpacked(width, height, bits)
     # Rows of interlaced pictures take Pillow twice as long.
     if interlaced and width * height * bits > 4 * MOST_UNPACKED_BYTES:
-        raise _too_complex("interlaced rows, and large")
+        raise _too_complex("interlaced rows, and large", "without interlacing")
     return int(width * height)
 
 
@@ -237,10 +235,10 @@ class _Tiff:
         self._data = data
         self.order = ">" if data[:2] == b"MM" else "<"
         big = data[2:4] in (b"+\0", b"\0+")
-        self.at, self.offset = (8, "Q") if big else (4, "L")
+        self.pointer_at, self.pointer_code = (8, "Q") if big else (4, "L")
         self._count = "Q" if big else "H"
         self._entry = struct.Struct(self.order + ("HHQ8s" if big else "HHL4s"))
-        self.first = self._number(self.offset, self.at)
+        self.first = self._number(self.pointer_code, self.pointer_at)
 
     def pages(self) -> list[Page]:
         """Its pages without smaller copies and masks; the first list of tags where there is nothing else."""
@@ -290,14 +288,14 @@ class _Tiff:
             raise _too_complex("entries that hold far more than a picture needs")
         if numbers.get(_TILE_WIDTH, 0) * numbers.get(_TILE_HEIGHT, 0) > MOST_TILE_PIXELS:
             raise _too_complex("tiles that are larger than 2,048 x 2,048 pixels")
-        return _Directory(numbers, count, self._number(self.offset, end))
+        return _Directory(numbers, count, self._number(self.pointer_code, end))
 
     def _first_of(self, kind: int, values: int, value: bytes) -> int:
         """The first value of a tag, which is in the tag itself where all of them fit."""
         form = self.order + _WHOLE[kind]
         if values * struct.calcsize(form) <= len(value):
             return int(struct.unpack_from(form, value)[0])
-        return self._number(_WHOLE[kind], struct.unpack(self.order + self.offset, value)[0])
+        return self._number(_WHOLE[kind], struct.unpack(self.order + self.pointer_code, value)[0])
 
     def _number(self, form: str, at: int) -> int:
         """A number of the file; 0 beyond its end."""

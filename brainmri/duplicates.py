@@ -16,6 +16,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
+from brainmri.components import flatten, join, numbered, shorten
 from brainmri.features import HASH_BITS
 
 MAX_DISTANCE = 8
@@ -108,9 +109,9 @@ def clusters(hashes: Hashes, mirrored: Hashes, *, max_distance: int = MAX_DISTAN
     with ThreadPoolExecutor(threads) as pool:
         root, *others = pool.map(join_some, [everything.copy() for _ in range(threads)])
     for other in others:
-        _join(root, everything, other)
-    _flatten(root)
-    return _numbered(root)[of]
+        join(root, everything, other)
+    flatten(root)
+    return numbered(root)[of]
 
 
 def _join_by(key: _Keys, root: _Ints, plain: _Words, flipped: _Words, max_distance: int) -> None:
@@ -118,7 +119,7 @@ def _join_by(key: _Keys, root: _Ints, plain: _Words, flipped: _Words, max_distan
 
     Args:
         key: (2 n,), of the images as they are and then of the mirrored ones.
-        root: (n,), of `_join`, changed in place.
+        root: (n,), of `components.join`, changed in place.
         plain, flipped: (4, n), hashes of the images as they are and mirrored.
         max_distance: in bits.
     """
@@ -131,19 +132,6 @@ def _join_by(key: _Keys, root: _Ints, plain: _Words, flipped: _Words, max_distan
         flipped_keys = some[cut:][order] - len(root), keys
         _join_near(root, plain, plain, plain_keys, plain_keys, max_distance)
         _join_near(root, plain, flipped, plain_keys, flipped_keys, max_distance)
-
-
-def components(n: int, pairs: _Ints) -> _Ints:
-    """Number of the connected component of each of `n` nodes, in order of first appearance.
-
-    Args:
-        n: number of nodes.
-        pairs: int64 (m, 2), nodes that belong together.
-    """
-    root = np.arange(n)
-    _join(root, pairs[:, 0], pairs[:, 1])
-    _flatten(root)
-    return _numbered(root)
 
 
 def has_near_duplicate(
@@ -188,7 +176,7 @@ def _join_near(
     """Join the components of near hashes whose keys agree; hashes of one component are not compared.
 
     Args:
-        root: (n,), of `_join`, changed in place. What points to one node is of one component; what
+        root: (n,), of `components.join`, changed in place. What points to one node is of one component; what
             points to different nodes need not be of different ones, and is compared in vain.
         left, right: (4, n), two hashes of each image, or twice the same.
         left_keys, right_keys: of `_by_key`.
@@ -214,8 +202,8 @@ def _join_near(
     one = j[start]
     apart = root[i] != root[one]
     close = _is_near(left, right, i[apart], one[apart], max_distance)
-    _join(root, i[apart][close], one[apart][close])
-    _shorten(root, i)
+    join(root, i[apart][close], one[apart][close])
+    shorten(root, i)
 
     # Keys whose hashes are all of one component are done with.
     mixed = np.zeros(len(right_key), dtype=bool)
@@ -224,7 +212,7 @@ def _join_near(
         place = np.minimum(np.searchsorted(left_key, right_key), len(left_key) - 1)
         shared = left_key[place] == right_key
         j, right_key, place = j[shared], right_key[shared], start[place[shared]]
-        _shorten(root, j)
+        shorten(root, j)
         mixed[place[root[j] != root[right_keys[0][place]]]] = True
         j, ordered = _by_component(root, j[mixed[place]], right_key[mixed[place]])
     # Within a key the others lie by component, so that those of one's own can be passed over.
@@ -243,7 +231,7 @@ def _join_near(
             maybe = np.bitwise_count(quarter[row] ^ other_quarter[place]) <= max_distance
             some, other = i[row[maybe]], j[place[maybe]]
             close = _is_near(left, right, some, other, max_distance)
-            _join(root, some[close], other[close])
+            join(root, some[close], other[close])
 
 
 def _parts(key: _Keys) -> Iterator[_Ints]:
@@ -278,39 +266,6 @@ def _by_component(root: _Ints, nodes: _Ints, key: _Keys) -> tuple[_Ints, _Words]
     return nodes[order], both[order]
 
 
-def _join(root: _Ints, left: _Ints, right: _Ints) -> None:
-    """Let `left[k]` and `right[k]` be of one component, for every k, in place.
-
-    Every node points to a smaller node of its component, the smallest to itself. The two ends of every
-    pair agree on the smaller one until none is apart (Shiloach and Vishkin 1982). SciPy does the same,
-    but importing it takes longer than this.
-    """
-    while True:
-        left, right = _root_of(root, left), _root_of(root, right)
-        apart = left != right
-        if not apart.any():
-            return
-        left, right = left[apart], right[apart]
-        np.minimum.at(root, np.maximum(left, right), np.minimum(left, right))
-
-
-def _root_of(root: _Ints, nodes: _Ints) -> _Ints:
-    while not np.array_equal(above := root[nodes], nodes):
-        nodes = above
-    return nodes
-
-
-def _shorten(root: _Ints, nodes: _Ints) -> None:
-    """Let `nodes` point to the smallest of their components, in place."""
-    root[nodes] = _root_of(root, nodes)
-
-
-def _flatten(root: _Ints) -> None:
-    """Let every node point to the smallest of its component, in place."""
-    while not np.array_equal(shorter := root[root], root):
-        root[:] = shorter
-
-
 def _distinct(words: _Words) -> tuple[_Ints, _Ints]:
     """Where each distinct row of `_words` appears first, ascending, and which of them each row is.
 
@@ -328,12 +283,7 @@ def _distinct(words: _Words) -> tuple[_Ints, _Ints]:
         same[1:] &= ordered[1:] == ordered[:-1]
     leader = np.empty(n, dtype=np.int64)
     leader[order] = order[np.maximum.accumulate(np.where(same, 0, np.arange(n)))]
-    return np.flatnonzero(leader == np.arange(n)), _numbered(leader)
-
-
-def _numbered(leader: _Ints) -> _Ints:
-    """Number of each node's group, in order of first appearance; `leader` is the smallest of it."""
-    return (np.cumsum(leader == np.arange(len(leader))) - 1)[leader]
+    return np.flatnonzero(leader == np.arange(n)), numbered(leader)
 
 
 def _words(rows: Hashes) -> _Words:

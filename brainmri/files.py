@@ -8,8 +8,11 @@ import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from brainmri.errors import OutputError
+
+T = TypeVar("T")
 
 _NO_SPACE = "Free some space or choose another folder"
 _NOT_ALLOWED = "Choose a folder that you may write to"
@@ -29,9 +32,10 @@ _ADVICE = {
 }
 
 
-def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
+def write_atomically(path: Path, write: Callable[[Path], T]) -> T:
     """Let `write` fill a temporary file beside `path`, sync it, then rename it over `path`.
 
+    Returns what `write` returns.
     A reader sees the old file or the new one, never a part. When the disk is full or the folder is
     not writable, the old file stays and no temporary file is left.
 
@@ -44,11 +48,12 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
         os.close(handle)
         temporary = Path(name)
-        write(temporary)
+        told = write(temporary)
         temporary.chmod(0o644)
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
+        return told
     except OSError as error:
         raise not_written(path, error) from error
     finally:

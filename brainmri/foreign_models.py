@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 MOST_BYTES = 500_000_000
 MOST_MINUTES = 30
+"""Of processor time, and of waiting, for all images."""
 MOST_SECONDS_PER_IMAGE = 1.0
 """Of processor time; a network of 300 MB needs about half of it."""
 _JUDGED_SECONDS = 8.0
@@ -127,7 +128,7 @@ def evaluate(
     paths: list[str] = []
     rows: list[NDArray[np.float32]] = []
     unread: list[str] = []
-    with Sandbox(model) as box:
+    with Sandbox(model, Limits(cpu_seconds=60 * MOST_MINUTES)) as box:
         loaded = box.load()
         check(reading, loaded)
         todo = chosen["path"].tolist()

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from brainmri.batches import PREFIX, SUM_TOLERANCE
+from brainmri.batches import PREFIX, SPLITS, SUM_TOLERANCE
 from brainmri.errors import InputError
 from brainmri.index import ImageIndex
 from brainmri.wording import counted
@@ -28,7 +28,6 @@ _PER_CENT = re.compile(r"[\s_]*(percent|pct|\(?%\)?)$", re.IGNORECASE)
 """The end of the name of a column whose numbers are per cent."""
 _MOST_CLASSES = 1_000
 _LONGEST_NAME, _LONGEST_PATH = 200, 2_000
-_KEPT = ("test", "val")
 _SPLITS = {"test": "test", "testing": "test", "val": "val", "valid": "val", "validation": "val",
            "train": "train", "training": "train"}  # fmt: skip
 
@@ -40,8 +39,8 @@ class Rows:
         classes: in the order of the columns.
         has_label: whether the table has labels; those of the image index are taken otherwise.
         per_split: rows so far per split that is shown.
-        counts: rows so far that were "left_out", "relabelled", "looked_up" or "rescaled", that are
-            "without_index", or "labelled".
+        counts: rows so far that were "left_out", "relabelled", "looked_up" or "rescaled", or are
+            "without_index"; those that are shown and have a label are "labelled".
     """
 
     def __init__(self, known: ImageIndex | None) -> None:
@@ -92,7 +91,8 @@ class Rows:
             )
         if len(self.classes) > _MOST_CLASSES:
             raise InputError(
-                f"The table has {len(self.classes):,} classes; at most 1,000 are read."
+                f"The table has {len(self.classes):,} classes; at most {_MOST_CLASSES:,} are read: keep only "
+                "the columns of the classes that images may be of."
             )
         self._names.update(
             {PREFIX + c: column for c, column in zip(self.classes, columns, strict=True)}
@@ -142,10 +142,10 @@ class Rows:
             self._hashes.append(pd.util.hash_array(path, categorize=False))
         label = self._labels(label, path, place)
         split = self._splits(split, place)
-        kept = np.isin(split, _KEPT)
+        kept = np.isin(split, SPLITS)
         self.counts["labelled"] += int((label[kept] != "").sum())
         self.counts["left_out"] += int((~kept).sum())
-        for name in _KEPT:
+        for name in SPLITS:
             if here := int((split == name).sum()):
                 self.per_split[name] += here
         self._first_row += rows.num_rows

@@ -193,7 +193,8 @@ def _refuse_large(about: pq.FileMetaData) -> None:
     """Refuse what unpacks to more than is read at a time; what the file does not admit meets other limits."""
     if about.num_columns > _MOST_COLUMNS:
         raise InputError(
-            f"The table has {about.num_columns:,} columns; at most {_MOST_COLUMNS:,} are read."
+            f"The table has {about.num_columns:,} columns; at most {_MOST_COLUMNS:,} are read: keep only "
+            "those that are needed."
         )
     largest = max(
         (about.row_group(i).total_byte_size for i in range(about.num_row_groups)), default=0

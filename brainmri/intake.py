@@ -20,6 +20,8 @@ MAX_BYTES = 64_000_000
 """Largest file: a volume of 256 x 256 x 180 voxels has 24 MB uncompressed, a large one 60 MB."""
 MOST_SLICE_PIXELS = 6_000_000
 """Largest frame of a DICOM file and slice of a volume, whose values take more memory than a picture's."""
+NOT_MR = "not_mr"
+"""Code of the notice that the header says that it is no MRI."""
 BURNED_IN = "burned_in_text"
 """Code of the notice that the header says that there is text in the pixels."""
 TEXT_SEEN = "text_seen"
@@ -70,10 +72,11 @@ class Intake:
     Attributes:
         image: the picture, or the slice.
         kind: "JPEG", "PNG", "BMP", "TIFF", "DICOM" or "NIfTI".
-        number: of the slice, from 1.
+        number: of the slice, from 1, through all volumes.
         slices: how many the file holds, in all its volumes.
         plane: of a volume: "axial", "coronal" or "sagittal"; otherwise None.
-        header: what a DICOM header says of scanner and sequence (`dicom.read`); nothing of a person.
+        header: what a DICOM header says of how it was taken (`dicom_entries.header`), nothing of a
+            person; empty for other files.
         notices: what to know about it.
         volumes: how many volumes (points in time, directions) the slices are of, one behind the other.
     """
@@ -103,7 +106,7 @@ def read(source: bytes | Path, *, number: int | None = None) -> Intake:
     Raises:
         ImageError: with one of the codes `empty`, `unreadable`, `not_an_image`, `archive`, `too_large`,
             `too_complex`, `truncated`, `damaged`, `animated`, `encrypted`, `no_pixels`,
-            `unsupported`, `needs_slice` (which has `slices`) and `no_such_slice`.
+            `unsupported`, `needs_slice` and `no_such_slice`, which both have `slices` and `volumes`.
     """
     data = source if isinstance(source, bytes) else _bytes(source)
     if not data:
@@ -196,7 +199,10 @@ def over_limit(size_bytes: int | None = None, *, each: bool = False) -> ImageErr
     has = "is too large, or both are: each may have no" if each else has
     most = f"{MAX_BYTES // 1_000_000} MB"
     subject = "One of the two files" if each else "The file"
-    return ImageError("too_large", f"{subject} {has} more than the {most} that are read.")
+    return ImageError(
+        "too_large",
+        f"{subject} {has} more than the {most} that are read; save one slice or volume by itself.",
+    )
 
 
 def _bytes(path: Path) -> bytes:
@@ -216,7 +222,7 @@ def _is_analyze(head: bytes, size_bytes: int) -> bool:
 
 
 def _is_freesurfer(head: bytes) -> bool:
-    """Whether it begins as FreeSurfer's MGH: version 1, four sizes, and one of seven types."""
+    """Whether it begins as FreeSurfer's MGH: version 1, four sizes, and a known type."""
     version, *sizes, kind = struct.unpack(">6l", head[:24].ljust(24, b"\0"))
     return (
         version == 1 and all(0 < size <= _MOST_SIZE for size in sizes) and 0 <= kind <= _MOST_KIND
@@ -238,7 +244,7 @@ def _notices(
     if modality is not None and modality != "MR":
         found.append(
             Notice(
-                "not_mr",
+                NOT_MR,
                 f"The header says that this is no MRI (modality {modality}); the model knows nothing else.",
             )
         )

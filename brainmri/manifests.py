@@ -212,7 +212,7 @@ class Relabelling:
         """Rows without a label from now on, by split: bad images, or nobody is sure."""
 
     def table(self, table: Table) -> Table:
-        """The same table with right labels; `changed` is known when its pieces were read."""
+        """The same table with right labels; each reading of a piece adds to `changed` and `left_out`."""
         if not len(self._paths):
             return table
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import ctypes
 
+import numpy as np
+
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
 """Names of settings in malloc.h."""
 
@@ -21,6 +23,15 @@ def keep_freed() -> None:
         libc.mallopt(_TRIM_THRESHOLD, 2**31 - 1)
         # The thread of the backward pass would keep buffers of its own.
         libc.mallopt(_ARENA_MAX, 1)
+
+
+def expect_large() -> None:
+    """Let glibc reuse arrays of up to 30 MB, as it does once it has seen one freed.
+
+    Until then it hands each freed one back to the system, to ask for the same memory again in the next
+    batch. Unlike with `keep_freed`, each thread has buffers of its own, and none are kept that are larger.
+    """
+    np.empty(30 << 20, dtype=np.uint8)
 
 
 def keep_no_more() -> None:

@@ -1,4 +1,4 @@
-"""Worker processes that leave Ctrl-C to the process that started them."""
+"""Child processes: what is in their environment, and workers that leave Ctrl-C to who started them."""
 
 from __future__ import annotations
 
@@ -12,6 +12,18 @@ from pathlib import Path
 
 PYTHONPATH = {"PYTHONPATH": str(Path(__file__).resolve().parent.parent)}
 """In the environment of a child process: this very package, wherever the child starts."""
+
+
+def bare_environment(**more: str) -> dict[str, str]:
+    """All that a process gets to read what a stranger sent: this package, one thread, nothing of ours."""
+    return {
+        **PYTHONPATH,
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        "PATH": "",
+        **more,
+    }
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,16 +24,16 @@ _WORDS = {"accuracy": "right answers", "sensitivity": "tumours found"}
 
 @dataclass(frozen=True)
 class Promotion:
-    """One entry of the list: `run` took the place of `over` at a time (UTC); None: it was the first."""
+    """One entry of the list: `run` took the place of `over` at a time (UTC)."""
 
     run: str
-    over: str | None
+    over: str
     at: str
 
 
 @dataclass(frozen=True)
 class Judged:
-    """A candidate (B) beside the run that is shown first (A), on test images of the same split.
+    """A candidate (B) beside another run (A), on test images of the same split.
 
     Attributes:
         compared: the paired comparison, by the labels that are reported now.
@@ -97,10 +98,10 @@ def compared_with(models: Path, name: str, over: str | None) -> list[str]:
 
 
 def answering(models: Path) -> str:
-    """Name of the run that answers for a new image where none is named.
+    """Name of the run that answers for a new image where none is named, as `choice.answering` chooses it.
 
     Raises:
-        InputError: no run has a model.
+        InputError: no run has both a model and predictions.
     """
     able = [path.name for path in runs.folders(models) if (path / runs.MODEL_FILE).is_file()]
     if not able:
@@ -109,13 +110,10 @@ def answering(models: Path) -> str:
         promoted = current(models)
     except InputError:
         promoted = None  # As the pages do, which say so.
-    # Most often one of these decides, and no predictions need to be counted.
-    if promoted in able:
-        return promoted
-    if len(able) == 1:
-        return able[0]
-    every = choice.counted(models)
-    chosen = choice.best([one for one in every if one.has_model], every, None)
+    every: Sequence[choice.Counted] = []
+    if promoted in able and (first := choice.counted_run(models, promoted)) is not None:
+        every = [first]  # The others need not be counted.
+    chosen = choice.answering(every or choice.counted(models), promoted)
     if chosen is None:
         raise InputError(
             f"No run in {models} has both a model and predictions to choose it by; say with --run whose "
@@ -125,7 +123,7 @@ def answering(models: Path) -> str:
 
 
 def judge(models: Path, name: str, over: str, *, resamples: int = RESAMPLES) -> Judged:
-    """Compare a candidate with the run that is shown first, on the test images of both.
+    """Compare a candidate with the run `over`, on the test images of both.
 
     Raises:
         InputError: their test images are not the same, or those of one could have trained the other.
@@ -155,8 +153,8 @@ def judge(models: Path, name: str, over: str, *, resamples: int = RESAMPLES) -> 
     return Judged(compared, worse)
 
 
-def promote(models: Path, name: str, over: str | None) -> None:
-    """Show a run first from now on.
+def promote(models: Path, name: str, over: str) -> None:
+    """Show a run first from now on, in the place of `over`.
 
     Raises:
         OutputError: the list could not be written.

@@ -39,10 +39,11 @@ def chosen(number: int | None, slices: int, volumes: int = 1) -> int:
     if slices > most:
         raise ImageError(
             "too_large",
-            f"The file says that it holds {slices:,} slices; at most {most:,} are read.",
+            f"The file says that it holds {slices:,} slices; at most {most:,} are read: save the one that is "
+            "meant by itself.",
         )
     if slices < 1:
-        raise ImageError("damaged", "The file says that it holds no slice.")
+        raise ImageError("damaged", "The file says that it holds no slice; export it again.")
     if number is None and slices > 1:
         raise ImageError(
             "needs_slice",

@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from brainmri import batches, index, manifests, predictions, runs
-from brainmri.batches import Batch, Table
+from brainmri import batches, index, manifests, predictions, runs, tally
+from brainmri.batches import SPLITS, Batch, Table
 from brainmri.classes import negative_class
 from brainmri.errors import InputError
 from brainmri.index import ImageIndex
@@ -20,7 +20,7 @@ from brainmri.manifests import Relabelling
 from brainmri.metrics import Ints
 from brainmri.predictions import Predictions
 from brainmri.runs import Run
-from brainmri.tally import GroupsOf
+from brainmri.tally import GroupsOf, Tallies
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,26 @@ class Opened:
     negative_class: str
     path: Path
     labels: Relabelling
+
+    @property
+    def has_model(self) -> bool:
+        """Whether its model file is here, so that it can answer for a new image."""
+        return self.run is not None and (self.path.parent / runs.MODEL_FILE).is_file()
+
+    def counted(self, groups: GroupsOf) -> Tallies:
+        """Counts of its images, per split.
+
+        Raises:
+            InputError: a row breaks a rule of the schema, or no split can be shown.
+        """
+        tallies = tally.count(self.table, groups, splits=SPLITS)
+        if not tallies.named.intersection(SPLITS):
+            named = ", ".join(sorted(tallies.named)[:3])
+            raise InputError(
+                f'The predictions of "{self.path.parent.name}" name no split that can be shown ({named}); '
+                "use test or val."
+            )
+        return tallies
 
 
 def opened(models: Path, name: str) -> Opened:

@@ -30,8 +30,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from brainmri.errors import InputError
-from brainmri.processes import PYTHONPATH
+from brainmri.processes import bare_environment
 from brainmri.sandbox_child import MODEL_DESCRIPTOR
+from brainmri.wording import counted
 
 _PREFIX, _LEFT_SECONDS = "brainmri-sandbox-", 24 * 3600
 _MOST_HEADER_BYTES, _MOST_REPLY_BYTES = 1 << 20, 1 << 26
@@ -51,7 +52,7 @@ class Limits:
     memory_bytes: int = 4 << 30
     load_seconds: float = 30
     answer_seconds: float = 20
-    cpu_seconds: int = 1_800
+    cpu_seconds: int = 60
 
 
 @dataclass(frozen=True)
@@ -108,14 +109,7 @@ class Sandbox:
                     stderr=subprocess.DEVNULL,
                     pass_fds=[file.fileno()],
                     cwd=self._folder.name,
-                    env={
-                        **PYTHONPATH,
-                        "PYTHONDONTWRITEBYTECODE": "1",
-                        "OMP_NUM_THREADS": "1",
-                        "OPENBLAS_NUM_THREADS": "1",
-                        "HOME": self._folder.name,
-                        "PATH": "",
-                    },
+                    env=bare_environment(HOME=self._folder.name),
                     start_new_session=True,
                 )
         except OSError as error:
@@ -215,7 +209,12 @@ class Sandbox:
         except (OSError, EOFError):
             self._process.kill()
             code = self._process.wait()
-            if late.is_set() or -code == signal.SIGXCPU:
+            if -code == signal.SIGXCPU:
+                raise InputError(
+                    f"The model took more than {counted(self._limits.cpu_seconds, 'second')} of processor "
+                    "time and was stopped; a smaller one may do."
+                ) from None
+            if late.is_set():
                 raise InputError(
                     f"The model took longer than {seconds:g} seconds to {what} and was stopped; "
                     "a smaller one may do."

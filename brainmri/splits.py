@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold
 
 from brainmri import runs
-from brainmri.duplicates import components
+from brainmri.components import components
 from brainmri.errors import InputError
 from brainmri.files import write_atomically
 from brainmri.index import ImageIndex

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from brainmri import metrics, ranking
+from brainmri import memory, metrics, ranking
 from brainmri.batches import Batch, Table, reading
 from brainmri.metrics import Floats, Ints
 from brainmri.ranking import Ranking
@@ -100,9 +100,7 @@ def count(table: Table, groups_of: GroupsOf, *, splits: tuple[str, ...]) -> Tall
     k = len(table.classes)
     exact = table.rows <= EXACT_ROWS
     if not exact:
-        # The C library of Linux hands freed arrays back to the system at once, to ask for the same
-        # memory again in the next batch, until it has seen a large one freed.
-        np.empty(30 << 20, dtype=np.uint8)
+        memory.expect_large()
 
     named: set[str] = set()
 

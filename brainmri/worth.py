@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -137,19 +137,17 @@ def _measured_set(
     theirs = with_answer(conformal_sets(measured.y_prob, thresholds), measured.y_prob)
     same = (theirs == shown).all(axis=1)
     of = _test_images(measured)
-    held = metrics.share(shown[measured.y_true[same]], measured.groups[same])
-    held = metrics.enough(held) if held.n else replace(held, reason="there are none")
+    held = metrics.enough(
+        metrics.share(shown[measured.y_true[same]], measured.groups[same], nothing="there are none")
+    )
     if held.value is None:
         return held, (
             f"Among the {of} with this very set, how often it is right is not known: {held.reason}."
         )
     words = f"Measured: {held.k} of {held.n} {of} with this very set were of a class in it"
-    if held.low is not None and held.high is not None:
-        words += f" ({100 * held.low:.1f} to {100 * held.high:.1f} %)"
-        if held.high < promised:
-            words += (
-                ", less often than is promised of all sets together, so do not rely on this one"
-            )
+    words += _interval(held)
+    if held.high is not None and held.high < promised:
+        words += ", less often than is promised of all sets together, so do not rely on this one"
     return held, f"{words}.{_EXPECT_LESS if warned else ''}"
 
 
@@ -162,24 +160,31 @@ def answers_like_this(
     away = np.abs(theirs - confidence)
     same = np.flatnonzero((measured.y_prob.argmax(axis=1) == c) & (away <= _AROUND))
     rows = same[np.argsort(away[same], kind="stable")[:COMPARED]]
-    n = len(rows)
     of = _test_images(measured)
-    if n < metrics.FEWEST:
-        reason = f"{f'only {n}' if n else 'no'} {of} were called {classes[c]} about as surely"
-        words = f"How often answers like this are right is not known: {reason}."
-        return AnswersLikeThis(Estimate(None, None, None, n, reason=reason), None, None, words)
-    accuracy = metrics.share(measured.y_true[rows] == c, measured.groups[rows])
+    accuracy = metrics.enough(
+        metrics.share(
+            measured.y_true[rows] == c,
+            measured.groups[rows],
+            nothing=f"no {of} were called {classes[c]} about as surely",
+        )
+    )
+    if accuracy.value is None:
+        words = f"How often answers like this are right is not known: {accuracy.reason}."
+        return AnswersLikeThis(accuracy, None, None, words)
     low, high = float(theirs[rows].min()), float(theirs[rows].max())
-    interval = "" if accuracy.low is None or accuracy.high is None else (
-        f" ({100 * accuracy.low:.0f}-{100 * accuracy.high:.0f} %)"
-    )  # fmt: skip
     words = (
-        f"Of {n} {of} that were called {classes[c]} with a confidence of {100 * low:.1f} to "
-        f"{100 * high:.1f} %, {accuracy.k} were{interval}."
+        f"Of {accuracy.n} {of} that were called {classes[c]} with a confidence of {100 * low:.1f} to "
+        f"{100 * high:.1f} %, {accuracy.k} were{_interval(accuracy)}."
     )
     if warned:
         words += _EXPECT_LESS
     return AnswersLikeThis(accuracy, low, high, words)
+
+
+def _interval(estimate: Estimate) -> str:
+    if estimate.low is None or estimate.high is None:
+        return ""
+    return f" ({100 * estimate.low:.1f} to {100 * estimate.high:.1f} %)"
 
 
 def _test_images(measured: Measured) -> str:

@@ -125,7 +125,7 @@ def _run(name: str | None) -> str:
         if named is not None and named.has_model:
             return named.name
     able = [view for view in data.list_runs()[0] if view.has_model]
-    best = data.best_run(able) if name is None else None
+    best = data.answering_run() if name is None else None
     if best is not None:
         return best.name
     there = ", ".join(view.name for view in able) or "none"

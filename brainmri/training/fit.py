@@ -361,22 +361,26 @@ def _restore(
     optimiser: torch.optim.Optimizer,
     schedule: torch.optim.lr_scheduler.LRScheduler,
 ) -> list[dict[str, float]]:
-    for file in (checkpoint, checkpoint.with_name(BEST_FILE)):
-        if not file.is_file():
-            raise InputError(
-                f"There is nothing to resume: {file} does not exist; leave --resume out."
-            )
+    if not checkpoint.is_file():
+        raise InputError(
+            f"There is nothing to resume: {checkpoint} does not exist; leave --resume out."
+        )
+    # From here on there are epochs, which a training without either option refuses to lose.
+    again = "start again with --replace instead of --resume"
+    best = checkpoint.with_name(BEST_FILE)
+    if not best.is_file():
+        raise InputError(f"There is nothing to resume: {best} does not exist; {again}.")
     try:
         state = torch.load(checkpoint, weights_only=True, map_location="cpu")
         made_with: dict[str, Any] = state["identity"]
     except Exception as error:  # torch raises many types on a damaged file.
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise InputError(f"{checkpoint} is damaged ({reason}); leave --resume out.") from None
+        raise InputError(f"{checkpoint} is damaged ({reason}); {again}.") from None
     different = sorted(k for k in identity if made_with.get(k) != identity[k])
     if different:
         raise InputError(
             f"{checkpoint} was made with another {', '.join(different)}; give the same options as "
-            "before, or leave --resume out to start again."
+            f"before, or {again}."
         )
     network.load_state_dict(state["network"])
     judged.restore(state["judged"])

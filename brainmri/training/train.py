@@ -130,7 +130,8 @@ def train(
         size_px: side of the network's square input; the model's own default when not given.
         seed: of every random choice; 0, or that of `start`, when not given.
         resume: go on after an interruption.
-        replace_run: train from the start though the run, or epochs of it, are there already.
+        replace_run: train from the start though the run, or epochs of it, are there already; not with
+            `resume`.
         quiet: no progress bar.
 
     Raises:
@@ -143,8 +144,7 @@ def train(
     orders = settle(
         models, name, model=model, start=start, protocol=protocol, seed=seed, size_px=size_px
     )
-    if not resume and not replace_run:
-        _refuse_to_lose(models / name)
+    _refuse_to_lose(models / name, resume=resume, replace_run=replace_run)
     model, protocol, seed = orders.model, orders.protocol, orders.seed
     if model not in MODELS:
         raise InputError(f'There is no model "{model}"; choose one of {", ".join(MODELS)}.')
@@ -215,14 +215,19 @@ def train(
     return run
 
 
-def _refuse_to_lose(folder: Path) -> None:
-    """Raises InputError where a run or the epochs of one would be written over."""
+def _refuse_to_lose(folder: Path, *, resume: bool, replace_run: bool) -> None:
+    """Raises InputError where a run or the epochs of one would be written over unasked."""
+    if resume and replace_run:
+        raise InputError("--resume goes on and --replace starts again; give one of the two.")
+    if resume or replace_run:
+        return
     if (folder / runs.CHECKPOINT_FILE).is_file():
         raise InputError(
             f"{folder} holds the epochs of a training that was stopped; go on from them with --resume, "
             "or lose them and start again with --replace."
         )
-    if (folder / runs.RUN_FILE).is_file():
+    # A table of another tool is a run without run.json.
+    if (folder / runs.RUN_FILE).is_file() or (folder / runs.PREDICTIONS_FILE).exists():
         raise InputError(
             f"There is a run {folder.name} already; give the new one another name with --run, or train "
             "in its place, which loses its predictions, with --replace."

@@ -23,6 +23,7 @@ from brainmri import (
     table_child,
 )
 from brainmri.errors import InputError
+from brainmri.files import write_atomically
 from brainmri.foreign_readings import Reading
 from brainmri.foreign_tables import Checked
 from brainmri.job_queue import Queue
@@ -275,10 +276,9 @@ def _one_of_few() -> Iterator[None]:
 @cached(8)
 def _checked(path: str, stamp: Stamp) -> Checked:
     source = Path(path)
-    made = source.with_suffix(".table")
-    try:
-        with _one_of_few():
-            return table_child.convert(source, made, models=models_folder())
-    except InputError:
-        made.unlink(missing_ok=True)
-        raise
+    with _one_of_few():
+        # Two pages may ask at once, so each writes a file of its own.
+        return write_atomically(
+            source.with_suffix(".table"),
+            lambda to: table_child.convert(source, to, models=models_folder()),
+        )

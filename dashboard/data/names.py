@@ -105,6 +105,7 @@ from dashboard.data.runs import (
     RunView,
     Scored,
     ThreeFigures,
+    answering_run,
     best_by_architecture,
     best_run,
     cell_images,

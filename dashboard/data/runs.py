@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from brainmri import choice, corrections, evaluation, metrics, promotion, results, runs, tally
+from brainmri import choice, corrections, evaluation, metrics, promotion, results, runs
+from brainmri.batches import SPLITS
 from brainmri.calibration import apply_temperature
 from brainmri.choice import merit
 from brainmri.errors import InputError
@@ -22,7 +23,6 @@ from brainmri.tally import Tallies
 from dashboard.data.dataset import usable_index
 from dashboard.data.files import Stamp, cached, models_folder, run_stamp, stamp
 
-SPLITS = ("test", "val")
 MOST_IN_MEMORY = 500_000
 """Rows of a predictions table up to which they are held, for slices, calibration and comparison."""
 
@@ -176,6 +176,11 @@ def best_run(shown: list[RunView]) -> RunView | None:
     return choice.best(shown, list_runs()[0], promoted_run())
 
 
+def answering_run() -> RunView | None:
+    """The run that answers for a new image where none is named; None where none can."""
+    return choice.answering(list_runs()[0], promoted_run())
+
+
 def promoted_run() -> str | None:
     """Name of the promoted run; None without one, or where the list cannot be read."""
     folder = models_folder()
@@ -301,20 +306,13 @@ def _run(models: str, name: str, stamp: Stamp) -> RunView | BrokenRun:
 
 def _view(models: Path, name: str) -> RunView:
     found = results.opened(models, name)
-    tallies = tally.count(found.table, results.groups_of(usable_index()), splits=SPLITS)
-    if not tallies.named.intersection(SPLITS):
-        named = ", ".join(sorted(tallies.named)[:3])
-        raise InputError(
-            f'The predictions of "{name}" name no split that can be shown ({named}); use test or '
-            "val."
-        )
     return RunView(
         name=name,
         run=found.run,
         classes=found.table.classes,
-        tallies=tallies,
+        tallies=found.counted(results.groups_of(usable_index())),
         negative_class=found.negative_class,
-        has_model=found.run is not None and (models / name / runs.MODEL_FILE).is_file(),
+        has_model=found.has_model,
         table_path=found.path,
         rows=found.table.rows,
         relabelled=found.labels.changed,

@@ -37,8 +37,7 @@ def layout(
     """The page in the state that the URL gives."""
     shown, _ = data.list_runs()
     able = [view for view in shown if view.has_model]
-    best = data.best_run(able)
-    chosen = next((view for view in able if view.name == run), best)
+    chosen = next((view for view in able if view.name == run), data.answering_run())
     fallback = _cannot_answer(run, chosen)
     lead = "Drop one slice and see what the model makes of it. Nothing is stored unless you ask for it."
     if not able:
@@ -46,7 +45,11 @@ def layout(
             "Predict",
             lead,
             fallback,
-            empty("No run here has its model file", "Train one; its model then answers here.")
+            empty(
+                "No run here can answer",
+                "It takes a run with both its model file and its predictions: train one, and score the "
+                "images with it.",
+            )
             if shown
             else no_runs(),
         )

@@ -163,7 +163,8 @@ def test_how_often_such_an_answer_is_right_is_measured_on_the_test_images(
     assert found.like_this.words.startswith(
         "Of 30 test images without a near-copy in training that were called glioma"
     )
-    assert "24 were (" in found.like_this.words
+    ends = f"{100 * accuracy.low:.1f} to {100 * accuracy.high:.1f} %"
+    assert found.like_this.words.endswith(f"24 were ({ends}).")
 
 
 def test_the_most_similar_training_images_come_nearest_first(predictor: Predictor) -> None:
@@ -239,7 +240,7 @@ def test_too_few_test_images_with_such_an_answer_give_no_figure(predictor: Predi
     assert given.finding is not None
     assert given.finding.like_this is not None
     assert given.finding.like_this.accuracy.value is None
-    assert "only 9 test images" in given.finding.like_this.words
+    assert "too few images (9; a figure needs 10)" in given.finding.like_this.words
 
 
 def test_test_images_that_were_seen_in_training_say_nothing(models: Path) -> None:

@@ -75,7 +75,23 @@ def test_without_a_model_nobody_answers(tmp_path: Path) -> None:
         promotion.answering(tmp_path)
 
 
-def test_the_only_run_with_a_model_answers_and_a_promoted_one_before_others(
+def test_a_run_answers_that_has_both_a_model_and_predictions(
+    trained_models: Path, tmp_path: Path
+) -> None:
+    models = tmp_path / "models"
+    for name in ("brightness", "cnn"):
+        shutil.copytree(trained_models / name, models / name)
+    promotion.promote(models, "cnn", "brightness")
+    assert promotion.answering(models) == "cnn"
+    # The pages cannot show a run without predictions, so it answers nowhere.
+    (models / "cnn" / runs.PREDICTIONS_FILE).write_bytes(b"")
+    assert promotion.answering(models) == "brightness"
+    (models / "brightness" / runs.MODEL_FILE).unlink()
+    with pytest.raises(InputError, match=r"both a model and predictions .* say with --run .*: cnn"):
+        promotion.answering(models)
+
+
+def test_the_best_run_with_a_model_answers_and_a_promoted_one_before_others(
     trained_models: Path, tmp_path: Path
 ) -> None:
     assert promotion.answering(trained_models) == "cnn"
@@ -84,7 +100,7 @@ def test_the_only_run_with_a_model_answers_and_a_promoted_one_before_others(
     shutil.copytree(trained_models / "cnn", models / "other")
     told = json.loads((models / "other" / runs.RUN_FILE).read_text())
     (models / "other" / runs.RUN_FILE).write_text(json.dumps({**told, "name": "other"}))
-    promotion.promote(models, "cnn", None)
+    promotion.promote(models, "cnn", "other")
     assert promotion.answering(models) == "cnn"
     promotion.promote(models, "other", "cnn")
     assert promotion.answering(models) == "other"

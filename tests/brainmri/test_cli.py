@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from brainmri import __version__, answer, inference, predictions, runs
+from brainmri import __version__, answer, inference, predictions, promotion, runs
 from brainmri.answer import Answer
 from brainmri.images import decode
 from brainmri.training import transforms
@@ -139,6 +139,14 @@ def test_without_a_run_one_is_chosen_and_the_answer_can_be_traced(
     for part in ("model", "preprocessing", "calibrator", "thresholds"):
         assert re.search(rf"  {part} +SHA-256 [0-9a-f]{{64}}\n", shown), part
     assert runs.load(trained_models, "cnn").model_sha256 in shown
+
+
+def test_a_table_of_one_file_is_by_the_run_that_would_answer_for_it(
+    trained_models: Path, phantom_data: Path, tmp_path: Path
+) -> None:
+    file, out = phantom_data / "Testing" / "glioma" / "glioma-0000.png", tmp_path / "one.parquet"
+    assert command("predict", file, "--models", trained_models, "--out", out) == DONE
+    assert predictions.read(out).run == promotion.answering(trained_models)
 
 
 @pytest.mark.parametrize("form", [[], ["--json"]])

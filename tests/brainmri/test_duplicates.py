@@ -13,7 +13,8 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from brainmri import duplicates
-from brainmri.duplicates import clusters, components, has_near_duplicate, near_pairs, stack
+from brainmri.components import components
+from brainmri.duplicates import clusters, has_near_duplicate, near_pairs, stack
 
 Hashes = NDArray[np.uint8]
 

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from brainmri import batches, foreign_tables, index, predictions, results, runs, table_child
-from brainmri.errors import InputError
+from brainmri.errors import InputError, OutputError
 from brainmri.index import ImageIndex
 
 HEAD = "path,label,prob_glioma,prob_notumor\n"
@@ -151,6 +151,34 @@ def test_a_process_of_its_own_finds_the_same(tmp_path: Path, indexed_models: Pat
     source.write_text(HEAD + "a.png,glioma,0.9,often\n")
     with pytest.raises(InputError, match='Row 1, column "prob_notumor" is "often"'):
         table_child.convert(source, tmp_path / "there", models=indexed_models)
+
+
+@pytest.mark.parametrize(
+    ("ends", "says"),
+    [
+        ("import os; os.kill(os.getpid(), 9)", "needs more memory"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGXCPU)", "longer than 5 minutes"),
+        ("import os; os.abort()", "needs more memory"),
+        ("raise SystemExit(1)", "could not be checked; export it again"),
+    ],
+)
+def test_why_the_process_ended_is_told_apart(
+    ends: str, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "brainmri"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "table_child.py").write_text(ends)
+    monkeypatch.setattr(table_child, "bare_environment", lambda: {"PYTHONPATH": str(tmp_path)})
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=says):
+        table_child.convert(tmp_path / "theirs.csv", tmp_path / "made", models=tmp_path)
+
+
+def test_a_result_that_cannot_be_written_is_no_fault_of_the_table(tmp_path: Path) -> None:
+    (tmp_path / "theirs.csv").write_text(HEAD + "a.png,glioma,0.9,0.1\n")
+    with pytest.raises(OutputError, match="gone"):
+        table_child.convert(tmp_path / "theirs.csv", tmp_path / "gone" / "made", models=tmp_path)
 
 
 def test_training_images_are_left_out_and_counted(tmp_path: Path, known: ImageIndex) -> None:

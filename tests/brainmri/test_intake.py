@@ -554,6 +554,11 @@ def test_files_of_far_too_many_pieces_are_refused_before_any_decoder_opens_them(
         assert code in {"too_complex", "too_large"}, kind
 
 
+def test_what_to_do_about_a_large_interlaced_picture_is_said() -> None:
+    interlaced = crowds.UNOPENED["PNG, interlaced"](9_000_000)
+    assert str(refusal(interlaced)).endswith("save the picture again without interlacing.")
+
+
 def test_the_entries_before_a_dicom_data_set_are_limited() -> None:
     entries = b"\x02\0\x01\0UI\0\0" * 2_000
     assert refusal(bytes(128) + b"DICM" + entries).code == "too_complex"

@@ -153,7 +153,7 @@ def test_the_run_that_is_shown_first_is_always_among_those_compared(
         assert "new beside now on" in said
         assert ("new beside weak on" in said) == bool(more)
         assert "Not promoted: now is still shown first." in said
-    promotion.promote(models, "weak", None)
+    promotion.promote(models, "weak", "now")
     assert command("promote", "new", "--over", "now", "--models", models, quiet=False) == 1
     assert "Not promoted: weak is still shown first." in capsys.readouterr().out
     assert command("promote", "new", "--models", models, quiet=False) == 0

@@ -140,6 +140,23 @@ def test_a_fault_in_one_batch_leaves_the_process_for_the_next(tmp_path: Path) ->
         assert box.answer(np.zeros((1, 1, 24, 24), np.float32))[0].shape == (1, 4)
 
 
+def test_too_much_processor_time_is_told_apart_from_too_much_memory(tmp_path: Path) -> None:
+    path = tmp_path / "model"
+    path.write_bytes(foreign.torch().SerializeToString())
+    images = np.zeros((20_000, 1, 24, 24), np.float32)
+
+    def work(box: Sandbox) -> None:
+        box.load()  # On a slow machine it takes as long already.
+        while True:
+            box.answer(images)
+
+    with (
+        Sandbox(path, Limits(cpu_seconds=1)) as box,
+        pytest.raises(InputError, match="more than 1 second of processor time"),
+    ):
+        work(box)
+
+
 def test_what_is_checked_is_what_was_asked_for() -> None:
     contents = onnx_check.check(foreign.keras().SerializeToString())
     assert contents.nodes == 6

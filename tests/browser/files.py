@@ -44,7 +44,8 @@ BAD: dict[str, tuple[Callable[[], bytes], str]] = {
     "animated.png": (animated_png, "The file holds several frames"),
     "large.png": (
         lambda: bytes(LARGE_BYTES),
-        "The file has 75.0 MB, which is more than the 64 MB that are read.",
+        "The file has 75.0 MB, which is more than the 64 MB that are read; save one slice or "
+        "volume by itself.",
     ),
 }
 """File name to (its content, the beginning of what the page says of it)."""

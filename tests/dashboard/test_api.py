@@ -112,6 +112,17 @@ def test_a_picture_is_answered_as_the_description_says(
     assert answer["trace"]["model_sha256"] == runs.load(shown, HASTY).model_sha256
 
 
+def test_a_promoted_run_whose_predictions_are_damaged_answers_nowhere(
+    client: FlaskClient, own: Path
+) -> None:
+    shutil.copytree(own / HASTY, own / "first")
+    change_run(own / "first", name="first")
+    promotion.promote(own, "first", HASTY)
+    assert send(client, png()).get_json()["trace"]["run"] == promotion.answering(own) == "first"
+    (own / "first" / runs.PREDICTIONS_FILE).write_bytes(b"")
+    assert send(client, png()).get_json()["trace"]["run"] == promotion.answering(own) == HASTY
+
+
 def test_the_file_may_be_the_body_itself(client: FlaskClient, told: dict[str, Any]) -> None:
     body = client.post("/api/predict?maps=no", data=png(), content_type="image/png")
     form = send(client, png(), maps="no")

@@ -15,8 +15,9 @@ from urllib.parse import urlsplit
 import pytest
 from flask.testing import FlaskClient
 
-from brainmri import jobs, predictions
+from brainmri import jobs, predictions, table_child
 from brainmri.errors import InputError, OutputError
+from brainmri.foreign_tables import Checked
 from brainmri.job_queue import Queue
 from dashboard import data, uploads
 from tests.brainmri import foreign
@@ -334,6 +335,29 @@ def test_a_table_that_has_to_wait_is_not_forgotten(
     assert data.find_upload(token) is not None
     shown = visitor.fire("bring-next", inputs={"bring-upload": token, "bring-fault": None})
     assert "3 (3 test)" in visible(shown["bring-next"]["children"])
+
+
+def test_a_look_that_has_to_wait_leaves_what_another_one_writes(
+    client: FlaskClient, own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two pages ask about one upload; the second is told to wait while the first is at it."""
+    token = sent(client, TABLE, "theirs.csv").get_json()["token"]
+    upload = data.find_upload(token)
+    assert upload is not None
+    convert = table_child.convert
+
+    def asked_again(source: Path, to: Path, *, models: Path) -> Checked:
+        with ExitStack() as held:
+            while data.LONG_WORK.acquire(blocking=False):
+                held.callback(data.LONG_WORK.release)
+            monkeypatch.setattr("dashboard.data.bring._BUSY_SECONDS", 0.01)
+            with pytest.raises(data.BusyError):
+                data.check_table(upload)
+        return convert(source, to, models=models)
+
+    monkeypatch.setattr(table_child, "convert", asked_again)
+    assert data.check_table(upload).rows == 3
+    assert left(own) == sorted(f"{token}.{kind}" for kind in ("json", "table", "upload"))
 
 
 @pytest.mark.usefixtures("own")

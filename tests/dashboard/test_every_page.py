@@ -122,7 +122,7 @@ def test_without_averages_the_rest_of_the_data_page_is_there(visitor: Visitor, o
 def test_where_no_run_has_its_model_the_predictor_says_so(visitor: Visitor, own: Path) -> None:
     (own / HASTY / runs.MODEL_FILE).unlink()
     page = visitor.open("/predict")
-    assert "No run here has its model file" in words(page)
+    assert "No run here can answer" in words(page)
     assert not find(page, "Upload")
 
 

@@ -73,7 +73,7 @@ def test_where_no_run_can_answer_the_reason_is_said_of_the_one_asked_for(
     (own / HASTY / runs.PREDICTIONS_FILE).write_bytes(b"")
     told = alerts(visitor.open(f"/predict?run={HASTY}"))
     assert f"The run “{HASTY}” cannot be shown" in told
-    assert "No run here has its model file" in told
+    assert "No run here can answer" in told
 
 
 @pytest.mark.parametrize("temperature", [None, 2.0])
@@ -180,7 +180,9 @@ def test_a_file_that_cannot_be_used_gets_one_clear_sentence(
 @pytest.mark.usefixtures("shown")
 def test_a_file_that_is_too_large_gets_one_clear_sentence(visitor: Visitor) -> None:
     (told,) = alerts(ask(visitor, upload=bytes(75_000_000))).values()
-    assert told.startswith("The file has 75.0 MB, which is more than the 64 MB that are read.")
+    assert told.startswith(
+        "The file has 75.0 MB, which is more than the 64 MB that are read; save one"
+    )
     assert "Error code: too_large" in told
 
 

@@ -352,10 +352,13 @@ def test_two_scans_beyond_the_limit_are_told_what_it_is(visitor: Visitor) -> Non
     told = pair(visitor, large, large)
     assert told["code"] == "too_large"
     assert told["said"] == (
-        "One of the two files is too large, or both are: each may have no more than the 64 MB that are read."
+        "One of the two files is too large, or both are: each may have no more than the 64 MB that are read; "
+        "save one slice or volume by itself."
     )
     alone = look(visitor, large, "answer")
-    assert alone["said"].endswith("MB, which is more than the 64 MB that are read.")
+    assert alone["said"].endswith(
+        "MB, which is more than the 64 MB that are read; save one slice or volume by itself."
+    )
 
 
 def test_a_damaged_pair_gets_one_clear_sentence(visitor: Visitor) -> None:

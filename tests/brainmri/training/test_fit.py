@@ -356,12 +356,15 @@ def test_a_finished_training_resumes_to_itself(task: Task, tmp_path: Path) -> No
     assert snapshot(tmp_path) == before
 
 
-@pytest.mark.parametrize("gone", ["checkpoint.pt", "best.pt"])
-def test_there_must_be_something_to_resume(gone: str, task: Task, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("gone", "do"),
+    [("checkpoint.pt", "leave --resume out"), ("best.pt", "--replace instead of --resume")],
+)
+def test_there_must_be_something_to_resume(gone: str, do: str, task: Task, tmp_path: Path) -> None:
     options = replace(OPTIONS, epochs=1)
     fit(task, tmp_path, options=options)
     (tmp_path / gone).unlink()
-    with pytest.raises(InputError, match=f"nothing to resume: .*{gone} does not exist"):
+    with pytest.raises(InputError, match=f"nothing to resume: .*{gone} does not exist; .*{do}"):
         fit(task, tmp_path, options=options, resume=True)
 
 
@@ -379,7 +382,7 @@ def test_a_checkpoint_of_another_configuration_is_refused(
     with pytest.raises(Interrupted):
         fit(task, tmp_path, augment=Stops(IN_SECOND_EPOCH))
     before = snapshot(tmp_path)
-    with pytest.raises(InputError, match=f"was made with {says}; give the same options"):
+    with pytest.raises(InputError, match=f"was made with {says}; .*--replace instead of --resume"):
         fit(task, tmp_path, resume=True, **changed)
     assert snapshot(tmp_path) == before
 

@@ -202,6 +202,7 @@ def test_mean_brightness_needs_no_torch(own_models: Path, phantom_data: Path) ->
         ({"model": "mean-brightness", "resume": True}, "nothing to resume"),
         ({"protocol": "grouped"}, 'no split "grouped"'),
         ({"resume": True}, "nothing to resume"),
+        ({"resume": True, "replace_run": True}, "one of the two"),
         ({"name": "../up"}, "cannot be the name of a run"),
     ],
 )
@@ -243,6 +244,22 @@ def test_a_run_is_not_trained_over_by_mistake(own_models: Path, phantom_data: Pa
     with pytest.raises(InputError, match=r"There is a run cnn already; .* with --replace"):
         run_train(phantom_data, own_models, "cnn", seed=9)
     assert snapshot(own_models) == old
+
+
+@pytest.mark.parametrize("in_parts", [False, True])
+def test_a_table_of_another_tool_is_not_trained_over_by_mistake(
+    in_parts: bool, own_models: Path, phantom_data: Path
+) -> None:
+    table = own_models / "theirs" / "predictions.parquet"
+    table.parent.mkdir()
+    if in_parts:
+        table.mkdir()
+        table /= "part-0.parquet"
+    table.write_bytes((own_models / "cnn" / "predictions.parquet").read_bytes())
+    before = snapshot(own_models)
+    with pytest.raises(InputError, match=r"There is a run theirs already; .* with --replace"):
+        run_train(phantom_data, own_models, "theirs")
+    assert snapshot(own_models) == before
 
 
 def test_predictions_in_part_files_are_replaced_too(own_models: Path, phantom_data: Path) -> None:
