@@ -59,7 +59,7 @@ def head(page: str, image: str | None) -> Component:
         [
             dcc.Store(id=f"{page}-changed"),
             dcc.Store(id={"page": page, "kept": "image"}, data=image),
-            html.Div(id=f"{page}-told", className="told", **aria(live="polite")),
+            html.Div(id=f"{page}-told", className="said-told", **aria(live="polite")),
             html.Div(correct.name_input(reader(page)), className="controls"),
         ],
         className="said-head",
