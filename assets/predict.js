@@ -116,11 +116,15 @@ window.dash_clientside.predict = (() => {
         return asked;
     };
 
+    // The answer, which is kept; null where another run or slice was chosen meanwhile.
     const answered = async (entry) => {
         const sentence = tooLarge(entry.file);
-        entry.reply = sentence ? refusal(sentence, TOO_LARGE) : await ask("answer", entry.file, query(entry));
-        see(entry.reply.about, entry.reply.kept);
-        return entry.reply;
+        const [{ run }, { slice }] = [choices, entry];
+        const reply = sentence ? refusal(sentence, TOO_LARGE) : await ask("answer", entry.file, query(entry));
+        if (run !== choices.run || slice !== entry.slice) return null;
+        see(reply.about, reply.kept);
+        entry.reply = reply;
+        return reply;
     };
 
     // Whether the maps explain their answers is asked once these stand, of the pictures as the network saw
@@ -212,6 +216,7 @@ window.dash_clientside.predict = (() => {
         set("predict-rows", { children: rows });
     };
 
+    // `open` and `compare` return the model's answer; null where there is none, or something newer was asked.
     const open = async (i) => {
         const entry = entries[i];
         const mine = turn;
@@ -220,15 +225,16 @@ window.dash_clientside.predict = (() => {
         if (choices.first && !entry.reading && entry.example === undefined) {
             const sentence = tooLarge(entry.file);
             const picture = sentence ? refusal(sentence, TOO_LARGE) : await ask("picture", entry.file, query(entry));
-            if (mine !== turn || shown !== i) return;
+            if (mine !== turn || shown !== i) return null;
             entry.about = picture.about;
             paint(withNote(picture, entry.about && isSeen(entry.about)));
-            return;
+            return null;
         }
         const reply = entry.reply || await answered(entry);
-        if (mine !== turn) return;
+        if (mine !== turn || !reply) return null;
         list();
         if (shown === i) paint(reply);
+        return reply;
     };
 
     const start = async (given) => {
@@ -277,27 +283,28 @@ window.dash_clientside.predict = (() => {
         }
         if (!earlier || !later) {
             say(earlier ? "Now the later scan." : "Now the earlier scan.");
-            return;
+            return null;
         }
         const mine = ++turn;
         pairReply = null;
         const sentence = tooLarge(earlier.file) || tooLarge(later.file);
         if (sentence) {
             paint(refusal(sentence, TOO_LARGE));
-            return;
+            return null;
         }
         if (choices.first && !(earlier.reading && later.reading)) {
             const pictures = await ask("pair-pictures", both(), pairQuery());
-            if (mine !== turn) return;
+            if (mine !== turn) return null;
             for (const place of SCANS) pair[place].about = pictures.about?.[place];
             paint(withNote(pictures, SCANS.some((place) => pair[place].about && isSeen(pair[place].about))));
-            return;
+            return null;
         }
         const reply = await ask("pair", both(), pairQuery());
-        if (mine !== turn) return;
+        if (mine !== turn) return null;
         for (const place of SCANS) see(reply.about?.[place], reply.kept?.[place]);
         pairReply = reply;
         paint(reply);
+        return reply;
     };
 
     const take = (files, place) => {
@@ -394,9 +401,11 @@ window.dash_clientside.predict = (() => {
             read: entry.about && isSeen(entry.about) ? AFTER : BEFORE,
             read_at_utc: new Date().toISOString(),
         };
+        // Copies, since files may be dropped before the answer comes: then the readings are kept without it.
         if (!place) {
-            await open(shown);
-            keepReading(entry, entry.reply.kept);
+            const read = { ...entry };
+            const reply = await open(shown);
+            keepReading(read, reply?.kept);
             return;
         }
         button.closest("fieldset").disabled = true;
@@ -405,8 +414,9 @@ window.dash_clientside.predict = (() => {
             say("Now the other scan.");
             return;
         }
-        await compare();
-        for (const one of SCANS) keepReading(pair[one], pairReply?.kept?.[one], one);
+        const both = SCANS.map((one) => [one, { ...pair[one] }]);
+        const reply = await compare();
+        for (const [one, read] of both) keepReading(read, reply?.kept?.[one], one);
     };
 
     const save = (content, type, name) => dash_clientside.exports.save(new Blob([content], { type }), name);
