@@ -53,9 +53,10 @@ window.dash_clientside.predict = (() => {
         const which = `Slice ${(number - 1) % each + 1} of ${each}`;
         return volumes === 1 ? which : `${which}, volume ${Math.floor((number - 1) / each) + 1} of ${volumes}`;
     };
-    // The volumes whose slice is being chosen, by the id of their slider: {entry, number, slices, shown, busy}.
+    // The volumes whose slice is being chosen, by the id of their slider: {entry, number, slices, shown, busy,
+    // fault}: `shown` is the slice whose picture stands, `fault` why that of another did not come.
     let choosers = {};
-    const chooser = (entry, { number, slices }) => ({ entry, number, slices, shown: number, busy: false });
+    const chooser = (entry, { number, slices }) => ({ entry, number, slices, shown: number, busy: false, fault: "" });
     const fetchSlice = async (id) => {
         const mine = choosers[id];
         if (mine.busy) return;
@@ -63,8 +64,18 @@ window.dash_clientside.predict = (() => {
         while (mine === choosers[id] && mine.shown !== mine.number) {
             const number = mine.number;
             const reply = await ask("slice", mine.entry.file, { slice: number });
-            if (mine === choosers[id] && reply.picture) set(`${id}-picture`, { src: reply.picture });
+            if (mine !== choosers[id]) break;
+            if (!reply.picture) {
+                // The picture is that of another slice still: the slider goes back to it.
+                mine.fault = reply.said;
+                mine.number = mine.shown;
+                set(id, { value: mine.shown });
+                say(reply.said);
+                break;
+            }
+            mine.fault = "";
             mine.shown = number;
+            set(`${id}-picture`, { src: reply.picture });
         }
         mine.busy = false;
     };
@@ -514,7 +525,8 @@ window.dash_clientside.predict = (() => {
             chosen.number = number;
             fetchSlice(id);
             const volumes = Number(part(`${id}-number`)?.dataset.volumes) || 1;
-            return place(number, chosen.slices, volumes);
+            const where = place(number, chosen.slices, volumes);
+            return chosen.fault && number === chosen.shown ? `${where}. ${chosen.fault}` : where;
         },
     };
 })();
