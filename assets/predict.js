@@ -158,25 +158,31 @@ window.dash_clientside.predict = (() => {
         // Later than the painting, so that whoever drops the next image at once does not wait for this check.
         await new Promise((resolve) => { setTimeout(resolve, CHECK_AFTER_MS); });
     };
+    // Whether there is nothing left to ask about this map.
     const check = async (reply, key, square, still) => {
         const place = find(reply.answer, `map-check-${key}-`);
-        if (!square || !place) return;
+        if (!square || !place) return true;
         await standing(place.props.id);
-        if (!still()) return;
+        if (!still()) return false;
         const bytes = Uint8Array.from(atob(square.slice(square.indexOf(",") + 1)), (c) => c.charCodeAt(0));
         const told = await ask("occlusion", new Blob([bytes]), { run: choices.run });
-        fill(reply, place.props.id, told.verdict || told.answer, still);
-        if (key !== "one" || !told.verdict) return;
-        fill(reply, "occlusion-told", told.answer, still);
-        if (still()) say(`${reply.said} ${told.said}`);
+        const fault = () => element("P", { className: "caution", children: `This was not checked. ${told.said}` });
+        fill(reply, place.props.id, told.verdict || fault(), still);
+        if (key === "one") {
+            fill(reply, "occlusion-told", told.verdict ? told.answer : fault(), still);
+            if (still()) say(`${reply.said} ${told.said}`);
+        }
+        return Boolean(told.verdict);
     };
     const checkMaps = async (reply) => {
         const [mine, asked] = [painted, turn];
         const still = () => mine === painted && asked === turn;
         if (!reply.square || reply.checked) return;
         const squares = typeof reply.square === "string" ? { one: reply.square } : reply.square;
-        for (const [key, square] of Object.entries(squares)) await check(reply, key, square, still);
-        reply.checked = still();
+        let all = true;
+        for (const [key, square] of Object.entries(squares)) all = await check(reply, key, square, still) && all;
+        // What could not be checked is asked again when the answer is shown again.
+        reply.checked = all && still();
     };
 
     // Counts what was painted, so that a late check of an answer that is gone is dropped.
