@@ -429,6 +429,7 @@ window.dash_clientside.predict = (() => {
         button.setAttribute("aria-pressed", "true");
         if (!SCANS.every((one) => pair[one].reading)) {
             say("Now the other scan.");
+            document.querySelector("[data-do=commit]:not(:disabled)")?.focus();
             return;
         }
         const both = SCANS.map((one) => [one, { ...pair[one] }]);
@@ -451,11 +452,17 @@ window.dash_clientside.predict = (() => {
         const answer = choices.two ? pairReply : entry?.reply;
         if (!answer) return;
         const { model_sha256: model } = answer;
+        const mine = painted;
+        const told = (children) => { if (mine === painted) set("predict-report-told", { children }); };
+        told("");
         const reply = choices.two
             ? await ask("pair-report", both(), { ...pairQuery(), model })
             : await ask("report", entry.file, { ...query(entry), model });
         if (reply.report) save(reply.report, "text/html", `answer-${stamp()}.html`);
-        else paint(reply);
+        else {
+            told(reply.said);
+            say(reply.said);
+        }
         button.focus();
     };
 
