@@ -18,6 +18,7 @@ from dashboard import asker, data
 from dashboard.components import aria
 
 MOST_KEPT_BYTES = 20_000_000
+TAKEN_BACK = "Undone. Both stay in the record."
 _CLASS = f"{CLASS}:"
 _KEEP = "Keep this image, without identifiers, for training"
 _STORED = (
@@ -184,19 +185,21 @@ def register(page: str) -> None:
 
     @callback(
         Output(_id(page, "told"), "children", allow_duplicate=True),
+        Output(_id(page, "taken"), "data", allow_duplicate=True),
         Input(_id(page, "undo"), "n_clicks"),
         State(_id(page, "taken"), "data"),
         prevent_initial_call=True,
     )
-    def undo(clicks: int | None, taken: dict[str, str] | None) -> Any:
+    def undo(clicks: int | None, taken: dict[str, str] | None) -> tuple[Any, Any]:
         """What was just said was a slip."""
         if not clicks or not taken:
-            return no_update
+            return no_update, no_update
         try:
             take_back(taken)
         except InputError as error:
-            return problem(str(error))
-        return dmc.Alert("Undone. Both stay in the record; neither changes a label.", color="gray")
+            return problem(str(error)), no_update
+        # The id stays: the browser must not use it again, though the same is said once more.
+        return answer(TAKEN_BACK), {**taken, "undone": "yes"}
 
 
 def follow_answers(page: str, container: str, reply: str) -> None:
@@ -240,8 +243,25 @@ def take_back(said: Mapping[str, str]) -> None:
 
 
 def problem(sentence: str) -> Component:
-    """Why something was not taken."""
-    return dmc.Alert(sentence, title="Not saved", color="orange", variant="light")
+    """Why something was not taken, until it is closed or the next answer comes."""
+    return answer(sentence, "orange", title="Not saved")
+
+
+def answer(words: Any, colour: str = "gray", *, title: str | None = None) -> Component:
+    """What a click came to, until it is closed or the next one comes."""
+    return dmc.Alert(
+        words,
+        title=title,
+        color=colour,
+        variant="light",
+        withCloseButton=True,
+        closeButtonLabel="Close the message",
+    )
+
+
+def taken(page: str) -> dict[str, str]:
+    """Id of the store that changes when something was taken or undone by the form of a page."""
+    return _id(page, "taken")
 
 
 def _thanks(page: str, record: Record) -> Component:
@@ -250,7 +270,7 @@ def _thanks(page: str, record: Record) -> Component:
         words = "Saved. The picture itself is not kept, so nobody else can review it. "
     else:
         words = f"Saved. A second reader decides about it.{kept} "
-    return dmc.Alert(
+    return answer(
         [
             words,
             dcc.Link(
@@ -259,9 +279,7 @@ def _thanks(page: str, record: Record) -> Component:
             ),
             dmc.Button("Undo", id=_id(page, "undo"), variant="subtle", size="compact-sm"),
         ],
-        title=None,
-        color="green",
-        variant="light",
+        "green",
     )
 
 

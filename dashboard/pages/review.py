@@ -45,7 +45,6 @@ _MOST_PAGES = 100_000
 """Until the queue has been counted."""
 correct.register(PAGE)
 review_said.register(PAGE)
-review_said.register(review_said.OWN)
 
 
 def layout(
@@ -56,8 +55,8 @@ def layout(
         return page(
             "Review",
             _OWN_LEAD,
-            review_said.head(review_said.OWN, image),
-            review_said.part(review_said.OWN, said),
+            review_said.head(PAGE, image),
+            review_said.part(PAGE, said),
         )
     if not data.class_names():
         return page(
@@ -163,7 +162,7 @@ def review(
         f"{words} It is in the record. ",
         review_said.undo_button(PAGE, said.id, "told", what=words),
     ]
-    return review_said.answer(told, "green"), said.id
+    return correct.answer(told, "green"), said.id
 
 
 @callback(

@@ -38,7 +38,7 @@ def make(clicks: int | None) -> tuple[Any, Any]:
         if made is None
         else f"Corrections {made.number} are written; every page reports by them from now on."
     )
-    return part(), review_said.answer(html.Span(said, **name("version")), "green")
+    return part(), correct.answer(html.Span(said, **name("version")), "green")
 
 
 def _tests(tests: Mapping[str, int]) -> str:

@@ -1,6 +1,6 @@
 """What was said of labels lately: who said it takes it back, and what is confirmed can be disputed.
 
-Review shows it to maintainers below the queue, and to others, as the page `OWN`, what they said themselves.
+Review shows it to maintainers below the queue, and to others what they said themselves.
 """
 
 from __future__ import annotations
@@ -8,7 +8,18 @@ from __future__ import annotations
 from typing import Any
 
 import dash_mantine_components as dmc
-from dash import ALL, Input, Output, State, callback, ctx, dcc, html, no_update
+from dash import (
+    ALL,
+    Input,
+    Output,
+    State,
+    callback,
+    clientside_callback,
+    ctx,
+    dcc,
+    html,
+    no_update,
+)
 from dash.development.base_component import Component
 
 from brainmri.accounts import MAINTAINER
@@ -47,7 +58,6 @@ from dashboard.pages import correct
 COUNTED = (
     "A count of what people said here, not an estimate of anything else, so it has no interval."
 )
-OWN = "own"
 _AT_ONCE = 8
 _MOST_PAGES = 100_000
 """Until they have been counted."""
@@ -127,13 +137,14 @@ def register(page: str) -> None:
             correct.take_back({"id": about, "who": who or ""})
         except InputError as error:
             return correct.problem(str(error)), no_update
-        return answer("Undone. Both stay in the record."), f"undo-{about}"
+        return correct.answer(correct.TAKEN_BACK), f"undo-{about}"
 
-
-def answer(words: Any, colour: str = "gray") -> Component:
-    """What a click came to, until it is closed or the next one comes."""
-    return dmc.Alert(
-        words, color=colour, withCloseButton=True, closeButtonLabel="Close the message"
+    # What the form of an image that is open here took or undid is shown at once.
+    clientside_callback(
+        """(taken) => (taken ? JSON.stringify(taken) : dash_clientside.no_update)""",
+        Output(f"{page}-changed", "data", allow_duplicate=True),
+        Input(correct.taken(page), "data"),
+        prevent_initial_call=True,
     )
 
 
@@ -229,14 +240,15 @@ def split_words(split: str) -> str | None:
 
 
 def _section(page: str, count: int, shown: list[Correction], mine: str) -> Component:
+    theirs_alone = not asker.may(MAINTAINER)
     if not shown:
         return section(
-            "Nothing was said yet" if page != OWN else "You have said nothing yet",
+            "Nothing was said yet" if not theirs_alone else "You have said nothing yet",
             note="Say what is wrong beside an image of Evaluate, or of an answer on Predict.",
         )
     entries = [entry(one, at="said", does=_does(page, one, mine)) for one in shown]
     many = "correction" if count == 1 else "corrections"
-    if page == OWN:
+    if theirs_alone:
         return section(
             f"You made {count:,} {many}",
             paths_or_tiles(entries),
