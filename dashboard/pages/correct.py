@@ -23,7 +23,8 @@ _CLASS = f"{CLASS}:"
 _KEEP = "Keep this image, without identifiers, for training"
 _STORED = (
     "A file’s name, date and other data are never kept, only its pixels. Words that are burnt into the "
-    "picture are pixels too: do not tick this where a name can be read."
+    "picture are pixels too: do not tick this where a name can be read. "
+    f"Files of up to {MOST_KEPT_BYTES // 10**6} MB."
 )
 _LOOK = (
     "There seems to be text in the picture. Without this tick its pixels are not kept; a name, a date of "
@@ -53,21 +54,13 @@ def form(
         is_open: show the form at once.
     """
     subject = {"path": path, "label": label, "run": run, "answer": answer}
-    choices = {f"{_CLASS}{name}": name for name in classes}
-    choices |= {UNSURE: "Not sure", BAD_IMAGE: "Bad image"}
     return html.Details(
         [
             html.Summary("This is wrong" if label is None else "Is the label wrong?"),
             html.Div(
                 [
                     dmc.RadioGroup(
-                        dmc.Group(
-                            [
-                                dmc.Radio(label=words, value=value)
-                                for value, words in choices.items()
-                            ],
-                            gap="md",
-                        ),
+                        dmc.Group(choices(classes), id=_id(page, "choices"), gap="md"),
                         id=_id(page, "verdict"),
                         label="What does it show?",
                         description=None
@@ -108,6 +101,13 @@ def form(
         className="correct-part",
         open=is_open,
     )
+
+
+def choices(classes: Sequence[str]) -> list[Component]:
+    """What can be said that an image shows: one of the `classes`, or that nobody can tell."""
+    said = {f"{_CLASS}{name}": name for name in classes}
+    said |= {UNSURE: "Not sure", BAD_IMAGE: "Bad image"}
+    return [dmc.Radio(label=words, value=value) for value, words in said.items()]
 
 
 def name_input(identity: Any) -> Component:
@@ -208,7 +208,7 @@ def follow_answers(page: str, container: str, reply: str) -> None:
     Args:
         page: whose `register` was called.
         container: id of what holds the form.
-        reply: id of the store with the answer.
+        reply: id of the store with the answer; its `choices` are those of the run that gave it.
     """
     clientside_callback(
         """(reply) => {
@@ -217,10 +217,12 @@ def follow_answers(page: str, container: str, reply: str) -> None:
                 path: null, label: null, run: reply.kept.run, answer: reply.kept.model_answer || null,
             };
             const look = own && reply.text_seen ? null : "none";
-            return [!own, subject || null, null, "", false, false, look, null];
+            const choices = own ? reply.choices : dash_clientside.no_update;
+            return [!own, subject || null, choices, null, "", false, false, look, null];
         }""",
         Output(container, "hidden"),
         Output(_id(page, "subject"), "data"),
+        Output(_id(page, "choices"), "children"),
         Output(_id(page, "verdict"), "value"),
         Output(_id(page, "reason"), "value"),
         Output(_id(page, "keep"), "checked"),
@@ -333,7 +335,7 @@ def _check_class(right: str, *, of_index: bool, run: str | None) -> None:
         InputError: which classes there are.
     """
     view = None if of_index else data.find_run(run)
-    there = data.class_names() or ([] if view is None else view.classes)
+    there = data.right_classes(None if view is None else view.classes)
     if right not in there:
         raise InputError(f"There is no class “{right[:64]}”; choose one of {', '.join(there)}.")
 

@@ -160,9 +160,14 @@ def test_another_run_answers_what_lies_there(page: Page, looking: Site) -> None:
     drop(page, slice=with_lesion())
     facts = page.locator("#predict-answer .facts")
     expect(facts).to_contain_text("looker (cnn)")
+    # What a correction can say follows: the classes of the run, not sure, and bad image.
+    page.get_by_text("This is wrong").click()
+    offered = page.locator("#predict-after").get_by_role("radio")
+    expect(offered).to_have_count(2 + 2)
     page.get_by_label("Run", exact=True).first.click()
     page.get_by_role("option", name=HASTY).click()
     expect(facts).to_contain_text("hasty (mean-brightness)")
+    expect(offered).to_have_count(4 + 2)
 
 
 def test_whether_the_map_explains_the_answer_is_checked_by_itself_once_it_stands(

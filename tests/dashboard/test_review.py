@@ -7,6 +7,7 @@ import io
 import json
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -162,6 +163,18 @@ def test_predict_offers_the_classes_of_the_run_that_the_index_has() -> None:
 @pytest.mark.usefixtures("bare")
 def test_without_an_index_predict_offers_what_the_run_knows() -> None:
     assert data.right_classes(["notumor", "unicorn"]) == ["notumor", "unicorn"]
+
+
+@pytest.mark.usefixtures("own")
+def test_of_an_upload_a_class_that_its_run_does_not_know_is_refused(
+    visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    view = data.find_run(HASTY)
+    assert view is not None
+    few = replace(view, classes=["notumor", "glioma"])
+    monkeypatch.setattr(data, "find_run", lambda _name: few)
+    shown = visible(send(visitor, **about_upload(verdict="class:pituitary")))
+    assert "There is no class “pituitary”; choose one of notumor, glioma." in shown
 
 
 @pytest.mark.usefixtures("own")
