@@ -70,6 +70,7 @@ def _contradictions(found: list[Correction]) -> Component | None:
                     for one in shown[:_MOST_CONTRADICTIONS]
                 ]
             ),
+            review_said.cut_words(_MOST_CONTRADICTIONS, len(shown)),
         ],
         className="contradictions",
     )

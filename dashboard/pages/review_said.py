@@ -45,6 +45,7 @@ from dashboard.components import (
     aria,
     faults,
     name,
+    no_interval,
     page_count,
     page_number,
     page_turner,
@@ -59,7 +60,7 @@ COUNTED = (
     "A count of what people said here, not an estimate of anything else, so it has no interval."
 )
 _AT_ONCE = 8
-_MOST_PAGES = 100_000
+MOST_PAGES = 100_000
 """Until they have been counted."""
 
 
@@ -78,7 +79,7 @@ def head(page: str, image: str | None) -> Component:
 
 def part(page: str, at: str | None) -> Component:
     """The list, which comes once the page stands."""
-    number = page_number(at, _MOST_PAGES)
+    number = page_number(at, MOST_PAGES)
     return html.Div(
         [
             html.Div(id=f"{page}-said"),
@@ -234,12 +235,21 @@ def says(record: Record) -> str:
     return f"{record.right_label}, not {instead}" if instead else str(record.right_label)
 
 
+def cut_words(shown: int, count: int) -> Component | None:
+    """That only the first of a list are shown, where not all of it is."""
+    if shown >= count:
+        return None
+    words = f"Of these {count:,} the first {shown:,} are shown."
+    return html.P(words, className="note", **no_interval(COUNTED))
+
+
 def split_words(split: str) -> str | None:
     """Which images it is one of; None where that is not known."""
     return f"{SPLIT_WORDS.get(split, split)} image" if split else None
 
 
 def _section(page: str, count: int, shown: list[Correction], mine: str) -> Component:
+    """One page of the list, and how many corrections there are in all."""
     theirs_alone = not asker.may(MAINTAINER)
     if not shown:
         return section(
@@ -266,7 +276,7 @@ def _section(page: str, count: int, shown: list[Correction], mine: str) -> Compo
 
 
 def _does(page: str, one: Correction, mine: str) -> Component | None:
-    """What `mine` can do about a correction that is no longer waiting for them."""
+    """What the person named `mine` can do here: take their word back, or dispute what is confirmed."""
     if one.state == UNDONE:
         return None
     for record in (one.record, *one.reviews):

@@ -442,6 +442,16 @@ def test_a_confirmed_correction_can_be_disputed(visitor: Visitor) -> None:
 
 
 @pytest.mark.usefixtures("own")
+def test_a_list_that_is_cut_says_so(visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dashboard.pages.review._MOST_WAITING", 1)
+    send(visitor)
+    cut = "the first 1 are shown"
+    assert cut not in visible(visitor.open("/review"))
+    send(visitor, id="another-id-0001", reason="another")
+    assert f"Of these 2 {cut}" in visible(visitor.open("/review"))
+
+
+@pytest.mark.usefixtures("own")
 def test_of_two_that_contradict_each_other_one_is_disputed_there(visitor: Visitor) -> None:
     send(visitor)
     review(visitor, CONFIRM, "Grace")
