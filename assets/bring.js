@@ -11,6 +11,14 @@
 
     const send = (file) => {
         if (!file) return;
+        // The server would refuse it while it is sent, which a browser takes for an upload that was cut off.
+        const { mostBytes, mostModelBytes } = document.getElementById("bring-drop").dataset;
+        const most = Number(/\.onnx$/i.test(file.name) ? mostModelBytes : mostBytes);
+        if (file.size > most) {
+            const [has, taken] = [file.size, most].map((bytes) => Math.round(bytes / 1e6).toLocaleString("en"));
+            fault(`The file has ${has} MB; at most ${taken} MB are taken.`);
+            return;
+        }
         if (sending) sending.abort();
         const request = new XMLHttpRequest();
         sending = request;

@@ -53,9 +53,10 @@ window.dash_clientside.predict = (() => {
         const which = `Slice ${(number - 1) % each + 1} of ${each}`;
         return volumes === 1 ? which : `${which}, volume ${Math.floor((number - 1) / each) + 1} of ${volumes}`;
     };
-    // The volumes whose slice is being chosen, by the id of their slider: {entry, number, slices, shown, busy}.
+    // The volumes whose slice is being chosen, by the id of their slider: {entry, number, slices, shown, busy,
+    // fault}: `shown` is the slice whose picture stands, `fault` why that of another did not come.
     let choosers = {};
-    const chooser = (entry, { number, slices }) => ({ entry, number, slices, shown: number, busy: false });
+    const chooser = (entry, { number, slices }) => ({ entry, number, slices, shown: number, busy: false, fault: "" });
     const fetchSlice = async (id) => {
         const mine = choosers[id];
         if (mine.busy) return;
@@ -63,8 +64,18 @@ window.dash_clientside.predict = (() => {
         while (mine === choosers[id] && mine.shown !== mine.number) {
             const number = mine.number;
             const reply = await ask("slice", mine.entry.file, { slice: number });
-            if (mine === choosers[id] && reply.picture) set(`${id}-picture`, { src: reply.picture });
+            if (mine !== choosers[id]) break;
+            if (!reply.picture) {
+                // The picture is that of another slice still: the slider goes back to it.
+                mine.fault = reply.said;
+                mine.number = mine.shown;
+                set(id, { value: mine.shown });
+                say(reply.said);
+                break;
+            }
+            mine.fault = "";
             mine.shown = number;
+            set(`${id}-picture`, { src: reply.picture });
         }
         mine.busy = false;
     };
@@ -117,11 +128,15 @@ window.dash_clientside.predict = (() => {
         return asked;
     };
 
+    // The answer, which is kept; null where another run or slice was chosen meanwhile.
     const answered = async (entry) => {
         const sentence = tooLarge(entry.file);
-        entry.reply = sentence ? refusal(sentence, TOO_LARGE) : await ask("answer", entry.file, query(entry));
-        see(entry.reply.about, entry.reply.kept);
-        return entry.reply;
+        const [{ run }, { slice }] = [choices, entry];
+        const reply = sentence ? refusal(sentence, TOO_LARGE) : await ask("answer", entry.file, query(entry));
+        if (run !== choices.run || slice !== entry.slice) return null;
+        see(reply.about, reply.kept);
+        entry.reply = reply;
+        return reply;
     };
 
     // Whether the maps explain their answers is asked once these stand, of the pictures as the network saw
@@ -144,25 +159,31 @@ window.dash_clientside.predict = (() => {
         // Later than the painting, so that whoever drops the next image at once does not wait for this check.
         await new Promise((resolve) => { setTimeout(resolve, CHECK_AFTER_MS); });
     };
+    // Whether there is nothing left to ask about this map.
     const check = async (reply, key, square, still) => {
         const place = find(reply.answer, `map-check-${key}-`);
-        if (!square || !place) return;
+        if (!square || !place) return true;
         await standing(place.props.id);
-        if (!still()) return;
+        if (!still()) return false;
         const bytes = Uint8Array.from(atob(square.slice(square.indexOf(",") + 1)), (c) => c.charCodeAt(0));
         const told = await ask("occlusion", new Blob([bytes]), { run: choices.run });
-        fill(reply, place.props.id, told.verdict || told.answer, still);
-        if (key !== "one" || !told.verdict) return;
-        fill(reply, "occlusion-told", told.answer, still);
-        if (still()) say(`${reply.said} ${told.said}`);
+        const fault = () => element("P", { className: "caution", children: `This was not checked. ${told.said}` });
+        fill(reply, place.props.id, told.verdict || fault(), still);
+        if (key === "one") {
+            fill(reply, "occlusion-told", told.verdict ? told.answer : fault(), still);
+            if (still()) say(`${reply.said} ${told.said}`);
+        }
+        return Boolean(told.verdict);
     };
     const checkMaps = async (reply) => {
         const [mine, asked] = [painted, turn];
         const still = () => mine === painted && asked === turn;
         if (!reply.square || reply.checked) return;
         const squares = typeof reply.square === "string" ? { one: reply.square } : reply.square;
-        for (const [key, square] of Object.entries(squares)) await check(reply, key, square, still);
-        reply.checked = still();
+        let all = true;
+        for (const [key, square] of Object.entries(squares)) all = await check(reply, key, square, still) && all;
+        // What could not be checked is asked again when the answer is shown again.
+        reply.checked = all && still();
     };
 
     // Counts what was painted, so that a late check of an answer that is gone is dropped.
@@ -213,6 +234,7 @@ window.dash_clientside.predict = (() => {
         set("predict-rows", { children: rows });
     };
 
+    // `open` and `compare` return the model's answer; null where there is none, or something newer was asked.
     const open = async (i) => {
         const entry = entries[i];
         const mine = turn;
@@ -221,15 +243,16 @@ window.dash_clientside.predict = (() => {
         if (choices.first && !entry.reading && entry.example === undefined) {
             const sentence = tooLarge(entry.file);
             const picture = sentence ? refusal(sentence, TOO_LARGE) : await ask("picture", entry.file, query(entry));
-            if (mine !== turn || shown !== i) return;
+            if (mine !== turn || shown !== i) return null;
             entry.about = picture.about;
             paint(withNote(picture, entry.about && isSeen(entry.about)));
-            return;
+            return null;
         }
         const reply = entry.reply || await answered(entry);
-        if (mine !== turn) return;
+        if (mine !== turn || !reply) return null;
         list();
         if (shown === i) paint(reply);
+        return reply;
     };
 
     const start = async (given) => {
@@ -278,27 +301,28 @@ window.dash_clientside.predict = (() => {
         }
         if (!earlier || !later) {
             say(earlier ? "Now the later scan." : "Now the earlier scan.");
-            return;
+            return null;
         }
         const mine = ++turn;
         pairReply = null;
         const sentence = tooLarge(earlier.file) || tooLarge(later.file);
         if (sentence) {
             paint(refusal(sentence, TOO_LARGE));
-            return;
+            return null;
         }
         if (choices.first && !(earlier.reading && later.reading)) {
             const pictures = await ask("pair-pictures", both(), pairQuery());
-            if (mine !== turn) return;
+            if (mine !== turn) return null;
             for (const place of SCANS) pair[place].about = pictures.about?.[place];
             paint(withNote(pictures, SCANS.some((place) => pair[place].about && isSeen(pair[place].about))));
-            return;
+            return null;
         }
         const reply = await ask("pair", both(), pairQuery());
-        if (mine !== turn) return;
+        if (mine !== turn) return null;
         for (const place of SCANS) see(reply.about?.[place], reply.kept?.[place]);
         pairReply = reply;
         paint(reply);
+        return reply;
     };
 
     const take = (files, place) => {
@@ -395,19 +419,23 @@ window.dash_clientside.predict = (() => {
             read: entry.about && isSeen(entry.about) ? AFTER : BEFORE,
             read_at_utc: new Date().toISOString(),
         };
+        // Copies, since files may be dropped before the answer comes: then the readings are kept without it.
         if (!place) {
-            await open(shown);
-            keepReading(entry, entry.reply.kept);
+            const read = { ...entry };
+            const reply = await open(shown);
+            keepReading(read, reply?.kept);
             return;
         }
         button.closest("fieldset").disabled = true;
         button.setAttribute("aria-pressed", "true");
         if (!SCANS.every((one) => pair[one].reading)) {
             say("Now the other scan.");
+            document.querySelector("[data-do=commit]:not(:disabled)")?.focus();
             return;
         }
-        await compare();
-        for (const one of SCANS) keepReading(pair[one], pairReply?.kept?.[one], one);
+        const both = SCANS.map((one) => [one, { ...pair[one] }]);
+        const reply = await compare();
+        for (const [one, read] of both) keepReading(read, reply?.kept?.[one], one);
     };
 
     const save = (content, type, name) => dash_clientside.exports.save(new Blob([content], { type }), name);
@@ -425,11 +453,17 @@ window.dash_clientside.predict = (() => {
         const answer = choices.two ? pairReply : entry?.reply;
         if (!answer) return;
         const { model_sha256: model } = answer;
+        const mine = painted;
+        const told = (children) => { if (mine === painted) set("predict-report-told", { children }); };
+        told("");
         const reply = choices.two
             ? await ask("pair-report", both(), { ...pairQuery(), model })
             : await ask("report", entry.file, { ...query(entry), model });
         if (reply.report) save(reply.report, "text/html", `answer-${stamp()}.html`);
-        else paint(reply);
+        else {
+            told(reply.said);
+            say(reply.said);
+        }
         button.focus();
     };
 
@@ -505,7 +539,8 @@ window.dash_clientside.predict = (() => {
             chosen.number = number;
             fetchSlice(id);
             const volumes = Number(part(`${id}-number`)?.dataset.volumes) || 1;
-            return place(number, chosen.slices, volumes);
+            const where = place(number, chosen.slices, volumes);
+            return chosen.fault && number === chosen.shown ? `${where}. ${chosen.fault}` : where;
         },
     };
 })();

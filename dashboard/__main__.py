@@ -90,7 +90,7 @@ def _door_fault(host: str, *, open_to_network: bool) -> str | None:
         users = accounts.from_environment()
     except InputError as error:
         return str(error)
-    closed = users is not None or bool(os.environ.get("BRAINMRI_PROXY_HEADER"))
+    closed = users is not None or bool(os.environ.get(reach.PROXY_HEADER))
     if closed or open_to_network or reach.is_here(host):
         return None
     return (

@@ -1,7 +1,9 @@
 """How often a password may be guessed: counted by name, never by address alone.
 
 Who guesses many names from one address, or from behind the same proxy, must not keep out those who know
-their password. A name that there is not is counted like one that there is, so that nobody learns which.
+their password. `MOST_ANYWHERE` for one name, from wherever they come, do close it to all, also to whom it
+is: many addresses must not buy many guesses. A name that there is not is counted like one that there is,
+so that nobody learns which.
 """
 
 from __future__ import annotations

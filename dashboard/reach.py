@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 OPEN = "BRAINMRI_OPEN_TO_NETWORK"
 """Environment variable: 1 where other machines are answered although nobody has to sign in."""
+PROXY_HEADER = "BRAINMRI_PROXY_HEADER"
+"""Environment variable: the header in which a proxy that signs people in itself names them."""
 PROXY_ADDRESSES = "BRAINMRI_PROXY_ADDRESSES"
 REFUSED = (
     "Nobody has to sign in here, so only the machine that the dashboard runs on is answered; set "

@@ -42,7 +42,6 @@ from dashboard.components import empty, page
 PATH = "/sign-in"
 ITSELF = "brainmri.itself"
 """In the environment of a request that the process makes of itself; no header can set it."""
-PROXY_HEADER = "BRAINMRI_PROXY_HEADER"
 _OUT = "/sign-out"
 _TOO_MANY = "Too many wrong passwords for this name. Wait a quarter of an hour, then try again."
 _SAFE = ("GET", "HEAD", "OPTIONS")
@@ -53,7 +52,7 @@ _FREE = {("GET", PATH), ("HEAD", PATH), ("POST", PATH), ("POST", _OUT)}
 
 def is_on() -> bool:
     """Whether anybody has to sign in."""
-    return bool(os.environ.get(accounts.USERS) or os.environ.get(PROXY_HEADER))
+    return bool(os.environ.get(accounts.USERS) or os.environ.get(reach.PROXY_HEADER))
 
 
 def install(app: Dash, pages: frozenset[str]) -> None:
@@ -68,7 +67,7 @@ def install(app: Dash, pages: frozenset[str]) -> None:
     def guard() -> AnyResponse | str | tuple[str, int] | None:
         if request.environ.get(ITSELF):
             return None
-        if request.method not in _SAFE and not _from_here():
+        if request.method not in _SAFE and not _same_site():
             abort(
                 Response("This request does not come from this site.\n", 403, mimetype="text/plain")
             )
@@ -179,7 +178,7 @@ def _needed(app: Dash, pages: frozenset[str]) -> str:
 def _user() -> Account | None:
     """Who asks: by the proxy's header, by name and password in the request, or by the cookie."""
     known = _known()
-    header = os.environ.get(PROXY_HEADER)
+    header = os.environ.get(reach.PROXY_HEADER)
     if header:
         name = request.headers.get(header, "").strip()
         if name and request.remote_addr in reach.proxies():
@@ -270,7 +269,7 @@ def _fingerprint(user: Account) -> str:
     return hashlib.sha256(user.password_hash.encode()).hexdigest()[:16]
 
 
-def _from_here() -> bool:
+def _same_site() -> bool:
     """Whether a request that changes something was sent by a page of this site, or by no page at all."""
     site = request.headers.get("Sec-Fetch-Site")
     if site is not None:

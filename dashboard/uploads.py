@@ -23,24 +23,23 @@ _PATIENCE_SECONDS = 10.0
 _LOOK_SECONDS = 1.0
 _MOST_AT_A_TIME = 2
 _few = threading.BoundedSemaphore(_MOST_AT_A_TIME)
-_BUSY = "Other files are being sent; try again when they are done."
 _SLOW = (
     f"The upload was slower than {LEAST_BYTES_PER_SECOND // 1000} kB a second and was stopped; try again "
     "over a faster connection."
 )
-_CUT_OFF = "The upload was cut off; drop the file again."
 
 
 @routes.post("/bring/upload")
 def upload() -> tuple[Response, int]:
     """Take one file as the body of the request; its name is in the query."""
-    # Dash's requests stay small; this one is read in pieces and may be large.
-    request.max_content_length = data.MOST_UPLOAD_BYTES
+    # Dash's requests stay small; this one is read in pieces and may be large. One that is too large is
+    # refused by `receive`, which says why, and not by the stream, which does not.
+    request.max_content_length = 1 + max(data.MOST_UPLOAD_BYTES, request.content_length or 0)
     with ExitStack() as held:
         for few in (_few, data.LONG_WORK):
             if not few.acquire(blocking=False):
-                answer = jsonify(fault=_BUSY)
-                answer.headers["Retry-After"] = "10"
+                answer = jsonify(fault=data.BUSY)
+                answer.headers["Retry-After"] = "30"
                 return answer, 429
             held.callback(few.release)
         stream = held.enter_context(_watched(request.stream))
@@ -49,7 +48,7 @@ def upload() -> tuple[Response, int]:
         except (InputError, ClientDisconnected) as error:
             if stream.is_late:
                 return jsonify(fault=_SLOW), 408
-            return jsonify(fault=str(error) if isinstance(error, InputError) else _CUT_OFF), 400
+            return jsonify(fault=str(error) if isinstance(error, InputError) else data.CUT_OFF), 400
     return jsonify(token=taken.token), 200
 
 

@@ -1,4 +1,4 @@
-"""What people bring: uploads on their way to be a run. Nothing of them stays once they are one."""
+"""What is made of uploads, which are in received.py: tables checked, models tried, evaluations queued."""
 
 from __future__ import annotations
 
@@ -268,7 +268,7 @@ def _one_of_few() -> Iterator[None]:
     with ExitStack() as held:
         for few in (_previews, received.LONG_WORK):
             if not few.acquire(timeout=_BUSY_SECONDS):
-                raise BusyError("Other files are being looked at; try again in half a minute.")
+                raise BusyError(received.BUSY)
             held.callback(few.release)
         yield
 

@@ -3,8 +3,8 @@
 `files` says where things are and caches, `runs` counts predictions, `rows` holds them in memory,
 `selected` counts and lists chosen images, `dataset` is about the indexed images, `browsing` about which of
 them have some property, `one_image` about one of them, `audits` about what is wrong with them,
-`corrections` about what people say is wrong with their labels, and `predictor` answers for one uploaded
-image.
+`corrections` about what people say is wrong with their labels, `predictor` answers for one uploaded
+image, `received` takes uploads that are to be runs, and `bring` makes runs of them.
 """
 
 import pyarrow as pa
@@ -85,6 +85,8 @@ from dashboard.data.predictor import (
     warm_up,
 )
 from dashboard.data.received import (
+    BUSY,
+    CUT_OFF,
     LONG_WORK,
     MOST_UPLOAD_BYTES,
     Readable,

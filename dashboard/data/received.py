@@ -24,7 +24,9 @@ MOST_UPLOAD_BYTES = 1_000_000_000
 _PIECE_BYTES = 1 << 16
 _KEPT_SECONDS = 24 * 3600
 LONG_WORK = threading.BoundedSemaphore(3)
-"""Threads of a server, which has four, that uploads and strangers' models may hold together."""
+"""Threads of a server, which has four, that uploads and strangers' models of Add may hold together."""
+BUSY = "The server is busy with other files; try again in half a minute."
+CUT_OFF = "The upload was cut off; drop the file again."
 _TOKEN = re.compile(r"[0-9a-f]{32}")
 
 
@@ -81,7 +83,7 @@ def receive(stream: Readable, name: str, length: int | None) -> Upload:
             file.flush()
             os.fsync(file.fileno())
         if length is not None and got < length:
-            raise InputError("The upload was cut off; drop the file again.")
+            raise InputError(CUT_OFF)
         if not got:
             raise InputError("The file is empty (0 bytes); export it again.")
         with part.open("rb") as file:
@@ -94,7 +96,7 @@ def receive(stream: Readable, name: str, length: int | None) -> Upload:
         part.rename(path)
     except OSError as error:
         if error.errno is None or error.errno in (errno.ECONNRESET, errno.EPIPE):
-            raise InputError("The upload was cut off; drop the file again.") from None
+            raise InputError(CUT_OFF) from None
         raise not_written(path, error) from error
     finally:
         part.unlink(missing_ok=True)

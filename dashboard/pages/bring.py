@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from dash import Input, Output, callback, ctx, dcc, html, no_update
+from dash import Input, Output, State, callback, ctx, dcc, html, no_update
 from dash.development.base_component import Component
 
 from brainmri.errors import InputError
+from brainmri.foreign_models import MOST_BYTES as MOST_MODEL_BYTES
 from dashboard import data
-from dashboard.components import Children, aria, command, empty, name, page, section
+from dashboard.components import Children, aria, command, empty, name, page, section, told_script
 from dashboard.pages import bring_jobs, bring_model, bring_table
 from dashboard.pages.bring_parts import refused
 
@@ -37,6 +38,9 @@ def layout(upload: str | None = None, **_query: str) -> Component:
             id="bring-drop",
             className="drop drop-button",
             type="button",
+            **told_script(
+                most_bytes=str(data.MOST_UPLOAD_BYTES), most_model_bytes=str(MOST_MODEL_BYTES)
+            ),
         ),
         html.P("", id="bring-progress", className="bring-progress", **aria(live="polite")),
         html.Div(_next(upload), id="bring-next", **aria(live="polite")),
@@ -95,6 +99,17 @@ def show_next(upload: str | None, fault: dict[str, Any] | None) -> Any:
     return _next(upload)
 
 
+@callback(
+    Output("bring-next", "children", allow_duplicate=True),
+    Input("bring-again", "n_clicks"),
+    State("bring-upload", "data"),
+    prevent_initial_call=True,
+)
+def look_again(clicks: int | None, upload: str | None) -> Any:
+    """It had to wait, and somebody waited."""
+    return _next(upload) if clicks else no_update
+
+
 def _next(token: str | None) -> Children:
     """What is to be said and asked about an upload."""
     if token is None:
@@ -105,7 +120,16 @@ def _next(token: str | None) -> Children:
     try:
         return bring_model.form(upload) if upload.is_model else bring_table.form(upload)
     except data.BusyError as error:
-        return refused(str(error), title="It has to wait")
+        return html.Div(
+            [
+                refused(
+                    f"The file is here; nothing has to be sent again. {error}",
+                    title="It has to wait",
+                ),
+                html.Button("Look again", id="bring-again", type="button", className="button"),
+            ],
+            className="stack",
+        )
     except InputError as error:
         data.forget_upload(upload)
         return refused(str(error), upload.name)

@@ -18,11 +18,13 @@ from dashboard import asker, data
 from dashboard.components import aria
 
 MOST_KEPT_BYTES = 20_000_000
+TAKEN_BACK = "Undone. Both stay in the record."
 _CLASS = f"{CLASS}:"
 _KEEP = "Keep this image, without identifiers, for training"
 _STORED = (
     "A file’s name, date and other data are never kept, only its pixels. Words that are burnt into the "
-    "picture are pixels too: do not tick this where a name can be read."
+    "picture are pixels too: do not tick this where a name can be read. "
+    f"Files of up to {MOST_KEPT_BYTES // 10**6} MB."
 )
 _LOOK = (
     "There seems to be text in the picture. Without this tick its pixels are not kept; a name, a date of "
@@ -52,21 +54,13 @@ def form(
         is_open: show the form at once.
     """
     subject = {"path": path, "label": label, "run": run, "answer": answer}
-    choices = {f"{_CLASS}{name}": name for name in classes}
-    choices |= {UNSURE: "Not sure", BAD_IMAGE: "Bad image"}
     return html.Details(
         [
             html.Summary("This is wrong" if label is None else "Is the label wrong?"),
             html.Div(
                 [
                     dmc.RadioGroup(
-                        dmc.Group(
-                            [
-                                dmc.Radio(label=words, value=value)
-                                for value, words in choices.items()
-                            ],
-                            gap="md",
-                        ),
+                        dmc.Group(choices(classes), id=_id(page, "choices"), gap="md"),
                         id=_id(page, "verdict"),
                         label="What does it show?",
                         description=None
@@ -107,6 +101,13 @@ def form(
         className="correct-part",
         open=is_open,
     )
+
+
+def choices(classes: Sequence[str]) -> list[Component]:
+    """What can be said that an image shows: one of the `classes`, or that nobody can tell."""
+    said = {f"{_CLASS}{name}": name for name in classes}
+    said |= {UNSURE: "Not sure", BAD_IMAGE: "Bad image"}
+    return [dmc.Radio(label=words, value=value) for value, words in said.items()]
 
 
 def name_input(identity: Any) -> Component:
@@ -184,19 +185,21 @@ def register(page: str) -> None:
 
     @callback(
         Output(_id(page, "told"), "children", allow_duplicate=True),
+        Output(_id(page, "taken"), "data", allow_duplicate=True),
         Input(_id(page, "undo"), "n_clicks"),
         State(_id(page, "taken"), "data"),
         prevent_initial_call=True,
     )
-    def undo(clicks: int | None, taken: dict[str, str] | None) -> Any:
+    def undo(clicks: int | None, taken: dict[str, str] | None) -> tuple[Any, Any]:
         """What was just said was a slip."""
         if not clicks or not taken:
-            return no_update
+            return no_update, no_update
         try:
             take_back(taken)
         except InputError as error:
-            return problem(str(error))
-        return dmc.Alert("Undone. Both stay in the record; neither changes a label.", color="gray")
+            return problem(str(error)), no_update
+        # The id stays: the browser must not use it again, though the same is said once more.
+        return answer(TAKEN_BACK), {**taken, "undone": "yes"}
 
 
 def follow_answers(page: str, container: str, reply: str) -> None:
@@ -205,7 +208,7 @@ def follow_answers(page: str, container: str, reply: str) -> None:
     Args:
         page: whose `register` was called.
         container: id of what holds the form.
-        reply: id of the store with the answer.
+        reply: id of the store with the answer; its `choices` are those of the run that gave it.
     """
     clientside_callback(
         """(reply) => {
@@ -214,10 +217,12 @@ def follow_answers(page: str, container: str, reply: str) -> None:
                 path: null, label: null, run: reply.kept.run, answer: reply.kept.model_answer || null,
             };
             const look = own && reply.text_seen ? null : "none";
-            return [!own, subject || null, null, "", false, false, look, null];
+            const choices = own ? reply.choices : dash_clientside.no_update;
+            return [!own, subject || null, choices, null, "", false, false, look, null];
         }""",
         Output(container, "hidden"),
         Output(_id(page, "subject"), "data"),
+        Output(_id(page, "choices"), "children"),
         Output(_id(page, "verdict"), "value"),
         Output(_id(page, "reason"), "value"),
         Output(_id(page, "keep"), "checked"),
@@ -240,8 +245,25 @@ def take_back(said: Mapping[str, str]) -> None:
 
 
 def problem(sentence: str) -> Component:
-    """Why something was not taken."""
-    return dmc.Alert(sentence, title="Not saved", color="orange", variant="light")
+    """Why something was not taken, until it is closed or the next answer comes."""
+    return answer(sentence, "orange", title="Not saved")
+
+
+def answer(words: Any, colour: str = "gray", *, title: str | None = None) -> Component:
+    """What a click came to, until it is closed or the next one comes."""
+    return dmc.Alert(
+        words,
+        title=title,
+        color=colour,
+        variant="light",
+        withCloseButton=True,
+        closeButtonLabel="Close the message",
+    )
+
+
+def taken(page: str) -> dict[str, str]:
+    """Id of the store that changes when something was taken or undone by the form of a page."""
+    return _id(page, "taken")
 
 
 def _thanks(page: str, record: Record) -> Component:
@@ -250,7 +272,7 @@ def _thanks(page: str, record: Record) -> Component:
         words = "Saved. The picture itself is not kept, so nobody else can review it. "
     else:
         words = f"Saved. A second reader decides about it.{kept} "
-    return dmc.Alert(
+    return answer(
         [
             words,
             dcc.Link(
@@ -259,9 +281,7 @@ def _thanks(page: str, record: Record) -> Component:
             ),
             dmc.Button("Undo", id=_id(page, "undo"), variant="subtle", size="compact-sm"),
         ],
-        title=None,
-        color="green",
-        variant="light",
+        "green",
     )
 
 
@@ -315,7 +335,7 @@ def _check_class(right: str, *, of_index: bool, run: str | None) -> None:
         InputError: which classes there are.
     """
     view = None if of_index else data.find_run(run)
-    there = data.class_names() or ([] if view is None else view.classes)
+    there = data.right_classes(None if view is None else view.classes)
     if right not in there:
         raise InputError(f"There is no class “{right[:64]}”; choose one of {', '.join(there)}.")
 

@@ -328,6 +328,12 @@ def _actions(slices: int) -> Component:
                 "Text that is burned into the picture stays in it.",
                 className="note",
             ),
+            report_told(),
         ],
         className="actions",
     )
+
+
+def report_told() -> Component:
+    """Where it is said, beside the button, that no report could be made; the answer stays."""
+    return html.Span(id="predict-report-told", className="caution")

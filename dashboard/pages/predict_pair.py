@@ -7,7 +7,14 @@ from dash.development.base_component import Component
 
 from dashboard import data
 from dashboard.components import card, no_interval, percent, told_script
-from dashboard.pages.predict_answer import impression, notices, outcome_banner, trace, verdict
+from dashboard.pages.predict_answer import (
+    impression,
+    notices,
+    outcome_banner,
+    report_told,
+    trace,
+    verdict,
+)
 from dashboard.pages.predict_viewer import viewer
 from dashboard.pages.predict_words import row
 
@@ -68,6 +75,7 @@ def pair(
                             "One page about both scans, made for these answers and kept nowhere.",
                             className="note",
                         ),
+                        report_told(),
                     ],
                     className="actions",
                 ),

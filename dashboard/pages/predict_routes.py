@@ -20,6 +20,7 @@ from brainmri.errors import ImageError, InputError
 from brainmri.runs import Run
 from dashboard import data, figures
 from dashboard.pages import (
+    correct,
     predict_answer,
     predict_occlusion,
     predict_pair,
@@ -72,6 +73,7 @@ def answer() -> Response:
             "about": _about(upload, answered.looked),
             "square": _square(answered),
             "own": "example" not in request.args,
+            "choices": correct.choices(data.right_classes(answered.run.classes)),
             "model_sha256": answered.run.model_sha256,
         }
 

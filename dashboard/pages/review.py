@@ -41,11 +41,9 @@ _LEAD = (
 )
 _OWN_LEAD = "What you said of labels. A second reader decides; you can always take it back."
 _AT_ONCE = 12
-_MOST_PAGES = 100_000
-"""Until the queue has been counted."""
+_MOST_WAITING = 48
 correct.register(PAGE)
 review_said.register(PAGE)
-review_said.register(review_said.OWN)
 
 
 def layout(
@@ -56,8 +54,8 @@ def layout(
         return page(
             "Review",
             _OWN_LEAD,
-            review_said.head(review_said.OWN, image),
-            review_said.part(review_said.OWN, said),
+            review_said.head(PAGE, image),
+            review_said.part(PAGE, said),
         )
     if not data.class_names():
         return page(
@@ -69,7 +67,7 @@ def layout(
                 command("python -m brainmri index DATA"),
             ),
         )
-    number = page_number(at, _MOST_PAGES)
+    number = page_number(at, review_said.MOST_PAGES)
     return page(
         "Review",
         _LEAD,
@@ -104,7 +102,7 @@ def layout(
 def show_doubtful(at: int | str | None, _waiting: Any) -> tuple[Any, Any, Any]:
     """The page stands, or another page of the queue was chosen: ask the runs, which takes a moment."""
     try:
-        number = page_number(at, _MOST_PAGES)
+        number = page_number(at, review_said.MOST_PAGES)
         count, shown, lacking = data.doubtful((number - 1) * _AT_ONCE, _AT_ONCE)
         pages = page_count(count, _AT_ONCE)
         if number > pages:
@@ -163,7 +161,7 @@ def review(
         f"{words} It is in the record. ",
         review_said.undo_button(PAGE, said.id, "told", what=words),
     ]
-    return review_said.answer(told, "green"), said.id
+    return correct.answer(told, "green"), said.id
 
 
 @callback(
@@ -249,9 +247,10 @@ def _waiting() -> Component:
                     at="waiting",
                     does=review_said.review_controls(one, at="waiting", kinds=(CONFIRM, DISPUTE)),
                 )
-                for one in shown[: 4 * _AT_ONCE]
+                for one in shown[:_MOST_WAITING]
             ]
         ),
+        review_said.cut_words(_MOST_WAITING, len(shown)),
         html.P(
             f"{unseen:,} more are about uploads that were not kept, so nobody can look at them.",
             className="note",

@@ -38,7 +38,7 @@ def make(clicks: int | None) -> tuple[Any, Any]:
         if made is None
         else f"Corrections {made.number} are written; every page reports by them from now on."
     )
-    return part(), review_said.answer(html.Span(said, **name("version")), "green")
+    return part(), correct.answer(html.Span(said, **name("version")), "green")
 
 
 def _tests(tests: Mapping[str, int]) -> str:
@@ -70,6 +70,7 @@ def _contradictions(found: list[Correction]) -> Component | None:
                     for one in shown[:_MOST_CONTRADICTIONS]
                 ]
             ),
+            review_said.cut_words(_MOST_CONTRADICTIONS, len(shown)),
         ],
         className="contradictions",
     )

@@ -1,6 +1,6 @@
 """What was said of labels lately: who said it takes it back, and what is confirmed can be disputed.
 
-Review shows it to maintainers below the queue, and to others, as the page `OWN`, what they said themselves.
+Review shows it to maintainers below the queue, and to others what they said themselves.
 """
 
 from __future__ import annotations
@@ -8,7 +8,18 @@ from __future__ import annotations
 from typing import Any
 
 import dash_mantine_components as dmc
-from dash import ALL, Input, Output, State, callback, ctx, dcc, html, no_update
+from dash import (
+    ALL,
+    Input,
+    Output,
+    State,
+    callback,
+    clientside_callback,
+    ctx,
+    dcc,
+    html,
+    no_update,
+)
 from dash.development.base_component import Component
 
 from brainmri.accounts import MAINTAINER
@@ -34,6 +45,7 @@ from dashboard.components import (
     aria,
     faults,
     name,
+    no_interval,
     page_count,
     page_number,
     page_turner,
@@ -47,9 +59,8 @@ from dashboard.pages import correct
 COUNTED = (
     "A count of what people said here, not an estimate of anything else, so it has no interval."
 )
-OWN = "own"
 _AT_ONCE = 8
-_MOST_PAGES = 100_000
+MOST_PAGES = 100_000
 """Until they have been counted."""
 
 
@@ -59,7 +70,7 @@ def head(page: str, image: str | None) -> Component:
         [
             dcc.Store(id=f"{page}-changed"),
             dcc.Store(id={"page": page, "kept": "image"}, data=image),
-            html.Div(id=f"{page}-told", className="told", **aria(live="polite")),
+            html.Div(id=f"{page}-told", className="said-told", **aria(live="polite")),
             html.Div(correct.name_input(reader(page)), className="controls"),
         ],
         className="said-head",
@@ -68,7 +79,7 @@ def head(page: str, image: str | None) -> Component:
 
 def part(page: str, at: str | None) -> Component:
     """The list, which comes once the page stands."""
-    number = page_number(at, _MOST_PAGES)
+    number = page_number(at, MOST_PAGES)
     return html.Div(
         [
             html.Div(id=f"{page}-said"),
@@ -127,13 +138,14 @@ def register(page: str) -> None:
             correct.take_back({"id": about, "who": who or ""})
         except InputError as error:
             return correct.problem(str(error)), no_update
-        return answer("Undone. Both stay in the record."), f"undo-{about}"
+        return correct.answer(correct.TAKEN_BACK), f"undo-{about}"
 
-
-def answer(words: Any, colour: str = "gray") -> Component:
-    """What a click came to, until it is closed or the next one comes."""
-    return dmc.Alert(
-        words, color=colour, withCloseButton=True, closeButtonLabel="Close the message"
+    # What the form of an image that is open here took or undid is shown at once.
+    clientside_callback(
+        """(taken) => (taken ? JSON.stringify(taken) : dash_clientside.no_update)""",
+        Output(f"{page}-changed", "data", allow_duplicate=True),
+        Input(correct.taken(page), "data"),
+        prevent_initial_call=True,
     )
 
 
@@ -223,20 +235,30 @@ def says(record: Record) -> str:
     return f"{record.right_label}, not {instead}" if instead else str(record.right_label)
 
 
+def cut_words(shown: int, count: int) -> Component | None:
+    """That only the first of a list are shown, where not all of it is."""
+    if shown >= count:
+        return None
+    words = f"Of these {count:,} the first {shown:,} are shown."
+    return html.P(words, className="note", **no_interval(COUNTED))
+
+
 def split_words(split: str) -> str | None:
     """Which images it is one of; None where that is not known."""
     return f"{SPLIT_WORDS.get(split, split)} image" if split else None
 
 
 def _section(page: str, count: int, shown: list[Correction], mine: str) -> Component:
+    """One page of the list, and how many corrections there are in all."""
+    theirs_alone = not asker.may(MAINTAINER)
     if not shown:
         return section(
-            "Nothing was said yet" if page != OWN else "You have said nothing yet",
+            "Nothing was said yet" if not theirs_alone else "You have said nothing yet",
             note="Say what is wrong beside an image of Evaluate, or of an answer on Predict.",
         )
     entries = [entry(one, at="said", does=_does(page, one, mine)) for one in shown]
     many = "correction" if count == 1 else "corrections"
-    if page == OWN:
+    if theirs_alone:
         return section(
             f"You made {count:,} {many}",
             paths_or_tiles(entries),
@@ -254,7 +276,7 @@ def _section(page: str, count: int, shown: list[Correction], mine: str) -> Compo
 
 
 def _does(page: str, one: Correction, mine: str) -> Component | None:
-    """What `mine` can do about a correction that is no longer waiting for them."""
+    """What the person named `mine` can do here: take their word back, or dispute what is confirmed."""
     if one.state == UNDONE:
         return None
     for record in (one.record, *one.reviews):

@@ -277,6 +277,7 @@ def test_a_slider_shows_what_each_position_would_do(
     go(page, f"{shipped_site.url}evaluate?run={largest_model}")
     told = page.locator(f"#told-{key}")
     expect(told).to_contain_text("Missed tumours")
+    expect(told).to_have_css("position", "static")  # Only what a click on Review came to is held.
     before = told.inner_text()
     thumb = page.locator(".slider").nth(0 if key == "find" else 1).get_by_role("slider")
     thumb.focus()

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.brainmri.volumes import dicom
 from tests.browser.conftest import Opened, Tab
@@ -160,9 +160,14 @@ def test_another_run_answers_what_lies_there(page: Page, looking: Site) -> None:
     drop(page, slice=with_lesion())
     facts = page.locator("#predict-answer .facts")
     expect(facts).to_contain_text("looker (cnn)")
+    # What a correction can say follows: the classes of the run, not sure, and bad image.
+    page.get_by_text("This is wrong").click()
+    offered = page.locator("#predict-after").get_by_role("radio")
+    expect(offered).to_have_count(2 + 2)
     page.get_by_label("Run", exact=True).first.click()
     page.get_by_role("option", name=HASTY).click()
     expect(facts).to_contain_text("hasty (mean-brightness)")
+    expect(offered).to_have_count(4 + 2)
 
 
 def test_whether_the_map_explains_the_answer_is_checked_by_itself_once_it_stands(
@@ -474,3 +479,142 @@ def test_the_slices_of_a_volume_are_looked_through_before_one_is_asked_about(
     expect(page.locator("#predict-answer .facts")).to_contain_text("slice 4 of 5")
     page.get_by_role("button", name="Another slice").click()
     expect(page.locator("#slice-number")).to_have_text("Slice 3 of 5")
+
+
+def hold(page: Page, address: str) -> list[Route]:
+    """The first such question, which is not answered until the test lets it go on."""
+    held: list[Route] = []
+
+    def keep(route: Route) -> None:
+        if held:
+            route.continue_()
+        else:
+            held.append(route)
+
+    page.route(address, keep)
+    return held
+
+
+def until_held(page: Page, held: list[Route]) -> None:
+    while not held:
+        page.wait_for_timeout(20)
+
+
+def test_a_reading_is_kept_without_the_answer_that_something_newer_overtook(
+    tab: Tab, looking: Site
+) -> None:
+    page = tab()
+    ask(page, looking, show="after")
+    drop(page, first=with_lesion())
+    held = hold(page, "**/predict/answer?*")
+    page.get_by_role("button", name="No tumour", exact=True).click()
+    until_held(page, held)
+    drop(page, second=without_lesion())
+    expect(page.get_by_text("What do you see?")).to_be_visible()
+    held[0].continue_()
+    expect(page.locator("#predict-readings-count")).to_have_text("1 reading is kept in this tab.")
+    (row,) = kept_readings(page)
+    assert (row["image"], row["impression"], "model_answer" in row) == (1, "no tumour", False)
+    expect(page.get_by_text("What do you see?")).to_be_visible()
+
+
+def test_readings_of_two_scans_stay_with_these_when_another_one_is_dropped(
+    tab: Tab, looking: Site, tmp_path: Path
+) -> None:
+    page = tab()
+    ask(page, looking, scans="two", show="after")
+    choose_both(page, tmp_path, with_lesion(), without_lesion())
+    held = hold(page, "**/predict/pair?*")
+    offered = page.locator('[data-do="commit"]')
+    offered.get_by_text("Glioma", exact=True).first.click()
+    # The keyboard goes on in the other scan.
+    assert page.evaluate("document.activeElement.dataset.place") == "later"
+    offered.get_by_text("No tumour", exact=True).last.click()
+    until_held(page, held)
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name="Later scan").click()
+    chooser.value.set_files(tmp_path / "Earlier scan")
+    settle(page)
+    held[0].continue_()
+    expect(page.locator("#predict-readings-count")).to_contain_text("2 readings")
+    rows = kept_readings(page)
+    assert [(row["image"], row["impression"]) for row in rows] == [(1, "glioma"), (2, "no tumour")]
+    assert not any("model_answer" in row for row in rows)
+
+
+def test_an_answer_of_the_run_before_does_not_stand_for_the_run_that_is_chosen(
+    page: Page, looking: Site
+) -> None:
+    ask(page, looking)
+    slow: list[Route] = []
+
+    def second_is_slow(route: Route) -> None:
+        asked = route.request
+        if LOOKER in asked.url and asked.post_data_buffer == without_lesion():
+            slow.append(route)
+        else:
+            route.continue_()
+
+    page.route("**/predict/answer?*", second_is_slow)
+    drop(page, first=with_lesion(), second=without_lesion())
+    until_held(page, slow)
+    page.get_by_label("Run", exact=True).first.click()
+    page.get_by_role("option", name=HASTY).click()
+    rows = page.locator("#predict-rows tr")
+    expect(rows.nth(1)).to_contain_text("answered")
+    with page.expect_response(lambda one: LOOKER in one.url):
+        slow[0].continue_()
+    settle(page)
+    page.get_by_role("button", name="second").click()
+    expect(page.locator("#predict-answer .facts")).to_contain_text("hasty (mean-brightness)")
+
+
+def test_a_slice_that_does_not_come_leaves_number_and_slider_at_the_one_that_is_shown(
+    opened: Opened, looking: Site
+) -> None:
+    page = opened("ERR_FAILED|Failed to load").new_page()
+    ask(page, looking)
+    drop(page, volume=five_slices())
+    number, slider = page.locator("#slice-number"), page.get_by_role("slider", name="Slice")
+    expect(number).to_have_text("Slice 3 of 5")
+    page.route("**/predict/slice?*", lambda route: route.abort())
+    slider.press("ArrowRight")
+    expect(number).to_have_text(re.compile("Slice 3 of 5. The server cannot be reached"))
+    expect(slider).to_have_attribute("aria-valuenow", "3")
+    page.unroute("**/predict/slice?*")
+    slider.press("ArrowRight")
+    expect(number).to_have_text("Slice 4 of 5")
+
+
+def test_a_map_that_could_not_be_checked_is_checked_when_it_is_shown_again(
+    opened: Opened, looking: Site
+) -> None:
+    page = opened("ERR_FAILED|Failed to load").new_page()
+    ask(page, looking)
+    page.route("**/predict/occlusion?*", lambda route: route.abort())
+    drop(page, first=with_lesion(), other=without_lesion())
+    beside, below = page.locator(".map-check"), page.locator("#occlusion-told")
+    for place in (beside, below):
+        expect(place).to_contain_text("This was not checked. The server cannot be reached")
+    page.unroute("**/predict/occlusion?*")
+    page.get_by_role("button", name="other").click()
+    expect(beside).to_contain_text("No: the map does not explain this answer")
+    page.get_by_role("button", name="first").click()
+    expect(beside).to_contain_text("Yes: the answer rests on the marked region")
+    expect(below.locator("img")).to_be_visible()
+
+
+def test_a_report_that_cannot_be_made_leaves_the_answer_there(
+    opened: Opened, looking: Site
+) -> None:
+    page = opened("ERR_FAILED|Failed to load").new_page()
+    ask(page, looking)
+    drop(page, slice=with_lesion())
+    page.route("**/predict/report?*", lambda route: route.abort())
+    page.get_by_role("button", name="Save report").click()
+    expect(page.locator("#predict-report-told")).to_contain_text("cannot be reached")
+    expect(page.locator("#predict-answer .verdict")).to_be_visible()
+    page.unroute("**/predict/report?*")
+    with page.expect_download():
+        page.get_by_role("button", name="Save report").click()
+    expect(page.locator("#predict-report-told")).to_be_empty()

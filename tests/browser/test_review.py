@@ -116,8 +116,16 @@ def test_an_image_of_the_queue_is_looked_at_corrected_and_undone(
     fill(form, "Not sure", who="Ada")
     form.get_by_role("button", name="Send").click()
     expect(form).to_contain_text("Saved.")
+    # The rest of the page knows of it at once.
+    waiting, said = page.locator("#review-waiting"), page.locator("#review-said")
+    expect(waiting).to_contain_text("1 correction waits")
+    expect(said).to_contain_text("1 correction so far")
     form.get_by_role("button", name="Undo").click()
     expect(form).to_contain_text("Undone. Both stay in the record")
+    expect(waiting).to_contain_text("No correction waits")
+    expect(said).to_contain_text("Taken back.")
+    form.get_by_role("button", name="Close the message").click()
+    expect(form.get_by_role("button", name="Close the message")).to_have_count(0)
     assert states(models) == [("Ada", UNDONE)]
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
@@ -133,7 +141,7 @@ def test_after_a_reload_it_is_taken_back_and_a_clinician_sees_their_own(
     fill(form, "meningioma", who=None)
     form.get_by_role("button", name="Send").click()
     form.get_by_role("link", name="See what you said").click()
-    expect(cleo.locator("#own-said")).to_contain_text("You made 1 correction")
+    expect(cleo.locator("#review-said")).to_contain_text("You made 1 correction")
     for page, name, does in ((ada, "ada", "Confirm"), (grace, "grace", "Dispute")):
         enter(page, signed_site, name)
         go(page, f"{signed_site.url}review")
@@ -150,7 +158,7 @@ def test_after_a_reload_it_is_taken_back_and_a_clinician_sees_their_own(
     assert states(models) == [("cleo", CONFIRMED)]
     go(cleo, f"{signed_site.url}review")
     cleo.get_by_role("button", name="Undo").click()
-    expect(cleo.locator("#own-said")).to_contain_text("Taken back.")
+    expect(cleo.locator("#review-said")).to_contain_text("Taken back.")
     assert states(models) == [("cleo", UNDONE)]
 
 

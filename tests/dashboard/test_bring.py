@@ -173,6 +173,23 @@ def test_a_file_that_is_too_large_is_refused_before_it_is_read(own: Path) -> Non
     assert left(own) == []
 
 
+@pytest.mark.parametrize("length", [1_200_000_000, None])
+def test_an_upload_that_is_too_large_is_refused_in_words(
+    client: FlaskClient, own: Path, monkeypatch: pytest.MonkeyPatch, length: int | None
+) -> None:
+    """With its length announced, and sent in pieces without one."""
+    environ: dict[str, Any] = {"CONTENT_LENGTH": str(length or ""), "wsgi.input_terminated": True}
+    if length is None:
+        monkeypatch.setattr("dashboard.data.received.MOST_UPLOAD_BYTES", 2)
+        monkeypatch.setattr(data, "MOST_UPLOAD_BYTES", 2)
+    answer = client.post(
+        "/bring/upload?name=theirs.csv", input_stream=io.BytesIO(TABLE), environ_overrides=environ
+    )
+    assert answer.status_code == 400
+    assert "MB are taken" in answer.get_json()["fault"]
+    assert left(own) == []
+
+
 def test_few_files_are_taken_at_a_time_and_the_others_are_told(
     client: FlaskClient, own: Path
 ) -> None:
@@ -183,7 +200,7 @@ def test_few_files_are_taken_at_a_time_and_the_others_are_told(
             held.callback(uploads._few.release)
         answer = sent(client, TABLE, "theirs.csv")
         assert answer.status_code == 429
-        assert "Other files are being sent; try again" in answer.get_json()["fault"]
+        assert "busy with other files; try again" in answer.get_json()["fault"]
     assert left(own) == []
     assert sent(client, TABLE, "theirs.csv").status_code == 200
 
@@ -331,10 +348,23 @@ def test_a_table_that_has_to_wait_is_not_forgotten(
             held.callback(data.LONG_WORK.release)
         token = data.receive(io.BytesIO(TABLE), "theirs.csv", len(TABLE)).token
         shown = visitor.fire("bring-next", inputs={"bring-upload": token, "bring-fault": None})
-        assert "Other files are being looked at" in visible(shown["bring-next"]["children"])
+        assert "nothing has to be sent again" in visible(shown["bring-next"]["children"])
+        assert "busy with other files" in visible(shown["bring-next"]["children"])
     assert data.find_upload(token) is not None
-    shown = visitor.fire("bring-next", inputs={"bring-upload": token, "bring-fault": None})
-    assert "3 (3 test)" in visible(shown["bring-next"]["children"])
+    again = next(
+        one["output"]
+        for one in visitor.client.get("/_dash-dependencies").get_json()
+        if "bring-again" in str(one["inputs"])
+    )
+    pressed = {
+        "output": again,
+        "outputs": {"id": "bring-next", "property": again.rpartition(".")[2]},
+        "inputs": [{"id": "bring-again", "property": "n_clicks", "value": 1}],
+        "state": [{"id": "bring-upload", "property": "data", "value": token}],
+        "changedPropIds": ["bring-again.n_clicks"],
+    }
+    answer = visitor.client.post("/_dash-update-component", json=pressed).get_json()["response"]
+    assert "3 (3 test)" in visible(answer["bring-next"]["children"])
 
 
 def test_a_look_that_has_to_wait_leaves_what_another_one_writes(

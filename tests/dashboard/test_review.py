@@ -7,6 +7,7 @@ import io
 import json
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -93,8 +94,9 @@ def review(visitor: Visitor, kind: str, who: str, reason: str = "I see it too") 
     return press(visitor, one.record.id, kind, who, reason)
 
 
-def undo(visitor: Visitor, record: str, who: str, page: str = "review") -> str:
+def undo(visitor: Visitor, record: str, who: str) -> str:
     """Press Undo beside a record in the list of what was said."""
+    page = "review"
     button = {"said": page, "undo": record, "at": "said"}
     outputs = [(f"{page}-told", "children"), (f"{page}-changed", "data")]
     known = next(
@@ -123,8 +125,9 @@ def answered(visitor: Visitor, body: dict[str, Any]) -> dict[str, str]:
     return {key: visible(next(iter(props.values()))) for key, props in answer.items()}
 
 
-def listed(visitor: Visitor, who: str = "", page: str = "review", image: str | None = None) -> Node:
+def listed(visitor: Visitor, who: str = "", image: str | None = None) -> Node:
     """The list of what was said."""
+    page = "review"
     reader = json.dumps({"correct": page, "part": "reader"}, separators=(",", ":"))
     answer = visitor.fire(
         f"{page}-said", inputs={"said": 1, "data": None, reader: who}, state={"image": image}
@@ -160,6 +163,18 @@ def test_predict_offers_the_classes_of_the_run_that_the_index_has() -> None:
 @pytest.mark.usefixtures("bare")
 def test_without_an_index_predict_offers_what_the_run_knows() -> None:
     assert data.right_classes(["notumor", "unicorn"]) == ["notumor", "unicorn"]
+
+
+@pytest.mark.usefixtures("own")
+def test_of_an_upload_a_class_that_its_run_does_not_know_is_refused(
+    visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    view = data.find_run(HASTY)
+    assert view is not None
+    few = replace(view, classes=["notumor", "glioma"])
+    monkeypatch.setattr(data, "find_run", lambda _name: few)
+    shown = visible(send(visitor, **about_upload(verdict="class:pituitary")))
+    assert "There is no class “pituitary”; choose one of notumor, glioma." in shown
 
 
 @pytest.mark.usefixtures("own")
@@ -427,6 +442,16 @@ def test_a_confirmed_correction_can_be_disputed(visitor: Visitor) -> None:
 
 
 @pytest.mark.usefixtures("own")
+def test_a_list_that_is_cut_says_so(visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dashboard.pages.review._MOST_WAITING", 1)
+    send(visitor)
+    cut = "the first 1 are shown"
+    assert cut not in visible(visitor.open("/review"))
+    send(visitor, id="another-id-0001", reason="another")
+    assert f"Of these 2 {cut}" in visible(visitor.open("/review"))
+
+
+@pytest.mark.usefixtures("own")
 def test_of_two_that_contradict_each_other_one_is_disputed_there(visitor: Visitor) -> None:
     send(visitor)
     review(visitor, CONFIRM, "Grace")
@@ -516,14 +541,12 @@ def test_a_clinician_takes_back_what_they_said_and_sees_nothing_else(
     send(users["maintainer"], id="another-id-01", reason="of a maintainer")
     page = users["clinician"].open("/review")
     assert "What you said of labels" in visible(page)
-    shown = visible(listed(users["clinician"], page="own"))
+    shown = visible(listed(users["clinician"]))
     assert "You made 1 correction" in shown
     assert "of a maintainer" not in shown
     one, other = data.corrections_made()
-    assert "Only ada-maintainer" in undo(
-        users["clinician"], other.record.id, "ada-maintainer", "own"
-    )
-    assert "Undone" in undo(users["clinician"], one.record.id, "", "own")
+    assert "Only ada-maintainer" in undo(users["clinician"], other.record.id, "ada-maintainer")
+    assert "Undone" in undo(users["clinician"], one.record.id, "")
     assert [c.state for c in data.corrections_made()] == [UNDONE, OPEN]
 
 
@@ -541,7 +564,10 @@ def test_nobody_undoes_what_another_account_said(users: dict[str, Visitor]) -> N
     forged = {"id": one.record.id, "who": "ada-clinician"}
     body = {
         "output": undo,
-        "outputs": {"id": parts["told"], "property": undo.rpartition(".")[2]},
+        "outputs": [
+            {"id": parts[part], "property": one.rpartition(".")[2]}
+            for part, one in zip(("told", "taken"), undo.strip(".").split("..."), strict=True)
+        ],
         "inputs": [{"id": parts["undo"], "property": "n_clicks", "value": 1}],
         "state": [{"id": parts["taken"], "property": "data", "value": forged}],
         "changedPropIds": ['{"correct":"panel","part":"undo"}.n_clicks'],

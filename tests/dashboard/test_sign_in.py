@@ -434,7 +434,7 @@ def asked(headers: dict[str, str], address: str = "127.0.0.1", path: str = "/_da
 
 def test_a_proxy_names_the_user(users: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert asked({"X-User": "a-viewer"}) == 401
-    monkeypatch.setenv(sign_in.PROXY_HEADER, "X-User")
+    monkeypatch.setenv(reach.PROXY_HEADER, "X-User")
     assert asked({}) == 401
     assert asked({"X-User": "a-viewer"}) == 200
     assert asked({"X-User": "a-viewer"}, path="/bring") == 403
@@ -534,7 +534,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(__main__, "_serve", lambda host, _port, _workers: hosts.append(host))
     monkeypatch.setattr(__main__, "_port_fault", lambda _host, _port: None)
     monkeypatch.delenv(accounts.USERS, raising=False)
-    monkeypatch.delenv(sign_in.PROXY_HEADER, raising=False)
+    monkeypatch.delenv(reach.PROXY_HEADER, raising=False)
     monkeypatch.setenv(reach.OPEN, "")
     return hosts
 
