@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from brainmri import head
+from brainmri import head, images
 from brainmri.preprocessing import Box, Preprocessing
 
 Floats = NDArray[np.float64]
@@ -46,10 +46,7 @@ def describe(pixels: NDArray[np.uint8], found: head.Head) -> Floats:
     left, top, right, bottom = (round(side) for side in found.box)
     shades = np.bincount(pixels[top:bottom, left:right].ravel(), minlength=256)
     levels = int((shades > _COMMON * shades.sum()).sum())
-    small = np.asarray(
-        Image.fromarray(square).resize((_OVERVIEW_PX, _OVERVIEW_PX), Image.Resampling.BOX),
-        dtype=np.float64,
-    )
+    small = images.shrunk(square, _OVERVIEW_PX)
     mean, middle = (
         max(float(small.mean()), 1.0),
         slice(3 * _OVERVIEW_PX // 8, 5 * _OVERVIEW_PX // 8),
@@ -99,8 +96,7 @@ def _differences(picture: Floats, inside: Mask) -> list[float]:
             np.log(float(np.median(steps)) + _FINEST),
             np.log(peaked + 0.01),
         ]
-        half = len(picture) // 2
-        picture = picture.reshape(half, 2, half, 2).mean(axis=(1, 3))
+        picture, half = images.halved(picture), len(picture) // 2
         inside = np.logical_and.reduce(inside.reshape(half, 2, half, 2), axis=(1, 3))
     return told
 

@@ -169,6 +169,18 @@ def resize(pixels: NDArray[np.uint8], size_px: tuple[int, int]) -> NDArray[np.ui
     return np.asarray(Image.fromarray(pixels).resize(size_px, Image.Resampling.BILINEAR))
 
 
+def shrunk(pixels: NDArray[np.uint8], side_px: int) -> NDArray[np.float64]:
+    """A greyscale picture (h, w) as `side_px` x `side_px` means of its pixels, 0-255."""
+    small = Image.fromarray(pixels).resize((side_px, side_px), Image.Resampling.BOX)
+    return np.asarray(small, dtype=np.float64)
+
+
+def halved(square: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The next step of a pyramid: means of 2 x 2 pixels of a square picture with an even side."""
+    half = len(square) // 2
+    return square.reshape(half, 2, half, 2).mean(axis=(1, 3))
+
+
 def grey_histogram(pixels: bytes | NDArray[np.uint8]) -> NDArray[np.int64]:
     """How often each grey level occurs in contiguous uint8 pixels of any shape, int64 (256,)."""
     # Four pixels pose as one of four bands, which Pillow counts in four tables. The ground of a

@@ -14,9 +14,8 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from brainmri import arrays, grain, head
+from brainmri import arrays, grain, head, images
 from brainmri.arrays import Arrays
 from brainmri.preprocessing import Preprocessing
 from brainmri.runs import LOOK_FILE, Run
@@ -111,8 +110,7 @@ def describe(pixels: NDArray[np.uint8], found: head.Head | None = None) -> NDArr
 
 
 def _thumbnail(square: NDArray[np.uint8]) -> Floats:
-    small = Image.fromarray(square).resize((_THUMBNAIL_PX, _THUMBNAIL_PX), Image.Resampling.BOX)
-    return np.asarray(small, dtype=np.float64).ravel() / 255
+    return images.shrunk(square, _THUMBNAIL_PX).ravel() / 255
 
 
 def _textures(square: NDArray[np.uint8]) -> list[Floats]:
@@ -123,8 +121,7 @@ def _textures(square: NDArray[np.uint8]) -> list[Floats]:
         n = len(rough) // _CELLS
         cells = rough[: n * _CELLS, : n * _CELLS].reshape(_CELLS, n, _CELLS, n).mean(axis=(1, 3))
         told.append(np.log(cells.ravel() + _FAINT))
-        half = len(picture) // 2
-        picture = picture.reshape(half, 2, half, 2).mean(axis=(1, 3))
+        picture = images.halved(picture)
     return told
 
 
@@ -135,10 +132,7 @@ def _shades(square: NDArray[np.uint8]) -> Floats:
 
 
 def _frame(pixels: NDArray[np.uint8]) -> Floats:
-    small = np.asarray(
-        Image.fromarray(pixels).resize((_FRAME_PX, _FRAME_PX), Image.Resampling.BOX),
-        dtype=np.float64,
-    )
+    small = images.shrunk(pixels, _FRAME_PX)
     edges = (small[:2], small[-2:], small[:, :2], small[:, -2:])
     return np.quantile(np.concatenate([edge.ravel() for edge in edges]) / 255, _QUANTILES)
 

@@ -1,4 +1,4 @@
-"""What DICOM and NIfTI slices have in common: which one is meant, and measured values to grey levels."""
+"""What files of slices have in common: which slice is meant, gzip, and measured values to grey levels."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from PIL import Image
 from brainmri.errors import ImageError
 
 MOST_SLICES = 10_000
-"""Of a file, and of a volume."""
+"""Of a volume."""
 MOST_OF_VOLUMES = 100_000
 """Slices of all volumes of a file."""
 
@@ -35,13 +35,16 @@ def chosen(number: int | None, slices: int, volumes: int = 1) -> int:
     Raises:
         ImageError: `needs_slice`, `no_such_slice`, or `too_large` where there are far too many.
     """
-    most = MOST_SLICES if volumes == 1 else MOST_OF_VOLUMES
-    if slices > most:
-        raise ImageError(
-            "too_large",
-            f"The file says that it holds {slices:,} slices; at most {most:,} are read: save the one that is "
-            "meant by itself.",
-        )
+    for count, most, where in (
+        (slices // volumes, MOST_SLICES, "" if volumes == 1 else " in each volume"),
+        (slices, MOST_OF_VOLUMES, ""),
+    ):
+        if count > most:
+            raise ImageError(
+                "too_large",
+                f"The file says that it holds {count:,} slices{where}; at most {most:,} are read: save the "
+                "one that is meant by itself.",
+            )
     if slices < 1:
         raise ImageError("damaged", "The file says that it holds no slice; export it again.")
     if number is None and slices > 1:

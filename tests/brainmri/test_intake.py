@@ -554,6 +554,14 @@ def test_files_of_far_too_many_pieces_are_refused_before_any_decoder_opens_them(
         assert code in {"too_complex", "too_large"}, kind
 
 
+@pytest.mark.parametrize(("slices", "volumes"), [(10_001, 1), (20_002, 2), (100_001, 50_000)])
+def test_slices_are_limited_in_each_volume_and_in_all(slices: int, volumes: int) -> None:
+    with pytest.raises(ImageError, match="save the one that is meant by itself") as refused:
+        rendering.chosen(1, slices, volumes)
+    assert refused.value.code == "too_large"
+    assert rendering.chosen(1, 20_000, 2) == 0
+
+
 def test_what_to_do_about_a_large_interlaced_picture_is_said() -> None:
     interlaced = crowds.UNOPENED["PNG, interlaced"](9_000_000)
     assert str(refusal(interlaced)).endswith("save the picture again without interlacing.")
