@@ -50,9 +50,10 @@ def image_tiles(
 def picture_tile(
     path: str, *lines: Children, alt: str | None = None, opens: str | None = None
 ) -> Component:
-    """An indexed image with some lines underneath; without the images here, a line with its path.
+    """An indexed image, or an upload that was kept, with some lines underneath.
 
-    `opens`, one of its kind on the page, makes it a button that opens the image panel.
+    Without the images here it is a line with the path. `opens`, one of its kind on the page, makes it a
+    button that opens the image panel.
     """
     kept = path.startswith(KEPT)
     called = "an upload that was kept" if kept else path or "unnamed"

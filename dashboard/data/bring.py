@@ -95,10 +95,16 @@ def add_table(upload: Upload, name: str, negative: str) -> None:
 
 def model_classes(number: int) -> list[str]:
     """The classes that so many columns can mean: those of the data, or tumour and no tumour."""
-    known = usable_index()
-    classes = list(phantom.CLASSES) if known is None else known.classes
-    negative = phantom.NEGATIVE_CLASS if known is None else known.negative_class
+    classes, negative = _classes()
     return [negative, foreign_readings.TUMOUR] if number == 2 < len(classes) else classes
+
+
+def _classes() -> tuple[list[str], str]:
+    """The classes of the data, or of the synthetic slices where there are none, and which is no tumour."""
+    known = usable_index()
+    if known is None:
+        return list(phantom.CLASSES), phantom.NEGATIVE_CLASS
+    return known.classes, known.negative_class
 
 
 def preview_model(
@@ -116,8 +122,7 @@ def preview_model(
         InputError: it may not be run, or cannot look at an image.
     """
     known, folder = usable_index(), images_folder()
-    classes = list(phantom.CLASSES) if known is None else known.classes
-    negative = phantom.NEGATIVE_CLASS if known is None else known.negative_class
+    classes, negative = _classes()
     pixels, is_test = phantom.draw(phantom.CLASSES[number % len(phantom.CLASSES)], 3), False
     if known is not None and folder is not None:
         test = known.rows[known.rows["split"] == "test"]["path"].tolist()

@@ -153,16 +153,14 @@ def check_occlusion(name: str, square: bytes) -> Checked:
     return _check(model, pixels, seen.maps[0, c], model.run.classes[c])
 
 
-def checked(answered: Answered) -> Checked:
+def check_answer(answered: Answered) -> Checked:
     """The same of an answer that is at hand.
 
     Raises:
         InputError: as `answer`.
     """
     finding = answered.answer.finding
-    if finding is None:
-        return Checked(None, b"", "The image was refused, so there is no answer to check.")
-    if finding.maps is None:
+    if finding is None or finding.maps is None:
         return _NOTHING_MARKED
     maps, of = finding.maps, finding.answer
     return _check(classifier(answered.run.name), maps.square, maps.by_class[of], of)

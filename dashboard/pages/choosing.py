@@ -29,7 +29,8 @@ from dashboard.words import property_words
 
 KEYS = ("cell", "slice", "above")
 PAINTED = ("evaluate-chosen", "data-painted")
-"""Changes when what a click is about stands on the page: what is less urgent waits for it."""
+"""Changes when what a click is about stands on the page. What every click changes and is less urgent waits
+for it; matrix, curves and sliders, which change with slices and thresholds only, do not."""
 _CHOSEN = "A threshold that was chosen, not a measurement."
 
 

@@ -104,7 +104,7 @@ def layout(
             role="region",
             tabIndex="-1",  # Of the last chip the focus goes to it: assets/focus.js.
             disable_n_clicks=True,
-            **_is_shown(view.name, split, cell, slice, above),
+            **_shown_attribute(view.name, split, cell, slice, above),
             **aria(label="Chosen images", live="polite"),
         ),
         html.Div(_matrix(view, split, show, chosen), id="evaluate-content", disable_n_clicks=True),
@@ -191,7 +191,7 @@ def _shown(run: str, split: str, *keys: str | None) -> str:
     return "|".join([run, split, *(key or "" for key in keys)])
 
 
-def _is_shown(run: str, split: str, *keys: str | None) -> dict[str, Any]:
+def _shown_attribute(run: str, split: str, *keys: str | None) -> dict[str, Any]:
     return {"data-shown": _shown(run, split, *keys)}
 
 

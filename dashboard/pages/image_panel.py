@@ -83,8 +83,16 @@ def _steps() -> Component:
     """The way through the list that is shown, image by image; assets/image_panel.js walks it."""
     return html.Div(
         [
-            html.Button("Previous", id="panel-previous", className="button", disable_n_clicks=True),
-            html.Button("Next", id="panel-next", className="button", disable_n_clicks=True),
+            html.Button(
+                "Previous",
+                id="panel-previous",
+                type="button",
+                className="button",
+                disable_n_clicks=True,
+            ),
+            html.Button(
+                "Next", id="panel-next", type="button", className="button", disable_n_clicks=True
+            ),
             html.Span(id="panel-at", className="note", **name("place"), **aria(live="polite")),
         ],
         id="panel-steps",
@@ -113,7 +121,7 @@ def register(page: str, *, has_run: bool = True) -> None:
         prevent_initial_call=True,
     )
     def open_image(image: str | None, run: str | None = None) -> tuple[Any, ...]:
-        """A tile was clicked."""
+        """Another image was chosen, by a tile or the way through the list; or none, and the panel closes."""
         if not image:
             return no_update, no_update, no_update
         image = str(image)  # A forged request may hold anything.

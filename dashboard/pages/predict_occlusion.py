@@ -45,7 +45,9 @@ def verdict(checked: data.Checked) -> Component:
         return html.P(checked.why_not, className="note")
     return html.Div(
         [
-            html.Strong(f"Does hiding what it marks change the answer? {verdict_words(checked)}."),
+            html.Strong(
+                f"Does hiding the marked region change the answer? {verdict_words(checked)}."
+            ),
             html.P(found.words, className="note"),
         ],
         className="caution" if found.verdict != "explains" else "",

@@ -8,7 +8,7 @@ from flask import render_template
 
 from dashboard import data, figures, map_figures
 from dashboard.components import percent
-from dashboard.pages.predict_occlusion import verdict_words as check_words
+from dashboard.pages import predict_occlusion
 from dashboard.pages.predict_pair import WHY_NO_GROWTH, change_words
 from dashboard.pages.predict_words import (
     OUTCOMES,
@@ -67,10 +67,10 @@ def _part(answered: data.Answered, what: str) -> dict[str, Any]:
     }
     if finding.maps is None:
         return told
-    checked = data.checked(answered)
+    checked = data.check_answer(answered)
     return told | {
         "overlay": map_figures.overlays(finding.maps.by_class)[finding.answer],
         "box": map_figures.place(finding.maps.box, answered.looked.shape_px),
-        "check": check_words(checked),
-        "check_words": checked.why_not if checked.occlusion is None else checked.occlusion.words,
+        "check": predict_occlusion.verdict_words(checked),
+        "check_words": predict_occlusion.said(checked),
     }

@@ -83,7 +83,8 @@ def pair_chooser(looks: dict[str, data.Looked]) -> Component:
 
 
 def _picture(looked: data.Looked, place: str = "") -> Component:
-    return stage(looked, "The chosen slice", id=f"{_IDS[place]}-picture")
+    what = f"The chosen slice of the {place} scan" if place else "The chosen slice"
+    return stage(looked, what, id=f"{_IDS[place]}-picture")
 
 
 def _slider(looked: data.Looked, place: str = "") -> list[Component]:
