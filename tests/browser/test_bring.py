@@ -135,3 +135,18 @@ def test_what_is_refused_says_why(
     table.write_text("label,prob_a,prob_b\na,0.9,often\n")
     dropped(page, table)
     expect(page.get_by_text('Row 1, column "prob_b" is "often"')).to_be_visible()
+
+
+def test_a_file_that_is_too_large_is_not_sent(
+    own_site: tuple[Site, Path], opened: Opened, tmp_path: Path
+) -> None:
+    page = opened().new_page()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    go(page, f"{own_site[0].url}bring")
+    page.evaluate("document.getElementById('bring-drop').dataset.mostBytes = '1000000'")
+    path = tmp_path / "theirs.csv"
+    path.write_bytes(bytes(3_000_000))
+    dropped(page, path)
+    expect(page.locator("#bring-next")).to_contain_text("has 3 MB; at most 1 MB are taken.")
+    assert not [url for url in asked if "/bring/upload" in url]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -159,6 +160,7 @@ def test_after_a_reload_it_is_taken_back_and_a_clinician_sees_their_own(
     go(cleo, f"{signed_site.url}review")
     cleo.get_by_role("button", name="Undo").click()
     expect(cleo.locator("#review-said")).to_contain_text("Taken back.")
+    expect(cleo).to_have_url(re.compile("said=1"))
     assert states(models) == [("cleo", UNDONE)]
 
 
