@@ -115,8 +115,9 @@ def all_of_ours(models: Path) -> dict[str, Any]:
             "evaluate-truths", inputs={**here, "cell": cell, "show": show}
         ),
         "cell": lambda _: visitor.fire(
-            "gallery-head",
+            "evaluate-chosen",
             inputs={**here, "cell": cell, "sort": "error", "like": "", "leaf": 1},
+            state={"evaluate-chosen": ""},
         ),
     }
     for name, click in clicks.items():
