@@ -25,14 +25,6 @@ class Candidate(Protocol):
         """What run.json says; None for a table of another tool."""
 
     @property
-    def architecture(self) -> str:
-        """Kind of model."""
-
-    @property
-    def is_official(self) -> bool:
-        """Whether its test images are the official ones."""
-
-    @property
     def tallies(self) -> Tallies:
         """Counts of its checked predictions, per split."""
 
@@ -53,13 +45,15 @@ class Counted:
     tallies: Tallies
     has_model: bool
 
-    @property
-    def architecture(self) -> str:
-        return self.name if self.run is None else self.run.architecture
 
-    @property
-    def is_official(self) -> bool:
-        return self.run is not None and self.run.protocol == runs.OFFICIAL
+def architecture(candidate: Candidate) -> str:
+    """Kind of model; the name of the run for a table of another tool."""
+    return candidate.name if candidate.run is None else candidate.run.architecture
+
+
+def is_official(candidate: Candidate) -> bool:
+    """Whether its test images are the official ones; a table of another tool does not say."""
+    return candidate.run is not None and candidate.run.protocol == runs.OFFICIAL
 
 
 def best(
@@ -80,7 +74,7 @@ def best(
         if candidate.name == promoted:
             return candidate
     asked = [candidate for candidate in among if not _goes_on(candidate)] or among
-    official = [candidate for candidate in asked if candidate.is_official]
+    official = [candidate for candidate in asked if is_official(candidate)]
     return max(official or asked, key=lambda one: promise(one, every), default=None)
 
 
@@ -110,14 +104,14 @@ def counterpart(
     candidate: AnyCandidate, every: Sequence[AnyCandidate], *, official: bool
 ) -> AnyCandidate | None:
     """The run itself if it has that kind of protocol, else the best of its architecture that has."""
-    if candidate.is_official == official:
+    if is_official(candidate) == official:
         return candidate
     others = [
         other
         for other in every
         if other.run is not None
-        and other.architecture == candidate.architecture
-        and other.is_official == official
+        and architecture(other) == architecture(candidate)
+        and is_official(other) == official
         and "test" in other.tallies.named
     ]
     return max(others, key=merit, default=None)

@@ -77,13 +77,13 @@ class RunView:
 
     @property
     def architecture(self) -> str:
-        """Kind of model; the name of the run for a table of another tool."""
-        return self.name if self.run is None else self.run.architecture
+        """As `choice.architecture`."""
+        return choice.architecture(self)
 
     @property
     def is_official(self) -> bool:
-        """Whether its test images are the official ones; a table of another tool does not say."""
-        return self.run is not None and self.run.protocol == runs.OFFICIAL
+        """As `choice.is_official`."""
+        return choice.is_official(self)
 
     @property
     def temperature(self) -> float | None:

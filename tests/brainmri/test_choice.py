@@ -30,7 +30,11 @@ class Candidate:
 
     @property
     def run(self) -> Run:
-        return SimpleNamespace(configuration={"from": self.goes_on_from})  # type: ignore[return-value]
+        return SimpleNamespace(  # type: ignore[return-value]
+            architecture=self.architecture,
+            protocol=runs.OFFICIAL if self.is_official else "grouped_split",
+            configuration={"from": self.goes_on_from},
+        )
 
     @property
     def tallies(self) -> Tallies:
