@@ -44,12 +44,13 @@ _CALLS = {
 """Per machine: its number for the audit and the system calls that arithmetic needs."""
 
 
-def limit(*, memory_bytes: int, cpu_seconds: int) -> None:
-    """Limits that hold from the start: memory, processor time, and no file may grow at all."""
+def limit(*, memory_bytes: int, cpu_seconds: int, writes: bool = False) -> None:
+    """Limits that hold from the start: memory, processor time, and no file may grow unless it `writes`."""
     _lower(resource.RLIMIT_AS, memory_bytes)
     # At the lower limit the process is told that time is up, which its parent can tell from being killed.
     _lower(resource.RLIMIT_CPU, cpu_seconds, spare=1)
-    _lower(resource.RLIMIT_FSIZE, 0)
+    if not writes:
+        _lower(resource.RLIMIT_FSIZE, 0)
     _lower(resource.RLIMIT_CORE, 0)
     if sys.platform == "linux":
         # Nobody reads the answers of a process whose parent died.

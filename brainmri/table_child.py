@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import signal
 import subprocess
 import sys
 from dataclasses import asdict
 from pathlib import Path
 
+from brainmri import confine
 from brainmri.errors import InputError, OutputError
 from brainmri.foreign_tables import Checked
 from brainmri.processes import bare_environment
@@ -66,9 +66,7 @@ def convert(source: Path, to: Path, *, models: Path, memory_bytes: int = MEMORY_
 
 def main(source: Path, to: Path, models: Path, memory_bytes: int) -> None:
     """Convert, and print what was found or what is wrong as JSON."""
-    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
-    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS + 1))  # As in `confine.limit`.
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    confine.limit(memory_bytes=memory_bytes, cpu_seconds=SECONDS, writes=True)
     os.nice(5)  # The pages come first.
     from brainmri import foreign_tables, results
 
