@@ -13,7 +13,8 @@ import numpy as np
 from playwright.sync_api import Page, sync_playwright
 
 from benchmarks.commands import MODELS
-from brainmri import images, phantom, runs
+from brainmri import answer, asked, images, phantom, runs
+from brainmri.errors import InputError
 from tests.browser.driving import choose_file, find_chromium, go, launch, new_context
 from tests.dashboard.serving import serving
 
@@ -76,7 +77,8 @@ def run(repeats: int) -> None:
                 context.add_init_script(f"(() => {{{clock}}})()")
                 page = context.new_page()
                 go(page, f"{site.url}predict?run={name}")
-                first, *others = time_answers(page, place, repeats + 1)
+                slices = answered_slices(models, name, repeats + 1)
+                first, *others = time_answers(page, place, slices)
                 context.close()
                 browser.close()
         shown = "answer and map" if with_maps else "answer"
@@ -107,12 +109,28 @@ def largest_model(models: Path, *, with_maps: bool) -> tuple[str | None, int]:
     return name, sizes.get(name or "", 0)
 
 
-def time_answers(page: Page, folder: Path, count: int) -> list[float]:
-    """Milliseconds of each of `count` answers, one after the other."""
-    for i in range(count):
-        # Another slice each time, or React would find nothing to change and nothing to paint.
+def answered_slices(models: Path, name: str, count: int) -> list[bytes]:
+    """PNGs of different synthetic slices that the run `name` answers; it refuses some for their looks.
+
+    Raises:
+        InputError: the run answers hardly any.
+    """
+    predictor = answer.load(models, name)
+    answered: list[bytes] = []
+    for seed in range(10 * count):
+        png = images.encode_png(phantom.draw(phantom.CLASSES[seed % 4], seed))
+        if asked.ask(predictor, png).answer.finding is not None:
+            answered.append(png)
+        if len(answered) == count:
+            return answered
+    raise InputError(f"{name} answers {len(answered)} of {10 * count} synthetic slices.")
+
+
+def time_answers(page: Page, folder: Path, slices: list[bytes]) -> list[float]:
+    """Milliseconds of each answer, one after the other; equal slices would leave nothing to paint."""
+    for i, png in enumerate(slices):
         path = folder / f"slice-{i}.png"
-        path.write_bytes(images.encode_png(phantom.draw(phantom.CLASSES[i % 4], i)))
+        path.write_bytes(png)
         choose_file(page, path)
         page.locator(f'html[data-answers="{i + 1}"]').wait_for(state="attached")
     times: list[float] = json.loads(page.locator("html").get_attribute("data-times") or "[]")
