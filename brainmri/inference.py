@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from brainmri import runs
+from brainmri import memory, runs
 from brainmri.calibration import apply_temperature
 from brainmri.errors import InputError
 from brainmri.files import sha256
@@ -139,6 +139,7 @@ def load(models: Path, name: str, *, threads: int = 0) -> Classifier:
         )
     except Exception as error:  # ONNX Runtime raises types of its own, not exported.
         raise InputError(f"{path} cannot be loaded ({str(error).splitlines()[0]}).") from None
+    memory.return_freed()  # Reading a model takes twice what it comes to.
     names = {entry.name for entry in session.get_inputs()}
     if names != {INPUT_NAME} or LOGITS_NAME not in {o.name for o in session.get_outputs()}:
         raise InputError(f"{path} has no input {INPUT_NAME} or no output {LOGITS_NAME}.")

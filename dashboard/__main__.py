@@ -10,7 +10,7 @@ import sys
 import threading
 from pathlib import Path
 
-from brainmri import accounts, jobs
+from brainmri import accounts, jobs, memory
 from brainmri.errors import InputError
 from dashboard import reach
 
@@ -78,6 +78,7 @@ def _prepare_soon(_worker: object) -> None:
     def prepare() -> None:
         data.keep_jobs_going()
         data.list_runs()
+        memory.return_freed()
 
     soon = threading.Timer(_PREPARE_AFTER_SECONDS, prepare)
     soon.daemon = True

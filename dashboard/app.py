@@ -16,6 +16,7 @@ from dash.development.base_component import Component
 from flask import Flask, Response, abort, jsonify, request
 from flask_compress import Compress
 
+from brainmri import memory
 from brainmri.errors import InputError
 from dashboard import api, data, sign_in, uploads
 from dashboard.components import aria
@@ -47,6 +48,7 @@ _PAGES = (
 )
 _ASSETS = Path(__file__).resolve().parent.parent / "assets"
 
+memory.share_between_threads()
 app = Dash(
     "dashboard",
     use_pages=True,
