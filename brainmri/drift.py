@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import StratifiedGroupKFold
 
 from brainmri import metrics, ranking
 from brainmri.audit_tables import JS, KS, SMD
+from brainmri.forests import forest
 from brainmri.metrics import Estimate
 
 Floats = NDArray[np.float64]
@@ -26,7 +26,6 @@ Bools = NDArray[np.bool_]
 Row = dict[str, Any]
 
 RESAMPLES, PERMUTATIONS = 500, 200
-_TREES = 50
 _FEW_LEVELS = 10
 _CELLS_AT_ONCE = 4_000_000
 _FOLDS = 5
@@ -177,11 +176,9 @@ def told_apart(x: NDArray[np.generic], is_test: Bools, cluster: Ints, *, seed: i
     for fitted, judged in folds.split(x, is_test, cluster):
         if is_test[fitted].all() or not is_test[fitted].any():
             continue
-        forest = RandomForestClassifier(
-            _TREES, max_depth=10, min_samples_leaf=5, random_state=seed, n_jobs=-1
-        )
-        forest.fit(x[fitted], is_test[fitted])
-        score[judged] = forest.predict_proba(x[judged])[:, 1]
+        trees = forest(x.size, depth=10, least=5, seed=seed)
+        trees.fit(x[fitted], is_test[fitted])
+        score[judged] = trees.predict_proba(x[judged])[:, 1]
     return ranking.areas(is_test, score, cluster, seed=seed)[0]
 
 

@@ -13,6 +13,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from brainmri import metrics
 from brainmri.features import THUMBNAIL_PX
+from brainmri.forests import forest
 from brainmri.metrics import Estimate
 
 CLASS, TUMOUR = "class", "tumour"
@@ -22,7 +23,6 @@ TASKS = (CLASS, TUMOUR)
 TEST, UNSEEN_TEST = "test", "unseen test"
 SMALL_PX = 16
 THUMBNAIL = f"{SMALL_PX} x {SMALL_PX} thumbnail"
-_TREES = 50
 _TREE_DEPTHS = (3, 6, 12, 24)
 _FOREST_DEPTHS = (6, 12)
 """Simplest first; the validation part chooses."""
@@ -216,7 +216,7 @@ def _fit(
     seed: int,
 ) -> Shortcut:
     train, val, test = (part == which for which in ("train", "val", "test"))
-    candidates = _candidates(x.shape[1], seed)
+    candidates = _candidates(len(x), x.shape[1], seed)
     right = [
         int((model.fit(x[train], truth[train]).predict(x[val]) == truth[val]).sum())
         for _, model in candidates
@@ -237,7 +237,7 @@ def _fit(
 
 
 def _candidates(
-    features: int, seed: int
+    images: int, features: int, seed: int
 ) -> list[tuple[str, DecisionTreeClassifier | RandomForestClassifier]]:
     if features <= _FEW_FEATURES:
         return [
@@ -247,7 +247,7 @@ def _candidates(
     return [
         (
             f"forest of depth {depth}",
-            RandomForestClassifier(_TREES, max_depth=depth, random_state=seed, n_jobs=-1),
+            forest(images * features, depth=depth, seed=seed),
         )
         for depth in _FOREST_DEPTHS
     ]
