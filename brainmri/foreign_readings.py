@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from brainmri.classes import NEGATIVE_NAMES
+from brainmri.classes import NEGATIVE_NAMES, TUMOUR, counted_as, plain
 from brainmri.errors import InputError
 from brainmri.inference import softmax
 from brainmri.sandbox import Loaded, Port
@@ -33,8 +33,6 @@ SCALINGS = {
 }
 MEANINGS = {"probabilities": "probabilities", "logits": "logits (softmax is applied)"}
 MOST_SIZE_PX = 1_024
-TUMOUR = "tumour"
-"""What a model of two classes calls every class but the negative one."""
 _MOST_NUMBERS = 1 << 25
 """Of a batch whose size the model fixes, since they are put together outside of its locked process."""
 _MEAN = np.array([0.485, 0.456, 0.406], np.float32)
@@ -222,7 +220,7 @@ def assign(
     if keys is not None and set(named) <= set(keys):
         first = [list(keys).index(name) for name in named]
     elif keys is not None and columns == 2 == len(named):
-        said = ["".join(letter for letter in key.lower() if letter.isalpha()) for key in keys]
+        said = [plain(key) for key in keys]
         empty = [key in NEGATIVE_NAMES for key in said]
         if sum(empty) == 1:
             at = empty.index(True)
@@ -240,7 +238,7 @@ def fault_of_classes(reading: Reading, classes: Sequence[str], negative: str) ->
 
 def label_in(reading: Reading, label: str) -> int:
     """Number of the class of a reading that an image of that label is of."""
-    return reading.classes.index(label if label in reading.classes else TUMOUR)
+    return reading.classes.index(counted_as(label, reading.classes))
 
 
 def are_probabilities(rows: NDArray[np.floating]) -> bool:

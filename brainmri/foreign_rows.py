@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from brainmri.batches import PREFIX, SPLITS, SUM_TOLERANCE
+from brainmri.classes import counted_as
 from brainmri.errors import InputError
 from brainmri.index import ImageIndex
 from brainmri.wording import counted
@@ -276,7 +277,12 @@ class Rows:
 
     @cached_property
     def _index_labels(self) -> NDArray[Any]:
-        return self._of_index("label", "")
+        return self._counted(self._of_index("label", ""))
+
+    def _counted(self, labels: NDArray[Any]) -> NDArray[Any]:
+        """Labels as the classes of the table call them."""
+        called = {label: counted_as(label, self.classes) for label in set(labels.tolist())}
+        return np.array([called[label] for label in labels.tolist()], dtype=object)
 
     @cached_property
     def _index_splits(self) -> NDArray[Any]:
@@ -325,6 +331,7 @@ class Rows:
             )
             label = truth
         else:
+            label = self._counted(label)
             empty = (label == "") & (truth != "")
             self.counts["looked_up"] += int(empty.sum())
             label = np.where(empty, truth, label)

@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from brainmri.batches import Batch, Table
+from brainmri.classes import counted_as
 from brainmri.columns import column
 from brainmri.corrections import CLASS, CONFIRMED, FOLDER, KEPT, Correction
 from brainmri.errors import InputError
@@ -191,16 +192,19 @@ class Relabelling:
     """Puts the right labels into predictions tables, and counts the rows that it changed or left out.
 
     Only the reported label changes; what the model said stays. A row whose table gives the image
-    another label than the corrected one is left alone: it is of other data, or right already.
+    another label than the corrected one is left alone: it is of other data, or right already. Where the
+    classes are only tumour and no tumour, labels count as those.
     """
 
     def __init__(self, manifest: Manifest | None, classes: Sequence[str]) -> None:
-        self._known = {name: number for number, name in enumerate(classes)}
-        usable = [
-            (path, self._known[old], -1 if new is None else self._known[new])
-            for path, (old, new) in (manifest.changes if manifest else {}).items()
-            if old in self._known and (new is None or new in self._known)
-        ]
+        known = {name: number for number, name in enumerate(classes)}
+        usable = []
+        for path, labels in (manifest.changes if manifest else {}).items():
+            old, new = (
+                -1 if label is None else known.get(counted_as(label, classes)) for label in labels
+            )
+            if old is not None and new is not None and old != new:
+                usable.append((path, old, new))
         self._paths = column([path for path, _, _ in usable], pa.string())
         # One more at the end, for an image that is not among them.
         self._old = np.array([old for _, old, _ in usable] + [-2], dtype=np.int64)

@@ -22,6 +22,7 @@ from brainmri import (
     state,
     table_child,
 )
+from brainmri.classes import TUMOUR
 from brainmri.errors import InputError
 from brainmri.files import write_atomically
 from brainmri.foreign_readings import Reading
@@ -96,7 +97,7 @@ def add_table(upload: Upload, name: str, negative: str) -> None:
 def model_classes(number: int) -> list[str]:
     """The classes that so many columns can mean: those of the data, or tumour and no tumour."""
     classes, negative = _classes()
-    return [negative, foreign_readings.TUMOUR] if number == 2 < len(classes) else classes
+    return [negative, TUMOUR] if number == 2 < len(classes) else classes
 
 
 def _classes() -> tuple[list[str], str]:

@@ -9,6 +9,7 @@ from dash import ALL, Input, Output, State, callback, dcc, html, no_update
 from dash.development.base_component import Component
 
 from brainmri import foreign_readings
+from brainmri.classes import TUMOUR
 from brainmri.errors import InputError
 from brainmri.foreign_readings import Reading
 from dashboard import data, figures
@@ -222,7 +223,7 @@ def _columns(seen: data.ModelPreview) -> list[Component]:
     notes = [
         f"Columns without a class: {unused:,}; they are left out, and the others scaled to sum to one."
     ]
-    if foreign_readings.TUMOUR in reading.classes and len(controls) == 2:
+    if TUMOUR in reading.classes and len(controls) == 2:
         notes = ["So few columns tell tumour from no tumour; the run is judged by that."]
     elif not unused:
         notes = []

@@ -86,6 +86,22 @@ def test_without_labels_those_of_the_index_are_taken_by_path(
     assert made.classes[made.y_true[0]] == label
 
 
+def test_labels_count_as_tumour_or_none_where_the_table_tells_no_more(
+    tmp_path: Path, known: ImageIndex
+) -> None:
+    glioma, none = (
+        known.rows.loc[known.rows["label"] == c, "path"].iloc[0] for c in ("glioma", "notumor")
+    )
+    text = f"path,prob_tumor,prob_no_tumor\n{glioma},0.9,0.1\n{none},0.2,0.8\n"
+    with pytest.raises(InputError, match="none of the classes"):
+        converted(tmp_path, text.replace("no_tumor", "other"), known)
+    checked, made = converted(tmp_path, text, known)
+    assert checked.classes == ["tumor", "no_tumor"]
+    assert made.y_true.tolist() == [0, 1]
+    labelled = "label,prob_tumor,prob_no_tumor\nmeningioma,0.9,0.1\nnotumor,0.2,0.8\n"
+    assert converted(tmp_path, labelled)[1].y_true.tolist() == [0, 1]
+
+
 def test_blank_labels_and_file_names_alone_are_looked_up_in_the_index(
     tmp_path: Path, known: ImageIndex
 ) -> None:

@@ -147,3 +147,27 @@ def test_a_row_that_another_table_labels_otherwise_is_left_alone(own_models: Pat
     row = int(np.flatnonzero(table.y_true == 0)[0])
     write(own_models, correction(str(table.paths[row]), table.classes[3], label=table.classes[2]))
     assert results.load(own_models, "cnn").predictions.y_true[row] == 0
+
+
+def test_labels_count_as_tumour_or_none_where_a_run_tells_no_more(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        correction("a.png", "notumor"),
+        correction("b.png", "meningioma"),  # Still a tumour.
+        correction("c.png", None),
+        correction("d.png", "pituitary", label="notumor"),
+    )
+    labels = manifests.Relabelling(manifests.latest(tmp_path), ["notumor", "tumour"])
+    table = predictions.Predictions(
+        paths=np.array(["a.png", "b.png", "c.png", "d.png"], dtype=object),
+        splits=np.array(["test"] * 4, dtype=object),
+        y_true=np.array([1, 1, 1, 0]),
+        y_prob=np.full((4, 2), 0.5, dtype=np.float32),
+        classes=["notumor", "tumour"],
+        seen=None,
+        negative_class="notumor",
+        model_sha256="",
+        run="",
+    )
+    assert labels.rows(table).y_true.tolist() == [0, 1, -1, 1]
+    assert (labels.changed["test"], labels.left_out["test"]) == (2, 1)
