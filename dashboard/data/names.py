@@ -97,6 +97,7 @@ from dashboard.data.received import (
 )
 from dashboard.data.reports import can_print, has_report, report_html, report_pdf, run_states
 from dashboard.data.rows import (
+    at_operating_point,
     changed_images,
     compare,
     compare_cells,

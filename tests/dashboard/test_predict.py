@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from brainmri import images, phantom, runs
+from brainmri import images, phantom, predictions, runs
 from dashboard import data
 from tests.dashboard.faults import change_run
 from tests.dashboard.reading import (
@@ -99,7 +99,25 @@ def test_an_upload_is_answered_with_probabilities_and_who_answered(
     assert "hasty (mean-brightness)" in visible(node)
     assert runs.load(shown, HASTY).model_sha256[:12] in visible(node)
     assert "trained 2026-01-02, split official" in visible(node)
-    assert "missed 3 of 15 tumours" in visible(node)
+    assert "by the most probable class alone, this model missed 3 of 15 tumours" in visible(node)
+
+
+def test_what_the_model_misses_is_counted_by_the_rule_of_the_verdict(
+    visitor: Visitor, own: Path
+) -> None:
+    point = {"threshold": 0.29, "rule": "sensitivity", "target": 0.99, "n": 120, "tumours": 80}
+    change_run(own / HASTY, temperature=2.0, operating_point=point)
+    table = predictions.read(own / HASTY / runs.PREDICTIONS_FILE)
+    test = table.splits == "test"
+    root = np.sqrt(table.y_prob[test].astype(np.float64))  # A temperature of 2.
+    none = CLASSES.index("notumor")
+    called = 1 - root[:, none] / root.sum(axis=1) >= 0.29
+    tumour = table.y_true[test] != none
+    missed = int((~called & tumour).sum())
+    assert missed < 3  # Which is how many are most probably none.
+    said = visible(ask(visitor, upload=png()))
+    assert f"at this operating point, this model missed {missed} of 15 tumours" in said
+    assert "false alarms on an unknown number of images without one (too few" in said
 
 
 @pytest.mark.usefixtures("shown")
