@@ -44,6 +44,7 @@ def write_atomically(path: Path, write: Callable[[Path], T]) -> T:
     """
     temporary: Path | None = None
     try:
+        _refuse_device(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
         os.close(handle)
@@ -70,6 +71,7 @@ def check_writable(path: Path) -> None:
         OutputError: no file can be made there.
     """
     try:
+        _refuse_device(path)
         if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         folder = next(parent for parent in path.absolute().parents if parent.exists())
@@ -77,6 +79,15 @@ def check_writable(path: Path) -> None:
             pass
     except OSError as error:
         raise not_written(path, error) from error
+
+
+def _refuse_device(path: Path) -> None:
+    """Where anything but a file or folder is, a rename would put a file in its place: of /dev/null, say."""
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise OutputError(
+            f"Could not write {path}: it is a device or a pipe, not a file. Name a file; nothing was "
+            "changed."
+        )
 
 
 def not_written(path: Path, error: OSError) -> OutputError:
