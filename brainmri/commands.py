@@ -207,6 +207,11 @@ def predict(options: argparse.Namespace) -> int:
                         "files that are no JPEG, PNG, BMP or TIFF")  # fmt: skip
         print(f"Passed over {files}:")
         print_list(scored.passed_over)
+    if strange := scored.strange_folders:
+        lacking = counted(sum(strange.values()), "image has", "images have")
+        where = "a folder that is" if len(strange) == 1 else "folders that are"
+        print(f"{lacking} no label, in {where} no class of {run} ({', '.join(table.classes)}):")
+        print_list([f"{folder}: {counted(n, 'image')}" for folder, n in strange.items()])
     return _left_out(scored.unreadable)
 
 

@@ -111,6 +111,23 @@ def test_files_of_a_folder_that_are_not_images_are_counted_and_listed(
     assert "Passed over" not in capsys.readouterr().out
 
 
+def test_folders_that_are_no_class_of_the_run_are_listed_with_their_images(
+    trained_models: Path, phantom_data: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    images = Path(shutil.copytree(phantom_data / "Testing", tmp_path / "images"))
+    (images / "glioma").rename(images / "astrocytoma")
+    shutil.copy(images / "notumor" / "notumor-0000.png", images / "loose.png")  # Never had a label.
+    arguments = ("predict", images, "--models", trained_models, "--run", "cnn", "--out")
+    assert command(*arguments, tmp_path / "out.parquet") == DONE
+    says = "5 images have no label, in a folder that is no class of cnn (glioma, "
+    assert f"{says}meningioma, notumor, pituitary):\n  astrocytoma: 5 images\n" in (
+        capsys.readouterr().out
+    )
+    (images / "astrocytoma").rename(images / "glioma")
+    assert command(*arguments, tmp_path / "out.parquet") == DONE
+    assert "no label" not in capsys.readouterr().out
+
+
 def test_predicting_one_file_prints_its_probabilities_most_probable_first(
     trained_models: Path, phantom_data: Path, capsys: Capture
 ) -> None:
