@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from brainmri.errors import OutputError
+from brainmri.errors import InputError, OutputError
 
 T = TypeVar("T")
 
@@ -96,6 +96,16 @@ def not_written(path: Path, error: OSError) -> OutputError:
         f"Could not write {path}: {error.strerror or error}. {advice(error)}; what was there before "
         "is unchanged."
     )
+
+
+def not_read(path: Path | str, error: BaseException, again: str) -> InputError:
+    """What to raise when a stored file could not be read, and what to do `again`.
+
+    What libraries say of a damaged file ("Either the file is corrupted or ...") helps nobody.
+    """
+    if isinstance(error, OSError) and error.strerror:
+        return InputError(f"Could not read {path}: {error.strerror}; {again}.")
+    return InputError(f"{path} is damaged or cut off; {again}.")
 
 
 def advice(error: OSError) -> str:
