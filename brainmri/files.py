@@ -7,6 +7,7 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -111,6 +112,18 @@ def not_read(path: Path | str, error: BaseException, again: str) -> InputError:
 def advice(error: OSError) -> str:
     """What helps when writing failed so, without a full stop."""
     return _ADVICE.get(error.errno or 0, "Choose another folder")
+
+
+def sha256_once(path: Path) -> str:
+    """As `sha256`, but of a file that has not changed since the last time it is known."""
+    state = path.stat()
+    return _sha256_of(path, (state.st_mtime_ns, state.st_ctime_ns, state.st_ino, state.st_size))
+
+
+@lru_cache(maxsize=256)
+def _sha256_of(path: Path, state: tuple[int, ...]) -> str:
+    del state  # It only says whether this is the same file still.
+    return sha256(path)
 
 
 def sha256(path: Path) -> str:

@@ -119,6 +119,8 @@ from dashboard.data.runs import (
     latest_pair,
     list_runs,
     named_run,
+    passed_over_runs,
+    passed_over_words,
     report,
     three_figures,
 )

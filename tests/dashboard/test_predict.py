@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from brainmri import images, phantom, predictions, runs
+from brainmri import images, phantom, predictions, promotion, runs
 from dashboard import data
 from tests.dashboard.faults import change_run
 from tests.dashboard.reading import (
@@ -65,6 +65,28 @@ def test_a_run_that_cannot_answer_is_replaced_and_the_true_reason_said(
     assert picked(page, "run") == HASTY
     assert why in alerts(page)[title]
     assert alerts(page)[title].endswith(f"{HASTY} answers instead.")
+
+
+def test_a_run_with_a_damaged_model_file_is_not_offered_and_named(
+    visitor: Visitor, own: Path
+) -> None:
+    shutil.copytree(own / HASTY, own / "first")
+    change_run(own / "first", name="first")
+    promotion.promote(own, "first", HASTY)
+    (own / "first" / runs.MODEL_FILE).write_bytes(b"junk")
+    page = visitor.open("/predict")
+    assert picked(page, "run") == HASTY
+    (picker,) = find(page, "Select")
+    assert [option["value"] for option in picker["props"]["data"]] == [HASTY]
+    for address, title in (
+        ("/predict", "The run “first” was passed over"),
+        ("/predict?run=first", "The run “first” cannot answer"),
+    ):
+        told = alerts(visitor.open(address))
+        assert set(told) == {title, "No image yet"}
+        assert told[title].startswith("Its model file is damaged: ")
+        assert told[title].endswith(f"{HASTY} answers instead.")
+    assert set(alerts(visitor.open(f"/predict?run={HASTY}"))) == {"No image yet"}
 
 
 def test_where_no_run_can_answer_the_reason_is_said_of_the_one_asked_for(
@@ -222,3 +244,4 @@ def test_a_damaged_model_answers_with_a_sentence(visitor: Visitor, own: Path) ->
     (own / HASTY / runs.MODEL_FILE).write_bytes(b"no model")
     (told,) = alerts(ask(visitor, upload=png())).values()
     assert "is not the file that run.json describes" in told
+    assert str(own) not in told
