@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
+from dashboard import data
 from tests.dashboard.reading import (
     table_named,
 )
@@ -65,3 +67,18 @@ def test_averages_that_went_away_are_said_to_be_gone(visitor: Visitor, own: Path
     (own / "dataset" / "averages.npz").unlink()
     shown = visitor.fire("average-images", inputs={"scale": "magma", "split": "train"})
     assert "brainmri index DATA" in words(shown["average-images"]["children"])
+
+
+@pytest.mark.usefixtures("shown")
+def test_what_counts_as_black_is_said(visitor: Visitor) -> None:
+    known = data.average_images()
+    assert known is not None
+    black = {label: known.density(label)[:4].sum() for label in CLASSES}  # type: ignore[index]
+    said = visible(visitor.open("/data"))
+    found = re.search(
+        r"Pixel density: (\d+)\s% of all pixels of (\w+) images are black \((.*?)\)", said
+    )
+    assert found is not None
+    assert found[3] == "grey levels 0 to 3 of 255"
+    assert found[2] == max(black, key=lambda label: black[label])
+    assert abs(int(found[1]) - 100 * max(black.values())) < 1
