@@ -24,7 +24,7 @@ def test_class_balance_is_shown_as_bars_and_as_a_table(visitor: Visitor) -> None
     assert rows["training"] == ["12 25.0 %"] * 4 + ["48", "1.00"]
     assert rows["test"] == ["5 25.0 %"] * 4 + ["20", "1.00"]
     bars = find(page, "Graph")[0]["props"]["figure"]["data"]
-    assert [(bar["name"], bar["x"], bar["y"]) for bar in bars] == [
+    assert [(bar["name"], bar["y"], bar["x"]) for bar in bars] == [
         ("train", CLASSES, [12] * 4),
         ("test", CLASSES, [5] * 4),
     ]
