@@ -39,6 +39,7 @@ from dashboard.pages.predict_words import (
     threshold_words,
     trace_facts,
     verdict_words,
+    who_answered,
 )
 from dashboard.theme import class_colours
 
@@ -305,12 +306,12 @@ def _similar(similar: tuple[Similar, ...]) -> Component | None:
 
 
 def trace(answered: data.Answered, what: str) -> Component:
-    """What made the answer, folded away."""
+    """Who answered in a line, and all that made the answer, folded away."""
     facts: list[Component] = []
     for title, text in trace_facts(answered, what):
         facts += [html.Dt(title), html.Dd(text, **name("version"))]
     lacking = [html.Li(one, **no_interval(_JUDGED)) for one in answered.lacking]
-    return html.Details(
+    folded = html.Details(
         [
             html.Summary("What made this answer (hashes are SHA-256)", **name("setting")),
             html.Dl(facts, className="facts"),
@@ -318,6 +319,8 @@ def trace(answered: data.Answered, what: str) -> Component:
         ],
         className="trace",
     )
+    who = html.P(who_answered(answered), className="note who", **name("version"))
+    return html.Div([who, folded])
 
 
 def _actions(slices: int) -> Component:
