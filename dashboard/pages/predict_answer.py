@@ -319,7 +319,7 @@ def trace(answered: data.Answered, what: str) -> Component:
         ],
         className="trace",
     )
-    who = html.P(who_answered(answered), className="note who", **name("version"))
+    who = html.P(who_answered(answered), className="note answered-by", **name("version"))
     return html.Div([who, folded])
 
 

@@ -505,6 +505,6 @@ def test_what_a_dicom_header_says_of_the_scan_is_shown_and_nothing_of_the_person
 def test_which_model_and_version_answered_stands_outside_the_fold(
     visitor: Visitor, looking: Path, upload: bytes, did: str
 ) -> None:
-    (who,) = find(look(visitor, upload)["answer"], className="who")
+    (who,) = find(look(visitor, upload)["answer"], className="answered-by")
     model = runs.load(looking, LOOKER).model_sha256[:8]
     assert visible(who) == f"{did} by {LOOKER}, brainmri {__version__}, model {model}"
