@@ -44,11 +44,14 @@ class Asked:
         file: what it is, and its picture.
         answer: what the run says of it.
         lacking: what the run can say of no image, and why, a sentence each.
+        passed_over: runs that would have answered instead, and why they could not; none where the run
+            was named.
     """
 
     file: Intake
     answer: Answer
     lacking: tuple[str, ...]
+    passed_over: tuple[str, ...] = ()
 
     def to_json(self, *, maps: bool = False) -> dict[str, Any]:
         """Plain values; class-activation maps, which are long, only where they are asked for."""
@@ -68,6 +71,7 @@ class Asked:
             },
             **self.answer.to_json(maps=maps),
             "lacking": list(self.lacking),
+            "passed_over": list(self.passed_over),
             "note": ASSISTS,
         }
 
@@ -91,6 +95,7 @@ class Asked:
         trace = self.answer.trace
         who = "Answered" if finding is not None else "Refused"
         lines += [f"Not said: {lacking}" for lacking in self.lacking]
+        lines += [f"Note: {one}" for one in self.passed_over]
         lines.append(f"{who} by the run {trace.run}, {trace.software}, {trace.answered_at}")
         for part in ("model", "preprocessing", "calibrator", "thresholds"):
             lines.append(f"  {part:14} SHA-256 {getattr(trace, f'{part}_sha256')}")

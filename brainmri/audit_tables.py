@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from brainmri.errors import InputError
-from brainmri.files import write_atomically
+from brainmri.files import not_read, write_atomically
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -91,7 +91,7 @@ def read(dataset: Path) -> AuditTables:
         try:
             table = pq.read_table(path, page_checksum_verification=True)
         except (OSError, pa.ArrowException) as error:
-            raise InputError(f"{path} is damaged ({error}); {again} again.") from None
+            raise not_read(path, error, f"{again} again") from None
         about = table.schema.metadata or {}
         version = about.get(b"brainmri.audit_schema", b"none").decode()
         if version != str(SCHEMA_VERSION):

@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from brainmri.errors import InputError
 from brainmri.features import THUMBNAIL_PX
-from brainmri.files import write_atomically
+from brainmri.files import not_read, write_atomically
 from brainmri.images import grey_histogram
 
 Group = tuple[str, str]
@@ -114,6 +113,4 @@ def read(path: Path) -> Averages:
             ]
             return Averages(groups, arrays["counts"], arrays["means"], arrays["densities"])
     except Exception as error:  # zipfile and numpy raise many types on a damaged file.
-        raise InputError(
-            f"{path} is missing or damaged ({error}); run `python -m brainmri index` again."
-        ) from None
+        raise not_read(path, error, "run `python -m brainmri index DATA` again") from None

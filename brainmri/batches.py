@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from brainmri.errors import InputError
+from brainmri.files import not_read
 from brainmri.wording import counted
 
 SCHEMA_VERSION = 1
@@ -31,6 +32,8 @@ BATCH_ROWS = 1 << 18
 that is asked for anew grows with it."""
 SPLITS = ("test", "val")
 """Splits that a model is judged by, in the order in which they are shown."""
+UNJUDGED = ("train", "guard")
+"""Other splits that rows may name: no figure counts them."""
 _PIECE_ROWS = 1 << 20
 _COMPARED_PATHS = 1 << 20
 """Rows up to which the paths of a table are kept until its end, to find an image that it names twice."""
@@ -138,9 +141,7 @@ def reading(name: str) -> Iterator[None]:
     try:
         yield
     except (OSError, UnicodeDecodeError, pa.ArrowException) as error:
-        raise InputError(
-            f"{name} is cut off or damaged ({_first_line(error)}); write the predictions again."
-        ) from None
+        raise not_read(name, error, "write the predictions again") from None
 
 
 def described(schemas: list[pa.Schema], name: str, rows: int, classes: list[str] | None) -> Table:
@@ -213,7 +214,7 @@ def _is_text(schema: pa.Schema, column: str) -> bool:
 class Faults:
     """Broken rules and the rows that break them, collected over batches and threads."""
 
-    _RULES = ("number", "range", "sum", "label")
+    _RULES = ("number", "range", "sum", "label", "split")
 
     def __init__(self, *, compare_paths: bool = False) -> None:
         self._found: dict[str, tuple[int, int, str]] = {}  # rule: first row, rows, what is there
@@ -254,6 +255,8 @@ class Faults:
                     "sum": f"probabilities that do not sum to 1 in {row} (they sum to {what}); "
                     + affected,
                     "label": what,
+                    "split": f'the split "{what}" in {row}; {affected} Use test or val '
+                    f"({' and '.join(UNJUDGED)} are allowed, and no figure counts them).",
                 }[rule]
             )
         with self._lock:
@@ -309,6 +312,9 @@ class Columns:
         split, split_names = np.zeros(n, dtype=np.int32), ["test"]
         if "split" in there:
             split, split_names = _codes(rows["split"], "test")
+            for number, name in enumerate(split_names):
+                if name not in (*SPLITS, *UNJUDGED) and (here := split == number).any():
+                    self.faults.add("split", here, first_row, name[:40])
         return Batch(
             first_row=first_row,
             paths=rows["path"] if "path" in there else None,
@@ -392,7 +398,3 @@ def _numbers(column: pa.Array, absent: int | None = None) -> NDArray[Any]:
     if pa.types.is_boolean(column.type):
         return np.from_dlpack(column.cast(pa.uint8())).view(np.bool_)
     return np.from_dlpack(column)
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).splitlines()[0] if str(error) else type(error).__name__

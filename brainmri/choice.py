@@ -32,6 +32,10 @@ class Candidate(Protocol):
     def has_model(self) -> bool:
         """Whether it can answer for a new image."""
 
+    @property
+    def model_fault(self) -> str | None:
+        """Why it cannot, though its model file is here."""
+
 
 AnyCandidate = TypeVar("AnyCandidate", bound=Candidate)
 
@@ -44,6 +48,7 @@ class Counted:
     run: Run | None
     tallies: Tallies
     has_model: bool
+    model_fault: str | None
 
 
 def architecture(candidate: Candidate) -> str:
@@ -81,6 +86,21 @@ def best(
 def answering(every: Sequence[AnyCandidate], promoted: str | None) -> AnyCandidate | None:
     """The run that answers for a new image where none is named: the `best` of those with a model."""
     return best([one for one in every if one.has_model], every, promoted)
+
+
+def passed_over(every: Sequence[AnyCandidate], promoted: str | None) -> list[AnyCandidate]:
+    """The runs that would answer before the `answering` one, were their model files not damaged."""
+    found: list[AnyCandidate] = []
+    able = [one for one in every if one.has_model or one.model_fault is not None]
+    while (first := best(able, every, promoted)) is not None and not first.has_model:
+        found.append(first)
+        able = [one for one in able if one is not first]
+    return found
+
+
+def passed_over_words(candidate: Candidate) -> str:
+    """Why the run was passed over, in sentences."""
+    return f"{candidate.name} was passed over. {candidate.model_fault}"
 
 
 def _goes_on(candidate: Candidate) -> bool:
@@ -130,4 +150,4 @@ def counted_run(models: Path, name: str) -> Counted | None:
         tallies = found.counted(results.groups_of(None))
     except InputError:
         return None
-    return Counted(name, found.run, tallies, found.has_model)
+    return Counted(name, found.run, tallies, found.has_model, found.model_fault)

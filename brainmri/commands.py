@@ -6,6 +6,7 @@ import argparse
 import json
 import shlex
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 from brainmri.console import (
@@ -183,7 +184,8 @@ def predict(options: argparse.Namespace) -> int:
             "table; leave them out."
         )
     choose = _only_run if options.images.is_dir() else promotion.answering
-    run = options.run or choose(options.models)
+    passed_over: list[str] = []
+    run = options.run or choose(options.models, passed_over)
     scored = scoring.score(
         options.images, options.models, run, out=options.out, quiet=options.quiet
     )
@@ -201,22 +203,31 @@ def predict(options: argparse.Namespace) -> int:
         print(trust.describe(scored.fit))
         print(embedding.describe(scored.space) if scored.space else scored.lacking)
         print(novelty.describe(scored.run.novelty) if scored.run.novelty else novelty.NOT_SET)
+    for one in passed_over:
+        print(f"Note: {one}")
     print("This assists; it does not diagnose.")
     if scored.passed_over:
         files = counted(len(scored.passed_over), "file that is no JPEG, PNG, BMP or TIFF",
                         "files that are no JPEG, PNG, BMP or TIFF")  # fmt: skip
         print(f"Passed over {files}:")
         print_list(scored.passed_over)
+    if strange := scored.strange_folders:
+        lacking = counted(sum(strange.values()), "image has", "images have")
+        where = "a folder that is" if len(strange) == 1 else "folders that are"
+        print(f"{lacking} no label, in {where} no class of {run} ({', '.join(table.classes)}):")
+        print_list([f"{folder}: {counted(n, 'image')}" for folder, n in strange.items()])
     return _left_out(scored.unreadable)
 
 
 def _ask(options: argparse.Namespace) -> int:
     from brainmri import answer, asked, promotion
 
-    run = options.run or promotion.answering(options.models)
+    passed_over: list[str] = []
+    run = options.run or promotion.answering(options.models, passed_over)
     predictor = answer.load(options.models, run)
     try:
         told = asked.ask(predictor, options.images, number=options.slice)
+        told = replace(told, passed_over=tuple(passed_over))
     except ImageError as error:
         if options.json:
             print(json.dumps(asked.refusal_to_json(error.code, str(error), error), indent=1))
@@ -230,19 +241,25 @@ def _ask(options: argparse.Namespace) -> int:
     return DONE if told.answer.finding is not None else UNANSWERED
 
 
-def _only_run(models: Path) -> str:
-    """The run that has a model file, where only one has.
+def _only_run(models: Path, passed_over: list[str]) -> str:
+    """The run that has a model file, where only one has; those whose file is damaged are `passed_over`.
 
     Raises:
         InputError: there are several, or none.
     """
     from brainmri import runs
 
-    able = [path.name for path in runs.folders(models) if (path / runs.MODEL_FILE).is_file()]
+    there = [path.name for path in runs.folders(models) if (path / runs.MODEL_FILE).is_file()]
+    if not there:
+        raise InputError(f"No run in {models} has a model file; train one first.")
+    faults = {one.name: runs.model_fault(models, one) for one in runs.list_runs(models)[0]}
+    damaged = {name: fault for name in there if (fault := faults.get(name)) is not None}
+    able = [name for name in there if name not in damaged]
+    passed_over += [f"{name} was passed over. {fault}" for name, fault in damaged.items()]
     if len(able) == 1:
         return able[0]
     if not able:
-        raise InputError(f"No run in {models} has a model file; train one first.")
+        raise InputError(" ".join(["No run can answer.", *passed_over]))
     raise InputError(f"Say with --run whose model answers: {', '.join(able)}.")
 
 

@@ -7,10 +7,11 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
-from brainmri.errors import OutputError
+from brainmri.errors import InputError, OutputError
 
 T = TypeVar("T")
 
@@ -44,6 +45,7 @@ def write_atomically(path: Path, write: Callable[[Path], T]) -> T:
     """
     temporary: Path | None = None
     try:
+        _refuse_device(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
         os.close(handle)
@@ -70,6 +72,7 @@ def check_writable(path: Path) -> None:
         OutputError: no file can be made there.
     """
     try:
+        _refuse_device(path)
         if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         folder = next(parent for parent in path.absolute().parents if parent.exists())
@@ -77,6 +80,15 @@ def check_writable(path: Path) -> None:
             pass
     except OSError as error:
         raise not_written(path, error) from error
+
+
+def _refuse_device(path: Path) -> None:
+    """Where anything but a file or folder is, a rename would put a file in its place: of /dev/null, say."""
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise OutputError(
+            f"Could not write {path}: it is a device or a pipe, not a file. Name a file; nothing was "
+            "changed."
+        )
 
 
 def not_written(path: Path, error: OSError) -> OutputError:
@@ -87,9 +99,31 @@ def not_written(path: Path, error: OSError) -> OutputError:
     )
 
 
+def not_read(path: Path | str, error: BaseException, again: str) -> InputError:
+    """What to raise when a stored file could not be read, and what to do `again`.
+
+    What libraries say of a damaged file ("Either the file is corrupted or ...") helps nobody.
+    """
+    if isinstance(error, OSError) and error.strerror:
+        return InputError(f"Could not read {path}: {error.strerror}; {again}.")
+    return InputError(f"{path} is damaged or cut off; {again}.")
+
+
 def advice(error: OSError) -> str:
     """What helps when writing failed so, without a full stop."""
     return _ADVICE.get(error.errno or 0, "Choose another folder")
+
+
+def sha256_once(path: Path) -> str:
+    """As `sha256`, but of a file that has not changed since the last time it is known."""
+    state = path.stat()
+    return _sha256_of(path, (state.st_mtime_ns, state.st_ctime_ns, state.st_ino, state.st_size))
+
+
+@lru_cache(maxsize=256)
+def _sha256_of(path: Path, state: tuple[int, ...]) -> str:
+    del state  # It only says whether this is the same file still.
+    return sha256(path)
 
 
 def sha256(path: Path) -> str:

@@ -96,8 +96,10 @@ def decode(
         told = re.search(r"\((\d+) pixels\)", str(error))
         size = f"{int(told[1]):,} pixels" if told else "many more pixels"
         raise too_large(size, most_pixels) from None
-    except Exception as error:  # Pillow's parsers raise many types on damaged headers.
-        raise ImageError("damaged", f"The image header is damaged ({error}).") from None
+    except Exception:  # Pillow's parsers raise many types on damaged headers.
+        raise ImageError(
+            "damaged", "The header of the image is damaged; export it again."
+        ) from None
     width, height = image.size
     if width * height > most_pixels:
         raise too_large(f"{width:,} x {height:,} pixels", most_pixels)
@@ -117,10 +119,12 @@ def decode(
         if image.getexif().get(_EXIF_ORIENTATION, 1) != 1:
             image = ImageOps.exif_transpose(image)
         picture = _grey(image)
+    except ImageError:
+        raise
     except Exception as error:  # As above: the types differ by format and by damage.
         raise ImageError(
             "truncated" if "truncated" in str(error).lower() else "damaged",
-            f"The image is cut off or damaged ({error}); export it again.",
+            "The image is cut off or damaged; copy or export it again.",
         ) from None
     return GreyImage(picture, mode, (width, height))
 
@@ -312,7 +316,7 @@ def _rescaled(image: Image.Image) -> Callable[[Image.Image], Image.Image]:
     whole = np.asarray(image)
     low, high = float(whole.min()), float(whole.max())
     if not np.isfinite([low, high]).all():  # A nan anywhere is a nan here.
-        raise ValueError("pixels that are not numbers")
+        raise ImageError("damaged", "The image holds pixels that are not numbers; export it again.")
 
     def rescale(part: Image.Image) -> Image.Image:
         deep = np.asarray(part, dtype=np.float64)

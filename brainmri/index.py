@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from brainmri import reading
 from brainmri.classes import negative_class
 from brainmri.errors import InputError
-from brainmri.files import write_atomically
+from brainmri.files import not_read, write_atomically
 from brainmri.formats import SUFFIXES
 from brainmri.index_cache import Row
 from brainmri.reading import ImageFile
@@ -248,7 +248,7 @@ def read(source: Path) -> ImageIndex:
         about = {key.decode(): value.decode() for key, value in metadata.items()}
         names = set(table.column_names)
     except (OSError, UnicodeDecodeError, pa.ArrowException) as error:
-        raise InputError(f"{source} is damaged ({error}); {again}.") from None
+        raise not_read(source, error, again.replace("first", "again")) from None
     version = about.get("brainmri.index_schema")
     if version != str(SCHEMA_VERSION):
         raise InputError(

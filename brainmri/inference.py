@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from brainmri import memory, runs
 from brainmri.calibration import apply_temperature
 from brainmri.errors import InputError
-from brainmri.files import sha256
 from brainmri.preprocessing import Preprocessing, network_input
 
 if TYPE_CHECKING:
@@ -126,10 +125,8 @@ def load(models: Path, name: str, *, threads: int = 0) -> Classifier:
             f'The run "{name}" comes without its model file (only its predictions are here); train '
             "it again to get one."
         )
-    if sha256(path) != run.model_sha256:
-        raise InputError(
-            f"{path} is not the file that run.json describes (its SHA-256 differs); train it again."
-        )
+    if (fault := runs.model_fault(models, run)) is not None:
+        raise InputError(f'The run "{name}" cannot answer. {fault}')
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
@@ -137,12 +134,17 @@ def load(models: Path, name: str, *, threads: int = 0) -> Classifier:
         session = onnxruntime.InferenceSession(
             str(path), options, providers=["CPUExecutionProvider"]
         )
-    except Exception as error:  # ONNX Runtime raises types of its own, not exported.
-        raise InputError(f"{path} cannot be loaded ({str(error).splitlines()[0]}).") from None
+    except Exception:  # ONNX Runtime raises types of its own, and names the whole path.
+        raise InputError(
+            f'The model file of the run "{name}" cannot be loaded: it is no usable ONNX model; train the '
+            "run again."
+        ) from None
     memory.return_freed()  # Reading a model takes twice what it comes to.
     names = {entry.name for entry in session.get_inputs()}
     if names != {INPUT_NAME} or LOGITS_NAME not in {o.name for o in session.get_outputs()}:
-        raise InputError(f"{path} has no input {INPUT_NAME} or no output {LOGITS_NAME}.")
+        raise InputError(
+            f'The model file of the run "{name}" has no input {INPUT_NAME} or no output {LOGITS_NAME}.'
+        )
     return Classifier(run, session)
 
 

@@ -97,8 +97,12 @@ def compared_with(models: Path, name: str, over: str | None) -> list[str]:
     return [shown.name] if over in (None, shown.name) else [shown.name, str(over)]
 
 
-def answering(models: Path) -> str:
+def answering(models: Path, passed_over: list[str]) -> str:
     """Name of the run that answers for a new image where none is named, as `choice.answering` chooses it.
+
+    Args:
+        models: folder of the runs.
+        passed_over: a run that would answer were its model file not damaged is told of here, in words.
 
     Raises:
         InputError: no run has both a model and predictions.
@@ -112,8 +116,12 @@ def answering(models: Path) -> str:
         promoted = None  # As the pages do, which say so.
     every: Sequence[choice.Counted] = []
     if promoted in able and (first := choice.counted_run(models, promoted)) is not None:
-        every = [first]  # The others need not be counted.
-    chosen = choice.answering(every or choice.counted(models), promoted)
+        every = [first] if first.has_model else []  # The others need not be counted.
+    every = every or choice.counted(models)
+    passed_over += [choice.passed_over_words(one) for one in choice.passed_over(every, promoted)]
+    chosen = choice.answering(every, promoted)
+    if chosen is None and passed_over:
+        raise InputError(" ".join(["No run can answer.", *passed_over]))
     if chosen is None:
         raise InputError(
             f"No run in {models} has both a model and predictions to choose it by; say with --run whose "

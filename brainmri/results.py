@@ -47,8 +47,17 @@ class Opened:
 
     @property
     def has_model(self) -> bool:
-        """Whether its model file is here, so that it can answer for a new image."""
-        return self.run is not None and (self.path.parent / runs.MODEL_FILE).is_file()
+        """Whether its model file is here and whole, so that it can answer for a new image."""
+        return (
+            self.run is not None
+            and (self.path.parent / runs.MODEL_FILE).is_file()
+            and self.model_fault is None
+        )
+
+    @property
+    def model_fault(self) -> str | None:
+        """As `runs.model_fault`; None for a table of another tool."""
+        return None if self.run is None else runs.model_fault(self.path.parent.parent, self.run)
 
     def counted(self, groups: GroupsOf) -> Tallies:
         """Counts of its images, per split.

@@ -16,7 +16,7 @@ from typing import Any
 from brainmri.conformal import Conformal
 from brainmri.decisions import NEVER, OperatingPoint
 from brainmri.errors import InputError
-from brainmri.files import not_written, write_atomically
+from brainmri.files import not_written, sha256_once, write_atomically
 from brainmri.novelty import Limits
 
 SCHEMA_VERSION = 1
@@ -295,6 +295,20 @@ def _is_epoch(entry: object) -> bool:
         isinstance(entry, dict)
         and needed <= set(entry)
         and all(isinstance(value, int | float) for value in entry.values())
+    )
+
+
+def model_fault(models: Path, run: Run) -> str | None:
+    """Why the model file that is here is not the run's own, in a sentence; None for a whole or no file."""
+    path = models / run.name / MODEL_FILE
+    try:
+        if not path.is_file() or sha256_once(path) == run.model_sha256:
+            return None
+    except OSError as error:
+        return f"Its model file cannot be read ({error.strerror or error}); its results stand."
+    return (
+        "Its model file is damaged: it is not the file that run.json describes (its SHA-256 differs). "
+        "Its results stand; train it again, or bring model.onnx back from a copy, to let it answer."
     )
 
 

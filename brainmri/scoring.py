@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 import numpy as np
@@ -67,6 +68,13 @@ class Scored:
     def y_prob(self) -> NDArray[np.float32]:
         """Probabilities after the temperature, as the live predictor answers; float32 (n, k)."""
         return apply_temperature(self.predictions.y_prob, self.run.temperature)
+
+    @property
+    def strange_folders(self) -> dict[str, int]:
+        """Sub-folders that are no class of the run, with their images, which have no label."""
+        table = self.predictions
+        folders = (PurePosixPath(path).parent for path in table.paths[table.y_true < 0])
+        return dict(sorted(Counter(str(one) for one in folders if one.name).items()))
 
 
 class _Split(NamedTuple):
@@ -249,6 +257,8 @@ def _own_images(images: Path, models: Path, run: runs.Run, known: _Split | None)
     chosen = table.rows[part.isin(["val", "test"])]
     missing = [path for path in chosen["path"] if not (images / path).is_file()]
     if missing:
+        if len(missing) == len(chosen):
+            _any_images(images, run.classes)  # Says where there is no image at all.
         raise InputError(
             f"{images} lacks {len(missing):,} of the {len(chosen):,} images that {run.name} is evaluated "
             f"on, such as {missing[0]}; give the indexed folder, or use --out for other images."

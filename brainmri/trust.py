@@ -241,11 +241,7 @@ def calibration_report(
         error_after=calibration.ece(y_true, y_prob, group) if after else None,
         by_sensitivity=sliders and sliders[0],
         by_cost=sliders and sliders[1],
-        operating_point=None
-        if point is None
-        else AtOperatingPoint(
-            point, *_shown(probability, is_tumour, np.array([point.threshold]), group)[0]
-        ),
+        operating_point=None if point is None else _at(point, probability, is_tumour, group),
         decision=decisions.decision_curve(probability, is_tumour) if enough else None,
         risk_coverage=decisions.risk_coverage(y_true, y_prob, group) if enough else None,
         coverage=None
@@ -253,6 +249,26 @@ def calibration_report(
         else conformal.coverage(y_true, y_prob, sets, predictions.classes, group),
         reasons=tuple(reasons),
     )
+
+
+def at_operating_point(
+    predictions: Predictions, fitted: Fit | None, *, split: str, negative: str, groups: Ints
+) -> AtOperatingPoint | None:
+    """That part of the `calibration_report` alone, which takes a moment; None where none is stored."""
+    if fitted is None or fitted.operating_point is None:
+        return None
+    rows = (predictions.splits == split) & (predictions.y_true >= 0)
+    c = predictions.classes.index(negative)
+    y_prob = calibration.apply_temperature(predictions.y_prob[rows], fitted.temperature)
+    probability = decisions.tumour_probability(y_prob, c)
+    return _at(fitted.operating_point, probability, predictions.y_true[rows] != c, groups[rows])
+
+
+def _at(
+    point: OperatingPoint, probability: Floats, is_tumour: decisions.Bools, group: Ints
+) -> AtOperatingPoint:
+    (counts,) = _shown(probability, is_tumour, np.array([point.threshold]), group)
+    return AtOperatingPoint(point, *counts)
 
 
 def _absent(fitted: Fit | None, again: Fit | None) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from typing import IO
 
 from flask import Blueprint, Response, jsonify, request
@@ -55,7 +56,10 @@ def predict() -> tuple[Response, int]:
         fields = {**request.args.to_dict(), **fields}
         number = _slice(fields.get("slice"))
         maps = _maps(fields.get("maps", "no"))
-        told = _ask(_run(fields.get("run")), upload, number)
+        run = fields.get("run")
+        told = _ask(_run(run), upload, number)
+        if run is None:
+            told = replace(told, passed_over=data.passed_over_words())
     except _RequestError as error:
         return _refused(error.code, str(error))
     except ImageError as error:
@@ -124,10 +128,14 @@ def _run(name: str | None) -> str:
         named = data.named_run(name)
         if named is not None and named.has_model:
             return named.name
+        if named is not None and named.model_fault is not None:
+            raise _RequestError("run_cannot_answer", f"{name} cannot answer. {named.model_fault}")
     able = [view for view in data.list_runs()[0] if view.has_model]
     best = data.answering_run() if name is None else None
     if best is not None:
         return best.name
+    if name is None and (why := data.passed_over_words()):
+        raise _RequestError("run_cannot_answer", " ".join(why))
     there = ", ".join(view.name for view in able) or "none"
     raise _RequestError(
         "no_such_run", f"There is no such run with a model; the runs that can answer are: {there}."

@@ -28,31 +28,34 @@ _MOST_POINTS = 400
 _LINE, _LINE_PX = 30, 16
 """Letters of a name that fit a line on a phone, and the height of one more line."""
 
+_FEW_TICKS = {"nticks": 3, "tickangle": 0, "tickformat": ","}
+"""Of counts, so that they do not touch on a phone."""
+
 
 def class_balance(counts: Mapping[str, Mapping[str, int]], colours: Mapping[str, str]) -> go.Figure:
     """Bars of images per class, one group per split, each bar labelled with its number."""
-    splits = list(counts)
-    figure = go.Figure()
-    for position, split in enumerate(splits):
-        of = counts[split]
+    figure = go.Figure()  # The bars lie, so that on a phone no number meets another bar.
+    for position, (split, of) in enumerate(counts.items()):
         figure.add_bar(
-            x=list(of),
-            y=list(of.values()),
+            y=list(of),
+            x=list(of.values()),
+            orientation="h",
             name=split,
             text=[f"{count:,}" for count in of.values()],
             textposition="outside",
             cliponaxis=False,
             constraintext="none",
-            textangle=0,
             marker={
                 "color": [colours[name] for name in of],
                 "opacity": 1 if position == 0 else 0.55,
             },
             customdata=[split] * len(of),
-            hovertemplate="%{x}, %{customdata}: %{y:,} images<extra></extra>",
+            hovertemplate="%{y}, %{customdata}: %{x:,} images<extra></extra>",
         )
-    lay_out(figure, y="images", height=320)
-    figure.update_layout(barmode="group", bargap=0.25)
+    classes = max((len(of) for of in counts.values()), default=0)
+    lay_out(figure, x="images", height=max(320, 80 + 26 * classes * len(counts)))
+    figure.update_layout(barmode="group", bargap=0.25, margin={"r": 48}, xaxis=_FEW_TICKS)
+    figure.update_yaxes(autorange="reversed")
     return figure
 
 
@@ -80,6 +83,7 @@ def stacked_shares(
     figure.update_layout(
         barmode="stack", yaxis={"autorange": "reversed"}, margin={"l": 104, "r": 48}
     )
+    figure.update_xaxes(_FEW_TICKS)
     return figure
 
 

@@ -10,6 +10,7 @@ from dash import dcc, html
 from dash.development.base_component import Component
 
 from brainmri import wording
+from brainmri.errors import InputError
 from dashboard import data
 from dashboard.components.terms import explained
 from dashboard.components.words import (
@@ -200,6 +201,20 @@ def not_shown(asked: str | None, shown: str | None, instead: str) -> Component:
         return empty(f"There is no run “{asked}”", instead)
     why = html.Span(fault, **no_interval("It says what is broken; nothing is estimated."))
     return empty(f"The run “{asked}” cannot be shown", why, " ", instead)
+
+
+def no_index() -> Component | None:
+    """Why no image index can be shown, and what to run; None where one can."""
+    try:
+        if data.image_index() is not None:
+            return None
+    except InputError as error:
+        return faults("The image index cannot be shown", [("Fault", str(error))])
+    return empty(
+        "There is no image index yet",
+        "Index a folder of images, then reload this page:",
+        command("python -m brainmri index DATA"),
+    )
 
 
 def no_runs() -> Component:

@@ -10,7 +10,7 @@ from brainmri.errors import InputError
 from brainmri.files import sha256
 from dashboard import audit_lists
 from dashboard.data.dataset import image_index
-from dashboard.data.files import Stamp, cached, models_folder, stamp
+from dashboard.data.files import Stamp, cached, models_folder, stamp, without_folder
 from dashboard.data.runs import RunView, list_runs, report
 from dashboard.findings import Findings, Told
 
@@ -71,7 +71,8 @@ def _told(view: RunView) -> Told:
 
 @cached(2)
 def _findings(models: str, stamp: Stamp) -> Findings:
-    tables = audit_tables.read(Path(models) / "dataset")
+    with without_folder(models):
+        tables = audit_tables.read(Path(models) / "dataset")
     if tables.index_sha256 != sha256(index.path(Path(models))):
         raise InputError(
             "The audit here is about another index than index.parquet (their SHA-256 differ); run "

@@ -14,7 +14,7 @@ from brainmri import averages, images, index
 from brainmri.averages import Averages
 from brainmri.errors import InputError
 from brainmri.index import ImageIndex
-from dashboard.data.files import Stamp, cached, images_folder, models_folder, stamp
+from dashboard.data.files import Stamp, cached, images_folder, models_folder, stamp, without_folder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -201,12 +201,14 @@ def _by_class(
 
 @cached(2)
 def _index(path: str, stamp: Stamp) -> ImageIndex:
-    return index.read(Path(path))
+    with without_folder(str(models_folder())):
+        return index.read(Path(path))
 
 
 @cached(2)
 def _averages(path: str, stamp: Stamp) -> Averages:
-    return averages.read(Path(path))
+    with without_folder(str(models_folder())):
+        return averages.read(Path(path))
 
 
 @cached(2)

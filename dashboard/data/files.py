@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import ParamSpec, TypeVar, cast
 
 from brainmri import corrections, index, runs
+from brainmri.errors import InputError
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -29,6 +31,20 @@ def cached(most: int) -> Callable[[Callable[P, T]], Callable[P, T]]:
         return cast("Callable[P, T]", lru_cache(maxsize=most)(function))
 
     return keep
+
+
+@contextmanager
+def without_folder(models: str) -> Iterator[None]:
+    """Where the server keeps its results is nothing to a reader of a page: faults name files below it."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(below(str(error), models)) from None
+
+
+def below(text: str, models: str) -> str:
+    """A sentence with paths below the folder of results only."""
+    return text.replace(f"{models}{os.sep}", "")
 
 
 def models_folder() -> Path:

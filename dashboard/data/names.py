@@ -97,6 +97,7 @@ from dashboard.data.received import (
 )
 from dashboard.data.reports import can_print, has_report, report_html, report_pdf, run_states
 from dashboard.data.rows import (
+    at_operating_point,
     changed_images,
     compare,
     compare_cells,
@@ -118,6 +119,8 @@ from dashboard.data.runs import (
     latest_pair,
     list_runs,
     named_run,
+    passed_over_runs,
+    passed_over_words,
     report,
     three_figures,
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,15 @@ from brainmri.inference import Classifier
 from brainmri.intake import Intake
 from brainmri.occlusion import Occlusion
 from brainmri.runs import Run
-from dashboard.data.files import Stamp, cached, models_folder, run_stamp, stamp
+from dashboard.data.files import (
+    Stamp,
+    below,
+    cached,
+    models_folder,
+    run_stamp,
+    stamp,
+    without_folder,
+)
 
 EXAMPLES = tuple((label, 3) for label in phantom.CLASSES)
 MAX_BYTES = intake.MAX_BYTES
@@ -233,6 +241,10 @@ def classifier(name: str) -> Classifier:
 
 @cached(4)
 def _predictor(models: str, name: str, stamp: Stamp) -> Predictor:
-    predictor = answers.load(Path(models), name)
+    with without_folder(models):
+        predictor = answers.load(Path(models), name)
+    predictor = replace(
+        predictor, lacking=tuple(below(reason, models) for reason in predictor.lacking)
+    )
     memory.return_freed()  # 30 MB, after a model was loaded.
     return predictor

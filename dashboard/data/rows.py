@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from brainmri import beside, comparison, index, parts, results, slices
+from brainmri import beside, comparison, index, parts, results, slices, trust
 from brainmri.beside import Cell, Setting, Side
 from brainmri.comparison import Change, Comparison, Pairs
 from brainmri.errors import InputError
 from brainmri.metrics import Ints
+from brainmri.trust import AtOperatingPoint
 from dashboard.data import runs
 from dashboard.data.dataset import usable_index
 from dashboard.data.files import cached
@@ -105,6 +106,18 @@ def sliceable(view: RunView, split: str) -> tuple[NDArray[np.int64], dict[str, p
 def clusters(view: RunView) -> NDArray[np.int64]:
     """Near-duplicate cluster of each row (n,)."""
     return results.groups(view.predictions, usable_index())
+
+
+@cached(64)
+def at_operating_point(view: RunView, split: str) -> AtOperatingPoint | None:
+    """What a run misses of a split by the rule of its verdicts; None where it stores no such rule."""
+    return trust.at_operating_point(
+        view.predictions,
+        None if view.run is None else trust.stored(view.run),
+        split=split,
+        negative=view.negative_class,
+        groups=clusters(view),
+    )
 
 
 def scored(view: RunView, at: NDArray[np.int64]) -> list[Scored]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +20,7 @@ from brainmri.predictions import Predictions
 from brainmri.runs import BrokenRun, Run
 from brainmri.tally import Tallies
 from dashboard.data.dataset import usable_index
-from dashboard.data.files import Stamp, cached, models_folder, run_stamp, stamp
+from dashboard.data.files import Stamp, below, cached, models_folder, run_stamp, stamp
 
 MOST_IN_MEMORY = 500_000
 """Rows of a predictions table up to which they are held, for slices, calibration and comparison."""
@@ -40,7 +39,8 @@ class RunView:
         classes: class names.
         tallies: counts of its checked predictions, per split.
         negative_class: the class that means "no tumour".
-        has_model: its model file is here, so it can answer for a new image.
+        has_model: its model file is here and whole, so it can answer for a new image.
+        model_fault: why it cannot, though its model file is here.
         table_path: where its predictions are.
         rows: how many predictions there are.
         relabelled: labels that two readers corrected, per split.
@@ -55,6 +55,7 @@ class RunView:
     has_model: bool
     table_path: Path
     rows: int
+    model_fault: str | None = None
     relabelled: Mapping[str, int] = field(default_factory=dict)
     left_out: Mapping[str, int] = field(default_factory=dict)
 
@@ -181,6 +182,16 @@ def answering_run() -> RunView | None:
     return choice.answering(list_runs()[0], promoted_run())
 
 
+def passed_over_runs() -> list[RunView]:
+    """The runs that would answer before it, were their model files not damaged."""
+    return choice.passed_over(list_runs()[0], promoted_run())
+
+
+def passed_over_words() -> tuple[str, ...]:
+    """The same in sentences."""
+    return tuple(choice.passed_over_words(view) for view in passed_over_runs())
+
+
 def promoted_run() -> str | None:
     """Name of the promoted run; None without one, or where the list cannot be read."""
     folder = models_folder()
@@ -300,8 +311,7 @@ def _run(models: str, name: str, stamp: Stamp) -> RunView | BrokenRun:
     try:
         return _view(Path(models), name)
     except InputError as error:
-        # Where the server keeps its results is nothing to a reader of the page.
-        return BrokenRun(name, str(error).replace(f"{models}{os.sep}", ""))
+        return BrokenRun(name, below(str(error), models))
 
 
 def _view(models: Path, name: str) -> RunView:
@@ -313,6 +323,7 @@ def _view(models: Path, name: str) -> RunView:
         tallies=found.counted(results.groups_of(usable_index())),
         negative_class=found.negative_class,
         has_model=found.has_model,
+        model_fault=found.model_fault,
         table_path=found.path,
         rows=found.table.rows,
         relabelled=found.labels.changed,
@@ -325,7 +336,7 @@ def _promoted(models: str, stamp: Stamp) -> str | BrokenRun | None:
     try:
         return promotion.current(Path(models))
     except InputError as error:
-        return BrokenRun(promotion.FILE, str(error))
+        return BrokenRun(promotion.FILE, below(str(error), models))
 
 
 @cached(8)

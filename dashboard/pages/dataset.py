@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 
 from dash.development.base_component import Component
 
-from brainmri.averages import Averages
 from brainmri.errors import InputError
 from dashboard import data
 from dashboard.components import (
@@ -14,6 +13,7 @@ from dashboard.components import (
     contents,
     empty,
     faults,
+    no_index,
     page,
     section,
 )
@@ -55,31 +55,13 @@ _CHOICES = {
 
 def layout(**query: str) -> Component:
     """The page in the state that the URL gives."""
-    try:
-        index = data.image_index()
-    except InputError as error:
-        return page(
-            "Data", _LEAD, faults("The image index cannot be shown", [("Fault", str(error))])
-        )
-    averages: Averages | None = None
-    damage: list[tuple[str, str]] = []
-    try:
-        averages = data.average_images()
-    except InputError as error:
-        damage = [("Fault", str(error))]
-    if index is None:
-        return page(
-            "Data",
-            _LEAD,
-            empty(
-                "There is no image index yet",
-                "Index a folder of images, then reload this page:",
-                command("python -m brainmri index DATA"),
-            ),
-        )
+    if (missing := no_index()) is not None:
+        return page("Data", _LEAD, missing)
+    index = data.image_index()
+    assert index is not None
     chosen = _part(query)
     if chosen == "images":
-        shown = images.part(PAGE, index, averages, query)
+        shown = images.part(PAGE, index, query)
     elif chosen == "browse":
         shown = [browse.part(PAGE, index, query.get("only"), query.get("images"))]
     else:
@@ -91,7 +73,6 @@ def layout(**query: str) -> Component:
         *shown,
         choosing.stores(PAGE, image=query.get("image")),
         image_panel.panel(PAGE, data.find_run(None), query.get("image")),
-        faults("The average images cannot be shown", damage),
         faults("These files could not be read and are left out", data.unreadable_files()),
         about=f"The data set, n = {len(index.rows):,} images",
     )

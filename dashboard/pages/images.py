@@ -41,7 +41,6 @@ _CONTRAST_RANGE = 0.3
 def part(
     page: str,
     index: ImageIndex,
-    averages: Averages | None,
     query: Mapping[str, str],
 ) -> list[Component]:
     """How many images there are of which class, and how the classes differ to the eye.
@@ -49,14 +48,21 @@ def part(
     Args:
         page: its name, for the ids of controls.
         index: of the images.
-        averages: None where there are none yet.
         query: choices that the address names.
     """
     colours = class_colours(index.classes, index.negative_class)
+    averages: Averages | None = None
+    missing = empty("No averages yet", "Run `python -m brainmri index DATA` again.")
+    try:
+        averages = data.average_images()
+    except InputError as error:
+        missing = faults("The average images cannot be shown", [("Fault", str(error))])
     return [
         balance.part(index, colours),
         balance.by_property(page, index, query.get("by")),
-        _averages(page, index, averages, query),
+        section("Average images", missing)
+        if averages is None
+        else _averages(page, index, averages, query),
         _sizes(index, colours),
         _brightness(index, averages, colours),
     ]
@@ -86,11 +92,9 @@ def register(page: str) -> None:
 def _averages(
     page: str,
     index: ImageIndex,
-    averages: Averages | None,
+    averages: Averages,
     query: Mapping[str, str],
 ) -> Component:
-    if averages is None:
-        return section("Average images", empty("No averages yet", "Run the index command again."))
     splits = sorted({s for s, _ in averages.groups}, key=["train", "test", "all"].index)
     scale, split = query.get("scale"), query.get("split")
     pointer = "values" if query.get("pointer") == "values" else "nothing"
@@ -277,12 +281,12 @@ def _format_title(modes: Sequence[tuple[str, Mapping[str, int]]]) -> Component:
 
 
 def _black_title(densities: Mapping[str, NDArray[np.float32]]) -> Component:
-    """Which class has the most pixels in the first bin of the figure."""
+    """Which class has the most black pixels; the levels of the first bin of the figure are black."""
     black = {name: float(of[:4].sum()) for name, of in densities.items()}
     most, least = max(black, key=black.__getitem__), min(black, key=black.__getitem__)
     return html.Span(
-        f"Pixel density: black fills {percent(black[most], 0)} of {most} images, "
-        f"{percent(black[least], 0)} of {least} ones",
+        f"Pixel density: {percent(black[most], 0)} of all pixels of {most} images are black (grey levels "
+        f"0 to 3 of 255), {percent(black[least], 0)} of those of {least} ones",
         **no_interval(balance.ALL_OF_THEM),
     )
 

@@ -139,8 +139,12 @@ def _rows(reports: list[Report], order: Order) -> list[list[Any]]:
 def _row(report: Report) -> list[Any]:
     seen = "not recorded" if report.seen is None else f"{report.seen:,} of {report.n:,}"
     figures = [getattr(report, key) for key in list(_HEADS)[3:-1]]
+    view = data.named_run(report.run)
+    damaged = view is not None and view.model_fault is not None
     return [
-        report.run,
+        html.Span([report.run, html.Small("its model file is damaged")], className="stacked")
+        if damaged
+        else report.run,
         f"{report.n:,} {SPLIT_WORDS[report.split]}",
         estimate_cell(report.missed, k_of_n(report.missed)),
         *(estimate_cell(figure) for figure in figures),

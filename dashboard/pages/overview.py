@@ -69,6 +69,10 @@ def layout(sort: str | None = None, **_query: str) -> Component:
     """
     shown, broken = data.list_runs()
     problems = faults("These runs cannot be shown", [(run.name, run.fault) for run in broken])
+    damaged = faults(
+        "These runs cannot answer for a new image",
+        [(view.name, view.model_fault) for view in shown if view.model_fault is not None],
+    )
     best = data.best_run(shown)
     if best is None:
         return page(
@@ -106,7 +110,7 @@ def layout(sort: str | None = None, **_query: str) -> Component:
             "something to compare with, not a match won or lost.",
         ),
         html.Div(leaderboard.part(reports, sort), className="on-screen"),
-        html.Div(problems, className="on-screen"),
+        html.Div([problems, damaged], className="on-screen"),
         _on_paper(
             len(broken),
             "N run cannot be shown; the page says why.",

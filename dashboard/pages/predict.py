@@ -38,7 +38,7 @@ def layout(
     shown, _ = data.list_runs()
     able = [view for view in shown if view.has_model]
     chosen = next((view for view in able if view.name == run), data.answering_run())
-    fallback = _cannot_answer(run, chosen)
+    fallback = _passed_over(chosen) if run is None else _cannot_answer(run, chosen)
     lead = "Drop one slice and see what the model makes of it. Nothing is stored unless you ask for it."
     if not able:
         return page(
@@ -190,6 +190,23 @@ def _list() -> Component:
     )
 
 
+def _passed_over(chosen: data.RunView | None) -> Component:
+    """The runs that would answer where none is named, were their model files whole; nothing without."""
+    instead = "No other run can answer." if chosen is None else f"{chosen.name} answers instead."
+    return html.Div(
+        [
+            empty(f"The run “{view.name}” was passed over", _fault(view), " ", instead)
+            for view in data.passed_over_runs()
+        ]
+    )
+
+
+def _fault(view: data.RunView) -> Component:
+    return html.Span(
+        view.model_fault, **no_interval("It says what is broken; nothing is estimated.")
+    )
+
+
 def _cannot_answer(run: str | None, chosen: data.RunView | None) -> Component:
     """Why the run that was asked for does not answer; nothing where it does."""
     instead = "" if chosen is None else f"{chosen.name} answers instead."
@@ -198,6 +215,8 @@ def _cannot_answer(run: str | None, chosen: data.RunView | None) -> Component:
         return not_shown(run, None if chosen is None else chosen.name, instead)
     if there.has_model:
         return html.Div()
+    if there.model_fault is not None:
+        return empty(f"The run “{run}” cannot answer", _fault(there), " ", instead)
     why = (
         "It is a table of another tool, which came without a model."
         if there.run is None

@@ -19,7 +19,7 @@ from dashboard.components import (
     SPLIT_WORDS,
     aria,
     card,
-    counted,
+    counted_or_why,
     interval,
     k_of_n,
     name,
@@ -39,6 +39,7 @@ from dashboard.pages.predict_words import (
     threshold_words,
     trace_facts,
     verdict_words,
+    who_answered,
 )
 from dashboard.theme import class_colours
 
@@ -195,14 +196,21 @@ def _set(held: ConformalSet) -> list[Component]:
 
 
 def _record(run: Run) -> Component | None:
+    """What the run misses of its test images, counted by the very rule of its verdict."""
     view = data.find_run(run.name)
     if view is None or not view.splits:
         return None
     report = data.report(view, view.splits[0])
+    at = data.at_operating_point(view, report.split) if view.in_memory else None
+    # Of a table too large to be held the thresholds are not known; without one nothing is called.
+    missed, alarms = (
+        (report.missed, report.false_alarms) if at is None else (at.missed, at.false_alarms)
+    )
+    rule = "by the most probable class alone" if at is None else "at this operating point"
     return html.P(
-        f"On {report.n:,} {SPLIT_WORDS[report.split]} images of known class this model missed "
-        f"{counted(report.missed, 'tumours')} and raised false alarms on "
-        f"{counted(report.false_alarms, 'images without one')}. A probability is the model's opinion, "
+        f"On {report.n:,} {SPLIT_WORDS[report.split]} images of known class, {rule}, this model missed "
+        f"{counted_or_why(missed, 'tumours')} and raised false alarms on "
+        f"{counted_or_why(alarms, 'images without one')}. A probability is the model's opinion, "
         "not a finding. A radiologist decides.",
         className="note",
     )
@@ -298,12 +306,12 @@ def _similar(similar: tuple[Similar, ...]) -> Component | None:
 
 
 def trace(answered: data.Answered, what: str) -> Component:
-    """What made the answer, folded away."""
+    """Who answered in a line, and all that made the answer, folded away."""
     facts: list[Component] = []
     for title, text in trace_facts(answered, what):
         facts += [html.Dt(title), html.Dd(text, **name("version"))]
     lacking = [html.Li(one, **no_interval(_JUDGED)) for one in answered.lacking]
-    return html.Details(
+    folded = html.Details(
         [
             html.Summary("What made this answer (hashes are SHA-256)", **name("setting")),
             html.Dl(facts, className="facts"),
@@ -311,6 +319,8 @@ def trace(answered: data.Answered, what: str) -> Component:
         ],
         className="trace",
     )
+    who = html.P(who_answered(answered), className="note answered-by", **name("version"))
+    return html.Div([who, folded])
 
 
 def _actions(slices: int) -> Component:

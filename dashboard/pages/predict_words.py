@@ -77,6 +77,13 @@ def threshold_words(tumour: Tumour) -> str:
     )
 
 
+def who_answered(answered: data.Answered) -> str:
+    """Run, software and model in a line; the first eight digits of the model's hash tell it from others."""
+    trace = answered.answer.trace
+    did = "Refused" if answered.answer.finding is None else "Answered"
+    return f"{did} by {trace.run}, {trace.software}, model {trace.model_sha256[:8]}"
+
+
 def trace_facts(answered: data.Answered, what: str) -> list[tuple[str, str]]:
     """What made the answer, so that it can be made again: title and text each."""
     trace: Trace = answered.answer.trace

@@ -17,9 +17,9 @@ from dashboard.components import (
     ONE_IMAGE,
     aria,
     card,
-    command,
     empty,
     faults,
+    no_index,
     no_interval,
     page,
     page_count,
@@ -57,16 +57,8 @@ def layout(
             review_said.head(PAGE, image),
             review_said.part(PAGE, said),
         )
-    if not data.class_names():
-        return page(
-            "Review",
-            _LEAD,
-            empty(
-                "There is no image index yet",
-                "Index a folder of images, then reload this page:",
-                command("python -m brainmri index DATA"),
-            ),
-        )
+    if (missing := no_index()) is not None:
+        return page("Review", _LEAD, missing)
     number = page_number(at, review_said.MOST_PAGES)
     return page(
         "Review",

@@ -100,7 +100,7 @@ def test_the_file_comes_back_as_it_was_written(tmp_path: Path) -> None:
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"a\.npz is missing or damaged.*index` again\.$"):
+    with pytest.raises(InputError, match=r"Could not read .*a\.npz: No such.*DATA` again\.$"):
         averages.read(tmp_path / "a.npz")
 
 
@@ -109,7 +109,7 @@ def test_a_file_cut_off_in_the_middle_is_refused(share: float, tmp_path: Path) -
     path = tmp_path / "a.npz"
     averages.write(path, noisy(2))
     path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
-    with pytest.raises(InputError, match="missing or damaged"):
+    with pytest.raises(InputError, match=r"a\.npz is damaged or cut off; run"):
         averages.read(path)
 
 
@@ -137,7 +137,7 @@ def test_a_pickle_is_never_loaded(tmp_path: Path) -> None:
     path = tmp_path / "a.npz"
     with path.open("wb") as file:
         np.savez(file, splits=np.array([{"code": "harm"}], dtype=object))
-    with pytest.raises(InputError, match="missing or damaged"):
+    with pytest.raises(InputError, match=r"a\.npz is damaged or cut off; run"):
         averages.read(path)
 
 

@@ -26,6 +26,7 @@ class Candidate:
     right: int
     is_official: bool = True
     has_model: bool = True
+    model_fault: str | None = None
     goes_on_from: str | None = None
 
     @property
@@ -76,7 +77,7 @@ def test_what_goes_on_from_a_run_stands_first_only_once_it_is_promoted() -> None
 
 def test_without_a_model_nobody_answers(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="has a model file"):
-        promotion.answering(tmp_path)
+        promotion.answering(tmp_path, [])
 
 
 def test_a_run_answers_that_has_both_a_model_and_predictions(
@@ -86,25 +87,60 @@ def test_a_run_answers_that_has_both_a_model_and_predictions(
     for name in ("brightness", "cnn"):
         shutil.copytree(trained_models / name, models / name)
     promotion.promote(models, "cnn", "brightness")
-    assert promotion.answering(models) == "cnn"
+    assert promotion.answering(models, []) == "cnn"
     # The pages cannot show a run without predictions, so it answers nowhere.
     (models / "cnn" / runs.PREDICTIONS_FILE).write_bytes(b"")
-    assert promotion.answering(models) == "brightness"
+    assert promotion.answering(models, []) == "brightness"
     (models / "brightness" / runs.MODEL_FILE).unlink()
     with pytest.raises(InputError, match=r"both a model and predictions .* say with --run .*: cnn"):
-        promotion.answering(models)
+        promotion.answering(models, [])
 
 
 def test_the_best_run_with_a_model_answers_and_a_promoted_one_before_others(
     trained_models: Path, tmp_path: Path
 ) -> None:
-    assert promotion.answering(trained_models) == "cnn"
+    assert promotion.answering(trained_models, []) == "cnn"
     models = tmp_path / "models"
     shutil.copytree(trained_models / "cnn", models / "cnn")
     shutil.copytree(trained_models / "cnn", models / "other")
     told = json.loads((models / "other" / runs.RUN_FILE).read_text())
     (models / "other" / runs.RUN_FILE).write_text(json.dumps({**told, "name": "other"}))
     promotion.promote(models, "cnn", "other")
-    assert promotion.answering(models) == "cnn"
+    assert promotion.answering(models, []) == "cnn"
     promotion.promote(models, "other", "cnn")
-    assert promotion.answering(models) == "other"
+    assert promotion.answering(models, []) == "other"
+
+
+@pytest.mark.parametrize("damage", ["cut", "junk"])
+@pytest.mark.parametrize("promoted", [False, True])
+def test_a_run_with_a_damaged_model_file_is_passed_over_and_named(
+    trained_models: Path, tmp_path: Path, damage: str, promoted: bool
+) -> None:
+    models = Path(shutil.copytree(trained_models, tmp_path / "models"))
+    if promoted:
+        promotion.promote(models, "cnn", "brightness")
+    assert promotion.answering(models, []) == "cnn"
+    model = models / "cnn" / runs.MODEL_FILE
+    whole = model.read_bytes()
+    model.write_bytes(whole[:-9] if damage == "cut" else b"junk")
+    told: list[str] = []
+    assert promotion.answering(models, told) == "brightness"
+    (sentence,) = told
+    assert sentence.startswith("cnn was passed over. Its model file is damaged: ")
+    assert str(models) not in sentence
+    (models / "brightness" / runs.MODEL_FILE).write_bytes(b"")
+    with pytest.raises(InputError, match=r"^No run can answer\. cnn was .* brightness was passed"):
+        promotion.answering(models, [])
+    model.write_bytes(whole)  # Brought back from a copy.
+    told = []
+    assert (promotion.answering(models, told), told) == ("cnn", [])
+
+
+def test_a_damaged_model_file_that_would_not_answer_is_not_spoken_of() -> None:
+    every = [
+        Candidate("good", "a", 97),
+        Candidate("bad", "b", 60, has_model=False, model_fault="It is damaged."),
+    ]
+    assert choice.passed_over(every, None) == []
+    assert choice.passed_over(every, "bad") == [every[1]]
+    assert choice.passed_over([], None) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -111,6 +112,42 @@ def test_files_of_a_folder_that_are_not_images_are_counted_and_listed(
     assert "Passed over" not in capsys.readouterr().out
 
 
+def test_folders_that_are_no_class_of_the_run_are_listed_with_their_images(
+    trained_models: Path, phantom_data: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    images = Path(shutil.copytree(phantom_data / "Testing", tmp_path / "images"))
+    (images / "glioma").rename(images / "astrocytoma")
+    shutil.copy(images / "notumor" / "notumor-0000.png", images / "loose.png")  # Never had a label.
+    arguments = ("predict", images, "--models", trained_models, "--run", "cnn", "--out")
+    assert command(*arguments, tmp_path / "out.parquet") == DONE
+    says = "5 images have no label, in a folder that is no class of cnn (glioma, "
+    assert f"{says}meningioma, notumor, pituitary):\n  astrocytoma: 5 images\n" in (
+        capsys.readouterr().out
+    )
+    (images / "astrocytoma").rename(images / "glioma")
+    assert command(*arguments, tmp_path / "out.parquet") == DONE
+    assert "no label" not in capsys.readouterr().out
+
+
+def test_a_damaged_model_file_is_passed_over_in_words_where_no_run_is_named(
+    own_models: Path, phantom_data: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    (own_models / "cnn" / "model.onnx").write_bytes(b"junk")
+    file, says = phantom_data / "Testing" / "glioma" / "glioma-0000.png", "cnn was passed over."
+    assert command("predict", file, "--models", own_models) == DONE
+    shown = capsys.readouterr().out
+    assert f"  Note: {says}" in shown
+    assert "Answered by the run brightness" in shown
+    assert command("predict", file, "--models", own_models, "--json") == DONE
+    (told,) = json.loads(capsys.readouterr().out)["passed_over"]
+    assert told.startswith(says)
+    out = tmp_path / "out.parquet"
+    for images in (file, phantom_data / "Testing"):
+        assert command("predict", images, "--models", own_models, "--out", out) == DONE
+        assert f"Note: {says}" in capsys.readouterr().out
+        assert predictions.read(out).run == "brightness"
+
+
 def test_predicting_one_file_prints_its_probabilities_most_probable_first(
     trained_models: Path, phantom_data: Path, capsys: Capture
 ) -> None:
@@ -146,7 +183,7 @@ def test_a_table_of_one_file_is_by_the_run_that_would_answer_for_it(
 ) -> None:
     file, out = phantom_data / "Testing" / "glioma" / "glioma-0000.png", tmp_path / "one.parquet"
     assert command("predict", file, "--models", trained_models, "--out", out) == DONE
-    assert predictions.read(out).run == promotion.answering(trained_models)
+    assert predictions.read(out).run == promotion.answering(trained_models, [])
 
 
 @pytest.mark.parametrize("form", [[], ["--json"]])

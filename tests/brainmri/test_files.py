@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,22 @@ def test_readers_see_the_old_file_until_the_new_one_is_whole(tmp_path: Path) -> 
     write_atomically(path, write)
     assert path.read_text() == "whole"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("linked", [False, True], ids=["itself", "by a link"])
+def test_what_is_no_file_is_never_replaced_by_one(linked: bool, tmp_path: Path) -> None:
+    pipe, path = tmp_path / "pipe", tmp_path / "link"
+    os.mkfifo(pipe)
+    if linked:
+        path.symlink_to(pipe)
+    else:
+        path = pipe
+    before = sorted(tmp_path.iterdir())
+    for refused in (check_writable, lambda to: write_atomically(to, lambda t: t.write_text("x"))):
+        with pytest.raises(OutputError, match="is a device or a pipe, not a file"):
+            refused(path)
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    assert sorted(tmp_path.iterdir()) == before
 
 
 @pytest.mark.parametrize("fault", [ValueError("no"), KeyboardInterrupt(), MemoryError()])

@@ -50,7 +50,9 @@ def test_a_flipped_bit_in_a_page_is_found_by_its_checksum(index_file: Path) -> N
     damaged = bytearray(index_file.read_bytes())
     damaged[column.data_page_offset + column.total_compressed_size // 2] ^= 1
     index_file.write_bytes(damaged)
-    with pytest.raises(InputError, match=r"is damaged.*run `python -m brainmri index DATA` first"):
+    with pytest.raises(
+        InputError, match=r"is damaged or cut off; run `python -m brainmri index DATA` again"
+    ):
         index.read(index_file)
 
 

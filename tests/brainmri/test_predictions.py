@@ -217,6 +217,11 @@ FAULTS = {
     "text": (foreign(prob_no=["0.5", "0.25", "1"]), "prob_no of type string"),
     "lists for labels": (foreign(label=[["no"], ["yes"], []]), "labels are text"),
     "unknown class": (foreign(label=["no", "fracture", "yes"]), 'label "fracture", which is none'),
+    "unknown split": (
+        foreign(split=["test", "weird", "weird"]),
+        'the split "weird" in row 2; 2 rows are affected. Use test or val',
+    ),
+    "empty split": (foreign(split=["test", "val", ""]), 'the split "" in row 3; 1 row is'),
     "an image twice": (foreign(path=["a.png", "b.png", "a.png"]), "2 answers for a.png; keep one"),
     "all images again": (
         pa.concat_tables([foreign(path=["a.png", "b.png", "c.png"])] * 3),
@@ -238,6 +243,13 @@ def test_a_broken_table_is_refused_in_one_sentence_that_names_the_rule(
     assert message.startswith(str(path))
     assert message.endswith(".")
     assert "\n" not in message
+
+
+def test_rows_that_no_figure_counts_may_name_their_split(tmp_path: Path) -> None:
+    path = tmp_path / "predictions.parquet"
+    for names in (["test", "train", "guard"], ["val", None, "guard"]):
+        pq.write_table(foreign(split=names), path)
+        assert predictions.read(path).splits.tolist() == [name or "test" for name in names]
 
 
 def test_rows_without_a_path_are_not_the_same_image(tmp_path: Path) -> None:
@@ -295,7 +307,7 @@ def test_one_damaged_part_spoils_the_folder(written: Path, tmp_path: Path) -> No
     whole = written.read_bytes()
     (parts / "part-0.parquet").write_bytes(whole)
     (parts / "part-1.parquet").write_bytes(whole[:-100])
-    with pytest.raises(InputError, match="cut off or damaged"):
+    with pytest.raises(InputError, match="is damaged or cut off; write"):
         predictions.read(parts)
 
 
@@ -303,7 +315,7 @@ def test_a_file_cut_off_at_any_byte_is_refused(written: Path) -> None:
     whole = written.read_bytes()
     for kept in [0, 1, 4, *range(5, len(whole) - 1, 97), len(whole) - 1]:
         written.write_bytes(whole[:kept])
-        with pytest.raises(InputError, match="cut off or damaged") as caught:
+        with pytest.raises(InputError, match="is damaged or cut off; write") as caught:
             predictions.read(written)
         assert "\n" not in str(caught.value)
 
@@ -324,10 +336,10 @@ def test_a_flipped_bit_in_the_pages_of_any_column_is_found(column: int, written:
         try:
             read = predictions.read(written)
         except InputError as error:
-            refusals.add(str(error).partition("(")[0])
+            refusals.add(str(error))
         else:  # a bit of a page header that carries no value
             assert_equal(read, some())
-    assert refusals == {f"{written} is cut off or damaged "}
+    assert refusals == {f"{written} is damaged or cut off; write the predictions again."}
 
 
 def test_a_flipped_bit_in_the_footer_is_never_a_crash(written: Path) -> None:

@@ -98,6 +98,16 @@ def test_the_own_predictions_need_the_index_that_the_run_was_trained_with(
     assert snapshot(own_models) == before
 
 
+def test_a_folder_without_any_image_is_told_so(tmp_path: Path, own_models: Path) -> None:
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "read me.txt").write_text("x")
+    with pytest.raises(InputError, match=r"notes holds no images \(JPEG, PNG, BMP or TIFF\)"):
+        score(tmp_path / "notes", own_models)
+    put(tmp_path / "notes" / "other.png", "glioma", 1)
+    with pytest.raises(InputError, match=r"lacks (\d+) of the \1 images"):
+        score(tmp_path / "notes", own_models)
+
+
 def test_the_own_predictions_need_every_image(own_data: Path, own_models: Path) -> None:
     gone = sorted((own_data / "Testing" / "glioma").iterdir())[:2]
     before = snapshot(own_models)

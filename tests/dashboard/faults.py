@@ -71,10 +71,10 @@ BREAKAGES: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda folder: (folder / runs.PREDICTIONS_FILE).unlink(),
         "has no predictions yet",
     ),
-    "predictions cut off in the middle": (_cut, "is cut off or damaged"),
+    "predictions cut off in the middle": (_cut, "is damaged or cut off"),
     "predictions of 0 bytes": (
         lambda folder: (folder / runs.PREDICTIONS_FILE).write_bytes(b""),
-        "is cut off or damaged",
+        "is damaged or cut off",
     ),
     "predictions with a NaN": (
         lambda folder: change_table(folder, _filled("prob_glioma", float("nan"))),

@@ -108,7 +108,7 @@ def test_a_picture_is_answered_as_the_description_says(
     assert answer["outcome"] == "answered"
     assert answer["file"]["kind"] == "PNG"
     assert sum(answer["finding"]["probabilities"].values()) == pytest.approx(1, abs=1e-5)
-    assert answer["trace"]["run"] == HASTY == promotion.answering(shown)
+    assert answer["trace"]["run"] == HASTY == promotion.answering(shown, [])
     assert answer["trace"]["model_sha256"] == runs.load(shown, HASTY).model_sha256
 
 
@@ -118,9 +118,34 @@ def test_a_promoted_run_whose_predictions_are_damaged_answers_nowhere(
     shutil.copytree(own / HASTY, own / "first")
     change_run(own / "first", name="first")
     promotion.promote(own, "first", HASTY)
-    assert send(client, png()).get_json()["trace"]["run"] == promotion.answering(own) == "first"
+    assert send(client, png()).get_json()["trace"]["run"] == promotion.answering(own, []) == "first"
     (own / "first" / runs.PREDICTIONS_FILE).write_bytes(b"")
-    assert send(client, png()).get_json()["trace"]["run"] == promotion.answering(own) == HASTY
+    assert send(client, png()).get_json()["trace"]["run"] == promotion.answering(own, []) == HASTY
+
+
+def test_a_run_with_a_damaged_model_file_is_passed_over_and_named(
+    client: FlaskClient, told: dict[str, Any], own: Path
+) -> None:
+    shutil.copytree(own / HASTY, own / "first")
+    change_run(own / "first", name="first")
+    promotion.promote(own, "first", HASTY)
+    (own / "first" / runs.MODEL_FILE).write_bytes(b"junk")
+    answer = checked(told, send(client, png()))
+    assert answer["trace"]["run"] == HASTY
+    (why,) = answer["passed_over"]
+    assert why.startswith("first was passed over. Its model file is damaged: ")
+    assert checked(told, send(client, png(), run=HASTY))["passed_over"] == []
+    refused = send(client, png(), run="first")
+    assert (refused.status_code, checked(told, refused)["error"]["code"]) == (
+        409,
+        "run_cannot_answer",
+    )
+    (own / HASTY / runs.MODEL_FILE).write_bytes(b"junk")
+    refused = send(client, png())
+    assert refused.status_code == 409
+    said = checked(told, refused)["error"]["message"]
+    assert "first was passed over" in said
+    assert str(own) not in said
 
 
 def test_the_file_may_be_the_body_itself(client: FlaskClient, told: dict[str, Any]) -> None:

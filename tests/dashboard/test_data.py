@@ -92,7 +92,7 @@ def test_a_new_index_is_shown_at_the_next_look(own: Path) -> None:
 def test_new_averages_are_shown_at_the_next_look(own: Path) -> None:
     assert data.average_images() is not None
     (own / "dataset" / "averages.npz").write_bytes(b"no arrays")
-    with pytest.raises(InputError, match="is missing or damaged"):
+    with pytest.raises(InputError, match="is damaged or cut off"):
         data.average_images()
 
 

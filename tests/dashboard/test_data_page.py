@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
+from dashboard import data
 from tests.dashboard.reading import (
     table_named,
 )
@@ -22,7 +24,7 @@ def test_class_balance_is_shown_as_bars_and_as_a_table(visitor: Visitor) -> None
     assert rows["training"] == ["12 25.0 %"] * 4 + ["48", "1.00"]
     assert rows["test"] == ["5 25.0 %"] * 4 + ["20", "1.00"]
     bars = find(page, "Graph")[0]["props"]["figure"]["data"]
-    assert [(bar["name"], bar["x"], bar["y"]) for bar in bars] == [
+    assert [(bar["name"], bar["y"], bar["x"]) for bar in bars] == [
         ("train", CLASSES, [12] * 4),
         ("test", CLASSES, [5] * 4),
     ]
@@ -65,3 +67,18 @@ def test_averages_that_went_away_are_said_to_be_gone(visitor: Visitor, own: Path
     (own / "dataset" / "averages.npz").unlink()
     shown = visitor.fire("average-images", inputs={"scale": "magma", "split": "train"})
     assert "brainmri index DATA" in words(shown["average-images"]["children"])
+
+
+@pytest.mark.usefixtures("shown")
+def test_what_counts_as_black_is_said(visitor: Visitor) -> None:
+    known = data.average_images()
+    assert known is not None
+    black = {label: known.density(label)[:4].sum() for label in CLASSES}  # type: ignore[index]
+    said = visible(visitor.open("/data"))
+    found = re.search(
+        r"Pixel density: (\d+)\s% of all pixels of (\w+) images are black \((.*?)\)", said
+    )
+    assert found is not None
+    assert found[3] == "grey levels 0 to 3 of 255"
+    assert found[2] == max(black, key=lambda label: black[label])
+    assert abs(int(found[1]) - 100 * max(black.values())) < 1

@@ -65,11 +65,12 @@ def test_differences_are_dots_in_percentage_points_and_those_beyond_chance_stand
 def test_class_balance_has_a_group_of_labelled_bars_per_split() -> None:
     counts = {"train": {"glioma": 1200, "notumor": 3}, "test": {"glioma": 5, "notumor": 0}}
     train, test = checked(figures.class_balance(counts, COLOURS))
-    assert (train.name, list(train.x), list(train.y)) == ("train", ["glioma", "notumor"], [1200, 3])
+    assert (train.name, list(train.y), list(train.x)) == ("train", ["glioma", "notumor"], [1200, 3])
     assert list(train.text) == ["1,200", "3"]
     assert list(train.marker.color) == ["#3f7fc1", "#2f8f5b"]
-    assert (test.name, list(test.y), list(test.text)) == ("test", [5, 0], ["5", "0"])
+    assert (test.name, list(test.x), list(test.text)) == ("test", [5, 0], ["5", "0"])
     assert test.marker.opacity < train.marker.opacity
+    assert {train.orientation, test.orientation} == {"h"}  # So that no number meets another bar.
 
 
 def test_stacked_shares_has_a_bar_per_class_and_the_total_in_text() -> None:

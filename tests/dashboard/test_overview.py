@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sklearn import metrics as reference
 
-from brainmri import index
+from brainmri import index, runs
 from brainmri.metrics import FEWEST
 from brainmri.predictions import Predictions
 from tests.dashboard.reading import (
@@ -250,3 +250,15 @@ def test_the_overview_agrees_with_scikit_learn(
     }
     missed = int((tumour & ~called).sum())
     assert row["Missed tumours"].startswith(f"{missed:,} of {int(tumour.sum()):,} ")
+
+
+def test_a_damaged_model_file_is_named_beside_its_run(visitor: Visitor, own: Path) -> None:
+    (own / HASTY / runs.MODEL_FILE).write_bytes(b"junk")
+    page = visitor.open("/")
+    (row,) = [row for row in find(page, "Tr") if visible(row).startswith(f"{HASTY} ")
+              and "model file" in visible(row)]  # fmt: skip
+    assert visible(row).startswith(f"{HASTY} its model file is damaged")
+    told = [visible(one) for one in find(page, "Alert")]
+    assert any(
+        f"{HASTY} : Its model file is damaged" in one and "results stand" in one for one in told
+    )

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from brainmri import images, phantom, runs
+from brainmri import images, phantom, predictions, promotion, runs
 from dashboard import data
 from tests.dashboard.faults import change_run
 from tests.dashboard.reading import (
@@ -67,6 +67,28 @@ def test_a_run_that_cannot_answer_is_replaced_and_the_true_reason_said(
     assert alerts(page)[title].endswith(f"{HASTY} answers instead.")
 
 
+def test_a_run_with_a_damaged_model_file_is_not_offered_and_named(
+    visitor: Visitor, own: Path
+) -> None:
+    shutil.copytree(own / HASTY, own / "first")
+    change_run(own / "first", name="first")
+    promotion.promote(own, "first", HASTY)
+    (own / "first" / runs.MODEL_FILE).write_bytes(b"junk")
+    page = visitor.open("/predict")
+    assert picked(page, "run") == HASTY
+    (picker,) = find(page, "Select")
+    assert [option["value"] for option in picker["props"]["data"]] == [HASTY]
+    for address, title in (
+        ("/predict", "The run “first” was passed over"),
+        ("/predict?run=first", "The run “first” cannot answer"),
+    ):
+        told = alerts(visitor.open(address))
+        assert set(told) == {title, "No image yet"}
+        assert told[title].startswith("Its model file is damaged: ")
+        assert told[title].endswith(f"{HASTY} answers instead.")
+    assert set(alerts(visitor.open(f"/predict?run={HASTY}"))) == {"No image yet"}
+
+
 def test_where_no_run_can_answer_the_reason_is_said_of_the_one_asked_for(
     visitor: Visitor, own: Path
 ) -> None:
@@ -99,7 +121,25 @@ def test_an_upload_is_answered_with_probabilities_and_who_answered(
     assert "hasty (mean-brightness)" in visible(node)
     assert runs.load(shown, HASTY).model_sha256[:12] in visible(node)
     assert "trained 2026-01-02, split official" in visible(node)
-    assert "missed 3 of 15 tumours" in visible(node)
+    assert "by the most probable class alone, this model missed 3 of 15 tumours" in visible(node)
+
+
+def test_what_the_model_misses_is_counted_by_the_rule_of_the_verdict(
+    visitor: Visitor, own: Path
+) -> None:
+    point = {"threshold": 0.29, "rule": "sensitivity", "target": 0.99, "n": 120, "tumours": 80}
+    change_run(own / HASTY, temperature=2.0, operating_point=point)
+    table = predictions.read(own / HASTY / runs.PREDICTIONS_FILE)
+    test = table.splits == "test"
+    root = np.sqrt(table.y_prob[test].astype(np.float64))  # A temperature of 2.
+    none = CLASSES.index("notumor")
+    called = 1 - root[:, none] / root.sum(axis=1) >= 0.29
+    tumour = table.y_true[test] != none
+    missed = int((~called & tumour).sum())
+    assert missed < 3  # Which is how many are most probably none.
+    said = visible(ask(visitor, upload=png()))
+    assert f"at this operating point, this model missed {missed} of 15 tumours" in said
+    assert "false alarms on an unknown number of images without one (too few" in said
 
 
 @pytest.mark.usefixtures("shown")
@@ -204,3 +244,4 @@ def test_a_damaged_model_answers_with_a_sentence(visitor: Visitor, own: Path) ->
     (own / HASTY / runs.MODEL_FILE).write_bytes(b"no model")
     (told,) = alerts(ask(visitor, upload=png())).values()
     assert "is not the file that run.json describes" in told
+    assert str(own) not in told

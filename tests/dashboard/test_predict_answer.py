@@ -499,3 +499,12 @@ def test_what_a_dicom_header_says_of_the_scan_is_shown_and_nothing_of_the_person
     assert "field strength 1.5 T" in said
     assert "text is burned into the picture" in said
     assert "Canary" not in json.dumps(node)
+
+
+@pytest.mark.parametrize(("upload", "did"), [(with_lesion(), "Answered"), (no_slice(), "Refused")])
+def test_which_model_and_version_answered_stands_outside_the_fold(
+    visitor: Visitor, looking: Path, upload: bytes, did: str
+) -> None:
+    (who,) = find(look(visitor, upload)["answer"], className="answered-by")
+    model = runs.load(looking, LOOKER).model_sha256[:8]
+    assert visible(who) == f"{did} by {LOOKER}, brainmri {__version__}, model {model}"

@@ -118,17 +118,23 @@ def test_a_run_json_with_odd_values_brings_no_page_down(
     assert heading(visitor.open(address)) in ("Overview", "Evaluate")
 
 
-def test_a_damaged_index_is_named_on_the_data_page_only(visitor: Visitor, own: Path) -> None:
+def test_a_damaged_index_is_named_on_the_pages_about_images(visitor: Visitor, own: Path) -> None:
     (own / "dataset" / "index.parquet").write_bytes(b"no table")
-    told = alerts(visitor.open("/data"))["The image index cannot be shown"]
-    assert "is damaged" in told
+    for address in ("/data", "/review"):
+        told = alerts(visitor.open(address))
+        assert "There is no image index yet" not in told
+        fault = "dataset/index.parquet is damaged or cut off; run `python -m brainmri index DATA` again."
+        assert told["The image index cannot be shown"] == f"Fault : {fault}"
     assert statistics(visitor.open("/"))["Accuracy"].startswith("90.0 %")
 
 
 def test_damaged_averages_do_not_hide_the_counts(visitor: Visitor, own: Path) -> None:
     (own / "dataset" / "averages.npz").write_bytes(b"no arrays")
     page = visitor.open("/data")
-    assert "averages.npz" in visible(page)
+    assert "No averages yet" not in visible(page)
+    assert alerts(page)["The average images cannot be shown"] == (
+        "Fault : dataset/averages.npz is damaged or cut off; run `python -m brainmri index DATA` again."
+    )
     assert table_named(page, "Images per split and class")["training"][-2] == "48"
 
 
