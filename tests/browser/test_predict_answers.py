@@ -178,7 +178,7 @@ def test_whether_the_map_explains_the_answer_is_checked_by_itself_once_it_stands
     ask(page, looking)
     drop(page, first=with_lesion(), other=without_lesion())
     beside = page.locator(".viewer .map-check")
-    expect(beside).to_contain_text("Yes: the answer rests on the marked region")
+    expect(beside).to_contain_text("Yes: without it the model answers no tumour")
     told = page.locator("#occlusion-told")
     picture = told.locator("img")
     assert picture.evaluate("one => one.decode().then(() => one.naturalWidth)") == 64
@@ -190,7 +190,7 @@ def test_whether_the_map_explains_the_answer_is_checked_by_itself_once_it_stands
     settle(page)
     asked.clear()
     page.get_by_role("button", name="first").click()
-    expect(beside).to_contain_text("Yes: the answer rests on the marked region")
+    expect(beside).to_contain_text("Yes: without it the model answers no tumour")
     settle(page)
     assert [url for url in asked if "/predict/" in url] == []
 
@@ -368,7 +368,7 @@ def test_two_scans_stand_beside_each_other_with_the_change_in_marked_area(
     assert opacities(page) == ["0.6", "0", "0", "0.6"]
     for place in ("earlier", "later"):
         expect(answer.locator(f'[id^="map-check-{place}"]')).to_contain_text(
-            "the answer rests on the marked region"
+            "Yes: without it the model answers no tumour"
         )
     with page.expect_download() as saving:
         page.get_by_role("button", name="Save report").click()
@@ -600,7 +600,7 @@ def test_a_map_that_could_not_be_checked_is_checked_when_it_is_shown_again(
     page.get_by_role("button", name="other").click()
     expect(beside).to_contain_text("No: the map does not explain this answer")
     page.get_by_role("button", name="first").click()
-    expect(beside).to_contain_text("Yes: the answer rests on the marked region")
+    expect(beside).to_contain_text("Yes: without it the model answers no tumour")
     expect(below.locator("img")).to_be_visible()
 
 

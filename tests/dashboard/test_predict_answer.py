@@ -198,7 +198,7 @@ def occlusion(visitor: Visitor, upload: bytes) -> dict[str, Any]:
 
 def test_hiding_the_lesion_changes_the_answer_and_the_page_says_so(visitor: Visitor) -> None:
     told = occlusion(visitor, with_lesion())
-    assert "Yes: the answer rests on the marked region" in visible(told["verdict"])
+    assert "Yes: without it the model answers no tumour" in visible(told["verdict"])
     assert find(told["answer"], "Img")
 
 
