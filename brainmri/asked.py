@@ -109,10 +109,14 @@ def ask(predictor: Predictor, source: bytes | Path, *, number: int | None = None
         ImageError: as `intake.read`.
     """
     file = intake.read(source, number=number)
-    # Warned about and not refused: exports name their kind wrongly often enough ("OT", "SC"), and a CT that
-    # looks like one is refused for its looks.
-    doubts = tuple(notice.message for notice in file.notices if notice.code == intake.NOT_MR)
-    return Asked(file, answers.answer(predictor, file.image, doubts=doubts), predictor.lacking)
+    # Exports name their kind wrongly often enough ("OT", "SC"), so that they are warned about. What a header
+    # surely calls something else is refused, however much it looks like a slice: a CT of a head does.
+    doubts, against = (
+        tuple(notice.message for notice in file.notices if notice.code == code)
+        for code in (intake.NOT_MR, intake.OTHER_MODALITY)
+    )
+    found = answers.answer(predictor, file.image, doubts=doubts, against=against)
+    return Asked(file, found, predictor.lacking)
 
 
 def refusal_to_json(code: str, message: str, error: ImageError | None = None) -> dict[str, Any]:

@@ -388,9 +388,9 @@ def test_the_longest_reports_are_one_page_on_either_paper(
 ) -> None:
     rows = np.asarray(Image.open(io.BytesIO(with_lesion())))
     long = dicom(
-        rows[None], Modality="CT", BurnedInAnnotation="YES",
-        ManufacturerModelName="A scanner with a name that is as long as names of scanners may",
-        SequenceName="*fl3d1_ns_andmor", RepetitionTime="2300.5", EchoTime="2.98",
+        rows[None], Modality="OT", BurnedInAnnotation="YES", Manufacturer="United Imaging",
+        ManufacturerModelName="MAGNETOM Symphony 3.0T", SequenceName="*spcriru3d123t_16ns",
+        RepetitionTime="2300.5", EchoTime="2.98",
         InversionTime="900.25", SliceThickness="1.05",
     )  # fmt: skip
     page = opened("request to another host: file:").new_page()

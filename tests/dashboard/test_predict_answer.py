@@ -108,8 +108,24 @@ def test_text_in_a_picture_is_noticed_in_answer_table_report_and_for_screen_read
     assert "text" not in plain["row"][0]
 
 
-@pytest.mark.parametrize("modality", ["CT", "US", "OT"])
-def test_what_is_no_mri_by_its_header_is_answered_with_a_warning_at_best(
+@pytest.mark.parametrize("modality", ["CT", "US", "CR", "DX", "MG", "PT", "NM", "XA", "IO", "ES"])
+def test_what_is_something_else_by_its_header_is_refused_however_it_looks(
+    visitor: Visitor, modality: str
+) -> None:
+    square = np.asarray(Image.open(io.BytesIO(with_lesion())))
+    told = look(visitor, dicom(square[None], Modality=modality))
+    assert told["outcome"] == told["row"][0] == "refused"
+    assert "model_answer" not in told["kept"]
+    (banner,) = find(told["answer"], className="outcome")
+    assert visible(banner) == (
+        "Refused: no answer for this image "
+        f"The file's header says {modality}; this model was made for MR images."
+    )
+    assert "%" not in visible(told["answer"])
+
+
+@pytest.mark.parametrize("modality", ["OT", "SC"])
+def test_what_may_be_no_mri_by_its_header_is_answered_with_a_warning_at_best(
     visitor: Visitor, modality: str
 ) -> None:
     square = np.asarray(Image.open(io.BytesIO(with_lesion())))
@@ -120,7 +136,7 @@ def test_what_is_no_mri_by_its_header_is_answered_with_a_warning_at_best(
     (banner,) = find(as_other["answer"], className="outcome")
     assert "Answered with a warning" in visible(banner)
     said = visible(as_other["answer"])
-    assert said.count(f"no MRI (modality {modality})") == 1
+    assert said.count(f"does not say that this is an MRI (modality {modality})") == 1
     assert "so expect less" in said
 
 
@@ -262,11 +278,11 @@ def test_each_of_two_scans_has_its_notices_and_the_whole_trace(
 ) -> None:
     square = np.asarray(Image.open(io.BytesIO(with_lesion())))[None]
     burned = dicom(square, BurnedInAnnotation="YES", PatientName="Canary^Person")
-    node = pair(visitor, burned, dicom(square, Modality="CT"))["answer"]
+    node = pair(visitor, burned, dicom(square, Modality="OT"))["answer"]
     earlier, later = (visible(one) for one in find(node, "Article"))
     assert "text is burned into the picture" in earlier
     assert "text is burned" not in later
-    assert "no MRI (modality CT)" in later
+    assert "an MRI (modality OT)" in later
     assert "Answered with a warning" in later
     run = runs.load(looking, LOOKER)
     for trace in find(node, className="trace"):
