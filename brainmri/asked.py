@@ -152,6 +152,17 @@ def header_in_words(header: dict[str, str | float]) -> str:
     return ", ".join(said)
 
 
+def scan_in_words(header: dict[str, str | float]) -> str:
+    """Scanner, field strength and sequence alone, "Siemens Avanto, 1.5 T, sequence SE"; may be empty."""
+    told = [" ".join(str(header[key]) for key in ("manufacturer", "scanner") if key in header)]
+    if "field_strength_t" in header:
+        told.append(f"{header['field_strength_t']:g} T")
+    named = [str(header[key]) for key in ("sequence", "contrast") if key in header]
+    if named:
+        told.append(f"sequence {', '.join(named)}")
+    return ", ".join(one for one in told if one)
+
+
 def _finding_in_words(finding: Finding) -> list[str]:
     lines = [f"Most probable: {finding.answer}"]
     ordered = sorted(finding.probabilities.items(), key=lambda entry: -entry[1])

@@ -178,6 +178,14 @@ def marked_change(earlier: Answered, later: Answered) -> MarkedChange:
     first, second = earlier.answer.finding, later.answer.finding
     if first is None or second is None:
         return MarkedChange(None, None, None, "A scan was refused, so no areas are compared.")
+    planes = earlier.looked.file.plane, later.looked.file.plane
+    if None not in planes and planes[0] != planes[1]:
+        return MarkedChange(
+            None,
+            None,
+            None,
+            f"The scans are of different planes ({planes[0]}, then {planes[1]}), so they cannot be compared.",
+        )
     if first.maps is None or second.maps is None:
         return MarkedChange(None, None, None, "This model gives no maps, so no areas are compared.")
     if first.answer != second.answer:

@@ -6,7 +6,7 @@ while it stands in predict_routes, and what the browser does in assets/predict.j
 
 from __future__ import annotations
 
-from dash import ClientsideFunction, Input, Output, clientside_callback, dcc, html
+from dash import ClientsideFunction, Input, Output, State, clientside_callback, dcc, html
 from dash.development.base_component import Component
 
 from dashboard import data
@@ -32,7 +32,7 @@ _SCANS = {"one": "Images", "two": "Two scans, compared"}
 
 
 def layout(
-    run: str | None = None, show: str = "once", scans: str = "one", **_query: str
+    run: str | None = None, show: str | None = None, scans: str = "one", **_query: str
 ) -> Component:
     """The page in the state that the URL gives."""
     shown, _ = data.list_runs()
@@ -75,8 +75,6 @@ def layout(
                                     **told_script(do="choose", camera="yes"),
                                 ),
                                 _examples(),
-                                choice(PAGE, "show", "Show the answer", _SHOW, show),
-                                predict_reading.readings(),
                             ],
                             id="predict-one",
                             hidden=scans == "two",
@@ -89,6 +87,8 @@ def layout(
                             id="predict-two",
                             hidden=scans != "two",
                         ),
+                        choice(PAGE, "show", "Show the answer", _SHOW, show or "once"),
+                        predict_reading.readings(),
                     ],
                     className="predict-in",
                 ),
@@ -114,6 +114,8 @@ def layout(
             **told_script(most_bytes=str(data.MAX_BYTES)),
         ),
         dcc.Store(id="predict-reply"),
+        # Where the address does not say when the answer shows, the setting of this browser holds.
+        dcc.Store(id="predict-show-said", data=show is not None),
     )
 
 
@@ -214,6 +216,7 @@ clientside_callback(
     Input(state_id(PAGE, "run"), "value"),
     Input(state_id(PAGE, "show"), "value"),
     Input(state_id(PAGE, "scans"), "value"),
+    State("predict-show-said", "data"),
 )
 
 correct.register(PAGE)

@@ -6,9 +6,12 @@ The page asks for it once an answer stands, so that the answer does not wait for
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 
+import numpy as np
 from dash import html
 from dash.development.base_component import Component
+from numpy.typing import NDArray
 
 from brainmri import occlusion
 from brainmri.occlusion import Occlusion
@@ -32,6 +35,21 @@ def place(key: str) -> Component:
         id=f"map-check-{key}-{secrets.token_hex(4)}",
         className="map-check",
     )
+
+
+def unchecked(by_class: Mapping[str, NDArray[np.float32]], answer: str) -> dict[str, str]:
+    """What stands beside the map of each class but the `answer`'s, which alone is checked."""
+    told = {}
+    for one, class_map in by_class.items():
+        marks = bool((class_map > 0).any())
+        shown = (
+            f"You see the map of {one}, not of the answer {answer}."
+            if marks
+            else f"You see the map of {one}, which marks nothing: no part of the image speaks for {one}."
+        )
+        told[one] = f"{shown} Only the map of {answer} was checked by hiding what it marks."
+    del told[answer]
+    return told
 
 
 def verdict(checked: data.Checked) -> Component:

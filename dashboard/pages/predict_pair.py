@@ -12,6 +12,7 @@ from dashboard.pages.predict_answer import (
     notices,
     outcome_banner,
     report_told,
+    scan,
     trace,
     verdict,
 )
@@ -92,6 +93,7 @@ def _one(place: str, answered: data.Answered, committed: str | None, seen: bool)
                 outcome_banner(answered),
                 *notices(answered),
                 impression(answered, committed, seen=seen),
+                scan(answered.looked),
                 viewer(answered, place, title.lower()),
                 html.P("No probabilities are shown.")
                 if finding is None
@@ -129,6 +131,16 @@ def change_words(earlier: data.Answered, later: data.Answered, change: data.Mark
     if not change.earlier:
         return f"{shares}; from nothing, no change in percent can be told."
     by = change.later / change.earlier - 1
-    if not round(100 * by):
-        return f"{shares}: unchanged."
-    return f"{shares}: {percent(abs(by), 0)} {'larger' if by > 0 else 'smaller'}."
+    how = (
+        f"{percent(abs(by), 0)} {'larger' if by > 0 else 'smaller'}"
+        if round(100 * by)
+        else "unchanged"
+    )
+    return f"{shares}: {how}.{_planes_words(earlier, later)}"
+
+
+def _planes_words(*scans: data.Answered) -> str:
+    """What cannot be known of the planes of two scans."""
+    if all(one.looked.file.plane for one in scans):
+        return ""
+    return " Whether both are of the same plane is not known: the files do not say."

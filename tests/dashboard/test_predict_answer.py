@@ -229,12 +229,31 @@ def test_a_map_that_explains_nothing_is_marked_so_beside_it_and_in_the_report(
     assert "No: the map does not explain this answer" in report
 
 
+def test_a_picture_without_a_header_has_no_line_about_the_scan(visitor: Visitor) -> None:
+    assert not find(look(visitor, with_lesion())["answer"], className="scan")
+
+
 def test_until_the_map_is_checked_it_stands_with_a_reservation(visitor: Visitor) -> None:
     answer = look(visitor, with_lesion())["answer"]
     (place,) = find(answer, className="map-check")
     assert "Checking whether the answer rests on what the map marks" in visible(place)
     (controls,) = find(answer, className="viewer")
     assert find(controls, className="map-check")
+
+
+def test_beside_the_map_of_another_class_stands_that_it_was_not_checked(visitor: Visitor) -> None:
+    (viewer,) = find(look(visitor, with_lesion())["answer"], className="viewer")
+    (sentences,) = [
+        one["props"]["data"]
+        for one in find(viewer, "Store")
+        if one["props"]["id"]["part"] == "sentences"
+    ]
+    assert sentences == {
+        "notumor": "You see the map of notumor, which marks nothing: no part of the image speaks for "
+        "notumor. Only the map of glioma was checked by hiding what it marks."
+    }
+    (hidden,) = find(viewer, className="map-unchecked")
+    assert hidden["props"]["hidden"]
 
 
 def test_a_check_of_another_size_than_the_networks_gets_one_clear_sentence(
@@ -378,9 +397,53 @@ def test_two_scans_beyond_the_limit_are_told_what_it_is(visitor: Visitor) -> Non
 
 
 def test_a_damaged_pair_gets_one_clear_sentence(visitor: Visitor) -> None:
-    assert look(visitor, with_lesion(), "pair", earlier_bytes=0)["said"] == (
-        "The file is empty (0 bytes)."
-    )
+    told = look(visitor, with_lesion(), "pair", earlier_bytes=0)
+    assert told["said"] == "The earlier scan: The file is empty (0 bytes)."
+
+
+@pytest.mark.parametrize("what", ["pair", "pair-pictures"])
+def test_of_two_scans_it_is_said_which_one_cannot_be_read(visitor: Visitor, what: str) -> None:
+    for scans, faulty in (
+        ((with_lesion(), b"no image"), ["later"]),
+        ((b"no image", five_slices()), ["earlier"]),
+        ((b"no image", b"none either"), ["earlier", "later"]),
+    ):
+        told = pair(visitor, *scans, what=what)
+        assert told["outcome"] == "no answer"
+        alerts = find(told["answer"], "Alert")
+        assert [one["props"]["title"] for one in alerts] == [
+            f"No answer for the {place} scan" for place in faulty
+        ]
+        # Where the script writes the names of the files.
+        assert [one["props"]["id"] for one in find(told["answer"], "Em")] == [
+            f"refused-{place}" for place in faulty
+        ]
+        assert "Error code: not_an_image" in visible(told["answer"])
+
+
+def slice_of(plane: list[float] | None, at: int) -> bytes:
+    square = np.asarray(Image.open(io.BytesIO(with_lesion(at, at))))
+    tags = {} if plane is None else {"ImageOrientationPatient": plane}
+    return dicom(square[None], **tags)
+
+
+AXIAL, CORONAL = [1, 0, 0, 0, 1, 0], [1, 0, 0, 0, 0, -1]
+
+
+def test_scans_of_different_planes_are_not_compared(visitor: Visitor) -> None:
+    said = visible(pair(visitor, slice_of(AXIAL, 24), slice_of(CORONAL, 30))["answer"])
+    assert "different planes (axial, then coronal), so they cannot be compared." in said
+    assert not re.search(r"% (larger|smaller)", said.replace("\u00a0", " "))
+
+
+@pytest.mark.parametrize(("plane", "known"), [(AXIAL, True), (None, False)])
+def test_whether_the_planes_are_known_is_said(
+    visitor: Visitor, plane: list[float] | None, known: bool
+) -> None:
+    said = visible(pair(visitor, slice_of(plane, 24), slice_of(plane, 30))["answer"])
+    assert re.search(r"% (larger|smaller)|unchanged", said.replace("\u00a0", " "))
+    assert ("Whether both are of the same plane is not known" in said) is not known
+    assert "This is not a measurement of growth" in said
 
 
 @pytest.mark.parametrize("upload", [with_lesion(), no_slice()], ids=["answered", "refused"])
@@ -513,5 +576,7 @@ def test_what_a_dicom_header_says_of_the_scan_is_shown_and_nothing_of_the_person
     )["answer"]  # fmt: skip
     said = words(node)
     assert "field strength 1.5 T" in said
+    (line,) = find(node, className="scan")
+    assert visible(line) == "Scan, by the file's header: Siemens Avanto, 1.5 T, sequence SE, IR."
     assert "text is burned into the picture" in said
     assert "Canary" not in json.dumps(node)
