@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dash import ClientsideFunction, Input, Output, State, clientside_callback, dcc, html
 from dash.development.base_component import Component
+from plotly.io.json import to_json_plotly
 
 from dashboard import data
 from dashboard.components import (
@@ -24,7 +25,7 @@ from dashboard.components import (
     table,
     told_script,
 )
-from dashboard.pages import correct, predict_reading
+from dashboard.pages import correct, predict_answer, predict_reading
 
 PAGE = "predict"
 _SHOW = {"once": "At once", "after": "After my reading"}
@@ -54,7 +55,7 @@ def layout(
             else no_runs(),
         )
     assert chosen is not None
-    data.warm_up(chosen.name)
+    data.warm_up(chosen.name, _as_sent)
     return page(
         "Predict",
         lead,
@@ -117,6 +118,11 @@ def layout(
         # Where the address does not say when the answer shows, the setting of this browser holds.
         dcc.Store(id="predict-show-said", data=show is not None),
     )
+
+
+def _as_sent(answered: data.Answered) -> str:
+    """An answer as it goes to the browser."""
+    return str(to_json_plotly(predict_answer.answer_card(answered, "your image")))
 
 
 def _drop(title: str, how: str, place: str | None = None) -> Component:

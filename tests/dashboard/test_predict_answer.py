@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -421,9 +422,9 @@ def test_of_two_scans_it_is_said_which_one_cannot_be_read(visitor: Visitor, what
         assert "Error code: not_an_image" in visible(told["answer"])
 
 
-def slice_of(plane: list[float] | None, at: int) -> bytes:
+def slice_of(plane: Sequence[float] | None, at: int) -> bytes:
     square = np.asarray(Image.open(io.BytesIO(with_lesion(at, at))))
-    tags = {} if plane is None else {"ImageOrientationPatient": plane}
+    tags = {} if plane is None else {"ImageOrientationPatient": list(plane)}
     return dicom(square[None], **tags)
 
 
@@ -438,7 +439,7 @@ def test_scans_of_different_planes_are_not_compared(visitor: Visitor) -> None:
 
 @pytest.mark.parametrize(("plane", "known"), [(AXIAL, True), (None, False)])
 def test_whether_the_planes_are_known_is_said(
-    visitor: Visitor, plane: list[float] | None, known: bool
+    visitor: Visitor, plane: Sequence[float] | None, known: bool
 ) -> None:
     said = visible(pair(visitor, slice_of(plane, 24), slice_of(plane, 30))["answer"])
     assert re.search(r"% (larger|smaller)|unchanged", said.replace("\u00a0", " "))
