@@ -500,7 +500,7 @@ def test_the_longest_reports_are_one_page_on_either_paper(
     rows = np.asarray(Image.open(io.BytesIO(with_lesion())))
     long = dicom(
         rows[None], Modality="OT", BurnedInAnnotation="YES", Manufacturer="United Imaging",
-        ManufacturerModelName="MAGNETOM Symphony 3.0T", SequenceName="*spcriru3d123t_16ns",
+        ManufacturerModelName="MAGNETOM Symphony 3.0T", SequenceName="*spcriru3d1_16ns",
         RepetitionTime="2300.5", EchoTime="2.98",
         InversionTime="900.25", SliceThickness="1.05",
     )  # fmt: skip
