@@ -120,10 +120,10 @@ def said(earlier: data.Answered, later: data.Answered) -> str:
 
 def change_words(earlier: data.Answered, later: data.Answered, change: data.MarkedChange) -> str:
     """The change in marked area, or why there is none to tell."""
-    if earlier.looked.pixels == later.looked.pixels:
-        return "Both scans are the very same picture, so the marked area is unchanged."
     if change.earlier is None or change.later is None or change.of is None:
         return change.why_not
+    if earlier.looked.pixels == later.looked.pixels:
+        return "Both scans are the very same picture, so the marked area is unchanged."
     shares = (
         f"The map for {change.of} marks {percent(change.earlier)} of the head in the earlier scan and "
         f"{percent(change.later)} in the later one"

@@ -291,6 +291,8 @@ def test_of_the_very_same_picture_twice_nothing_has_changed(visitor: Visitor) ->
     said = visible(pair(visitor, with_lesion(), with_lesion())["answer"])
     assert "Both scans are the very same picture, so the marked area is unchanged." in said
     assert "larger" not in said
+    refused = visible(pair(visitor, no_slice(), no_slice())["answer"])
+    assert "A scan was refused, so no areas are compared." in refused
 
 
 def test_each_of_two_scans_has_its_notices_and_the_whole_trace(
