@@ -1,6 +1,7 @@
 // The Predict page in the browser. Files go to the server as they are, without their names, and its answer
 // comes back as components. Names, files and answers are held in this page's memory only; what is written to
-// sessionStorage is in `readings`, and holds no picture and nothing that identifies.
+// sessionStorage is in `readings`, and holds no picture and nothing that identifies; localStorage keeps whether
+// answers show after a reading.
 
 window.dash_clientside = window.dash_clientside || {};
 
@@ -8,6 +9,7 @@ window.dash_clientside.predict = (() => {
     const READINGS = "readings";
     const CHECK_AFTER_MS = 300;
     const ANSWERED = "answers-seen";
+    const READ_FIRST = "read-first";
     const [BEFORE, AFTER] = ["before the answer", "after the answer was seen"];
     const SCANS = ["earlier", "later"];
     const TOO_LARGE = "too_large";
@@ -28,7 +30,7 @@ window.dash_clientside.predict = (() => {
     const say = (text) => { if (part("predict-status")) part("predict-status").textContent = text; };
 
     // `code` is that of the API, for refusals that it knows.
-    const refusal = (sentence, code) => ({
+    const refusal = (sentence, code, title) => ({
         outcome: "no answer",
         said: sentence,
         row: ["no answer", "–", "–"],
@@ -36,7 +38,7 @@ window.dash_clientside.predict = (() => {
             namespace: "dash_mantine_components",
             type: "Alert",
             props: {
-                title: "No answer for this file",
+                title: title || "No answer for this file",
                 children: code
                     ? [sentence, element("Span", { className: "refusal-code", children: `Error code: ${code}` })]
                     : sentence,
@@ -91,9 +93,13 @@ window.dash_clientside.predict = (() => {
     };
     const NOT_BLIND = "The model's answer about this file was shown in this tab before, so a reading of it is "
         + "kept as one after the answer was seen.";
-    const withNote = (reply, noted) => (noted ? {
+    const NOT_READ = "You switched to “At once” before you committed to a reading of this, so its answer shows "
+        + "without one: it was not read first.";
+    // The reply under a sentence; as it is without one.
+    const withNote = (reply, sentence) => (sentence ? {
         ...reply,
-        answer: [element("P", { className: "caution", role: "note", children: NOT_BLIND }), reply.answer],
+        answer: [element("P", { className: "caution", role: "note", children: sentence }), reply.answer].flat(),
+        said: `${reply.said} ${sentence}`,
     } : reply);
 
     const tooLarge = (file) => {
@@ -136,7 +142,11 @@ window.dash_clientside.predict = (() => {
         if (run !== choices.run || slice !== entry.slice) return null;
         see(reply.about, reply.kept);
         entry.reply = reply;
-        return reply;
+        if (entry.unread && reply.kept?.model_answer !== undefined) {
+            const [outcome, ...others] = reply.row;
+            entry.reply = { ...withNote(reply, NOT_READ), row: [`${outcome}; not read first`, ...others] };
+        }
+        return entry.reply;
     };
 
     // Whether the maps explain their answers is asked once these stand, of the pictures as the network saw
@@ -245,7 +255,7 @@ window.dash_clientside.predict = (() => {
             const picture = sentence ? refusal(sentence, TOO_LARGE) : await ask("picture", entry.file, query(entry));
             if (mine !== turn || shown !== i) return null;
             entry.about = picture.about;
-            paint(withNote(picture, entry.about && isSeen(entry.about)));
+            paint(withNote(picture, entry.about && isSeen(entry.about) && NOT_BLIND));
             return null;
         }
         const reply = entry.reply || await answered(entry);
@@ -261,10 +271,13 @@ window.dash_clientside.predict = (() => {
         shown = null;
         if (!entries.length) return;
         set("predict-answer", { children: element("P", { className: "note", children: "Reading …" }) });
-        await open(0);
-        if (choices.first) return;
+        await answerAll(mine, 0);
+    };
+    // The file to show first, and all others after it unless they are to be read first.
+    const answerAll = async (mine, first) => {
+        await open(first);
         for (const [i, entry] of entries.entries()) {
-            if (mine !== turn) return;
+            if (mine !== turn || choices.first) return;
             if (!entry.reply) await answered(entry);
             if (mine !== turn) return;
             list();
@@ -293,6 +306,17 @@ window.dash_clientside.predict = (() => {
         return asked;
     };
 
+    // Which of two files a refusal is about: their names are known here only.
+    const named = (reply) => {
+        for (const place of SCANS) {
+            const node = find(reply.answer, `refused-${place}`);
+            if (node) node.props.children = `${pair[place].name}: `;
+        }
+        return reply;
+    };
+    // What was dropped beyond two scans, in a sentence.
+    let leftOut = "";
+
     const compare = async () => {
         const { earlier, later } = pair;
         for (const place of SCANS) {
@@ -305,20 +329,26 @@ window.dash_clientside.predict = (() => {
         }
         const mine = ++turn;
         pairReply = null;
-        const sentence = tooLarge(earlier.file) || tooLarge(later.file);
-        if (sentence) {
-            paint(refusal(sentence, TOO_LARGE));
+        const large = SCANS.filter((place) => tooLarge(pair[place].file));
+        if (large.length) {
+            const each = large.map((place) => refusal(
+                `${pair[place].name}: ${tooLarge(pair[place].file)}`, TOO_LARGE, `No answer for the ${place} scan`,
+            ));
+            paint({ ...each[0], answer: each.map((one) => one.answer), said: each.map((one) => one.said).join(" ") });
             return null;
         }
         if (choices.first && !(earlier.reading && later.reading)) {
             const pictures = await ask("pair-pictures", both(), pairQuery());
             if (mine !== turn) return null;
             for (const place of SCANS) pair[place].about = pictures.about?.[place];
-            paint(withNote(pictures, SCANS.some((place) => pair[place].about && isSeen(pair[place].about))));
+            const known = SCANS.some((place) => pair[place].about && isSeen(pair[place].about));
+            paint(withNote(withNote(named(pictures), known && NOT_BLIND), leftOut));
             return null;
         }
-        const reply = await ask("pair", both(), pairQuery());
+        const told = await ask("pair", both(), pairQuery());
         if (mine !== turn) return null;
+        const unread = told.kept && SCANS.some((place) => pair[place].unread);
+        const reply = withNote(withNote(named(told), unread && NOT_READ), leftOut);
         for (const place of SCANS) see(reply.about?.[place], reply.kept?.[place]);
         pairReply = reply;
         paint(reply);
@@ -332,6 +362,8 @@ window.dash_clientside.predict = (() => {
             return;
         }
         const given = asEntries(files);
+        const more = given.slice(2).map((one) => one.name);
+        leftOut = more.length ? `Two scans are compared at a time, so ${more.join(", ")} ${more.length === 1 ? "is" : "are"} left out.` : "";
         if (given.length > 1) [pair.earlier, pair.later] = given;
         else pair[place || (pair.earlier ? "later" : "earlier")] = given[0];
         compare();
@@ -438,6 +470,32 @@ window.dash_clientside.predict = (() => {
         for (const [one, read] of both) keepReading(read, reply?.kept?.[one], one);
     };
 
+    // What waited for a reading is answered without one, and marked so.
+    const reveal = () => {
+        if (choices.two) {
+            if (!pair.earlier || !pair.later || pairReply) return;
+            for (const place of SCANS) if (!pair[place].reading) pair[place].unread = true;
+            compare();
+            return;
+        }
+        if (shown === null) return;
+        for (const entry of entries) if (!entry.reading && !entry.reply) entry.unread = true;
+        turn += 1;
+        answerAll(turn, shown);
+    };
+
+    // The setting of this browser, where the address did not say: it is written into the address in place of the
+    // default that was spelt out there, so that nobody goes back to that one.
+    const adopt = async (show) => {
+        const said = () => new URLSearchParams(window.location.search).has("show");
+        for (let frames = 0; frames < 300 && !said(); frames += 1) await new Promise(requestAnimationFrame);
+        if (!part("predict") || !said()) return;
+        const query = new URLSearchParams(window.location.search);
+        query.set("show", show);
+        window.history.replaceState(null, "", `${window.location.pathname}?${query}`);
+        dash_clientside.set_props({ page: "predict", state: "show" }, { value: show });
+    };
+
     const save = (content, type, name) => dash_clientside.exports.save(new Blob([content], { type }), name);
     const stamp = () => new Date().toISOString().slice(0, 16).replace(/[-:]/g, "");
 
@@ -503,9 +561,16 @@ window.dash_clientside.predict = (() => {
 
     return {
         // The choices as the page opens, and as they change: another run answers what lies there.
-        choose: (run, show, scans) => {
-            const opens = !dash_clientside.callback_context.triggered.some((one) => one.prop_id !== ".");
+        choose: (run, asked, scans, said) => {
+            const { triggered } = dash_clientside.callback_context;
+            const opens = !triggered.some((one) => one.prop_id !== ".");
             const before = choices;
+            const show = opens && !said ? localStorage.getItem(READ_FIRST) || asked : asked;
+            if (show !== asked) adopt(show);
+            if (!opens && triggered.some((one) => one.prop_id.includes('"show"'))) {
+                if (show === "after") localStorage.setItem(READ_FIRST, show);
+                else localStorage.removeItem(READ_FIRST);
+            }
             choices = { run, first: show === "after", two: scans === "two" };
             if (opens || before.two !== choices.two) {
                 turn += 1;
@@ -519,6 +584,8 @@ window.dash_clientside.predict = (() => {
                 entries.forEach((entry) => { entry.reply = undefined; });
                 if (choices.two) compare();
                 else start(entries);
+            } else if (before.first && !choices.first) {
+                reveal();
             }
             tell();
             return [choices.two, !choices.two];
@@ -527,9 +594,14 @@ window.dash_clientside.predict = (() => {
         held: () => ({ file: entries[shown]?.file ?? null, slice: entries[shown]?.slice ?? null }),
         show: (reply) => (reply ? reply.answer : dash_clientside.no_update),
         // Which map lies over the picture, and how strongly.
-        overlay: (chosen, opacity) => {
-            const maps = dash_clientside.callback_context.outputs_list;
-            return maps.map((map) => ({ opacity: map.id.map === chosen ? opacity / 100 : 0 }));
+        // What was checked is about the map of the answer: beside another one stands that it was not.
+        overlay: (chosen, opacity, unchecked) => {
+            const [maps] = dash_clientside.callback_context.outputs_list;
+            const sentence = unchecked[chosen] || "";
+            return [
+                maps.map((map) => ({ opacity: map.id.map === chosen ? opacity / 100 : 0 })),
+                Boolean(sentence), !sentence, sentence,
+            ];
         },
         // The slice that a slider stands at; while it moves, only the last one is fetched.
         slice: (number) => {

@@ -203,13 +203,20 @@ def load(models: Path, name: str, *, threads: int = 0) -> Predictor:
     return Predictor(classifier, space, look.read(models, classifier.run), measured, tuple(lacking))
 
 
-def answer(predictor: Predictor, image: GreyImage, *, doubts: tuple[str, ...] = ()) -> Answer:
+def answer(
+    predictor: Predictor,
+    image: GreyImage,
+    *,
+    doubts: tuple[str, ...] = (),
+    against: tuple[str, ...] = (),
+) -> Answer:
     """What a run says of one image; nothing is stored.
 
     Args:
         predictor: as `load` gives it.
         image: decoded.
         doubts: reasons outside the picture, a sentence each, to answer with a warning at best.
+        against: the same, to refuse it whatever it looks like.
     """
     classifier, run = predictor.classifier, predictor.run
     distance: float | None = None
@@ -218,6 +225,9 @@ def answer(predictor: Predictor, image: GreyImage, *, doubts: tuple[str, ...] = 
         distance = float(predictor.looks.distance(look.describe(image.pixels, where)[None])[0])
     found = Novelty(distance, run.novelty)
     outcome, reasons = novelty.judge(found)
+    if against:
+        # Alone, where the picture would have been answered: how near it is says nothing then.
+        outcome, reasons = "refused", against + (reasons if outcome == "refused" else ())
     reasons += doubts
     if doubts and outcome == "answered":
         outcome = "warned"

@@ -114,10 +114,14 @@ def ask(predictor: Predictor, source: bytes | Path, *, number: int | None = None
         ImageError: as `intake.read`.
     """
     file = intake.read(source, number=number)
-    # Warned about and not refused: exports name their kind wrongly often enough ("OT", "SC"), and a CT that
-    # looks like one is refused for its looks.
-    doubts = tuple(notice.message for notice in file.notices if notice.code == intake.NOT_MR)
-    return Asked(file, answers.answer(predictor, file.image, doubts=doubts), predictor.lacking)
+    # Exports name their kind wrongly often enough ("OT", "SC"), so that they are warned about. What a header
+    # surely calls something else is refused, however much it looks like a slice: a CT of a head does.
+    doubts, against = (
+        tuple(notice.message for notice in file.notices if notice.code == code)
+        for code in (intake.NOT_MR, intake.OTHER_MODALITY)
+    )
+    found = answers.answer(predictor, file.image, doubts=doubts, against=against)
+    return Asked(file, found, predictor.lacking)
 
 
 def refusal_to_json(code: str, message: str, error: ImageError | None = None) -> dict[str, Any]:
@@ -151,6 +155,17 @@ def header_in_words(header: dict[str, str | float]) -> str:
         word, unit = _HEADER_WORDS[key]
         said.append(f"{word} {f'{value:g}' if isinstance(value, float) else value}{unit}")
     return ", ".join(said)
+
+
+def scan_in_words(header: dict[str, str | float]) -> str:
+    """Scanner, field strength and sequence alone, "Siemens Avanto, 1.5 T, sequence SE"; may be empty."""
+    told = [" ".join(str(header[key]) for key in ("manufacturer", "scanner") if key in header)]
+    if "field_strength_t" in header:
+        told.append(f"{header['field_strength_t']:g} T")
+    named = [str(header[key]) for key in ("sequence", "contrast") if key in header]
+    if named:
+        told.append(f"sequence {', '.join(named)}")
+    return ", ".join(one for one in told if one)
 
 
 def _finding_in_words(finding: Finding) -> list[str]:

@@ -21,7 +21,7 @@ from pydicom.pixels.utils import pixel_array
 
 from brainmri import dicom_entries
 from brainmri.decoder import WAITING, DecoderError
-from brainmri.dicom_entries import PIXELS, first_number, header, of_frame
+from brainmri.dicom_entries import PIXELS, first_number, header, of_frame, plane
 from brainmri.errors import ImageError
 from brainmri.images import GreyImage, too_large
 from brainmri.rendering import LUMA, chosen, spread, square_pixels
@@ -45,12 +45,14 @@ class Slice(NamedTuple):
         slices: how many the file holds.
         header: what the file says of how it was taken (`dicom_entries.header`).
         burned_in: whether the header says that there is text in the pixels.
+        plane: "axial", "coronal" or "sagittal"; None where the header does not say.
     """
 
     image: GreyImage
     slices: int
     header: dict[str, str | float]
     burned_in: bool
+    plane: str | None
 
 
 def read(data: bytes, *, number: int | None, most_pixels: int) -> Slice:
@@ -105,7 +107,7 @@ def _read(data: bytes, number: int | None, most_pixels: int) -> Slice:
     raw = _pixels(ds, data, syntax, index, keyword)
     kind = str(ds.get("PhotometricInterpretation", "MONOCHROME2"))
     grey = _grey(ds, raw, index, kind)
-    bits = ds.get("BitsStored") or ds.get("BitsAllocated", 32)
+    bits = int(ds.get("BitsStored") or ds.get("BitsAllocated", 32))
     mode = f"{kind if kind in _COLOURS else 'colour'}, {bits} bit"
     picture = square_pixels(Image.fromarray(grey), _aspect(ds, index))
     return Slice(
@@ -113,6 +115,7 @@ def _read(data: bytes, number: int | None, most_pixels: int) -> Slice:
         frames,
         header(ds, index),
         str(ds.get("BurnedInAnnotation", "")).strip().upper() == "YES",
+        plane(ds, index),
     )
 
 

@@ -17,6 +17,7 @@ from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.tag import Tag
 
+from brainmri import header_values
 from brainmri.errors import ImageError
 from brainmri.rendering import unpacked
 
@@ -60,8 +61,8 @@ _ENHANCED = {
 _NEEDED = (
     "SOPClassUID", "SamplesPerPixel", "PhotometricInterpretation", "PlanarConfiguration", "NumberOfFrames",
     "Rows", "Columns", "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "PixelSpacing",
-    "PixelAspectRatio", "WindowCenter", "WindowWidth", "VOILUTFunction", "VOILUTSequence",
-    "PixelPaddingValue", "PixelPaddingRangeLimit",
+    "ImageOrientationPatient", "PixelAspectRatio", "WindowCenter", "WindowWidth", "VOILUTFunction",
+    "VOILUTSequence", "PixelPaddingValue", "PixelPaddingRangeLimit",
     "RescaleIntercept", "RescaleSlope", "RescaleType", "ModalityLUTSequence", "BurnedInAnnotation",
     "RedPaletteColorLookupTableDescriptor", "GreenPaletteColorLookupTableDescriptor",
     "BluePaletteColorLookupTableDescriptor", "RedPaletteColorLookupTableData",
@@ -71,6 +72,7 @@ _NEEDED = (
     "PerFrameFunctionalGroupsSequence", "ExtendedOffsetTable", "ExtendedOffsetTableLengths",
     "EncapsulatedDocument", "EncryptedAttributesSequence", *PIXELS,
 )  # fmt: skip
+_PLANES = ("sagittal", "coronal", "axial")
 _TOP_LEVEL = [keyword for group, keyword in _ENHANCED.values() if group is None]
 _TAGS: list[int] = [int(Tag(keyword)) for keyword in (*SHOWN.values(), *_TOP_LEVEL, *_NEEDED)]
 
@@ -183,7 +185,7 @@ def of_frame(ds: Dataset, index: int, keyword: str) -> Dataset:
 
 
 def header(ds: Dataset, index: int) -> dict[str, str | float]:
-    """What is told of how a frame was taken, by the names of `SHOWN`."""
+    """What is told of how a frame was taken, by the names of `SHOWN`, as `header_values` lets through."""
     told: dict[str, str | float] = {}
     for name, keyword in SHOWN.items():
         try:
@@ -192,23 +194,49 @@ def header(ds: Dataset, index: int) -> dict[str, str | float]:
                 group, keyword_there = _ENHANCED[name]
                 of = ds if group is None else of_frame(ds, index, group)
                 value = of.get(keyword_there)
-            if name.endswith(("_t", "_ms", "_mm")):
-                number = first_number(value)
-                if number is not None:
-                    told[name] = round(number, 4)
-            else:
-                several = value if hasattr(value, "append") else [value]
-                text = _printable(", ".join(str(one) for one in several if one))
-                if text:
-                    told[name] = text
+            if value is None:
+                continue
+            said = (
+                _number(name, value) if name.endswith(("_t", "_ms", "_mm")) else _words(name, value)
+            )
+            if said is not None:
+                told[name] = said
         except Exception:  # An entry that cannot be read is not told.
             continue
-    strength = told.get("field_strength_t")
-    # Some scanners write gauss.
-    if isinstance(strength, float) and strength > 100:
-        told["field_strength_t"] = round(strength / 10_000, 4)
     return told
 
 
-def _printable(text: str) -> str:
-    return "".join(c for c in text if c.isprintable()).strip()[:64]
+def plane(ds: Dataset, index: int) -> str | None:
+    """What a frame is nearest to, "axial", "coronal" or "sagittal"; None where the header does not say.
+
+    The plane across which the cross product of the directions of rows and columns is longest (PS3.3,
+    C.7.6.2.1.1): x runs to the left, y to the back, z to the head.
+    """
+    try:
+        of = (
+            ds
+            if "ImageOrientationPatient" in ds
+            else of_frame(ds, index, "PlaneOrientationSequence")
+        )
+        told = np.array([float(one) for one in of.get("ImageOrientationPatient") or []])
+        if told.shape != (6,) or not np.isfinite(told).all():
+            return None
+        across = np.abs(np.cross(told[:3], told[3:]))
+        return _PLANES[int(across.argmax())] if across.max() > 0 else None
+    except Exception:  # As above.
+        return None
+
+
+def _number(name: str, value: Any) -> float | None:
+    number = first_number(value)
+    if number is None:
+        return None
+    # Some scanners write gauss.
+    if name == "field_strength_t" and number > 100:
+        number /= 10_000
+    return header_values.number(name, number)
+
+
+def _words(name: str, value: Any) -> str | None:
+    several = value if hasattr(value, "append") else [value]
+    return header_values.words(name, [str(one) for one in several if one])

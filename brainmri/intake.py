@@ -12,7 +12,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from brainmri import burned_in, containers, images, rendering
+from brainmri import burned_in, containers, header_values, images, rendering
 from brainmri.errors import ImageError
 from brainmri.images import GreyImage
 
@@ -21,7 +21,9 @@ MAX_BYTES = 64_000_000
 MOST_SLICE_PIXELS = 6_000_000
 """Largest frame of a DICOM file and slice of a volume, whose values take more memory than a picture's."""
 NOT_MR = "not_mr"
-"""Code of the notice that the header says that it is no MRI."""
+"""Code of the notice that the header does not say that it is an MRI, as that of an export."""
+OTHER_MODALITY = "other_modality"
+"""Code of the notice that the header says that it is something else, a CT for example: refused for that."""
 BURNED_IN = "burned_in_text"
 """Code of the notice that the header says that there is text in the pixels."""
 TEXT_SEEN = "text_seen"
@@ -74,7 +76,7 @@ class Intake:
         kind: "JPEG", "PNG", "BMP", "TIFF", "DICOM" or "NIfTI".
         number: of the slice, from 1, through all volumes.
         slices: how many the file holds, in all its volumes.
-        plane: of a volume: "axial", "coronal" or "sagittal"; otherwise None.
+        plane: "axial", "coronal" or "sagittal", where a volume or DICOM file says so; otherwise None.
         header: what a DICOM header says of how it was taken (`dicom_entries.header`), nothing of a
             person; empty for other files.
         notices: what to know about it.
@@ -121,7 +123,9 @@ def read(source: bytes | Path, *, number: int | None = None) -> Intake:
         with _ONE_AT_A_TIME:
             found = dicom.read(data, number=number, most_pixels=MOST_SLICE_PIXELS)
         notices = _notices(found.image, found.header, said_burned_in=found.burned_in)
-        return Intake(found.image, kind, number or 1, found.slices, None, found.header, notices)
+        return Intake(
+            found.image, kind, number or 1, found.slices, found.plane, found.header, notices
+        )
     if kind == "NIfTI":
         from brainmri import nifti
 
@@ -241,11 +245,19 @@ def _notices(
 ) -> tuple[Notice, ...]:
     found = []
     modality = None if header is None else header.get("modality")
-    if modality is not None and modality != "MR":
+    if modality in header_values.NO_MRI:
+        found.append(
+            Notice(
+                OTHER_MODALITY,
+                f"The file's header says {modality}; this model was made for MR images.",
+            )
+        )
+    elif modality is not None and modality != "MR":
         found.append(
             Notice(
                 NOT_MR,
-                f"The header says that this is no MRI (modality {modality}); the model knows nothing else.",
+                f"The header does not say that this is an MRI (modality {modality}); the model knows nothing "
+                "else.",
             )
         )
     if said_burned_in:

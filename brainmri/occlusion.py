@@ -17,14 +17,16 @@ from brainmri import head
 from brainmri.inference import Classifier
 
 Bools = NDArray[np.bool_]
-Verdict = Literal["explains", "fragile", "does not explain"]
+Verdict = Literal["explains", "weakens", "fragile", "does not explain"]
 
 MARKED_FROM = 0.4
 """Of the largest value of a map, from which a pixel belongs to the marked region."""
-CHANGED_BY = 0.1
-"""A fall of the probability that counts as a change, where the answer itself stays."""
+WEAKER_BY = 0.1
+"""A fall of the probability that is told, where the answer itself stays; no change of the answer."""
 _AS_MUCH = 0.5
-"""Of the fall with the region hidden: a control that falls as far changes the answer as well."""
+"""Of the fall with the region hidden: a control that falls as far matters as well."""
+QUESTION = "Does hiding the marked region change the answer?"
+"""What `Occlusion.headline` answers."""
 CONTROLS = 3
 _OVERLAP = 0.1
 """Share of a control, at most, that lies in the marked region."""
@@ -40,10 +42,13 @@ class Occlusion:
 
     Attributes:
         answer: the class that was asked about.
-        verdict: "explains": hiding it changes the answer, and far more than hiding other areas does;
-            "fragile": they change it, too, or leave no room to try; "does not explain": hiding it
-            changes nothing.
-        words: the same in a sentence or two.
+        verdict: "explains": hiding it makes another class the most probable, and hiding other areas takes
+            far less away; "weakens": the class stays, but falls by WEAKER_BY at least, and far more than with
+            other areas hidden; "fragile": one or the other, but other areas do it, too, or there is no
+            room to try; "does not explain": neither.
+        headline: answers QUESTION, "Yes: without it the model answers glioma": yes only where the class
+            changes.
+        words: the figures, in a sentence or two.
         before, after: calibrated probability of `answer`.
         answer_after: the most probable class when the region is hidden.
         controls: probability of `answer` with an equal area hidden elsewhere, for each place; empty
@@ -54,6 +59,7 @@ class Occlusion:
 
     answer: str
     verdict: Verdict
+    headline: str
     words: str
     before: float
     after: float
@@ -190,71 +196,132 @@ def check(
     places = controls(region, inside) if region.any() else []
     squares = [square, *(filled(square, place, inside) for place in (region, *places))]
     y_prob = classifier.classify_squares(np.stack(squares))
-    before = float(y_prob[0, c])
-    turned, fall = y_prob.argmax(axis=1) != y_prob[0].argmax(), before - y_prob[:, c]
-    verdict: Verdict = "does not explain"
-    if turned[1] or fall[1] >= CHANGED_BY:
-        others = turned[2:] | (fall[2:] >= max(CHANGED_BY, _AS_MUCH * float(fall[1])))
-        verdict = "explains" if places and not others.any() else "fragile"
-    after = run.classes[int(y_prob[1].argmax())]
+    verdict = _verdict(y_prob, c)
+    told = _Told(
+        name=_NO_TUMOUR if c == negative else answer,
+        instead=_instead(y_prob, run.classes, negative),
+        probability=y_prob[:, c].astype(np.float64),
+        turned=(y_prob.argmax(axis=1) != y_prob[0].argmax())[2:],
+        share=share,
+        negative=c == negative,
+    )
     return Occlusion(
         answer=answer,
         verdict=verdict,
-        words=_words(
-            verdict,
-            answer,
-            y_prob[:, c].astype(np.float64),
-            None if after == answer else after,
-            share,
-            negative=c == negative,
-        ),
-        before=before,
+        headline=told.headline(verdict),
+        words=told.words(verdict),
+        before=float(y_prob[0, c]),
         after=float(y_prob[1, c]),
-        answer_after=after,
+        answer_after=run.classes[int(y_prob[1].argmax())],
         controls=tuple(y_prob[2:, c].astype(float).tolist()),
         share=share,
         hidden=squares[1],
     )
 
 
-def _words(
-    verdict: Verdict,
-    answer: str,
-    probability: NDArray[np.float64],
-    instead: str | None,
-    share: float,
-    *,
-    negative: bool,
-) -> str:
-    """Sentences; `probability` of the answer as it is, with the region hidden, and with the controls."""
-    if share == 0:
-        return f"The map marks nothing in the head, so it does not explain the answer {answer}."
-    hiding = f"Hiding the marked region ({100 * share:.0f} % of the head)"
-    fall = f"from {100 * probability[0]:.1f} to {100 * probability[1]:.1f} %"
-    turned = "" if instead is None else f", and the answer turns to {instead}"
-    others = probability[2:]
-    if verdict == "explains":
-        return (
-            f"{hiding} takes {answer} {fall}{turned}; hiding as much elsewhere leaves it at "
-            f"{100 * others.min():.1f} % or more. The answer rests on it."
+def _verdict(y_prob: NDArray[np.float32], c: int) -> Verdict:
+    """The verdict on class c: `y_prob` (n, k) as it is, with the region hidden, and with the controls."""
+    turned, fall = y_prob.argmax(axis=1) != y_prob[0].argmax(), y_prob[0, c] - y_prob[:, c]
+    if not turned[1] and fall[1] < WEAKER_BY:
+        return "does not explain"
+    others = turned[2:] | (fall[2:] >= max(WEAKER_BY, _AS_MUCH * float(fall[1])))
+    if not len(others) or others.any():
+        return "fragile"
+    return "explains" if turned[1] else "weakens"
+
+
+def _instead(y_prob: NDArray[np.float32], classes: list[str], negative: int) -> str | None:
+    """What the model answers with the region hidden, where that is something else."""
+    after = int(y_prob[1].argmax())
+    if after == int(y_prob[0].argmax()):
+        return None
+    return _NO_TUMOUR if after == negative else classes[after]
+
+
+@dataclass(frozen=True)
+class _Told:
+    """What the sentences are made of.
+
+    Attributes:
+        name: of the class that was asked about.
+        instead: the answer with the region hidden; None where it stays.
+        probability: of the class as it is, with the region hidden, and with each control.
+        turned: whether each control changes the answer.
+        share: of the head that was hidden.
+        negative: whether the class says that nothing is there.
+    """
+
+    name: str
+    instead: str | None
+    probability: NDArray[np.float64]
+    turned: Bools
+    share: float
+    negative: bool
+
+    def headline(self, verdict: Verdict) -> str:
+        """The answer to QUESTION, without a full stop."""
+        if self.instead is not None:
+            yes = f"Yes: without it the model answers {self.instead}"
+            if self.turned.any():
+                return f"{yes}, but hiding other places changes the answer, too"
+            return f"{yes}, but other places matter, too" if self._elsewhere(verdict) else yes
+        if verdict == "does not explain":
+            return "No: the map does not explain this answer"
+        less = f"No, but it becomes less sure: {self._fall()}"
+        return f"{less}, as with other places hidden" if self._elsewhere(verdict) else less
+
+    def words(self, verdict: Verdict) -> str:
+        """The figures, and what they mean."""
+        if not self.share:
+            return (
+                f"The map marks nothing in the head, so it does not explain the answer {self.name}."
+            )
+        hiding = f"Hiding the marked region ({100 * self.share:.0f} % of the head)"
+        if verdict == "does not explain":
+            why = (
+                "That is to be expected where nothing is found: no one place shows that there is no tumour."
+                if self.negative
+                else "The map does not explain this answer."
+            )
+            return f"{hiding} does not change the answer: {self.name} goes from {self._fall(' to ')}. {why}"
+        turned = (
+            "the answer stays" if self.instead is None else f"the answer turns to {self.instead}"
         )
-    if verdict == "fragile" and not len(others):
-        return (
-            f"{hiding} takes {answer} {fall}{turned}, but there is no room to hide as much elsewhere, so "
-            "whether it matters which part is hidden is not known."
+        takes = f"{hiding} takes {self.name} from {self._fall(' to ')}, and {turned}"
+        others = self.probability[2:]
+        if verdict == "fragile" and not len(others):
+            return (
+                f"{takes}, but there is no room to hide as much elsewhere, so whether it matters which part "
+                "is hidden is not known."
+            )
+        if verdict == "fragile":
+            return (
+                f"{takes}, but hiding as much elsewhere takes it down to {_percent(others.min())}, too: the "
+                "answer hangs on more than this place, and the map explains little of it."
+            )
+        least = _percent(others.min())
+        leaves = (
+            f"hiding as much elsewhere leaves it at {least}{'' if least == _ALL else ' or more'}"
         )
-    if verdict == "fragile":
-        return (
-            f"{hiding} takes {answer} {fall}{turned}, but so does hiding as much elsewhere (down to "
-            f"{100 * others.min():.1f} %): the answer hangs on the whole picture, and the map explains "
-            "little of it."
-        )
-    why = (
-        "That is to be expected where nothing is found: no one place shows that there is no tumour."
-        if negative
-        else "The map does not explain this answer."
-    )
-    return f"{hiding} does not change the answer: {answer} goes {fall}. {why}"
+        if self.instead is None:
+            return f"{takes}; {leaves}. It leans on this place, but does not rest on it alone."
+        return f"{takes}; {leaves}. The answer rests on it."
+
+    def _elsewhere(self, verdict: Verdict) -> bool:
+        """Whether other places matter as well; not where there was no room to try."""
+        return verdict == "fragile" and len(self.probability) > 2
+
+    def _fall(self, to: str = " \u2192 ") -> str:
+        return f"{100 * self.probability[0]:.1f}{to}{_percent(self.probability[1])}"
+
+
+def _percent(probability: float) -> str:
+    return f"{100 * probability:.1f} %"
+
+
+_NO_TUMOUR = "no tumour"
+"""What the negative class is called, whatever its name is."""
+_ALL = _percent(1.0)
 
 
 def _array(picture: Image.Image, side: int) -> NDArray[np.float64]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import Lock, Thread
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +32,8 @@ from dashboard.data.files import (
 EXAMPLES = tuple((label, 3) for label in phantom.CLASSES)
 MAX_BYTES = intake.MAX_BYTES
 over_limit = intake.over_limit
+_LOADING = Lock()
+"""Held while a model is loaded, so that a question that comes meanwhile waits and loads none itself."""
 _MOST_SHOWN_PX = 1024
 """Longer sides are scaled down before a picture is sent to the browser."""
 
@@ -186,6 +190,14 @@ def marked_change(earlier: Answered, later: Answered) -> MarkedChange:
     first, second = earlier.answer.finding, later.answer.finding
     if first is None or second is None:
         return MarkedChange(None, None, None, "A scan was refused, so no areas are compared.")
+    planes = earlier.looked.file.plane, later.looked.file.plane
+    if None not in planes and planes[0] != planes[1]:
+        return MarkedChange(
+            None,
+            None,
+            None,
+            f"The scans are of different planes ({planes[0]}, then {planes[1]}), so they cannot be compared.",
+        )
     if first.maps is None or second.maps is None:
         return MarkedChange(None, None, None, "This model gives no maps, so no areas are compared.")
     if first.answer != second.answer:
@@ -207,11 +219,38 @@ def marked_change(earlier: Answered, later: Answered) -> MarkedChange:
     return MarkedChange(of, before, after)
 
 
-def warm_up(name: str) -> None:
-    """Load a model before it is needed, so that the first answer is as fast as the next."""
+def warm_up(name: str, show: Callable[[Answered], object]) -> Thread:
+    """Load a model and let it answer an example in the background, so that no first answer takes longer.
+
+    Once for each state of the run's files, however often it is asked for.
+
+    Args:
+        name: of the run.
+        show: what is done with an answer then, which takes longer for the first time, too.
+
+    Returns:
+        The thread that does it, or did.
+    """
+    return _warmed(*_key(name), show)
+
+
+@cached(4)
+def _warmed(models: str, name: str, stamp: Stamp, show: Callable[[Answered], object]) -> Thread:
+    del models, stamp  # They tell the states apart.
+    # No daemon: the end of the process waits for it, so that no model runs while its library is taken down.
+    thread = Thread(target=_warm, args=(name, show))
+    thread.start()
+    return thread
+
+
+def _warm(name: str, show: Callable[[Answered], object]) -> None:
     try:
-        _loaded(name)
-    except InputError:
+        for number in range(len(EXAMPLES)):
+            answered = answer(name, example(number)[1])
+            show(answered)
+            if answered.answer.finding is not None:
+                return  # What is refused is answered faster.
+    except Exception:
         return  # The page says so itself when somebody asks.
 
 
@@ -225,9 +264,15 @@ def _shown(file: Intake) -> Looked:
 
 
 def _loaded(name: str) -> Predictor:
+    with _LOADING:
+        return _predictor(*_key(name))
+
+
+def _key(name: str) -> tuple[str, str, Stamp]:
+    """What tells a loaded model from another: where it is, and the state of its files."""
     models = models_folder()
     training = stamp(models / name / runs.EMBEDDING_FILE, models / name / runs.LOOK_FILE)
-    return _predictor(str(models), name, run_stamp(models, name) + training)
+    return str(models), name, run_stamp(models, name) + training
 
 
 def classifier(name: str) -> Classifier:

@@ -6,8 +6,9 @@ while it stands in predict_routes, and what the browser does in assets/predict.j
 
 from __future__ import annotations
 
-from dash import ClientsideFunction, Input, Output, clientside_callback, dcc, html
+from dash import ClientsideFunction, Input, Output, State, clientside_callback, dcc, html
 from dash.development.base_component import Component
+from plotly.io.json import to_json_plotly
 
 from dashboard import data
 from dashboard.components import (
@@ -24,7 +25,7 @@ from dashboard.components import (
     table,
     told_script,
 )
-from dashboard.pages import correct, predict_reading
+from dashboard.pages import correct, predict_answer, predict_reading
 
 PAGE = "predict"
 _SHOW = {"once": "At once", "after": "After my reading"}
@@ -32,7 +33,7 @@ _SCANS = {"one": "Images", "two": "Two scans, compared"}
 
 
 def layout(
-    run: str | None = None, show: str = "once", scans: str = "one", **_query: str
+    run: str | None = None, show: str | None = None, scans: str = "one", **_query: str
 ) -> Component:
     """The page in the state that the URL gives."""
     shown, _ = data.list_runs()
@@ -54,7 +55,7 @@ def layout(
             else no_runs(),
         )
     assert chosen is not None
-    data.warm_up(chosen.name)
+    data.warm_up(chosen.name, _as_sent)
     return page(
         "Predict",
         lead,
@@ -75,8 +76,6 @@ def layout(
                                     **told_script(do="choose", camera="yes"),
                                 ),
                                 _examples(),
-                                choice(PAGE, "show", "Show the answer", _SHOW, show),
-                                predict_reading.readings(),
                             ],
                             id="predict-one",
                             hidden=scans == "two",
@@ -89,6 +88,8 @@ def layout(
                             id="predict-two",
                             hidden=scans != "two",
                         ),
+                        choice(PAGE, "show", "Show the answer", _SHOW, show or "once"),
+                        predict_reading.readings(),
                     ],
                     className="predict-in",
                 ),
@@ -114,7 +115,14 @@ def layout(
             **told_script(most_bytes=str(data.MAX_BYTES)),
         ),
         dcc.Store(id="predict-reply"),
+        # Where the address does not say when the answer shows, the setting of this browser holds.
+        dcc.Store(id="predict-show-said", data=show is not None),
     )
+
+
+def _as_sent(answered: data.Answered) -> str:
+    """An answer as it goes to the browser."""
+    return str(to_json_plotly(predict_answer.answer_card(answered, "your image")))
 
 
 def _drop(title: str, how: str, place: str | None = None) -> Component:
@@ -233,6 +241,7 @@ clientside_callback(
     Input(state_id(PAGE, "run"), "value"),
     Input(state_id(PAGE, "show"), "value"),
     Input(state_id(PAGE, "scans"), "value"),
+    State("predict-show-said", "data"),
 )
 
 correct.register(PAGE)

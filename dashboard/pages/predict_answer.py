@@ -10,6 +10,7 @@ from dash import html
 from dash.development.base_component import Component
 
 from brainmri.answer import Finding, Tumour
+from brainmri.asked import scan_in_words
 from brainmri.runs import Run
 from brainmri.similar import Similar
 from brainmri.worth import ConformalSet
@@ -72,6 +73,7 @@ def answer_card(
                 outcome_banner(answered),
                 *notices(answered),
                 impression(answered, committed, seen=seen),
+                scan(answered.looked),
                 html.Div(
                     [
                         viewer(answered, ONE_ANSWER, what),
@@ -114,6 +116,18 @@ def outcome_banner(answered: data.Answered) -> Component:
 def notices(answered: data.Answered) -> list[Component]:
     """What to know about the file, such as text burned in, but for what the banner says already."""
     return [html.P(one, className="caution", role="note") for one in notice_words(answered)]
+
+
+def scan(looked: data.Looked) -> Component | None:
+    """Scanner, field strength and sequence, where the header has them."""
+    told = scan_in_words(looked.file.header)
+    if not told:
+        return None
+    return html.P(
+        [html.Strong("Scan, by the file's header: "), f"{told}."],
+        className="note scan",
+        **name("setting"),
+    )
 
 
 def verdict(finding: Finding, run: Run) -> Component:
@@ -260,8 +274,8 @@ def _why(finding: Finding) -> Component | None:
         [
             html.H3("With the marked region hidden"),
             html.P(
-                "The region with the strongest evidence is painted over and the model asked again. "
-                "Where the answer stays, the map does not explain it.",
+                f"The region with the strongest evidence for {finding.answer}, the answer, is painted over "
+                "and the model asked again. Where the answer stays, the map does not explain it.",
                 className="note",
             ),
             html.Div(id="occlusion-told", className="told-occlusion"),

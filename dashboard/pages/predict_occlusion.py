@@ -6,20 +6,19 @@ The page asks for it once an answer stands, so that the answer does not wait for
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 
+import numpy as np
 from dash import html
 from dash.development.base_component import Component
+from numpy.typing import NDArray
 
+from brainmri import occlusion
 from brainmri.occlusion import Occlusion
 from dashboard import data, figures
 from dashboard.components import no_interval, percent
 
 _ONE_CHECK = "What the model says of one changed image, not a share of many, so it has no interval."
-_VERDICTS = {
-    "explains": "Yes: the answer rests on the marked region",
-    "fragile": "Yes, but hiding other places does the same",
-    "does not explain": "No: the map does not explain this answer",
-}
 
 
 def place(key: str) -> Component:
@@ -38,6 +37,21 @@ def place(key: str) -> Component:
     )
 
 
+def unchecked(by_class: Mapping[str, NDArray[np.float32]], answer: str) -> dict[str, str]:
+    """What stands beside the map of each class but the `answer`'s, which alone is checked."""
+    told = {}
+    for one, class_map in by_class.items():
+        marks = bool((class_map > 0).any())
+        shown = (
+            f"You see the map of {one}, not of the answer {answer}."
+            if marks
+            else f"You see the map of {one}, which marks nothing: no part of the image speaks for {one}."
+        )
+        told[one] = f"{shown} Only the map of {answer} was checked by hiding what it marks."
+    del told[answer]
+    return told
+
+
 def verdict(checked: data.Checked) -> Component:
     """Whether the map explains the answer, in a sentence or two."""
     found = checked.occlusion
@@ -45,10 +59,8 @@ def verdict(checked: data.Checked) -> Component:
         return html.P(checked.why_not, className="note")
     return html.Div(
         [
-            html.Strong(
-                f"Does hiding the marked region change the answer? {verdict_words(checked)}."
-            ),
-            html.P(found.words, className="note"),
+            html.Strong(verdict_words(checked)),
+            html.P(figures_words(checked), className="note"),
         ],
         className="caution" if found.verdict != "explains" else "",
         **no_interval(_ONE_CHECK),
@@ -56,8 +68,14 @@ def verdict(checked: data.Checked) -> Component:
 
 
 def verdict_words(checked: data.Checked) -> str:
-    """The verdict alone; empty where there is none."""
-    return "" if checked.occlusion is None else _VERDICTS[checked.occlusion.verdict]
+    """Question and verdict; empty where there is none."""
+    found = checked.occlusion
+    return "" if found is None else f"{occlusion.QUESTION} {found.headline}."
+
+
+def figures_words(checked: data.Checked) -> str:
+    """What stands under the verdict: the figures, or why there is none."""
+    return checked.why_not if checked.occlusion is None else checked.occlusion.words
 
 
 def told(checked: data.Checked) -> Component:
@@ -106,4 +124,5 @@ def told(checked: data.Checked) -> Component:
 
 def said(checked: data.Checked) -> str:
     """One sentence for screen readers."""
-    return checked.why_not if checked.occlusion is None else checked.occlusion.words
+    found = checked.occlusion
+    return checked.why_not if found is None else f"{verdict_words(checked)} {found.words}"

@@ -12,6 +12,7 @@ from dashboard.pages.predict_answer import (
     notices,
     outcome_banner,
     report_told,
+    scan,
     trace,
     verdict,
 )
@@ -92,6 +93,7 @@ def _one(place: str, answered: data.Answered, committed: str | None, seen: bool)
                 outcome_banner(answered),
                 *notices(answered),
                 impression(answered, committed, seen=seen),
+                scan(answered.looked),
                 viewer(answered, place, title.lower()),
                 html.P("No probabilities are shown.")
                 if finding is None
@@ -118,10 +120,10 @@ def said(earlier: data.Answered, later: data.Answered) -> str:
 
 def change_words(earlier: data.Answered, later: data.Answered, change: data.MarkedChange) -> str:
     """The change in marked area, or why there is none to tell."""
-    if earlier.looked.pixels == later.looked.pixels:
-        return "Both scans are the very same picture, so the marked area is unchanged."
     if change.earlier is None or change.later is None or change.of is None:
         return change.why_not
+    if earlier.looked.pixels == later.looked.pixels:
+        return "Both scans are the very same picture, so the marked area is unchanged."
     shares = (
         f"The map for {change.of} marks {percent(change.earlier)} of the head in the earlier scan and "
         f"{percent(change.later)} in the later one"
@@ -129,6 +131,16 @@ def change_words(earlier: data.Answered, later: data.Answered, change: data.Mark
     if not change.earlier:
         return f"{shares}; from nothing, no change in percent can be told."
     by = change.later / change.earlier - 1
-    if not round(100 * by):
-        return f"{shares}: unchanged."
-    return f"{shares}: {percent(abs(by), 0)} {'larger' if by > 0 else 'smaller'}."
+    how = (
+        f"{percent(abs(by), 0)} {'larger' if by > 0 else 'smaller'}"
+        if round(100 * by)
+        else "unchanged"
+    )
+    return f"{shares}: {how}.{_planes_words(earlier, later)}"
+
+
+def _planes_words(*scans: data.Answered) -> str:
+    """What cannot be known of the planes of two scans."""
+    if all(one.looked.file.plane for one in scans):
+        return ""
+    return " Whether both are of the same plane is not known: the files do not say."

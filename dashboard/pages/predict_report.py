@@ -72,5 +72,5 @@ def _part(answered: data.Answered, what: str) -> dict[str, Any]:
         "overlay": map_figures.overlays(finding.maps.by_class)[finding.answer],
         "box": map_figures.place(finding.maps.box, answered.looked.shape_px),
         "check": predict_occlusion.verdict_words(checked),
-        "check_words": predict_occlusion.said(checked),
+        "check_words": predict_occlusion.figures_words(checked),
     }

@@ -196,11 +196,18 @@ def pair_report() -> Response:
     return _told(reply)
 
 
-def refusal(sentence: str, code: str) -> Component:
-    """Why there is no answer, in one sentence, and the code that the API gives for it."""
+def refusal(sentence: str, code: str, scan: str | None = None) -> Component:
+    """Why there is no answer, in one sentence, and the code that the API gives for it.
+
+    Args:
+        sentence: why.
+        code: as the API gives it.
+        scan: which of two it is about, if any; the script writes the name of its file there.
+    """
+    which = [] if scan is None else [html.Em(id=f"refused-{scan}", className="refused-name")]
     return dmc.Alert(
-        [sentence, html.Span(f"Error code: {code}", className="refusal-code")],
-        title="No answer for this file",
+        [*which, sentence, html.Span(f"Error code: {code}", className="refusal-code")],
+        title=f"No answer for {'this file' if scan is None else f'the {scan} scan'}",
         color="orange",
         variant="light",
         className="refusal",
@@ -253,21 +260,22 @@ def _both(scans: dict[str, tuple[bytes, int | None]]) -> dict[str, data.Answered
 
 
 def _choose_slices(scans: dict[str, tuple[bytes, int | None]], error: ImageError) -> Reply:
-    """Both scans, with a slider for each that holds several slices, where that is all that is missing.
+    """Both scans, with a slider for each that holds several slices; or which of them cannot be used.
 
     Raises:
-        ImageError: something else is.
+        ImageError: it is not about one of the two.
     """
-    if error.code != _NEEDS_SLICE:
-        raise error
-    looks = {}
+    looks: dict[str, data.Looked] = {}
+    faults: dict[str, ImageError] = {}
     for place, (upload, number) in scans.items():
         try:
-            looks[place] = data.look(upload, number=number)
+            looks[place] = _looked_or_proposed(upload, number)
         except ImageError as fault:
-            if fault.code != _NEEDS_SLICE:
-                raise
-            looks[place] = data.look(upload, number=fault.proposed)
+            faults[place] = fault
+    if faults:
+        return _scans_refused(faults)
+    if error.code != _NEEDS_SLICE:
+        raise error
     return {
         "outcome": "choose a slice",
         "answer": predict_slices.pair_chooser(looks),
@@ -277,6 +285,28 @@ def _choose_slices(scans: dict[str, tuple[bytes, int | None]], error: ImageError
             for place, one in looks.items()
             if one.file.slices > 1
         },
+    }
+
+
+def _looked_or_proposed(upload: bytes, number: int | None) -> data.Looked:
+    """The slice that is asked for, or the one that is proposed where none is."""
+    try:
+        return data.look(upload, number=number)
+    except ImageError as fault:
+        if fault.code != _NEEDS_SLICE:
+            raise
+        return data.look(upload, number=fault.proposed)
+
+
+def _scans_refused(faults: dict[str, ImageError]) -> Reply:
+    """Which of two scans cannot be used, and why; the script adds its file name."""
+    said = " ".join(f"The {place} scan: {error}" for place, error in faults.items())
+    return {
+        "outcome": "no answer",
+        "answer": html.Div(
+            [refusal(str(error), error.code, place) for place, error in faults.items()]
+        ),
+        "said": said,
     }
 
 

@@ -5,7 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 import dash_mantine_components as dmc
-from dash import ALL, MATCH, ClientsideFunction, Input, Output, clientside_callback, html
+from dash import (
+    ALL,
+    MATCH,
+    ClientsideFunction,
+    Input,
+    Output,
+    State,
+    clientside_callback,
+    dcc,
+    html,
+)
 from dash.development.base_component import Component
 
 from brainmri.answer import Maps
@@ -53,7 +63,17 @@ def viewer(answered: data.Answered, key: str, what: str) -> Component:
             stage(
                 answered.looked, what, _overlay(maps, answered.looked.shape_px, key, finding.answer)
             ),
-            predict_occlusion.place(key),
+            html.Div(predict_occlusion.place(key), id={"answer": key, "part": "check"}),
+            html.P(
+                id={"answer": key, "part": "unchecked"},
+                className="caution map-unchecked",
+                hidden=True,
+                **aria(live="polite"),
+            ),
+            dcc.Store(
+                id={"answer": key, "part": "sentences"},
+                data=predict_occlusion.unchecked(maps.by_class, finding.answer),
+            ),
             html.Div(
                 [
                     html.Div("Evidence for", className="picker-label"),
@@ -119,7 +139,11 @@ def _overlay(maps: Maps, shape_px: tuple[int, int], key: str, chosen: str) -> Co
 clientside_callback(
     ClientsideFunction("predict", "overlay"),
     Output({"answer": MATCH, "map": ALL}, "style"),
+    Output({"answer": MATCH, "part": "check"}, "hidden"),
+    Output({"answer": MATCH, "part": "unchecked"}, "hidden"),
+    Output({"answer": MATCH, "part": "unchecked"}, "children"),
     Input({"answer": MATCH, "part": "class"}, "value"),
     Input({"answer": MATCH, "part": "opacity"}, "value"),
+    State({"answer": MATCH, "part": "sentences"}, "data"),
     prevent_initial_call=True,
 )

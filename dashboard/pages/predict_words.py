@@ -29,6 +29,8 @@ def outcome_kind(answered: data.Answered) -> str:
 def outcome_reasons(answered: data.Answered) -> tuple[str, ...]:
     """Why there is an answer, a warning or a refusal, with the limits that decided."""
     found, reasons = answered.answer.novelty, answered.answer.reasons
+    if answered.answer.outcome == "refused":
+        return reasons
     near = novelty.near(found)
     # A warning may come from the header alone; the limits are told all the same.
     if near is None or novelty.judge(found)[0] != "answered":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import re
 import shutil
 import struct
 import sys
@@ -203,8 +204,8 @@ def test_the_header_says_how_the_scan_was_taken() -> None:
     header = intake.read(volumes.dicom(gradient()[None])).header
     assert header == {
         "modality": "MR",
-        "manufacturer": "Nobody",
-        "scanner": "Phantom One",
+        "manufacturer": "Siemens",
+        "scanner": "Avanto",
         "field_strength_t": 1.5,
         "sequence": "SE, IR",
     }
@@ -253,8 +254,8 @@ def test_an_enhanced_file_says_how_each_frame_was_taken() -> None:
     found = intake.read(data, number=2)
     assert found.header == {
         "modality": "MR",
-        "manufacturer": "Nobody",
-        "scanner": "Phantom One",
+        "manufacturer": "Siemens",
+        "scanner": "Avanto",
         "field_strength_t": 1.5,
         "sequence": "SPIN",
         "sequence_name": "tse2d",
@@ -267,9 +268,83 @@ def test_an_enhanced_file_says_how_each_frame_was_taken() -> None:
     assert volumes.PATIENT not in str(found)
 
 
-def test_text_in_the_pixels_and_other_modalities_are_warned_about() -> None:
+FREE_TEXT = {
+    "Modality": "CANARY7F3A", "Manufacturer": "Canary-7f3a Imaging", "ManufacturerModelName": "Canary 7f3a",
+    "SequenceName": "canary7f3a", "PulseSequenceName": "canary7f3a", "ScanningSequence": ["CANARY", "7F3A"],
+    "SequenceVariant": "CANARY7F3A", "AcquisitionContrast": "CANARY", "MRAcquisitionType": "7F3A",
+    "EchoPulseSequence": "CANARY",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("tag", FREE_TEXT)
+def test_no_text_of_a_header_is_passed_on_as_it_stands(tag: str) -> None:
+    found = intake.read(volumes.dicom(gradient()[None], **{tag: FREE_TEXT[tag]}))
+    assert not re.search("canary|7f3a", repr(found), re.IGNORECASE)
+
+
+@pytest.mark.parametrize(
+    ("maker", "model", "told"),
+    [
+        ("SIEMENS", "TrioTim", "Siemens TrioTim"),
+        ("Siemens Healthineers", "MAGNETOM Prisma_fit", "Siemens MAGNETOM Prisma_fit"),
+        ("GE MEDICAL SYSTEMS", "DISCOVERY MR750w", "GE DISCOVERY MR750w"),
+        ("G.E. Medical Systems", "SIGNA HDxt", "GE SIGNA HDxt"),
+        ("Philips Medical Systems", "Ingenia Elition X", "Philips Ingenia Elition X"),
+        ("TOSHIBA_MEC", "MRT50H1", "Toshiba MRT50H1"),
+        ("UIH", "uMR780", "United Imaging uMR780"),
+        ("Hyperfine, Inc.", "Swoop", "Hyperfine Swoop"),
+        ("Geraldine Smith", "Avanto for J. Smith", "another maker -"),
+        ("SIEMENS", "19700101", "Siemens -"),
+    ],
+)
+def test_makers_and_models_are_told_by_lists(maker: str, model: str, told: str) -> None:
+    tags = {"Manufacturer": maker, "ManufacturerModelName": model}
+    header = intake.read(volumes.dicom(gradient()[None], **tags)).header
+    assert f"{header['manufacturer']} {header.get('scanner', '-')}" == told
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [("*tfl3d1_16ns", True), ("*fl3d1", True), ("se2d1", True), ("ep_b1000#3", True), ("T1TFE", True),
+     ("smith2d", False), ("se2d_smith", False), ("*tir2d1_19700101", False)],
+)  # fmt: skip
+def test_a_sequence_is_told_by_the_shape_of_its_name(name: str, told: bool) -> None:
+    header = intake.read(volumes.dicom(gradient()[None], SequenceName=name)).header
+    assert header.get("sequence_name") == (name if told else None)
+
+
+def test_a_number_that_cannot_be_what_it_is_said_to_be_is_not_told() -> None:
+    header = intake.read(
+        volumes.dicom(gradient()[None], RepetitionTime=19_700_101, MagneticFieldStrength=15_000)
+    ).header
+    assert "repetition_time_ms" not in header
+    assert header["field_strength_t"] == 1.5
+
+
+@pytest.mark.parametrize(
+    ("directions", "plane"),
+    [
+        ([1, 0, 0, 0, 1, 0], "axial"),
+        ([1, 0, 0, 0, 0, -1], "coronal"),
+        ([0, 1, 0, 0, 0, -1], "sagittal"),
+        ([0.98, 0.1, 0.1, -0.1, 0.97, -0.2], "axial"),
+        ([0, 0, 0, 0, 0, 0], None),
+        (None, None),
+    ],
+)
+def test_the_plane_of_a_dicom_slice_is_the_nearest_one(
+    directions: list[float] | None, plane: str | None
+) -> None:
+    tags = {} if directions is None else {"ImageOrientationPatient": directions}
+    assert intake.read(volumes.dicom(gradient()[None], **tags)).plane == plane
+
+
+def test_text_in_the_pixels_and_other_modalities_are_noticed() -> None:
     data = volumes.dicom(gradient()[None], BurnedInAnnotation="YES", Modality="CT")
-    assert [notice.code for notice in intake.read(data).notices] == ["not_mr", "burned_in_text"]
+    assert [one.code for one in intake.read(data).notices] == ["other_modality", "burned_in_text"]
+    for kind in ("OT", "SC", "WHATEVER"):
+        (notice,) = intake.read(volumes.dicom(gradient()[None], Modality=kind)).notices
+        assert notice.code == "not_mr"
     assert intake.read(volumes.dicom(gradient()[None])).notices == ()
 
 

@@ -33,8 +33,30 @@ def test_a_model_that_looks_at_the_lesion_changes_its_answer_without_it(tmp_path
     assert found.after < 0.05
     assert len(found.controls) == occlusion.CONTROLS
     assert min(found.controls) > 0.99
-    assert found.words.endswith("The answer rests on it.")
-    assert "turns to healthy" in found.words
+    assert found.headline == "Yes: without it the model answers no tumour"
+    assert found.words.endswith("leaves it at 100.0 %. The answer rests on it.")
+    assert "turns to no tumour" in found.words
+
+
+def test_an_answer_that_stays_is_not_said_to_change_however_far_it_falls(tmp_path: Path) -> None:
+    """Its tumour has two parts and one of them is enough: the map marks the brighter one."""
+    square = picture(lesion=(20, 40))
+    square[40:46, 20:26] = 215
+    part = float(np.maximum(square[40:46, 20:26] / 255 - lookers.BRIGHT, 0).sum())
+    # With the brighter part hidden, a little more evidence is left than is enough.
+    found = asked(lookers.looker(tmp_path, "two", lookers.inside(), enough=part - 0.3), square)
+    assert found.answer_after == found.answer == "glioma"
+    assert 0.5 < found.after < found.before - occlusion.WEAKER_BY
+    assert min(found.controls) > found.after
+    assert found.verdict == "weakens"
+    assert found.headline == f"No, but it becomes less sure: 100.0 \u2192 {100 * found.after:.1f} %"
+    assert "the answer stays" in found.words
+    assert found.words.endswith("It leans on this place, but does not rest on it alone.")
+
+
+def test_no_sentence_leaves_more_than_everything(tmp_path: Path) -> None:
+    found = asked(lookers.looker(tmp_path, "lesion", lookers.inside(), enough=5), picture())
+    assert "100.0 % or more" not in found.words
 
 
 def test_a_model_that_looks_at_the_border_does_not_and_the_words_say_so(tmp_path: Path) -> None:
@@ -44,6 +66,7 @@ def test_a_model_that_looks_at_the_border_does_not_and_the_words_say_so(tmp_path
     assert found.verdict == "does not explain"
     assert found.answer_after == "glioma"
     assert found.after == pytest.approx(found.before, abs=1e-6)
+    assert found.headline == "No: the map does not explain this answer"
     assert found.words.endswith("The map does not explain this answer.")
 
 
@@ -57,6 +80,7 @@ def test_a_model_that_needs_the_whole_picture_is_fragile(tmp_path: Path) -> None
     found = asked(classifier, square)
     assert found.answer == "glioma"
     assert found.verdict == "fragile"
+    assert found.headline.startswith("Yes: without it the model answers no tumour, but ")
     assert "explains little" in found.words
 
 
@@ -163,4 +187,5 @@ def test_a_region_as_large_as_the_head_leaves_no_room(tmp_path: Path) -> None:
     found = occlusion.check(classifier, square, np.ones((8, 8), dtype=np.float32), "glioma")
     assert found.controls == ()
     assert found.verdict == "fragile"
+    assert found.headline == "Yes: without it the model answers no tumour"
     assert "no room to hide as much elsewhere" in found.words

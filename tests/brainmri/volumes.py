@@ -43,7 +43,7 @@ def dicom(frames: NDArray[Any], **tags: Any) -> bytes:
     ds.SOPInstanceUID = UID("1.2.3")
     ds.PatientName, ds.PatientID, ds.PatientBirthDate = PATIENT, "ID-1970", "19700101"
     ds.InstitutionName = "St Nowhere"
-    ds.Modality, ds.Manufacturer, ds.ManufacturerModelName = "MR", "Nobody", "Phantom One"
+    ds.Modality, ds.Manufacturer, ds.ManufacturerModelName = "MR", "SIEMENS", "Avanto"
     ds.MagneticFieldStrength, ds.ScanningSequence = "1.5", ["SE", "IR"]
     ds.Rows, ds.Columns, ds.SamplesPerPixel = rows, columns, 1
     ds.PhotometricInterpretation = "MONOCHROME2"

@@ -78,6 +78,15 @@ def test_class_and_opacity_of_the_map_change_without_a_request(page: Page, looki
     page.locator(".viewer-controls").get_by_text("notumor", exact=True).click()
     expect(page.locator(".map").nth(1)).to_have_css("opacity", "0.6")
     assert opacities(page) == ["0", "0.6"]
+    # What was checked is about the map of the answer, so it does not stand beside another one.
+    unchecked = page.locator(".map-unchecked")
+    expect(page.locator(".map-check")).to_be_hidden()
+    expect(unchecked).to_contain_text("You see the map of notumor, which marks nothing")
+    expect(unchecked).to_contain_text("Only the map of glioma was checked")
+    page.locator(".viewer-controls").get_by_text("glioma", exact=True).click()
+    expect(unchecked).to_be_hidden()
+    expect(page.locator(".map-check")).to_contain_text("Does hiding")
+    page.locator(".viewer-controls").get_by_text("notumor", exact=True).click()
     page.get_by_role("slider", name="Opacity of the map").focus()
     page.keyboard.press("ArrowRight")
     expect(page.locator(".map").nth(1)).to_have_css("opacity", "0.65")
@@ -178,7 +187,7 @@ def test_whether_the_map_explains_the_answer_is_checked_by_itself_once_it_stands
     ask(page, looking)
     drop(page, first=with_lesion(), other=without_lesion())
     beside = page.locator(".viewer .map-check")
-    expect(beside).to_contain_text("Yes: the answer rests on the marked region")
+    expect(beside).to_contain_text("Yes: without it the model answers no tumour")
     told = page.locator("#occlusion-told")
     picture = told.locator("img")
     assert picture.evaluate("one => one.decode().then(() => one.naturalWidth)") == 64
@@ -190,7 +199,7 @@ def test_whether_the_map_explains_the_answer_is_checked_by_itself_once_it_stands
     settle(page)
     asked.clear()
     page.get_by_role("button", name="first").click()
-    expect(beside).to_contain_text("Yes: the answer rests on the marked region")
+    expect(beside).to_contain_text("Yes: without it the model answers no tumour")
     settle(page)
     assert [url for url in asked if "/predict/" in url] == []
 
@@ -241,9 +250,9 @@ NOT_BLIND = "The model's answer about this file was shown in this tab before"
 
 
 def test_a_reading_after_the_answer_was_seen_does_not_pass_as_blind(
-    tab: Tab, looking: Site
+    opened: Opened, looking: Site
 ) -> None:
-    page = tab()
+    page = opened().new_page()
     ask(page, looking)
     drop(page, seen=with_lesion())
     expect(page.locator("#predict-answer .verdict")).to_be_visible()
@@ -255,7 +264,7 @@ def test_a_reading_after_the_answer_was_seen_does_not_pass_as_blind(
     ):
         drop(page, again=upload)
         expect(page.get_by_text("What do you see?")).to_be_visible()
-        noted = page.get_by_text(NOT_BLIND)
+        noted = page.locator("#predict-answer").get_by_text(NOT_BLIND)
         expect(noted).to_have_count(int(expected != "before the answer"))
         n = len(kept_readings(page))
         read(page, "No tumour")
@@ -269,7 +278,7 @@ def test_a_reading_after_the_answer_was_seen_does_not_pass_as_blind(
     page.reload()
     settle(page)
     drop(page, again=with_lesion())
-    expect(page.get_by_text(NOT_BLIND)).to_be_visible()
+    expect(page.locator("#predict-answer").get_by_text(NOT_BLIND)).to_be_visible()
 
 
 def test_another_slice_of_a_volume_that_was_answered_is_no_blind_reading(
@@ -285,7 +294,7 @@ def test_another_slice_of_a_volume_that_was_answered_is_no_blind_reading(
     page.get_by_role("slider", name="Slice").press("ArrowRight")
     expect(page.locator("#slice-number")).to_have_text("Slice 3 of 3")
     page.get_by_role("button", name="Ask about this slice").click()
-    expect(page.get_by_text(NOT_BLIND)).to_be_visible()
+    expect(page.locator("#predict-answer").get_by_text(NOT_BLIND)).to_be_visible()
     read(page, "No tumour")
     expect(page.locator("#predict-readings-count")).to_contain_text("2 readings")
     rows = kept_readings(page)
@@ -340,7 +349,8 @@ def test_the_slices_of_two_volumes_are_chosen_and_compared(
     expect(facts.nth(1)).to_contain_text("slice 3 of 5")
 
 
-def test_reading_first_is_off_until_it_is_chosen(page: Page, looking: Site) -> None:
+def test_reading_first_is_off_until_it_is_chosen(opened: Opened, looking: Site) -> None:
+    page = opened().new_page()
     ask(page, looking)
     drop(page, slice=with_lesion())
     expect(page.locator("#predict-answer .verdict")).to_be_visible()
@@ -350,6 +360,107 @@ def test_reading_first_is_off_until_it_is_chosen(page: Page, looking: Site) -> N
     drop(page, slice=with_lesion())
     expect(page.get_by_text("What do you see?")).to_be_visible()
     expect(page).to_have_url(re.compile("show=after"))
+
+
+def to_page(page: Page, name: str) -> None:
+    page.locator("nav").get_by_role("link", name=name, exact=True).first.click()
+    page.locator("#content h1", has_text=name).wait_for()
+    settle(page)
+
+
+def test_reading_first_holds_in_the_browser_until_it_is_switched_off(
+    opened: Opened, looking: Site
+) -> None:
+    page = opened().new_page()
+    ask(page, looking)
+    page.get_by_text("After my reading", exact=True).click()
+    to_page(page, "Overview")
+    to_page(page, "Predict")
+    expect(page).to_have_url(re.compile("show=after"))
+    expect(page.get_by_role("radio", name="After my reading")).to_be_checked()
+    drop(page, slice=with_lesion())
+    expect(page.get_by_text("What do you see?")).to_be_visible()
+    # Going back leads to the page before, not to the default that stood there for a moment.
+    page.go_back()
+    expect(page.locator("#content h1")).to_have_text("Overview")
+    # In a new tab as well; but what a link says, holds there.
+    other = page.context.new_page()
+    go(other, f"{looking.url}predict")
+    expect(other).to_have_url(re.compile("show=after"))
+    go(other, f"{looking.url}predict?run={LOOKER}&show=once")
+    settle(other)
+    expect(other.get_by_role("radio", name="At once")).to_be_checked()
+    drop(other, slice=without_lesion())
+    expect(other.locator("#predict-answer .verdict")).to_be_visible()
+    go(other, f"{looking.url}predict")
+    expect(other).to_have_url(re.compile("show=after"))
+    other.get_by_text("At once", exact=True).click()
+    go(other, f"{looking.url}predict")
+    settle(other)
+    expect(other).to_have_url(re.compile("show=once"))
+
+
+NOT_READ = "You switched to “At once” before you committed to a reading of this"
+
+
+def test_files_that_wait_for_a_reading_are_answered_and_marked_when_it_is_switched_off(
+    opened: Opened, looking: Site
+) -> None:
+    page = opened().new_page()
+    ask(page, looking, show="after")
+    drop(page, first=with_lesion(), second=without_lesion())
+    expect(page.get_by_text("What do you see?")).to_be_visible()
+    read(page, "Glioma")
+    page.get_by_role("button", name="second").click()
+    expect(page.get_by_text("What do you see?")).to_be_visible()
+    page.get_by_text("At once", exact=True).click()
+    expect(page.locator("#predict-answer .verdict")).to_contain_text("no tumour")
+    expect(page.locator("#predict-answer").get_by_text(NOT_READ)).to_be_visible()
+    rows = page.locator("#predict-rows tr")
+    expect(rows.nth(0)).not_to_contain_text("not read first")
+    expect(rows.nth(1)).to_contain_text("answered; not read first")
+    assert len(kept_readings(page)) == 1
+    # What was read first keeps its reading, and has no such note.
+    page.get_by_role("button", name="first").click()
+    expect(page.locator(".impression")).to_contain_text("You committed to: glioma.")
+    expect(page.locator("#predict-answer").get_by_text(NOT_READ)).to_have_count(0)
+
+
+def test_two_scans_that_wait_for_a_reading_are_answered_when_it_is_switched_off(
+    opened: Opened, looking: Site, tmp_path: Path
+) -> None:
+    page = opened().new_page()
+    ask(page, looking, scans="two", show="after")
+    choose_both(page, tmp_path, with_lesion(), without_lesion())
+    expect(page.get_by_text("What do you see in the later scan?")).to_be_visible()
+    page.locator('[data-place="earlier"][data-do="commit"]').first.click()
+    page.get_by_text("At once", exact=True).click()
+    expect(page.locator("#predict-answer .map")).to_have_count(4)
+    expect(page.locator("#predict-answer").get_by_text(NOT_READ)).to_be_visible()
+    expect(page.locator(".impression")).to_have_count(1)
+
+
+def test_of_two_scans_it_is_said_which_file_cannot_be_read_and_what_is_left_out(
+    page: Page, looking: Site, tmp_path: Path
+) -> None:
+    ask(page, looking, scans="two")
+    choose_both(page, tmp_path, with_lesion(), b"no image")
+    alert = page.locator("#predict-answer .refusal")
+    expect(alert).to_contain_text("No answer for the later scan")
+    expect(alert).to_contain_text("Later scan: The file is not a JPEG")
+    paths = [tmp_path / name for name in ("one", "two", "three")]
+    for path, content in zip(paths, (with_lesion(), with_lesion(30, 30), b""), strict=True):
+        path.write_bytes(content)
+    files = [[path.name, base64.b64encode(path.read_bytes()).decode()] for path in paths]
+    transfer = page.evaluate_handle(FILE_TRANSFER, files)
+    page.dispatch_event("#predict-two .drop", "drop", {"dataTransfer": transfer})
+    expect(page.locator("#predict-answer .map")).to_have_count(4)
+    expect(
+        page.locator("#predict-answer").get_by_text(
+            "Two scans are compared at a time, so three is left out."
+        )
+    ).to_be_visible()
+    expect(page.locator("#predict-status")).to_contain_text("three is left out")
 
 
 def test_two_scans_stand_beside_each_other_with_the_change_in_marked_area(
@@ -368,7 +479,7 @@ def test_two_scans_stand_beside_each_other_with_the_change_in_marked_area(
     assert opacities(page) == ["0.6", "0", "0", "0.6"]
     for place in ("earlier", "later"):
         expect(answer.locator(f'[id^="map-check-{place}"]')).to_contain_text(
-            "the answer rests on the marked region"
+            "Yes: without it the model answers no tumour"
         )
     with page.expect_download() as saving:
         page.get_by_role("button", name="Save report").click()
@@ -388,9 +499,9 @@ def test_the_longest_reports_are_one_page_on_either_paper(
 ) -> None:
     rows = np.asarray(Image.open(io.BytesIO(with_lesion())))
     long = dicom(
-        rows[None], Modality="CT", BurnedInAnnotation="YES",
-        ManufacturerModelName="A scanner with a name that is as long as names of scanners may",
-        SequenceName="*fl3d1_ns_andmor", RepetitionTime="2300.5", EchoTime="2.98",
+        rows[None], Modality="OT", BurnedInAnnotation="YES", Manufacturer="United Imaging",
+        ManufacturerModelName="MAGNETOM Symphony 3.0T", SequenceName="*spcriru3d1_16ns",
+        RepetitionTime="2300.5", EchoTime="2.98",
         InversionTime="900.25", SliceThickness="1.05",
     )  # fmt: skip
     page = opened("request to another host: file:").new_page()
@@ -600,7 +711,7 @@ def test_a_map_that_could_not_be_checked_is_checked_when_it_is_shown_again(
     page.get_by_role("button", name="other").click()
     expect(beside).to_contain_text("No: the map does not explain this answer")
     page.get_by_role("button", name="first").click()
-    expect(beside).to_contain_text("Yes: the answer rests on the marked region")
+    expect(beside).to_contain_text("Yes: without it the model answers no tumour")
     expect(below.locator("img")).to_be_visible()
 
 

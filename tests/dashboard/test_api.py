@@ -196,7 +196,7 @@ def test_what_a_dicom_header_says_of_the_scanner_is_told_and_nothing_of_the_pati
     response = send(client, dicom(phantom.draw("glioma", 1)[None]))
     answer = checked(told, response)
     assert answer["file"]["header"]["field_strength_t"] == 1.5
-    assert answer["file"]["header"]["scanner"] == "Phantom One"
+    assert answer["file"]["header"]["scanner"] == "Avanto"
     for of_a_person in (b"DOE", b"1970", b"St Nowhere"):
         assert of_a_person not in response.data
 

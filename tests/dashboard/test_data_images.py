@@ -201,4 +201,21 @@ def test_no_answer_without_an_image_and_a_model(run: str, upload: bytes, sentenc
 @pytest.mark.usefixtures("shown")
 @pytest.mark.parametrize("name", [HASTY, CAREFUL, "nobody", "../../etc"])
 def test_warming_up_never_fails(name: str) -> None:
-    data.warm_up(name)
+    data.warm_up(name, lambda _: None).join()
+
+
+@pytest.mark.usefixtures("shown")
+def test_warming_up_answers_an_example_once_and_shows_it() -> None:
+    shown: list[data.Answered] = []
+    for _ in range(2):
+        data.warm_up(HASTY, shown.append).join()
+    assert [one.run.name for one in shown] == [HASTY]
+
+
+@pytest.mark.usefixtures("shown")
+def test_what_goes_wrong_while_warming_up_is_nobodys_concern() -> None:
+    def fail(answered: data.Answered) -> None:
+        raise ValueError(answered.run.name)
+
+    data.warm_up(HASTY, fail).join()
+    assert data.answer(HASTY, images.encode_png(phantom.draw("glioma", 1))).run.name == HASTY

@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -108,8 +109,24 @@ def test_text_in_a_picture_is_noticed_in_answer_table_report_and_for_screen_read
     assert "text" not in plain["row"][0]
 
 
-@pytest.mark.parametrize("modality", ["CT", "US", "OT"])
-def test_what_is_no_mri_by_its_header_is_answered_with_a_warning_at_best(
+@pytest.mark.parametrize("modality", ["CT", "US", "CR", "DX", "MG", "PT", "NM", "XA", "IO", "ES"])
+def test_what_is_something_else_by_its_header_is_refused_however_it_looks(
+    visitor: Visitor, modality: str
+) -> None:
+    square = np.asarray(Image.open(io.BytesIO(with_lesion())))
+    told = look(visitor, dicom(square[None], Modality=modality))
+    assert told["outcome"] == told["row"][0] == "refused"
+    assert "model_answer" not in told["kept"]
+    (banner,) = find(told["answer"], className="outcome")
+    assert visible(banner) == (
+        "Refused: no answer for this image "
+        f"The file's header says {modality}; this model was made for MR images."
+    )
+    assert "%" not in visible(told["answer"])
+
+
+@pytest.mark.parametrize("modality", ["OT", "SC"])
+def test_what_may_be_no_mri_by_its_header_is_answered_with_a_warning_at_best(
     visitor: Visitor, modality: str
 ) -> None:
     square = np.asarray(Image.open(io.BytesIO(with_lesion())))
@@ -120,7 +137,7 @@ def test_what_is_no_mri_by_its_header_is_answered_with_a_warning_at_best(
     (banner,) = find(as_other["answer"], className="outcome")
     assert "Answered with a warning" in visible(banner)
     said = visible(as_other["answer"])
-    assert said.count(f"no MRI (modality {modality})") == 1
+    assert said.count(f"does not say that this is an MRI (modality {modality})") == 1
     assert "so expect less" in said
 
 
@@ -198,7 +215,7 @@ def occlusion(visitor: Visitor, upload: bytes) -> dict[str, Any]:
 
 def test_hiding_the_lesion_changes_the_answer_and_the_page_says_so(visitor: Visitor) -> None:
     told = occlusion(visitor, with_lesion())
-    assert "Yes: the answer rests on the marked region" in visible(told["verdict"])
+    assert "Yes: without it the model answers no tumour" in visible(told["verdict"])
     assert find(told["answer"], "Img")
 
 
@@ -213,12 +230,31 @@ def test_a_map_that_explains_nothing_is_marked_so_beside_it_and_in_the_report(
     assert "No: the map does not explain this answer" in report
 
 
+def test_a_picture_without_a_header_has_no_line_about_the_scan(visitor: Visitor) -> None:
+    assert not find(look(visitor, with_lesion())["answer"], className="scan")
+
+
 def test_until_the_map_is_checked_it_stands_with_a_reservation(visitor: Visitor) -> None:
     answer = look(visitor, with_lesion())["answer"]
     (place,) = find(answer, className="map-check")
     assert "Checking whether the answer rests on what the map marks" in visible(place)
     (controls,) = find(answer, className="viewer")
     assert find(controls, className="map-check")
+
+
+def test_beside_the_map_of_another_class_stands_that_it_was_not_checked(visitor: Visitor) -> None:
+    (viewer,) = find(look(visitor, with_lesion())["answer"], className="viewer")
+    (sentences,) = [
+        one["props"]["data"]
+        for one in find(viewer, "Store")
+        if one["props"]["id"]["part"] == "sentences"
+    ]
+    assert sentences == {
+        "notumor": "You see the map of notumor, which marks nothing: no part of the image speaks for "
+        "notumor. Only the map of glioma was checked by hiding what it marks."
+    }
+    (hidden,) = find(viewer, className="map-unchecked")
+    assert hidden["props"]["hidden"]
 
 
 def test_a_check_of_another_size_than_the_networks_gets_one_clear_sentence(
@@ -255,6 +291,8 @@ def test_of_the_very_same_picture_twice_nothing_has_changed(visitor: Visitor) ->
     said = visible(pair(visitor, with_lesion(), with_lesion())["answer"])
     assert "Both scans are the very same picture, so the marked area is unchanged." in said
     assert "larger" not in said
+    refused = visible(pair(visitor, no_slice(), no_slice())["answer"])
+    assert "A scan was refused, so no areas are compared." in refused
 
 
 def test_each_of_two_scans_has_its_notices_and_the_whole_trace(
@@ -262,11 +300,11 @@ def test_each_of_two_scans_has_its_notices_and_the_whole_trace(
 ) -> None:
     square = np.asarray(Image.open(io.BytesIO(with_lesion())))[None]
     burned = dicom(square, BurnedInAnnotation="YES", PatientName="Canary^Person")
-    node = pair(visitor, burned, dicom(square, Modality="CT"))["answer"]
+    node = pair(visitor, burned, dicom(square, Modality="OT"))["answer"]
     earlier, later = (visible(one) for one in find(node, "Article"))
     assert "text is burned into the picture" in earlier
     assert "text is burned" not in later
-    assert "no MRI (modality CT)" in later
+    assert "an MRI (modality OT)" in later
     assert "Answered with a warning" in later
     run = runs.load(looking, LOOKER)
     for trace in find(node, className="trace"):
@@ -362,9 +400,53 @@ def test_two_scans_beyond_the_limit_are_told_what_it_is(visitor: Visitor) -> Non
 
 
 def test_a_damaged_pair_gets_one_clear_sentence(visitor: Visitor) -> None:
-    assert look(visitor, with_lesion(), "pair", earlier_bytes=0)["said"] == (
-        "The file is empty (0 bytes)."
-    )
+    told = look(visitor, with_lesion(), "pair", earlier_bytes=0)
+    assert told["said"] == "The earlier scan: The file is empty (0 bytes)."
+
+
+@pytest.mark.parametrize("what", ["pair", "pair-pictures"])
+def test_of_two_scans_it_is_said_which_one_cannot_be_read(visitor: Visitor, what: str) -> None:
+    for scans, faulty in (
+        ((with_lesion(), b"no image"), ["later"]),
+        ((b"no image", five_slices()), ["earlier"]),
+        ((b"no image", b"none either"), ["earlier", "later"]),
+    ):
+        told = pair(visitor, *scans, what=what)
+        assert told["outcome"] == "no answer"
+        alerts = find(told["answer"], "Alert")
+        assert [one["props"]["title"] for one in alerts] == [
+            f"No answer for the {place} scan" for place in faulty
+        ]
+        # Where the script writes the names of the files.
+        assert [one["props"]["id"] for one in find(told["answer"], "Em")] == [
+            f"refused-{place}" for place in faulty
+        ]
+        assert "Error code: not_an_image" in visible(told["answer"])
+
+
+def slice_of(plane: Sequence[float] | None, at: int) -> bytes:
+    square = np.asarray(Image.open(io.BytesIO(with_lesion(at, at))))
+    tags = {} if plane is None else {"ImageOrientationPatient": list(plane)}
+    return dicom(square[None], **tags)
+
+
+AXIAL, CORONAL = [1, 0, 0, 0, 1, 0], [1, 0, 0, 0, 0, -1]
+
+
+def test_scans_of_different_planes_are_not_compared(visitor: Visitor) -> None:
+    said = visible(pair(visitor, slice_of(AXIAL, 24), slice_of(CORONAL, 30))["answer"])
+    assert "different planes (axial, then coronal), so they cannot be compared." in said
+    assert not re.search(r"% (larger|smaller)", said.replace("\u00a0", " "))
+
+
+@pytest.mark.parametrize(("plane", "known"), [(AXIAL, True), (None, False)])
+def test_whether_the_planes_are_known_is_said(
+    visitor: Visitor, plane: Sequence[float] | None, known: bool
+) -> None:
+    said = visible(pair(visitor, slice_of(plane, 24), slice_of(plane, 30))["answer"])
+    assert re.search(r"% (larger|smaller)|unchanged", said.replace("\u00a0", " "))
+    assert ("Whether both are of the same plane is not known" in said) is not known
+    assert "This is not a measurement of growth" in said
 
 
 @pytest.mark.parametrize("upload", [with_lesion(), no_slice()], ids=["answered", "refused"])
@@ -497,6 +579,8 @@ def test_what_a_dicom_header_says_of_the_scan_is_shown_and_nothing_of_the_person
     )["answer"]  # fmt: skip
     said = words(node)
     assert "field strength 1.5 T" in said
+    (line,) = find(node, className="scan")
+    assert visible(line) == "Scan, by the file's header: Siemens Avanto, 1.5 T, sequence SE, IR."
     assert "text is burned into the picture" in said
     assert "Canary" not in json.dumps(node)
 
