@@ -113,6 +113,9 @@ window.dash_clientside.predict = (() => {
                 body,
             });
             if (response.ok) return await response.json();
+            // What never came to be a question is refused as the API does it.
+            const { error } = await response.json().catch(() => ({}));
+            if (error) return refusal(error.message, error.code);
             return refusal(`The server refused the question (${response.status}); try again.`);
         } catch {
             return refusal("The server cannot be reached; try again in a moment.");

@@ -6,7 +6,7 @@ import io
 from typing import IO
 
 from flask import Blueprint, Response, jsonify, request
-from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
+from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
 
 from brainmri import asked, intake
@@ -84,8 +84,6 @@ def _sent() -> tuple[dict[str, str], bytes]:
         )
     except RequestEntityTooLarge:
         raise intake.over_limit() from None
-    except ClientDisconnected:
-        raise _RequestError("bad_request", "The request was cut off; send it again.") from None
     except ValueError:
         raise _RequestError("bad_request", "The form cannot be read; send it again.") from None
     sent = files.getlist("file")
