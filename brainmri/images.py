@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 from brainmri import formats
 from brainmri.errors import ImageError
@@ -38,6 +38,16 @@ _BASELINE_SEGMENTS = frozenset({_SOF0, _DHT, _SOS, 0xDB, 0xDD, *range(0xE0, 0xF0
 _FOUR_TABLES = struct.Struct("=1024q")
 
 _EXIF_ORIENTATION = 0x0112
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What undoes each orientation, as `ImageOps.exif_transpose` does."""
 _EXIF_AS_TEXT = "Raw profile type exif"
 _BAND_PIXELS = 4_000_000
 _BATCH = 32
@@ -113,10 +123,11 @@ def decode(
         image.load()
         # Exif as old programs put it into a text; Pillow would read its entries whatever they come to.
         image.info.pop(_EXIF_AS_TEXT, None)
-        # Looking for the tag is much cheaper than exif_transpose's copy, and few files carry it.
-        if image.getexif().get(_EXIF_ORIENTATION, 1) != 1:
-            image = ImageOps.exif_transpose(image)
         picture = _grey(image)
+        # Once it is grey: a quarter of the memory is moved.
+        turned = _UPRIGHT.get(image.getexif().get(_EXIF_ORIENTATION, 1))
+        if turned is not None:
+            picture = picture.transpose(turned)
     except Exception as error:  # As above: the types differ by format and by damage.
         raise ImageError(
             "truncated" if "truncated" in str(error).lower() else "damaged",

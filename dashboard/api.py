@@ -6,8 +6,9 @@ import io
 from typing import IO
 
 from flask import Blueprint, Response, jsonify, request
-from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
+from werkzeug.wsgi import LimitedStream
 
 from brainmri import asked, intake
 from brainmri.errors import ImageError, InputError
@@ -19,15 +20,24 @@ _AROUND_FILE_BYTES = 65_536
 _MOST_HELD_BYTES = 1_000_000
 """Of a form while it is read: a field, or a piece of the file (64 KB) with the end of the piece before."""
 _MOST_PARTS = 16
+_DESCRIBED = f"{blueprint.url_prefix}/openapi.json"
+_FORM = (
+    f"The form has more than {_MOST_PARTS} parts, or a text field with more than "
+    f"{_MOST_HELD_BYTES // 1_000_000} MB; send the file as the part named file, with a file name, and "
+    "beside it run, slice and maps at most."
+)
 _STATUS = {
     "too_large": 413,
     "not_an_image": 415,
     "archive": 415,
     "unsupported": 415,
     "no_such_run": 404,
+    "no_such_address": 404,
+    "bad_method": 405,
     "run_cannot_answer": 409,
     "bad_request": 400,
     "no_file": 400,
+    "busy": 503,
 }
 _OTHERWISE = 422
 _YES_NO = {"yes": True, "no": False}
@@ -45,6 +55,35 @@ class _RequestError(InputError):
 def description() -> Response:
     """What there is to ask, and how."""
     return Response(data.api_description(), mimetype="application/json")
+
+
+@blueprint.get("/predict")
+def only_post() -> Response:
+    """Dash would answer with a page to whoever asks for anything with GET."""
+    raise MethodNotAllowed(["POST"])
+
+
+@blueprint.get("/")
+@blueprint.get("/<path:_rest>")
+def nothing(_rest: str = "") -> Response:
+    """As above."""
+    raise NotFound
+
+
+@blueprint.app_errorhandler(404)
+@blueprint.app_errorhandler(405)
+def not_here(error: HTTPException) -> HTTPException | tuple[Response, int]:
+    """For programs in JSON: no address of the API, or not with this method."""
+    if not request.path.startswith(f"{blueprint.url_prefix}/"):
+        return error
+    if not isinstance(error, MethodNotAllowed):
+        return _refused("no_such_address", f"There is nothing here; see {_DESCRIBED}.")
+    allowed = ", ".join(sorted(error.valid_methods or []))
+    response, status = _refused(
+        "bad_method", f"This address takes {allowed} only; see {_DESCRIBED}."
+    )
+    response.headers["Allow"] = allowed
+    return response, status
 
 
 @blueprint.post("/predict")
@@ -83,13 +122,22 @@ def _sent() -> tuple[dict[str, str], bytes]:
             request.stream, request.mimetype, request.content_length, request.mimetype_params
         )
     except RequestEntityTooLarge:
-        raise intake.over_limit() from None
+        # Of the whole body, as its length says or once so much has come; else of the form's parts.
+        told = request.content_length
+        if _has_come() if told is None else told > request.max_content_length:
+            raise intake.over_limit() from None
+        raise _RequestError("bad_request", _FORM) from None
     except ValueError:
         raise _RequestError("bad_request", "The form cannot be read; send it again.") from None
     sent = files.getlist("file")
     if len(sent) != 1:
         raise _RequestError("no_file", "Send exactly one file, as the form's part named file.")
     return fields.to_dict(), sent[0].stream.read()
+
+
+def _has_come() -> bool:
+    """Whether so much of a body without a length has come as may."""
+    return isinstance(request.stream, LimitedStream) and request.stream.is_exhausted
 
 
 def _in_memory(
