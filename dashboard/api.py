@@ -12,7 +12,7 @@ from werkzeug.wsgi import LimitedStream
 
 from brainmri import asked, intake
 from brainmri.errors import ImageError, InputError
-from dashboard import data
+from dashboard import bodies, data
 
 blueprint = Blueprint("api", __name__, url_prefix="/api")
 
@@ -37,7 +37,7 @@ _STATUS = {
     "run_cannot_answer": 409,
     "bad_request": 400,
     "no_file": 400,
-    "busy": 503,
+    intake.BUSY: 503,
 }
 _OTHERWISE = 422
 _YES_NO = {"yes": True, "no": False}
@@ -110,7 +110,7 @@ def _sent() -> tuple[dict[str, str], bytes]:
     request.max_content_length = intake.MAX_BYTES + _AROUND_FILE_BYTES
     try:
         if request.mimetype != "multipart/form-data":
-            return {}, request.stream.read()
+            return {}, bodies.whole(request.stream)
         parser = FormDataParser(
             stream_factory=_in_memory,
             max_form_memory_size=_MOST_HELD_BYTES,
@@ -132,7 +132,7 @@ def _sent() -> tuple[dict[str, str], bytes]:
     sent = files.getlist("file")
     if len(sent) != 1:
         raise _RequestError("no_file", "Send exactly one file, as the form's part named file.")
-    return fields.to_dict(), sent[0].stream.read()
+    return fields.to_dict(), bodies.whole(sent[0].stream)
 
 
 def _has_come() -> bool:
@@ -190,4 +190,7 @@ def _ask(name: str, upload: bytes, number: int | None) -> asked.Asked:
 
 
 def _refused(code: str, message: str, error: ImageError | None = None) -> tuple[Response, int]:
-    return jsonify(asked.refusal_to_json(code, message, error)), _STATUS.get(code, _OTHERWISE)
+    response = jsonify(asked.refusal_to_json(code, message, error))
+    if code == intake.BUSY:
+        response.headers["Retry-After"] = str(bodies.RETRY_SECONDS)
+    return response, _STATUS.get(code, _OTHERWISE)

@@ -10,14 +10,16 @@ from __future__ import annotations
 import io
 import json
 import socket
+import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from werkzeug.exceptions import HTTPException
 
+from brainmri import intake
 from brainmri.asked import refusal_to_json
 from dashboard import data
 
@@ -41,8 +43,7 @@ _FREE_BYTES = 1_000_000
 _PIECE_BYTES = 1 << 16
 _LOOK_SECONDS = 0.25
 _BODY = "brainmri.body"
-BUSY = "busy"
-"""Code of the refusal where only time helps."""
+RETRY_SECONDS = 5
 _DAMAGED = "The request is damaged on its way here (its pieces do not fit together); send it again."
 CUT_OFF = "The request was cut off; send it again."
 TOO_SLOW = (
@@ -65,7 +66,7 @@ class BodyError(HTTPException):
 
     def get_headers(self, *_: object) -> list[tuple[str, str]]:
         """That it is JSON, and when to come again where that helps."""
-        again = [("Retry-After", "30")] if self.refusal == BUSY else []
+        again = [("Retry-After", str(RETRY_SECONDS))] if self.refusal == intake.BUSY else []
         return [("Content-Type", "application/json"), *again]
 
 
@@ -94,6 +95,16 @@ def not_held(environ: dict[str, Any]) -> None:
     environ[_BODY].is_held = False
 
 
+def whole(stream: IO[bytes], most: int | None = None) -> bytes:
+    """All of a stream, or its first so many bytes; held once, where `stream.read()` holds it twice."""
+    held = io.BytesIO()
+    left = sys.maxsize if most is None else most
+    while piece := stream.read(min(left, _PIECE_BYTES)):
+        held.write(piece)
+        left -= len(piece)
+    return held.getvalue()
+
+
 class _Held:
     """How much memory the bodies of all requests take."""
 
@@ -106,7 +117,7 @@ class _Held:
         with self._lock:
             most = self._bytes + max(size_bytes, expected)
             if (size_bytes > 0 or expected > 0) and most > MOST_HELD_BYTES:
-                raise BodyError(503, BUSY, data.BUSY)
+                raise BodyError(503, intake.BUSY, data.BUSY)
             self._bytes += size_bytes
 
 
@@ -193,8 +204,20 @@ class _Body(io.RawIOBase):
 
     def _hold(self, size_bytes: int, *, expected: int = 0) -> None:
         if self.is_held and (size_bytes > 0 or expected > 0):
-            self._held.add(size_bytes, expected=expected)
+            try:
+                self._held.add(size_bytes, expected=expected)
+            except BodyError:
+                self._pour_away()
+                raise
             self._held_bytes += size_bytes
+
+    def _pour_away(self) -> None:
+        """Read the rest for nothing: who is still sending would see a broken connection, and no refusal."""
+        self.is_held = False
+        self.let_go()
+        with suppress(BodyError):
+            while self._got < MOST_HELD_BYTES and self._piece(_PIECE_BYTES):
+                pass
 
 
 class _Watch:

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import pytest
 from flask.testing import FlaskClient
 
+from brainmri import intake
 from dashboard import bodies
 from tests.dashboard.serving import Site, serving
 
@@ -204,7 +205,7 @@ def test_bodies_in_memory_are_limited_together_and_small_ones_are_always_taken(
             environ_overrides={"CONTENT_LENGTH": str(len(upload)), **environ},
         )
         assert refused.status_code == 503
-        assert refused.get_json()["error"]["code"] == bodies.BUSY
-        assert refused.headers["Retry-After"] == "30"
+        assert refused.get_json()["error"]["code"] == intake.BUSY
+        assert refused.headers["Retry-After"] == str(bodies.RETRY_SECONDS)
         # What was held has been let go of.
         assert client.post("/api/predict", data=bytes(1_900_000)).status_code == 415
