@@ -13,13 +13,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 from flask.testing import FlaskClient
 
 from brainmri import intake
 from dashboard import bodies
+from tests.dashboard.damaged import CHUNKS, LENGTHS, answered, head, line
 from tests.dashboard.serving import Site, serving
 
 ROUTES = (
@@ -32,15 +32,6 @@ ROUTES = (
     "/bring/upload?name=a.csv",
     "/_dash-update-component",
 )
-CHUNKS = {
-    "a size that is none": b"zzz\r\nabcd\r\n0\r\n\r\n",
-    "a negative size": b"-5\r\nabcd\r\n0\r\n\r\n",
-    "no size": b"\r\nabcd\r\n0\r\n\r\n",
-    "a size with a prefix": b"0x3\r\nabc\r\n0\r\n\r\n",
-    "no line end after a chunk": b"4\r\nabcdXX0\r\n\r\n",
-    "a trailer that is none": b"4\r\nabcd\r\n0\r\nno trailer\r\n\r\n",
-    "a second chunk without a size": b"4\r\nabcd\r\nq\r\n",
-}
 FORM = "multipart/form-data; boundary=limit"
 
 
@@ -48,27 +39,6 @@ FORM = "multipart/form-data; boundary=limit"
 def site(made_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     with serving(tmp_path_factory.mktemp("bodies") / "site", models=made_models) as running:
         yield running
-
-
-def line(site: Site) -> socket.socket:
-    """A connection to the server."""
-    port = urlsplit(site.url).port
-    assert port is not None
-    return socket.create_connection(("127.0.0.1", port), timeout=60)
-
-
-def head(route: str, *fields: str, content_type: str = "application/octet-stream") -> bytes:
-    told = ["Host: 127.0.0.1", f"Content-Type: {content_type}", *fields]
-    return "\r\n".join([f"POST {route} HTTP/1.1", *told, "", ""]).encode()
-
-
-def answered(connection: socket.socket) -> tuple[int, tuple[str, bytes]]:
-    """Status of the answer, and its content type and body."""
-    from http.client import HTTPResponse
-
-    response = HTTPResponse(connection)
-    response.begin()
-    return response.status, (response.getheader("Content-Type", ""), response.read())
 
 
 def sentence(answer: tuple[str, bytes], code: str) -> str:
@@ -98,6 +68,18 @@ def test_damaged_chunks_are_refused_on_every_route_and_leave_no_traceback(
             status, answer = answered(connection)
         assert status == 400, what
         assert "damaged" in sentence(answer, code="bad_request"), what
+    assert "Traceback" not in site.log.read_text()
+
+
+@pytest.mark.parametrize("what", LENGTHS)
+def test_lengths_that_are_wrong_are_refused(site: Site, what: str) -> None:
+    """Most of them by gunicorn, before we hear of them."""
+    fields, body = LENGTHS[what]
+    with line(site) as connection:
+        connection.sendall(head("/api/predict", *fields) + body)
+        connection.shutdown(socket.SHUT_WR)
+        status, _ = answered(connection)
+    assert 400 <= status < 500
     assert "Traceback" not in site.log.read_text()
 
 
