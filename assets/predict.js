@@ -12,7 +12,8 @@ window.dash_clientside.predict = (() => {
     const READ_FIRST = "read-first";
     const [BEFORE, AFTER] = ["before the answer", "after the answer was seen"];
     const SCANS = ["earlier", "later"];
-    const TOO_LARGE = "too_large";
+    const [TOO_LARGE, BUSY] = ["too_large", "busy"];
+    const BUSY_MS = 2000;
     // The choices on the page: run, whether to read first, whether two scans are compared.
     let choices = {};
     // What was dropped: {file | example, name, number, slice, reply, about, reading}.
@@ -32,6 +33,7 @@ window.dash_clientside.predict = (() => {
     // `code` is that of the API, for refusals that it knows.
     const refusal = (sentence, code, title) => ({
         outcome: "no answer",
+        code,
         said: sentence,
         row: ["no answer", "–", "–"],
         answer: {
@@ -110,19 +112,26 @@ window.dash_clientside.predict = (() => {
             + "volume by itself.";
     };
 
-    // The reply to a question about one or two files.
-    const ask = async (what, body, query) => {
+    // The reply to a question about one or two files; asked again where the server is only busy.
+    const ask = async (what, body, query, more = 3) => {
+        let reply;
         try {
             const response = await fetch(`/predict/${what}?${new URLSearchParams(query)}`, {
                 method: "POST",
                 headers: { "Content-Type": "application/octet-stream" },
                 body,
             });
-            if (response.ok) return await response.json();
-            return refusal(`The server refused the question (${response.status}); try again.`);
+            const told = await response.json().catch(() => ({}));
+            // What never came to be a question is refused as the API does it.
+            if (response.ok) reply = told;
+            else if (told.error) reply = refusal(told.error.message, told.error.code);
+            else reply = refusal(`The server refused the question (${response.status}); try again.`);
         } catch {
             return refusal("The server cannot be reached; try again in a moment.");
         }
+        if (reply.code !== BUSY || !more) return reply;
+        await new Promise((resolve) => setTimeout(resolve, BUSY_MS));
+        return ask(what, body, query, more - 1);
     };
 
     const query = (entry) => {

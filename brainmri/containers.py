@@ -16,6 +16,8 @@ from brainmri.errors import ImageError
 
 MOST_PIXELS = 25_000_000
 """Largest picture, width x height."""
+MOST_JPEG_BYTES = 20_000_000
+"""Of a JPEG, whose every bit is decoded one by one: photographs of 25 million pixels have 5 to 15 MB."""
 MOST_SCANS = 64
 """Of a JPEG. Encoders write about ten, the most thorough ones twenty."""
 MOST_SCANNED_PIXELS = 500_000_000
@@ -122,6 +124,12 @@ def _too_complex(what: str, how: str = "as PNG or JPEG") -> ImageError:
 
 
 def _jpeg(data: bytes) -> int:
+    if len(data) > MOST_JPEG_BYTES:
+        raise ImageError(
+            "too_large",
+            f"The JPEG has {len(data) / 1e6:,.1f} MB; at most {MOST_JPEG_BYTES // 1_000_000} MB are read: "
+            "save it with a lower quality, or scale it down first.",
+        )
     pixels, scans, exif = 0, 0, b""
     for marker, at, end in _segments(data):
         if marker == _SOS:

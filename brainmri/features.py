@@ -16,7 +16,7 @@ from PIL import Image
 from brainmri.errors import ImageError
 from brainmri.images import decode, grey_histogram, pixel_sha256
 
-FEATURES_VERSION = 2
+FEATURES_VERSION = 3
 """Raised whenever a feature below changes, so that rows computed by older code are not reused."""
 
 THUMBNAIL_PX = 128

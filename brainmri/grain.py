@@ -44,7 +44,7 @@ def describe(pixels: NDArray[np.uint8], found: head.Head) -> Floats:
     square, box = _CANONICAL.placed(pixels, found)
     picture, inside = square.astype(np.float64) / 255, _away_from_edge(found, box)
     left, top, right, bottom = (round(side) for side in found.box)
-    shades = np.bincount(pixels[top:bottom, left:right].ravel(), minlength=256)
+    shades = images.grey_histogram(np.ascontiguousarray(pixels[top:bottom, left:right]))
     levels = int((shades > _COMMON * shades.sum()).sum())
     small = images.shrunk(square, _OVERVIEW_PX)
     mean, middle = (

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 from brainmri import formats
 from brainmri.errors import ImageError
@@ -22,6 +22,8 @@ from brainmri.errors import ImageError
 FORMATS, SUFFIXES = formats.FORMATS, formats.SUFFIXES
 MAX_PIXELS = 64_000_000
 """Largest width x height that is decoded (about 8,000 x 8,000); a header can claim far more."""
+FAR_LARGER_PIXELS = 12_000_000
+"""A JPEG with more is decoded at half its size: a photograph, since slices are 1,500 pixels long at most."""
 
 # Our own limit is lower than the one that Pillow warns about. Said once here: catch_warnings would
 # cost time for every image, and swaps the filters of all threads.
@@ -38,6 +40,16 @@ _BASELINE_SEGMENTS = frozenset({_SOF0, _DHT, _SOS, 0xDB, 0xDD, *range(0xE0, 0xF0
 _FOUR_TABLES = struct.Struct("=1024q")
 
 _EXIF_ORIENTATION = 0x0112
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What undoes each orientation, as `ImageOps.exif_transpose` does."""
 _EXIF_AS_TEXT = "Raw profile type exif"
 _BAND_PIXELS = 4_000_000
 _BATCH = 32
@@ -49,7 +61,8 @@ class GreyImage:
     """One decoded image.
 
     Attributes:
-        picture: 8-bit greyscale Pillow image, upright (EXIF orientation applied).
+        picture: 8-bit greyscale Pillow image, upright (EXIF orientation applied); of a JPEG with more
+            than `FAR_LARGER_PIXELS`, half as wide and high as stored.
         mode: Pillow's name of the stored pixel format ("L", "RGB", "I;16", ...).
         stored_size_px: (width, height) as stored in the file, before any rotation.
     """
@@ -70,7 +83,8 @@ def decode(
     """Decode a JPEG, PNG, BMP or TIFF into upright 8-bit greyscale.
 
     Colour becomes luma (ITU-R 601-2), transparency is laid over black, 16-bit and float images are
-    scaled linearly from their own minimum and maximum to 0-255 (Pillow's own conversion saturates).
+    scaled linearly from their own minimum and maximum to 0-255 (Pillow's own conversion saturates). A JPEG
+    of more than `FAR_LARGER_PIXELS` is decoded at half its width and height.
 
     Args:
         source: the file, or its content.
@@ -110,15 +124,18 @@ def decode(
         )
     mode = image.mode
     try:
-        if mode == "RGB" and _is_grey_jpeg(image, data):
-            image.draft("L", None)
+        grey = "L" if mode == "RGB" and _is_grey_jpeg(image, data) else None
+        half = (width // 2, height // 2) if width * height > FAR_LARGER_PIXELS else None
+        if grey or half:
+            image.draft(grey, half)  # Of JPEG alone.
         image.load()
         # Exif as old programs put it into a text; Pillow would read its entries whatever they come to.
         image.info.pop(_EXIF_AS_TEXT, None)
-        # Looking for the tag is much cheaper than exif_transpose's copy, and few files carry it.
-        if image.getexif().get(_EXIF_ORIENTATION, 1) != 1:
-            image = ImageOps.exif_transpose(image)
         picture = _grey(image)
+        # Once it is grey: a quarter of the memory is moved.
+        turned = _UPRIGHT.get(image.getexif().get(_EXIF_ORIENTATION, 1))
+        if turned is not None:
+            picture = picture.transpose(turned)
     except ImageError:
         raise
     except Exception as error:  # As above: the types differ by format and by damage.

@@ -8,7 +8,8 @@ from __future__ import annotations
 import struct
 import threading
 import zlib
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,8 @@ MAX_BYTES = 64_000_000
 """Largest file: a volume of 256 x 256 x 180 voxels has 24 MB uncompressed, a large one 60 MB."""
 MOST_SLICE_PIXELS = 6_000_000
 """Largest frame of a DICOM file and slice of a volume, whose values take more memory than a picture's."""
+BUSY = "busy"
+"""Code of the refusal where only time helps."""
 NOT_MR = "not_mr"
 """Code of the notice that the header does not say that it is an MRI, as that of an export."""
 OTHER_MODALITY = "other_modality"
@@ -55,8 +58,8 @@ _FREESURFER = (
     "The file is a FreeSurfer volume (.mgz or .mgh); convert it to NIfTI first: "
     "mri_convert scan.mgz scan.nii.gz."
 )
-_ONE_AT_A_TIME = threading.Lock()
-"""Held while something large is unpacked, so that several at once take no more memory than one."""
+_one_at_a_time = threading.Lock()
+_TURN_SECONDS = 1.5
 
 
 @dataclass(frozen=True)
@@ -108,7 +111,7 @@ def read(source: bytes | Path, *, number: int | None = None) -> Intake:
     Raises:
         ImageError: with one of the codes `empty`, `unreadable`, `not_an_image`, `archive`, `too_large`,
             `too_complex`, `truncated`, `damaged`, `animated`, `encrypted`, `no_pixels`,
-            `unsupported`, `needs_slice` and `no_such_slice`, which both have `slices` and `volumes`.
+            `unsupported`, `busy`, `needs_slice` and `no_such_slice`, which both have `slices` and `volumes`.
     """
     data = source if isinstance(source, bytes) else _bytes(source)
     if not data:
@@ -120,7 +123,7 @@ def read(source: bytes | Path, *, number: int | None = None) -> Intake:
         # Here, since a picture should not wait for readers that take long to load.
         from brainmri import dicom
 
-        with _ONE_AT_A_TIME:
+        with _turn():
             found = dicom.read(data, number=number, most_pixels=MOST_SLICE_PIXELS)
         notices = _notices(found.image, found.header, said_burned_in=found.burned_in)
         return Intake(
@@ -129,7 +132,7 @@ def read(source: bytes | Path, *, number: int | None = None) -> Intake:
     if kind == "NIfTI":
         from brainmri import nifti
 
-        with _ONE_AT_A_TIME:
+        with _turn():
             cut = nifti.read(data, number=number, most_pixels=MOST_SLICE_PIXELS)
         return Intake(
             cut.image,
@@ -145,11 +148,26 @@ def read(source: bytes | Path, *, number: int | None = None) -> Intake:
     pages = containers.pages(data, kind)
     page = pages[rendering.chosen(number, len(pages))]
     # A small file can claim a large picture too.
-    with _ONE_AT_A_TIME if page.pixels > _LARGE_PIXELS else nullcontext():
+    with _turn() if page.pixels > _LARGE_PIXELS else nullcontext():
         if kind == "TIFF":
             data = containers.alone(data, page)
         image = images.decode(data, most_pixels=containers.MOST_PIXELS, first=kind == "TIFF")
     return Intake(image, kind, number or 1, len(pages), None, {}, _notices(image))
+
+
+@contextmanager
+def _turn() -> Iterator[None]:
+    """Held while something large is unpacked, so that several at once take no more memory than one.
+
+    Raises:
+        ImageError: `busy`, rather than to wait for long and hold up what waits for this one.
+    """
+    if not _one_at_a_time.acquire(timeout=_TURN_SECONDS):
+        raise ImageError(BUSY, "Other large files are being read; send this one again in a moment.")
+    try:
+        yield
+    finally:
+        _one_at_a_time.release()
 
 
 def kind_of(data: bytes) -> str:

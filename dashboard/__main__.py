@@ -47,13 +47,15 @@ def main(arguments: list[str] | None = None) -> int:
 def _serve(host: str, port: int, workers: int) -> None:
     from gunicorn.app.base import BaseApplication
 
+    from dashboard import bodies
+
     class Server(BaseApplication):  # type: ignore[misc]
         def load_config(self) -> None:
             settings = {
                 "bind": f"{host}:{port}",
                 "workers": workers,
                 "worker_class": "gthread",
-                "threads": 4,
+                "threads": bodies.THREADS,
                 "loglevel": "warning",
                 "preload_app": True,
                 "control_socket_disable": True,  # It would lie in the user's home folder.
@@ -137,7 +139,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog="""examples:
   python -m dashboard
   python -m dashboard --models demo/models --data demo/data --port 8051
-  BRAINMRI_MODELS=models gunicorn dashboard.app:server --workers 2 --threads 4""",
+  BRAINMRI_MODELS=models gunicorn dashboard.app:server --workers 2 --threads 32""",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(

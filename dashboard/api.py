@@ -7,12 +7,13 @@ from dataclasses import replace
 from typing import IO
 
 from flask import Blueprint, Response, jsonify, request
-from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
+from werkzeug.wsgi import LimitedStream
 
 from brainmri import asked, intake
 from brainmri.errors import ImageError, InputError
-from dashboard import data
+from dashboard import bodies, data
 
 blueprint = Blueprint("api", __name__, url_prefix="/api")
 
@@ -20,15 +21,24 @@ _AROUND_FILE_BYTES = 65_536
 _MOST_HELD_BYTES = 1_000_000
 """Of a form while it is read: a field, or a piece of the file (64 KB) with the end of the piece before."""
 _MOST_PARTS = 16
+_DESCRIBED = f"{blueprint.url_prefix}/openapi.json"
+_FORM = (
+    f"The form has more than {_MOST_PARTS} parts, or a text field with more than "
+    f"{_MOST_HELD_BYTES // 1_000_000} MB; send the file as the part named file, with a file name, and "
+    "beside it run, slice and maps at most."
+)
 _STATUS = {
     "too_large": 413,
     "not_an_image": 415,
     "archive": 415,
     "unsupported": 415,
     "no_such_run": 404,
+    "no_such_address": 404,
+    "bad_method": 405,
     "run_cannot_answer": 409,
     "bad_request": 400,
     "no_file": 400,
+    intake.BUSY: 503,
 }
 _OTHERWISE = 422
 _YES_NO = {"yes": True, "no": False}
@@ -46,6 +56,35 @@ class _RequestError(InputError):
 def description() -> Response:
     """What there is to ask, and how."""
     return Response(data.api_description(), mimetype="application/json")
+
+
+@blueprint.get("/predict")
+def only_post() -> Response:
+    """Dash would answer with a page to whoever asks for anything with GET."""
+    raise MethodNotAllowed(["POST"])
+
+
+@blueprint.get("/")
+@blueprint.get("/<path:_rest>")
+def nothing(_rest: str = "") -> Response:
+    """As above."""
+    raise NotFound
+
+
+@blueprint.app_errorhandler(404)
+@blueprint.app_errorhandler(405)
+def not_here(error: HTTPException) -> HTTPException | tuple[Response, int]:
+    """For programs in JSON: no address of the API, or not with this method."""
+    if not request.path.startswith(f"{blueprint.url_prefix}/"):
+        return error
+    if not isinstance(error, MethodNotAllowed):
+        return _refused("no_such_address", f"There is nothing here; see {_DESCRIBED}.")
+    allowed = ", ".join(sorted(error.valid_methods or []))
+    response, status = _refused(
+        "bad_method", f"This address takes {allowed} only; see {_DESCRIBED}."
+    )
+    response.headers["Allow"] = allowed
+    return response, status
 
 
 @blueprint.post("/predict")
@@ -75,7 +114,7 @@ def _sent() -> tuple[dict[str, str], bytes]:
     request.max_content_length = intake.MAX_BYTES + _AROUND_FILE_BYTES
     try:
         if request.mimetype != "multipart/form-data":
-            return {}, request.stream.read()
+            return {}, bodies.whole(request.stream)
         parser = FormDataParser(
             stream_factory=_in_memory,
             max_form_memory_size=_MOST_HELD_BYTES,
@@ -87,15 +126,22 @@ def _sent() -> tuple[dict[str, str], bytes]:
             request.stream, request.mimetype, request.content_length, request.mimetype_params
         )
     except RequestEntityTooLarge:
-        raise intake.over_limit() from None
-    except ClientDisconnected:
-        raise _RequestError("bad_request", "The request was cut off; send it again.") from None
+        # Of the whole body, as its length says or once so much has come; else of the form's parts.
+        told = request.content_length
+        if _has_come() if told is None else told > request.max_content_length:
+            raise intake.over_limit() from None
+        raise _RequestError("bad_request", _FORM) from None
     except ValueError:
         raise _RequestError("bad_request", "The form cannot be read; send it again.") from None
     sent = files.getlist("file")
     if len(sent) != 1:
         raise _RequestError("no_file", "Send exactly one file, as the form's part named file.")
-    return fields.to_dict(), sent[0].stream.read()
+    return fields.to_dict(), bodies.whole(sent[0].stream)
+
+
+def _has_come() -> bool:
+    """Whether so much of a body without a length has come as may."""
+    return isinstance(request.stream, LimitedStream) and request.stream.is_exhausted
 
 
 def _in_memory(
@@ -152,4 +198,7 @@ def _ask(name: str, upload: bytes, number: int | None) -> asked.Asked:
 
 
 def _refused(code: str, message: str, error: ImageError | None = None) -> tuple[Response, int]:
-    return jsonify(asked.refusal_to_json(code, message, error)), _STATUS.get(code, _OTHERWISE)
+    response = jsonify(asked.refusal_to_json(code, message, error))
+    if code == intake.BUSY:
+        response.headers["Retry-After"] = str(bodies.RETRY_SECONDS)
+    return response, _STATUS.get(code, _OTHERWISE)

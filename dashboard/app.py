@@ -18,7 +18,7 @@ from flask_compress import Compress
 
 from brainmri import memory
 from brainmri.errors import InputError
-from dashboard import api, data, sign_in, uploads
+from dashboard import api, bodies, data, sign_in, uploads
 from dashboard.components import aria
 from dashboard.pages import (
     bring,
@@ -69,6 +69,7 @@ app = Dash(
 </html>""",
 )
 server: Flask = app.server
+server.wsgi_app = bodies.Bodies(server.wsgi_app)  # type: ignore[method-assign]
 server.register_blueprint(predict_routes.routes)
 server.register_blueprint(uploads.routes)
 sign_in.install(app, frozenset(path for _, path, _ in _PAGES))

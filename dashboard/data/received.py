@@ -24,7 +24,7 @@ MOST_UPLOAD_BYTES = 1_000_000_000
 _PIECE_BYTES = 1 << 16
 _KEPT_SECONDS = 24 * 3600
 LONG_WORK = threading.BoundedSemaphore(3)
-"""Threads of a server, which has four, that uploads and strangers' models of Add may hold together."""
+"""Requests, of the four that are worked on at a time, that uploads and strangers' models of Add may be."""
 BUSY = "The server is busy with other files; try again in half a minute."
 CUT_OFF = "The upload was cut off; drop the file again."
 _TOKEN = re.compile(r"[0-9a-f]{32}")

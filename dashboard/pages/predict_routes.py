@@ -12,13 +12,13 @@ from typing import Any
 import dash_mantine_components as dmc
 from dash import html
 from dash.development.base_component import Component
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, g, request
 from plotly.io.json import to_json_plotly
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from brainmri.errors import ImageError, InputError
 from brainmri.runs import Run
-from dashboard import data, figures
+from dashboard import bodies, data, figures
 from dashboard.pages import (
     correct,
     predict_answer,
@@ -245,10 +245,13 @@ def _square(answered: data.Answered) -> str | None:
 
 def _two_scans() -> dict[str, tuple[bytes, int | None]]:
     """Both uploads of the body, and the slice of each that is asked for."""
-    body, length = request.get_data(cache=False), request.args.get("earlier_bytes", 0, type=int)
+    length = max(0, request.args.get("earlier_bytes", 0, type=int))
     return {
-        place: (upload, request.args.get(f"{place}_slice", type=int))
-        for place, upload in zip(_SCANS, (body[:length], body[length:]), strict=True)
+        place: (
+            bodies.whole(request.stream, most),
+            request.args.get(f"{place}_slice", type=int),
+        )
+        for place, most in zip(_SCANS, (length, None), strict=True)
     }
 
 
@@ -314,7 +317,9 @@ def _image() -> tuple[bytes, str]:
     """The upload, or the example that is asked for, and what it is."""
     number = request.args.get("example", type=int)
     if number is None:
-        return request.get_data(), "your image"
+        if "upload" not in g:
+            g.upload = bodies.whole(request.stream)
+        return g.upload, "your image"
     if not 0 <= number < len(data.EXAMPLES):
         raise ImageError("no_file", "There is no such example; choose one of those on the page.")
     label, png = data.example(number)

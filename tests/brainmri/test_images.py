@@ -284,6 +284,28 @@ def test_exif_orientation_of_a_jpeg_is_applied() -> None:
     assert pixels[20:].min() > 235
 
 
+def test_a_photograph_far_larger_than_slices_is_decoded_at_half_its_size(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """And nothing else is: a scan keeps every pixel that it has."""
+    picture = Image.linear_gradient("L").resize((301, 200))
+    colour = Image.merge("RGB", [picture, picture.rotate(180), picture])
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    monkeypatch.setattr(images, "FAR_LARGER_PIXELS", 301 * 200)
+    assert decode(encode(colour, "JPEG")).picture.size == (301, 200)
+    monkeypatch.setattr(images, "FAR_LARGER_PIXELS", 301 * 200 - 1)
+    for form in ({}, {"progressive": True}):
+        half = decode(encode(colour, "JPEG", exif=exif, **form))
+        assert half.picture.size == (100, 151), "upright, and rounded up"
+        assert half.stored_size_px == (301, 200)
+        expected = colour.convert("L").transpose(Image.Transpose.ROTATE_270).resize((100, 151))
+        difference = np.abs(half.pixels.astype(int) - np.asarray(expected).astype(int))
+        assert difference.mean() < 2
+    assert decode(encode(colour, "PNG")).picture.size == (301, 200)
+    assert decode(encode(picture, "JPEG")).picture.size == (151, 100)
+
+
 def test_resize_takes_width_then_height_and_leaves_a_fitting_image_alone() -> None:
     pixels = gradient(24, 16)
     assert resize(pixels, (10, 5)).shape == (5, 10)

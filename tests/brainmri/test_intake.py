@@ -683,3 +683,23 @@ def test_an_upright_photograph_stays_upright() -> None:
     exif[0x0112] = 6
     turned = encode(Image.fromarray(gradient()), "PNG", exif=exif)
     assert intake.read(turned).image.pixels.shape == (24, 16)
+
+
+def test_a_jpeg_with_more_bytes_than_photographs_have_is_refused_before_it_is_decoded() -> None:
+    picture = encode(Image.fromarray(gradient()), "JPEG")
+    most = containers.MOST_JPEG_BYTES - len(picture)
+    assert intake.read(picture + bytes(most)).kind == "JPEG"
+    refused = refusal(picture + bytes(most + 1))
+    assert refused.code == "too_large"
+    assert "at most 20 MB are read: save it with a lower quality" in str(refused)
+
+
+def test_who_would_wait_long_behind_other_large_files_is_told_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(intake, "_TURN_SECONDS", 0.01)
+    file, small = volumes.nifti(volumes.volume()), encode(Image.new("L", (64, 64)), "PNG")
+    with intake._turn():
+        assert refusal(file).code == intake.BUSY
+        assert intake.read(small).kind == "PNG", "what is small waits for nobody"
+    assert refusal(file).code == "needs_slice"

@@ -7,9 +7,9 @@ import re
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
-from brainmri import images, phantom, runs
+from brainmri import images, intake, phantom, runs
 from tests.brainmri.lettering import lettered
 from tests.browser import files
 from tests.browser.conftest import Opened
@@ -137,6 +137,22 @@ def test_a_bad_file_gets_one_clear_sentence_and_the_next_one_an_answer(
     choose_file(page, saved / "good.png")
     expect(page.locator("#predict-answer .verdict")).to_be_visible()
     expect(refusal).to_have_count(0)
+
+
+def test_a_server_that_is_busy_with_other_files_is_asked_again(
+    page: Page, site: Site, saved: Path
+) -> None:
+    asked: list[Route] = []
+
+    def busy(route: Route) -> None:
+        asked.append(route)
+        route.fulfill(json={"outcome": "no answer", "code": intake.BUSY, "said": "Busy."})
+
+    go(page, site.url + "predict")
+    page.route("**/predict/answer*", busy, times=1)
+    choose_file(page, saved / "good.png")
+    expect(page.locator("#predict-answer .verdict")).to_be_visible()
+    assert len(asked) == 1
 
 
 def test_a_bad_file_replaces_the_answer_about_the_last_good_one(

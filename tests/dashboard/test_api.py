@@ -261,6 +261,53 @@ def test_too_many_bytes_are_refused_in_a_form_and_as_the_body(
     refused(told, client.post("/api/predict", data=much + bytes(200_000)), 413, "too_large")
 
 
+def test_a_form_with_too_much_beside_the_file_is_told_so(
+    client: FlaskClient, told: dict[str, Any]
+) -> None:
+    many = {f"field{number}": "x" for number in range(16)}
+    large = {"slice": "1" * 2_000_000}
+    for fields in (many, large):
+        sentence = refused(told, send(client, png(), **fields), 400, "bad_request")
+        assert "more than 16 parts, or a text field with more than 1 MB" in sentence
+
+
+@pytest.mark.parametrize(
+    ("path", "methods", "allowed"),
+    [
+        ("/api/predict", ("GET", "HEAD", "PUT", "DELETE", "PATCH", "BREW"), "POST"),
+        ("/api/openapi.json", ("POST", "PUT", "BREW"), "GET, HEAD"),
+    ],
+)
+def test_a_wrong_method_is_refused_as_everything_else(
+    client: FlaskClient,
+    told: dict[str, Any],
+    path: str,
+    methods: tuple[str, ...],
+    allowed: str,
+) -> None:
+    assert "405" in next(iter(told["paths"][path].values()))["responses"]
+    assert "405 bad_method" in told["info"]["description"]
+    for method in methods:
+        response = client.open(path, method=method)
+        assert response.status_code == 405, method
+        assert set(allowed.split(", ")) <= set(response.headers["Allow"].split(", "))
+        if method != "HEAD":
+            assert response.get_json()["error"]["code"] == "bad_method", method
+            assert response.get_json()["error"]["message"].endswith("see /api/openapi.json.")
+
+
+def test_an_address_that_is_none_of_the_api_is_refused_as_everything_else(
+    client: FlaskClient, told: dict[str, Any]
+) -> None:
+    assert "404 no_such_address" in told["info"]["description"]
+    for path, method in (("/api/", "GET"), ("/api/nothing", "GET"), ("/api/nothing/else", "POST")):
+        response = client.open(path, method=method)
+        code = "no_such_address" if method == "GET" else "bad_method"
+        assert response.status_code == {"GET": 404, "POST": 405}[method]
+        assert response.get_json()["error"]["code"] == code
+    assert client.get("/nothing").mimetype == "text/html"
+
+
 def test_a_run_whose_files_are_damaged_is_refused(
     client: FlaskClient, told: dict[str, Any], own: Path
 ) -> None:

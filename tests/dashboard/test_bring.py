@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import io
 import os
-import socket
 import time
-import urllib.request
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 from flask.testing import FlaskClient
@@ -19,11 +16,10 @@ from brainmri import jobs, predictions, table_child
 from brainmri.errors import InputError, OutputError
 from brainmri.foreign_tables import Checked
 from brainmri.job_queue import Queue
-from dashboard import data, uploads
+from dashboard import bodies, data, uploads
 from tests.brainmri import foreign
 from tests.dashboard.every_number import bare_numbers
 from tests.dashboard.results import CLASSES
-from tests.dashboard.serving import serving
 from tests.dashboard.visit import Node, Visitor, as_node, find, visible, words
 
 PATIENCE_SECONDS = 120
@@ -193,7 +189,7 @@ def test_an_upload_that_is_too_large_is_refused_in_words(
 def test_few_files_are_taken_at_a_time_and_the_others_are_told(
     client: FlaskClient, own: Path
 ) -> None:
-    """The server has four threads, and pages need some of them."""
+    """Few requests are worked on at a time, and pages need some of them."""
     with ExitStack() as held:
         for _ in range(uploads._MOST_AT_A_TIME):
             uploads._few.acquire()
@@ -208,30 +204,10 @@ def test_few_files_are_taken_at_a_time_and_the_others_are_told(
 def test_an_upload_that_is_too_slow_is_stopped_and_told(
     client: FlaskClient, own: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(uploads, "_PATIENCE_SECONDS", -1.0)
+    monkeypatch.setattr(bodies, "PATIENCE_SECONDS", -1.0)
     answer = sent(client, TABLE, "theirs.csv")
     assert answer.status_code == 408
     assert "slower than 50 kB a second and was stopped" in answer.get_json()["fault"]
-    assert left(own) == []
-
-
-def test_uploads_that_trickle_leave_the_pages_answering(own: Path, tmp_path: Path) -> None:
-    """Six connections that send a few bytes and then nothing; the server has four threads."""
-    with serving(tmp_path / "site", models=own) as site, ExitStack() as open_ones:
-        host = ("127.0.0.1", urlsplit(site.url).port)
-        lines = []
-        for _ in range(6):
-            line = open_ones.enter_context(socket.create_connection(host, timeout=60))
-            line.sendall(
-                b"POST /bring/upload?name=a.csv HTTP/1.1\r\n"
-                b"Host: 127.0.0.1\r\nContent-Length: 900000\r\n\r\na,b"
-            )
-            lines.append(line)
-        with urllib.request.urlopen(f"{site.url}state", timeout=60) as answer:
-            assert answer.status == 200
-        said = [line.recv(20_000).decode() for line in lines]
-    assert sum("429" in one.splitlines()[0] for one in said) == 4
-    assert sum("408" in one.splitlines()[0] for one in said) == 2
     assert left(own) == []
 
 
