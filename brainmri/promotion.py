@@ -37,10 +37,12 @@ class Judged:
 
     Attributes:
         compared: the paired comparison, by the labels that are reported now.
+        by_readers: what two readers changed of those images, a sentence; empty for nothing.
         worse: for each metric of `MARGINS` that does not hold, by how much its lower end falls short.
     """
 
     compared: Comparison
+    by_readers: str
     worse: dict[str, float]
 
     @property
@@ -150,7 +152,8 @@ def judge(models: Path, name: str, over: str, *, resamples: int = RESAMPLES) -> 
             )
         if difference.low < -margin:
             worse[metric] = -margin - difference.low
-    return Judged(compared, worse)
+    by_readers = candidate.labels.in_words("test", among="these images")
+    return Judged(compared, by_readers, worse)
 
 
 def promote(models: Path, name: str, over: str) -> None:
@@ -177,8 +180,11 @@ def roll_back(models: Path) -> tuple[str, str | None]:
 
 
 def in_words(judged: Judged) -> list[str]:
-    """A line per metric: both figures, the difference with its interval, and what it has to be."""
-    lines = []
+    """A line per metric: both figures, the difference with its interval, and what it has to be.
+
+    Before them what two readers changed of the labels, where they did.
+    """
+    lines = [judged.by_readers] if judged.by_readers else []
     for metric, margin in MARGINS.items():
         found = judged.compared.difference(metric)
         verdict = (

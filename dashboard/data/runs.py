@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,7 @@ from brainmri.calibration import apply_temperature
 from brainmri.choice import merit
 from brainmri.errors import InputError
 from brainmri.evaluation import ClassCurves, Report
+from brainmri.manifests import Relabelling
 from brainmri.metrics import Estimate
 from brainmri.predictions import Predictions
 from brainmri.runs import BrokenRun, Run
@@ -43,8 +43,7 @@ class RunView:
         has_model: its model file is here, so it can answer for a new image.
         table_path: where its predictions are.
         rows: how many predictions there are.
-        relabelled: labels that two readers corrected, per split.
-        left_out: images that two readers left out, per split.
+        labels: put the labels that two readers corrected into its rows, and counted those.
     """
 
     name: str
@@ -55,8 +54,7 @@ class RunView:
     has_model: bool
     table_path: Path
     rows: int
-    relabelled: Mapping[str, int] = field(default_factory=dict)
-    left_out: Mapping[str, int] = field(default_factory=dict)
+    labels: Relabelling
 
     @property
     def splits(self) -> list[str]:
@@ -315,8 +313,7 @@ def _view(models: Path, name: str) -> RunView:
         has_model=found.has_model,
         table_path=found.path,
         rows=found.table.rows,
-        relabelled=found.labels.changed,
-        left_out=found.labels.left_out,
+        labels=found.labels,
     )
 
 

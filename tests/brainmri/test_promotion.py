@@ -11,7 +11,9 @@ import pytest
 from brainmri import promotion, runs
 from brainmri.errors import InputError
 from brainmri.predictions import Predictions
+from brainmri.wording import by_readers
 from tests.brainmri.command_line import Capture, command
+from tests.brainmri.test_manifests import correction, write
 from tests.dashboard.results import CLASSES, NEGATIVE, write_run
 
 N = 2000
@@ -118,6 +120,17 @@ def test_the_command_promotes_says_by_how_much_and_rolls_back(
     assert "new is no longer shown first; the best run is" in capsys.readouterr().out
     assert promotion.current(models) is None
     assert "nothing to roll back" in refusal_of(capsys, "--back", *folder)
+
+
+def test_what_two_readers_changed_is_said_before_the_figures(models: Path, capsys: Capture) -> None:
+    candidate(models, 20, 5)
+    write(models, correction("Testing/1.png", "pituitary"), correction("Testing/3.png", None))
+    assert command("promote", "new", "--models", models, quiet=False) == 0
+    said = capsys.readouterr().out
+    assert (
+        "new beside now on 1,999 test images:\n  " + by_readers(1, 1, 1, among="these images")
+        in said
+    )
 
 
 def test_a_worse_candidate_is_refused_with_the_margin(models: Path, capsys: Capture) -> None:

@@ -605,7 +605,7 @@ def test_confirmed_corrections_change_what_is_reported_and_are_marked(
     assert "two readers corrected the label (it was glioma)" in shown
     panel = visible(visitor.open(f"/evaluate?run={HASTY}&image={PATH}"))
     assert "Two readers corrected the label (it was glioma)." in panel
-    assert "Two readers corrected 1 of their labels." in visible(visitor.open("/"))
+    assert "two readers corrected 1 label (corrections 1)." in visible(visitor.open("/"))
 
 
 # The queue
@@ -666,12 +666,12 @@ def test_what_two_readers_left_out_is_not_said_to_be_corrected(visitor: Visitor)
     send(visitor, verdict=corrections.BAD_IMAGE)
     review(visitor, CONFIRM, "Grace")
     data.make_manifest()
-    assert "Two readers left 1 image out." in visible(visitor.open("/"))
+    assert "two readers left 1 image out (corrections 1)." in visible(visitor.open("/"))
     subject = {"path": PATH.replace("0000", "0001"), "label": "glioma", "run": None, "answer": None}
     send(visitor, id="another-id-01", subject=subject)
     review(visitor, CONFIRM, "Grace")
     data.make_manifest()
-    said = "Two readers corrected 1 of their labels and left 1 image out."
+    said = "two readers corrected 1 label and left 1 image out (corrections 2)."
     assert said in visible(visitor.open("/"))
 
 
