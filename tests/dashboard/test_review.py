@@ -625,6 +625,18 @@ def test_what_the_runs_doubt_comes_first_and_leaves_when_it_was_looked_at(
     assert PATH not in {one.path for one in rest}
 
 
+def test_a_run_that_cannot_be_asked_is_told_without_where_the_server_keeps_it(
+    visitor: Visitor, own: Path
+) -> None:
+    (own / "cut-off").mkdir()
+    (own / "cut-off" / "predictions.parquet").write_bytes(b"PAR1")
+    queue = visitor.fire("review-doubtful", inputs={"at": 1, "children": []})
+    shown = visible(queue["review-doubtful"]["children"])
+    assert "These runs could not be asked" in shown
+    assert "cut-off/predictions.parquet is cut off" in shown
+    assert str(own) not in shown
+
+
 @pytest.mark.usefixtures("own")
 def test_every_number_of_the_page_has_a_reason(visitor: Visitor) -> None:
     names = [HASTY, "careful", *CLASSES]
