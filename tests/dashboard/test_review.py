@@ -581,7 +581,7 @@ def test_nobody_undoes_what_another_account_said(users: dict[str, Visitor]) -> N
 def test_the_form_is_shown_to_those_who_may_send_it(users: dict[str, Visitor]) -> None:
     for role, visitor in users.items():
         page = visitor.open(f"/evaluate?run={HASTY}&image={PATH}")
-        shown = [one for one in find(page, "Details") if "Is the label wrong?" in visible(one)]
+        shown = [one for one in find(page, "Details") if "This is wrong" in visible(one)]
         assert bool(shown) == (role != "viewer")
     thanks = {role: send(users[role], "panel", id=f"{role}-of-ada") for role in accounts.ROLES[1:]}
     leads = {role: visible(find(said, "Link", href="/review")) for role, said in thanks.items()}
@@ -632,7 +632,7 @@ def test_a_run_that_cannot_be_asked_is_told_without_where_the_server_keeps_it(
     (own / "cut-off" / "predictions.parquet").write_bytes(b"PAR1")
     queue = visitor.fire("review-doubtful", inputs={"at": 1, "children": []})
     shown = visible(queue["review-doubtful"]["children"])
-    assert "These runs could not be asked" in shown
+    assert "These runs could not be asked" in str(queue)
     assert "cut-off/predictions.parquet is cut off" in shown
     assert str(own) not in shown
 
@@ -664,10 +664,15 @@ def test_one_image_comes_with_what_each_voice_says_and_an_open_form(visitor: Vis
 
 
 @pytest.mark.usefixtures("own", "pictures")
-def test_the_panel_of_an_image_ends_with_the_form(visitor: Visitor) -> None:
+def test_the_panel_of_an_image_has_the_form_below_the_answer_before_all_else(
+    visitor: Visitor,
+) -> None:
     page = visitor.open(f"/evaluate?run={HASTY}&image={PATH}")
-    (form,) = [d for d in find(page, "Details") if "Is the label wrong?" in visible(d)]
+    (form,) = [d for d in find(page, "Details") if "This is wrong" in visible(d)]
     assert form["props"].get("open") is not True
+    (panel,) = find(page, className="panel-body")
+    said = visible(panel)
+    assert said.index(f"{HASTY} says") < said.index("This is wrong") < said.index("Other run")
     assert "Saved. A second reader" in visible(send(visitor, "panel"))
     (one,) = data.waiting()
     assert one.record.path == PATH
