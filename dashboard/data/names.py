@@ -118,6 +118,7 @@ from dashboard.data.runs import (
     latest_pair,
     list_runs,
     named_run,
+    promotions,
     report,
     three_figures,
 )

@@ -726,6 +726,23 @@ def test_the_promoted_run_is_shown_first(own: Path) -> None:
     assert [one.name for one in broken] == [promotion.FILE]
 
 
+def test_who_made_which_run_the_first_one_is_shown(
+    visitor: Visitor, own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "Who made which run" not in visible(visitor.open("/review"))
+    monkeypatch.setenv("LOGNAME", "ada")
+    promotion.promote(own, "careful", HASTY)
+    monkeypatch.setenv("LOGNAME", "grace")
+    promotion.roll_back(own)
+    page = visitor.open("/review")
+    back, done = table_rows(find(page, "Table")[-1])
+    assert done[:3] == ["careful", f"promoted in place of {HASTY}", "ada"]
+    assert back[:3] == ["careful", "taken back", "grace"]
+    assert [str(bare) for bare in bare_numbers(page, [HASTY, "careful", *CLASSES])] == []
+    (own / promotion.FILE).write_text("{")
+    assert "Who made which run" not in visible(visitor.open("/review"))
+
+
 def test_records_are_in_one_plain_table(visitor: Visitor, own: Path) -> None:
     send(visitor)
     with sqlite3.connect(own / "corrections" / "corrections.db") as database:
