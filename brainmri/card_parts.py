@@ -128,12 +128,12 @@ def _data(found: Sources) -> list[str]:
         "Train adapts the weights, val chooses the epoch and sets thresholds, test is only counted.",
     ]
     if found.by_readers:
-        test = (
-            "test is counted by the corrected labels, train and val are"
+        here = (
+            "test counts by the corrected labels, train and val by those that the run was trained with"
             if found.counts is not None
-            else "these images are counted"
+            else "images count as they did when the run was trained"
         )
-        lines += ["", f"{found.by_readers} Here {test} as they were when it was trained."]
+        lines += ["", f"{found.by_readers} Here {here}."]
     return lines
 
 
@@ -150,6 +150,8 @@ def _shortcuts(found: Sources) -> list[str]:
             *lines,
             "The stored audit is of another image index than this run was trained with.",
         ]
+    if found.by_readers:
+        lines += ["The audit is of the images and labels before these corrections.", ""]
     protocol = found.run.protocol
 
     def mine(of: pd.DataFrame) -> pd.DataFrame:

@@ -179,6 +179,8 @@ def test_an_audit_is_told_where_there_is_one_of_the_same_index(
         "protocol == 'official' and features == 'nothing' and rows == 'test' and task == 'class'"
     ).iloc[0]
     assert cells(found, "nothing")[1] == share(proportion(int(row["k"]), int(row["n"])))
+    correct_two(own_models)
+    assert "labels before these corrections" in card.render(own_models, "cnn")
     runs.save(own_models, replace(runs.load(own_models, "cnn"), index_sha256="0" * 64))
     assert "The stored audit is of another image index" in card.render(own_models, "cnn")
 
@@ -272,7 +274,7 @@ def test_a_card_says_what_two_readers_changed_and_counts_test_images_as_its_figu
     judged, counted = found["Results"], found["Data and protocol"]
     said = by_readers(1, 1, 1, among="its test images")
     assert said in judged
-    assert f"{said} Here test is counted by the corrected labels" in counted
+    assert f"{said} Here test counts by the corrected labels" in counted
     names = results.load(own_models, "cnn").predictions.classes
     whole = judged.split("### Per class, unseen")[0]
     assert [cells(counted, name)[3] for name in names] == [cells(whole, name)[1] for name in names]
