@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from brainmri import card_parts, splits
+from brainmri import card_parts, corrected, manifests, splits
 from brainmri.index import ImageIndex
+from brainmri.manifests import Manifest
 from brainmri.runs import Run
 
 
@@ -24,6 +25,20 @@ def render(models: Path, name: str) -> str:
     return "\n".join(line for part in sections.values() for line in [*part, ""]).rstrip() + "\n"
 
 
-def count_parts(known: ImageIndex, run: Run) -> pd.DataFrame:
-    """Images of each class in each part of the split that the run was trained on."""
-    return splits.counts(known, splits.assign(known, run.protocol, seed=run.seed))
+def count_parts(models: Path, known: ImageIndex, run: Run) -> pd.DataFrame:
+    """Images of each class in each part of the split that the run was trained on.
+
+    Training and validation images by the labels that it was trained with, test images by those that
+    its figures are by: with the last corrections.
+
+    Raises:
+        InputError: the corrections cannot be used.
+    """
+    part = splits.assign(known, run.protocol, seed=run.seed)
+
+    def by(manifest: Manifest | None) -> pd.DataFrame:
+        right = (known, part) if manifest is None else corrected.put_right(known, part, manifest)
+        return splits.counts(*right)
+
+    trained, reported = by(manifests.learned(models, run)), by(manifests.latest(models))
+    return trained.assign(test=reported["test"])

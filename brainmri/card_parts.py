@@ -58,9 +58,12 @@ def sources(models: Path, name: str, count: CountParts | None = None) -> Sources
         groups=groups,
         known=known,
         same_index=same,
-        counts=count(known, run) if count is not None and known is not None and same else None,
+        counts=count(models, known, run)
+        if count is not None and known is not None and same
+        else None,
         audit=audit_tables.read(models / "dataset") if audited else None,
         parts=parts,
+        labels=found.labels,
     )
 
 
@@ -120,10 +123,18 @@ def _data(found: Sources) -> list[str]:
             why = "no image index" if found.known is None else "another image index"
             lines += [f"There is {why} here, so classes cannot be counted.", ""]
         lines += table(["Part", "Images"], [[part, f"{n:,}"] for part, n in run.images.items()])
-    said = (
-        "train adapts the weights, val chooses the epoch and sets thresholds, test is only counted."
-    )
-    return [*lines, "", said[0].upper() + said[1:]]
+    lines += [
+        "",
+        "Train adapts the weights, val chooses the epoch and sets thresholds, test is only counted.",
+    ]
+    if found.by_readers:
+        here = (
+            "test counts by the corrected labels, train and val by those that the run was trained with"
+            if found.counts is not None
+            else "images count as they did when the run was trained"
+        )
+        lines += ["", f"{found.by_readers} Here {here}."]
+    return lines
 
 
 def _shortcuts(found: Sources) -> list[str]:
@@ -139,6 +150,8 @@ def _shortcuts(found: Sources) -> list[str]:
             *lines,
             "The stored audit is of another image index than this run was trained with.",
         ]
+    if found.by_readers:
+        lines += ["The audit is of the images and labels before these corrections.", ""]
     protocol = found.run.protocol
 
     def mine(of: pd.DataFrame) -> pd.DataFrame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ from brainmri.audit_tables import AuditTables
 from brainmri.calibration import apply_temperature
 from brainmri.evaluation import ClassCurves, Report
 from brainmri.index import ImageIndex
+from brainmri.manifests import Relabelling
 from brainmri.markdown import calibration_error, code, listed, number, share, table, text
 from brainmri.metrics import Ints, called
 from brainmri.predictions import Predictions
@@ -28,8 +30,8 @@ WORST = 3
 SUREST = 10
 """Mistakes of each kind that are named."""
 _SLICED = {"source": "source", "size": "size", "mean_intensity": "mean grey level (0-1)"}
-CountParts = Callable[[ImageIndex, Run], pd.DataFrame]
-"""Images of each class (row) in each part (column) of the split of a run."""
+CountParts = Callable[[Path, ImageIndex, Run], pd.DataFrame]
+"""Images of each class (row) in each part (column) of the split of a run, by the models folder."""
 _SEEN = "near-copies of images that shaped the model"
 
 
@@ -60,6 +62,7 @@ class Sources:
     Attributes:
         same_index: `known` is the index that the run was trained with.
         counts: images of each class (row) in each part (column); None where they are not counted.
+        labels: put the corrected labels into `predictions`, and counted those.
     """
 
     run: Run
@@ -70,6 +73,12 @@ class Sources:
     counts: pd.DataFrame | None
     audit: AuditTables | None
     parts: list[Part]
+    labels: Relabelling
+
+    @property
+    def by_readers(self) -> str:
+        """What two readers changed of its test images, a sentence; empty for nothing."""
+        return self.labels.in_words(SPLIT, among="its test images")
 
 
 def part_of(name: str, run: Run, table: Predictions, groups: Ints) -> Part:
@@ -119,6 +128,8 @@ def results_section(found: Sources) -> list[str]:
     )
     alone = f"In brackets 95 % intervals. {INDEPENDENT}"
     lines += [alone if found.known is None else together, ""]
+    if found.by_readers:
+        lines += [f"{found.by_readers} The figures are by the corrected labels.", ""]
     lines += _known_share(found)
     if point is None:
         lines.append(f"There is no operating point. {' '.join(parts[0].trust.reasons)}".rstrip())
@@ -197,12 +208,21 @@ def failures(found: Sources) -> list[str]:
             ["Image", "Truth", "Answer", "Its probability", "Near-copy in training"],
             [
                 [code(w.image.path) if w.image.path else f"row {w.image.row + 1:,}",
-                 text(classes[w.truth]), text(classes[w.answer]), f"{100 * w.probability:.1f} %",
+                 _truth(found, w.image.path, classes[w.truth]), text(classes[w.answer]),
+                 f"{100 * w.probability:.1f} %",
                  {None: "not recorded", True: "yes", False: "no"}[w.image.seen]]
                 for w in chosen[:SUREST]
             ],
         )  # fmt: skip
     return [*lines, "", *_slices(found)]
+
+
+def _truth(found: Sources, path: str | None, label: str) -> str:
+    """The label of a test image, marked where two readers corrected it."""
+    was, right = found.labels.changes.get(path or "", (label, None))
+    if right != label or was == label:
+        return text(label)
+    return f"{text(label)} (corrected, was {text(was)})"
 
 
 def _slices(found: Sources) -> list[str]:

@@ -281,6 +281,8 @@ def check(options: argparse.Namespace) -> int:
     )
     unseen = " without a near-copy in training" if options.unseen else ""
     print(f"{options.run} on its {options.split} images{unseen}:")
+    if said := found.labels.in_words(options.split, among=f"all its {options.split} images"):
+        print(f"  {said}")
     for one in judged:
         print(f"  {gate.in_words(one)}")
     failed = sum(not one.holds for one in judged)

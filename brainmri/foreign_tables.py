@@ -25,6 +25,7 @@ from brainmri.foreign_rows import Rows
 from brainmri.index import ImageIndex
 
 _BATCH_ROWS = 1 << 16
+_NOT_UTF8 = "not UTF-8 text; save the table as UTF-8 (or UTF-16)."
 _MOST_COLUMNS, _MOST_GROUP_BYTES = 10_000, 500_000_000
 
 
@@ -172,21 +173,30 @@ def _opened(source: Path) -> Iterator[tuple[list[str], Iterator[pa.RecordBatch]]
     if "\0" in text:
         raise InputError("The file is neither Parquet nor CSV; export the table as one of them.")
     first = (text.splitlines() or [""])[0]
+    if "\ufffd" in first:
+        raise InputError(f"The names of the columns are {_NOT_UTF8}")
     delimiter = max((",", ";", "\t"), key=first.count)
     names = next(csv.reader([first], delimiter=delimiter), [])
-    with pacsv.open_csv(
-        source,
-        read_options=pacsv.ReadOptions(
-            block_size=1 << 22,
-            use_threads=False,
-            encoding="utf-16" if encoding == "utf-16" else "utf-8",
-        ),
-        parse_options=pacsv.ParseOptions(delimiter=delimiter),
-        convert_options=pacsv.ConvertOptions(
-            column_types={name: pa.string() for name in names}, strings_can_be_null=True
-        ),
-    ) as rows:
-        yield list(rows.schema.names), iter(rows)
+    try:
+        with pacsv.open_csv(
+            source,
+            read_options=pacsv.ReadOptions(
+                block_size=1 << 22,
+                use_threads=False,
+                encoding="utf-16" if encoding == "utf-16" else "utf-8",
+            ),
+            parse_options=pacsv.ParseOptions(delimiter=delimiter),
+            convert_options=pacsv.ConvertOptions(
+                column_types={name: pa.string() for name in names}, strings_can_be_null=True
+            ),
+        ) as rows:
+            yield list(rows.schema.names), iter(rows)
+    except pa.ArrowInvalid as error:
+        found = re.match(r"In CSV column #(\d+): Row #(\d+): .*invalid UTF8", str(error))
+        if found is None or int(found[1]) >= len(names):
+            raise
+        column, row = int(found[1]), int(found[2]) - 1  # The line of the names counts as a row.
+        raise InputError(f'Row {row:,}, column "{names[column]}" is {_NOT_UTF8}') from None
 
 
 def _refuse_large(about: pq.FileMetaData) -> None:

@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from brainmri import wording
 from brainmri.batches import Batch, Table
 from brainmri.classes import counted_as
 from brainmri.columns import column
@@ -197,6 +198,7 @@ class Relabelling:
     """
 
     def __init__(self, manifest: Manifest | None, classes: Sequence[str]) -> None:
+        self._manifest = manifest
         known = {name: number for number, name in enumerate(classes)}
         usable = []
         for path, labels in (manifest.changes if manifest else {}).items():
@@ -214,6 +216,16 @@ class Relabelling:
         """Rows with another label, by split."""
         self.left_out: Counter[str] = Counter()
         """Rows without a label from now on, by split: bad images, or nobody is sure."""
+
+    @property
+    def changes(self) -> dict[str, tuple[str, str | None]]:
+        """As `Manifest.changes`; empty where there is no manifest."""
+        return self._manifest.changes if self._manifest else {}
+
+    def in_words(self, split: str, *, among: str) -> str:
+        """What was changed of the rows of a split that were read, a sentence; empty for nothing."""
+        number = self._manifest.number if self._manifest else 0
+        return wording.by_readers(self.changed[split], self.left_out[split], number, among=among)
 
     def table(self, table: Table) -> Table:
         """The same table with right labels; each reading of a piece adds to `changed` and `left_out`."""

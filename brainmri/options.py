@@ -331,6 +331,7 @@ roles: viewer (looks), clinician (predicts and corrects too), maintainer (review
   python -m brainmri promote cnn-corrected
   python -m brainmri promote cnn-corrected --over cnn-official    # no worse than that one either
   python -m brainmri promote --back
+  python -m brainmri promote --list                               # who promoted what, and took it back
 
 It is compared with the run that is shown first now, image by image on the test images of both: the lower
 end of the 95 % interval of the difference has to be -1.0 points or more for right answers and -0.5 points
@@ -344,6 +345,11 @@ or more for tumours found.""",
         help="a run that it must not be worse than either",
     )
     command.add_argument("--back", action="store_true", help="take the last promotion back")
+    command.add_argument(
+        "--list",
+        action="store_true",
+        help="show who promoted what, and took it back; change nothing",
+    )
 
 
 def _command(

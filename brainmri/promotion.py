@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import getpass
 import json
+import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,7 +18,8 @@ from brainmri.metrics import RESAMPLES, Estimate
 from brainmri.results import Results
 
 FILE = "promoted.json"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""Version 1 was without `who` and `back`, and forgot what was taken back."""
 MARGINS = {"accuracy": 0.01, "sensitivity": 0.005}
 """How much worse the candidate may be at the worse end of the 95 % interval of the difference."""
 _WORDS = {"accuracy": "right answers", "sensitivity": "tumours found"}
@@ -24,11 +27,26 @@ _WORDS = {"accuracy": "right answers", "sensitivity": "tumours found"}
 
 @dataclass(frozen=True)
 class Promotion:
-    """One entry of the list: `run` took the place of `over` at a time (UTC)."""
+    """One entry of the list, which only grows.
+
+    Attributes:
+        run: that took the place of `over`, or that was taken back.
+        over: the run that was shown first before it.
+        at: when, UTC.
+        who: name of the system's user; empty where an earlier version wrote the entry.
+        back: the promotion was taken back.
+    """
 
     run: str
     over: str
     at: str
+    who: str = ""
+    back: bool = False
+
+    @property
+    def done(self) -> str:
+        """What was done with the run, such as "promoted in place of cnn"."""
+        return "taken back" if self.back else f"promoted in place of {self.over}"
 
 
 @dataclass(frozen=True)
@@ -37,10 +55,12 @@ class Judged:
 
     Attributes:
         compared: the paired comparison, by the labels that are reported now.
+        by_readers: what two readers changed of those images, a sentence; empty for nothing.
         worse: for each metric of `MARGINS` that does not hold, by how much its lower end falls short.
     """
 
     compared: Comparison
+    by_readers: str
     worse: dict[str, float]
 
     @property
@@ -55,12 +75,12 @@ def current(models: Path) -> str | None:
     Raises:
         InputError: the list is damaged.
     """
-    entries = history(models)
+    entries = _standing(history(models))
     return entries[-1].run if entries else None
 
 
 def history(models: Path) -> list[Promotion]:
-    """Everything that was promoted and not rolled back, in order.
+    """Everything that was promoted and taken back, in order.
 
     Raises:
         InputError: the list is damaged.
@@ -69,14 +89,31 @@ def history(models: Path) -> list[Promotion]:
     if not path.is_file():
         return []
     try:
-        told = json.loads(path.read_text())
-        if told["schema"] != SCHEMA_VERSION:
+        told = json.loads(path.read_text(encoding="utf-8"))
+        if told["schema"] not in (1, SCHEMA_VERSION):
             raise ValueError(f"schema {told['schema']}")
-        return [Promotion(**entry) for entry in told["promoted"]]
-    except (OSError, ValueError, TypeError, KeyError) as error:
+        entries = [Promotion(**entry) for entry in told["promoted"]]
+        _standing(entries)
+    except (OSError, ValueError, TypeError, KeyError, IndexError) as error:
         raise InputError(
             f"{path} is damaged ({error}); delete it, and the best run is shown first again."
         ) from None
+    return entries
+
+
+def _standing(entries: list[Promotion]) -> list[Promotion]:
+    """What was promoted and not taken back, in order.
+
+    Raises:
+        IndexError: more was taken back than promoted.
+    """
+    found: list[Promotion] = []
+    for entry in entries:
+        if entry.back:
+            found.pop()
+        else:
+            found.append(entry)
+    return found
 
 
 def compared_with(models: Path, name: str, over: str | None) -> list[str]:
@@ -158,17 +195,17 @@ def judge(models: Path, name: str, over: str, *, resamples: int = RESAMPLES) -> 
             )
         if difference.low < -margin:
             worse[metric] = -margin - difference.low
-    return Judged(compared, worse)
+    by_readers = candidate.labels.in_words("test", among="these images")
+    return Judged(compared, by_readers, worse)
 
 
 def promote(models: Path, name: str, over: str) -> None:
-    """Show a run first from now on, in the place of `over`.
+    """Show a run first from now on, in the place of `over`; noted with the name of the system's user.
 
     Raises:
         OutputError: the list could not be written.
     """
-    at = datetime.now(UTC).isoformat(timespec="seconds")
-    _write(models, [*history(models), Promotion(name, over, at)])
+    _write(models, [*history(models), Promotion(name, over, _now(), _who())])
 
 
 def roll_back(models: Path) -> tuple[str, str | None]:
@@ -178,15 +215,32 @@ def roll_back(models: Path) -> tuple[str, str | None]:
         InputError: nothing was promoted.
     """
     entries = history(models)
-    if not entries:
+    standing = _standing(entries)
+    if not standing:
         raise InputError("Nothing was promoted, so there is nothing to roll back.")
-    _write(models, entries[:-1])
-    return entries[-1].run, (entries[-2].run if len(entries) > 1 else None)
+    last = standing[-1]
+    _write(models, [*entries, replace(last, at=_now(), who=_who(), back=True)])
+    return last.run, (standing[-2].run if len(standing) > 1 else None)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _who() -> str:
+    """The name of the system's user, or its number where it has no name, as in some containers."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):  # Which of them differs between versions of Python.
+        return f"user {os.getuid()}" if hasattr(os, "getuid") else "unknown"
 
 
 def in_words(judged: Judged) -> list[str]:
-    """A line per metric: both figures, the difference with its interval, and what it has to be."""
-    lines = []
+    """A line per metric: both figures, the difference with its interval, and what it has to be.
+
+    Before them what two readers changed of the labels, where they did.
+    """
+    lines = [judged.by_readers] if judged.by_readers else []
     for metric, margin in MARGINS.items():
         found = judged.compared.difference(metric)
         verdict = (

@@ -37,7 +37,7 @@ def render(models: Path, name: str, count: CountParts | None = None) -> str:
     three = truths.three(models, found.run, results.groups_of(found.known))
     markdown = card_parts.sections(models, found)
     parts = {key: _html(lines) for key, lines in markdown.items()}
-    parts["use"] += _three(three)
+    parts["use"] += _three(three, found.by_readers)
     parts["results"] += _per_class(found.parts)
     parts["failures"] = _below_head(parts["failures"], _matrices(found))
     parts["calibration"] += _reliability(found.parts[0])
@@ -84,8 +84,8 @@ def _below_head(section: str, figure: str) -> str:
     return head + end + figure + rest
 
 
-def _three(found: list[Truth]) -> str:
-    """The flattering figure and the true ones beside it."""
+def _three(found: list[Truth], by_readers: str) -> str:
+    """The flattering figure and the true ones beside it; `by_readers` says whose labels they are by."""
     cards = []
     for one in found:
         report = one.report
@@ -105,10 +105,11 @@ def _three(found: list[Truth]) -> str:
     why = truths.why_they_differ(
         first.report, unseen.report, grouped.report, protocol=grouped.protocol
     )
+    note = _unbroken(escape(" ".join(filter(None, (why, by_readers)))))
     return (
         "<h2>Can it be trusted? The three figures</h2>"
         f"<div class='three'>{''.join(cards)}</div>"
-        f"<p class='note'>{_unbroken(escape(why))} In brackets 95\u00a0% intervals.</p>"
+        f"<p class='note'>{note} In brackets 95\u00a0% intervals.</p>"
     )
 
 

@@ -25,11 +25,15 @@ from brainmri.tally import GroupsOf, Tallies
 
 @dataclass(frozen=True)
 class Results:
-    """A run's predictions; `run` is None for a table of another tool."""
+    """A run's predictions; `run` is None for a table of another tool.
+
+    `labels` put the corrected labels into them, and counted those.
+    """
 
     run: Run | None
     predictions: Predictions
     negative_class: str
+    labels: Relabelling
 
 
 @dataclass(frozen=True)
@@ -111,7 +115,7 @@ def load(models: Path, name: str) -> Results:
     """
     found = opened(models, name)
     table = predictions.read(found.path, classes=found.table.classes)
-    return Results(found.run, found.labels.rows(table), found.negative_class)
+    return Results(found.run, found.labels.rows(table), found.negative_class, found.labels)
 
 
 def read_rows(models: Path, path: Path, classes: list[str]) -> Predictions:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from brainmri import embedding, label_errors, predictions, runs
+from brainmri import embedding, label_errors, results, runs
+from brainmri.batches import SPLITS, reading
 from brainmri.calibration import apply_temperature
 from brainmri.errors import InputError
 from brainmri.index import ImageIndex
 from brainmri.label_errors import Suspicion, Voice
+from brainmri.results import Opened
 from brainmri.runs import Run
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Suspects:
 
 
 def find(models: Path, table: ImageIndex) -> Suspects:
-    """Hear every run about the labels of the index.
+    """Hear every run about the labels of the index, brought tables and models among them.
 
     Of its validation and test images a run says what it predicted; of its training images, whose
     labels it was taught, only what the images that look most alike to it are labelled.
@@ -43,50 +43,79 @@ def find(models: Path, table: ImageIndex) -> Suspects:
     import pandas as pd
 
     rows = table.rows
-    place = pd.Index(rows["path"])
     labels = pd.Categorical(rows["label"], categories=table.classes).codes.astype(np.int64)
     clusters = rows["cluster"].to_numpy(dtype=np.int64)
     voices = [label_errors.cluster_votes(labels, len(table.classes), clusters)]
     lacking: list[tuple[str, str]] = []
-    whole, broken = runs.list_runs(models)
-    lacking += [(run.name, run.fault) for run in broken]
-    for run in whole:
-        if sorted(run.classes) != sorted(table.classes):
-            lacking.append((run.name, "Its classes are not those of the image index."))
-            continue
-        columns = [run.classes.index(name) for name in table.classes]
+    for name in (folder.name for folder in runs.folders(models)):
         try:
-            told = [*_predicted(models, run, place, columns), *_neighbours(models, run, place,
-                    labels, len(table.classes), clusters)]  # fmt: skip
+            voices += _told(models, name, table, labels, clusters)
         except InputError as error:
-            lacking.append((run.name, str(error)))
-            continue
-        voices += told
+            lacking.append((name, str(error)))
     spoken = [voice for voice in voices if len(voice.rows)]
     return Suspects(label_errors.rank(labels, len(table.classes), spoken), spoken, lacking)
 
 
-def _predicted(models: Path, run: Run, place: pd.Index[str], columns: list[int]) -> list[Voice]:
-    import pandas as pd
+def _told(
+    models: Path,
+    name: str,
+    table: ImageIndex,
+    labels: label_errors.Ints,
+    clusters: label_errors.Ints,
+) -> list[Voice]:
+    """What one run says.
 
-    path = models / run.name / runs.PREDICTIONS_FILE
-    if not path.exists():
-        return []
-    table = predictions.read(path, classes=run.classes)
-    at = place.get_indexer(pd.Index(table.paths.tolist()))
-    here = np.flatnonzero(at >= 0)
-    _, once = np.unique(at[here], return_index=True)
-    here = here[once]
-    y_prob = apply_temperature(table.y_prob[here], run.temperature)[:, columns]
-    return [Voice(run.name, at[here].astype(np.int64), y_prob.astype(np.float64))]
+    Raises:
+        InputError: it is not whole, or has other classes.
+    """
+    voices: list[Voice] = []
+    run: Run | None
+    if (models / name / runs.PREDICTIONS_FILE).exists():
+        found = results.opened(models, name)
+        run = found.run
+        _check_classes(found.table.classes, table)
+        voices.append(_predicted(name, found, table))
+    else:
+        run = runs.load(models, name)
+        _check_classes(run.classes, table)
+    if run is not None:
+        voices += _neighbours(models, run, table, labels, clusters)
+    return voices
+
+
+def _check_classes(classes: list[str], table: ImageIndex) -> None:
+    if sorted(classes) != sorted(table.classes):
+        raise InputError("Its classes are not those of the image index.")
+
+
+def _predicted(name: str, found: Opened, table: ImageIndex) -> Voice:
+    """What it says of indexed validation and test images; memory grows with the index alone."""
+    known = pa.array(table.rows["path"].tolist(), pa.string())
+    rows: list[label_errors.Ints] = [np.zeros(0, dtype=np.int64)]
+    y_prob = [np.zeros((0, len(table.classes)), dtype=np.float32)]
+    with reading(found.table.name):
+        for batch in (batch for piece in found.table.pieces for batch in piece()):
+            if batch.paths is None:
+                continue
+            judged = np.isin(batch.split_names, SPLITS)[batch.split]
+            place = pc.index_in(pa.array(batch.paths, pa.string()), value_set=known).fill_null(-1)
+            at = place.to_numpy(zero_copy_only=False).astype(np.int64)
+            here = np.flatnonzero((at >= 0) & judged)
+            rows.append(at[here])
+            y_prob.append(np.stack([column[here] for column in batch.y_prob], axis=1))
+    found.table.finish()
+    once, first = np.unique(np.concatenate(rows), return_index=True)
+    columns = [found.table.classes.index(label) for label in table.classes]
+    temperature = None if found.run is None else found.run.temperature
+    told = apply_temperature(np.concatenate(y_prob)[first], temperature)[:, columns]
+    return Voice(name, once, told.astype(np.float64))
 
 
 def _neighbours(
     models: Path,
     run: Run,
-    place: pd.Index[str],
+    table: ImageIndex,
     labels: label_errors.Ints,
-    k: int,
     clusters: label_errors.Ints,
 ) -> list[Voice]:
     import pandas as pd
@@ -94,8 +123,10 @@ def _neighbours(
     space = embedding.read(models, run)
     if space is None:
         return []
-    at = place.get_indexer(pd.Index(space.paths))
+    at = pd.Index(table.rows["path"]).get_indexer(pd.Index(space.paths))
     here = np.flatnonzero(at >= 0)
     rows = at[here].astype(np.int64)
-    votes = label_errors.neighbour_votes(space.training[here], labels[rows], k, clusters[rows])
+    votes = label_errors.neighbour_votes(
+        space.training[here], labels[rows], len(table.classes), clusters[rows]
+    )
     return [Voice(f"{run.name}, nearest training images", rows, votes)]

@@ -67,6 +67,15 @@ def promote(options: argparse.Namespace) -> int:
     from brainmri import promotion
 
     models = options.models
+    if options.list:
+        if options.run or options.over or options.back:
+            raise InputError("--list stands alone: it shows what was promoted and taken back.")
+        entries = promotion.history(models)
+        for entry in entries:
+            print(f"{entry.at}  {entry.run} {entry.done} ({entry.who or 'nobody noted'})")
+        if not entries:
+            print("Nothing was promoted yet.")
+        return DONE
     if options.back:
         if options.run or options.over:
             raise InputError("--back stands alone: it takes the last promotion back.")

@@ -18,3 +18,20 @@ def counted(n: int, one: str, many: str | None = None) -> str:
         many: what to say of none or several; `one` with an s when not given.
     """
     return f"{n:,} {one if n == 1 else many or one + 's'}"
+
+
+def by_readers(corrected: int, left_out: int, number: int, *, among: str) -> str:
+    """What two readers changed of some images, a sentence; empty where they changed nothing.
+
+    Args:
+        corrected: labels that count as another one now.
+        left_out: images without a label from now on.
+        number: of the corrections that say so.
+        among: which images, such as "its test images".
+    """
+    did = [
+        f"corrected {counted(corrected, 'label')}" if corrected else "",
+        f"left {counted(left_out, 'image')} out" if left_out else "",
+    ]
+    said = " and ".join(filter(None, did))
+    return f"Among {among} two readers {said} (corrections {number})." if said else ""

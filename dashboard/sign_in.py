@@ -151,7 +151,7 @@ def _barred(app: Dash, pages: frozenset[str]) -> AnyResponse | None:
         return _to_the_door()
     if accounts.may(user.role, _needed(app, pages)):
         return None
-    if request.path in pages and _wants_page():
+    if _page() in pages and _wants_page():
         g.not_for_role = True  # The page itself says who it is for: `guarded`.
         return None
     return _not_allowed(user)
@@ -166,7 +166,7 @@ def _barred_without_sign_in() -> AnyResponse | None:
 def _needed(app: Dash, pages: frozenset[str]) -> str:
     """The role that this request is for."""
     if request.path != "/_dash-update-component":
-        return roles.of_path(request.path, pages)
+        return roles.of_path(_page() if _page() in pages else request.path, pages)
     asked = request.get_json(silent=True)
     name = asked.get("output") if isinstance(asked, dict) else None
     known = app.callback_map.get(name) if isinstance(name, str) else None
@@ -283,6 +283,11 @@ def _to_the_door() -> AnyResponse:
         target = request.full_path.rstrip("?")
         return redirect(f"{PATH}?next={quote(target, safe='')}")
     return Response("Sign in first.\n", 401, mimetype="text/plain")
+
+
+def _page() -> str:
+    """The address that is asked for as a page's is written; Dash answers it with a slash behind too."""
+    return request.path.rstrip("/") or "/"
 
 
 def _wants_page() -> bool:

@@ -9,7 +9,6 @@ import dash_mantine_components as dmc
 from dash import dcc, html
 from dash.development.base_component import Component
 
-from brainmri import wording
 from brainmri.errors import InputError
 from dashboard import data
 from dashboard.components.terms import explained
@@ -55,9 +54,7 @@ def missed_line() -> Component:
         else f"The best run, {best.name}, misses {counted(report.missed, 'tumours')} among its "
         f"{words} images."
     )
-    by_readers = _by_readers(
-        best.relabelled.get(report.split, 0), best.left_out.get(report.split, 0)
-    )
+    by_readers = best.labels.in_words(report.split, among=f"its {words} images")
     return html.P(
         [
             html.Strong("This assists; it does not diagnose. "),
@@ -72,16 +69,6 @@ def missed_line() -> Component:
         className="missed-line",
         role="note",
     )
-
-
-def _by_readers(corrected: int, left_out: int) -> str:
-    """What two readers changed of the images; empty for nothing."""
-    did = [
-        f"corrected {corrected:,} of their labels" if corrected else "",
-        f"left {wording.counted(left_out, 'image')} out" if left_out else "",
-    ]
-    said = " and ".join(filter(None, did))
-    return f"Two readers {said}." if said else ""
 
 
 def report_link(view: data.RunView) -> Component:

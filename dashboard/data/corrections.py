@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -229,7 +230,9 @@ def doubtful(start: int, most: int) -> tuple[int, list[Suspect], list[tuple[str,
         )
         for row in left[start : start + most].tolist()
     ]
-    return len(left), shown, found.lacking
+    # Where the server keeps its results is nothing to a reader of the page.
+    here = f"{models_folder()}{os.sep}"
+    return len(left), shown, [(run, why.replace(here, "")) for run, why in found.lacking]
 
 
 def voices_about(path: str) -> Mapping[str, Mapping[str, float]]:

@@ -121,6 +121,7 @@ from dashboard.data.runs import (
     named_run,
     passed_over_runs,
     passed_over_words,
+    promotions,
     report,
     three_figures,
 )

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +14,10 @@ from brainmri.calibration import apply_temperature
 from brainmri.choice import merit
 from brainmri.errors import InputError
 from brainmri.evaluation import ClassCurves, Report
+from brainmri.manifests import Relabelling
 from brainmri.metrics import Estimate
 from brainmri.predictions import Predictions
+from brainmri.promotion import Promotion
 from brainmri.runs import BrokenRun, Run
 from brainmri.tally import Tallies
 from dashboard.data.dataset import usable_index
@@ -43,8 +44,7 @@ class RunView:
         model_fault: why it cannot, though its model file is here.
         table_path: where its predictions are.
         rows: how many predictions there are.
-        relabelled: labels that two readers corrected, per split.
-        left_out: images that two readers left out, per split.
+        labels: put the labels that two readers corrected into its rows, and counted those.
     """
 
     name: str
@@ -55,9 +55,8 @@ class RunView:
     has_model: bool
     table_path: Path
     rows: int
+    labels: Relabelling
     model_fault: str | None = None
-    relabelled: Mapping[str, int] = field(default_factory=dict)
-    left_out: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def splits(self) -> list[str]:
@@ -199,6 +198,14 @@ def promoted_run() -> str | None:
     return None if isinstance(found, BrokenRun) else found
 
 
+def promotions() -> list[Promotion]:
+    """What was promoted and taken back, the last first; empty where the list cannot be read."""
+    try:
+        return promotion.history(models_folder())[::-1]
+    except InputError:
+        return []  # It is among the runs that cannot be shown.
+
+
 def best_by_architecture() -> list[RunView]:
     """The best run of each architecture, best first; official runs stand for those with both."""
     shown, _ = list_runs()
@@ -326,8 +333,7 @@ def _view(models: Path, name: str) -> RunView:
         model_fault=found.model_fault,
         table_path=found.path,
         rows=found.table.rows,
-        relabelled=found.labels.changed,
-        left_out=found.labels.left_out,
+        labels=found.labels,
     )
 
 

@@ -56,7 +56,7 @@ def form(
     subject = {"path": path, "label": label, "run": run, "answer": answer}
     return html.Details(
         [
-            html.Summary("This is wrong" if label is None else "Is the label wrong?"),
+            html.Summary("This is wrong"),
             html.Div(
                 [
                     dmc.RadioGroup(

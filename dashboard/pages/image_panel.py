@@ -173,6 +173,7 @@ def _content(view: data.RunView | None, image: str) -> Component:
             _picture(found, own),
             _said(view, own),
             _changed(image),
+            _correct(view, found, own),
             _others(view, found),
             _near(found),
             _facts(found),
@@ -185,13 +186,12 @@ def _content(view: data.RunView | None, image: str) -> Component:
             )
             if view
             else None,
-            _end(view, found, own),
         ],
         className="panel-body",
     )
 
 
-def _end(view: data.RunView | None, found: data.Pictured, own: Said | None) -> Component:
+def _correct(view: data.RunView | None, found: data.Pictured, own: Said | None) -> Component:
     """What a person who may can say of the label, for an image that the index knows."""
     known = data.label_of(found.path)
     if known is None or not asker.may(CLINICIAN):

@@ -16,6 +16,7 @@ from dashboard.components import command, faults, name, no_interval, paths_or_ti
 from dashboard.pages import correct, review_said
 
 _MOST_CONTRADICTIONS = 24
+_MOST_PROMOTIONS = 24
 TESTS = "Test and validation images get the label that is reported of them, and never train."
 
 
@@ -76,6 +77,29 @@ def _contradictions(found: list[Correction]) -> Component | None:
     )
 
 
+def _promotions() -> Component | None:
+    """Who made which run the one that is shown first, and took that back."""
+    found = data.promotions()
+    if not found:
+        return None
+    rows = [
+        [
+            html.Span(one.run, **name("version")),
+            html.Span(one.done, **name("version")),
+            html.Span(one.who or "not noted", **name("version")),
+            html.Span(f"{one.at[:16].replace('T', ' ')} UTC", **name("version")),
+        ]
+        for one in found[:_MOST_PROMOTIONS]
+    ]
+    return html.Div(
+        [
+            dmc.Title("Who made which run the first one", order=3, className="card-title"),
+            table(["Run", "What", "Who", "When"], rows, caption="Promotions, the last first"),
+            review_said.cut_words(_MOST_PROMOTIONS, len(found)),
+        ]
+    )
+
+
 def part() -> Component:
     """What is confirmed and disputed, every manifest, and a button that writes the next."""
     try:
@@ -130,6 +154,7 @@ def part() -> Component:
         )
         if last
         else None,
+        _promotions(),
         why=review_said.COUNTED,
         note=f"{TESTS} Those that are left out are bad images, or nobody is sure of them.",
     )

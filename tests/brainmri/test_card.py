@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 import brainmri
-from brainmri import audit, card, evaluation, predictions, results, runs
+from brainmri import audit, card, evaluation, predictions, results, runs, splits
 from brainmri.cli import main
 from brainmri.decisions import OperatingPoint
 from brainmri.errors import InputError
@@ -20,8 +20,9 @@ from brainmri.files import sha256
 from brainmri.markdown import code, share, table, text
 from brainmri.metrics import Estimate, proportion
 from brainmri.predictions import Predictions
-from brainmri.wording import INDEPENDENT
+from brainmri.wording import INDEPENDENT, by_readers
 from tests.brainmri.files_to_read import snapshot
+from tests.brainmri.test_manifests import correction, write
 
 HEADINGS = ["Intended use", "Results", "Where it fails", "Calibration", "Data and protocol",
             "What the data give away", "Training", "Files and versions"]  # fmt: skip
@@ -178,6 +179,8 @@ def test_an_audit_is_told_where_there_is_one_of_the_same_index(
         "protocol == 'official' and features == 'nothing' and rows == 'test' and task == 'class'"
     ).iloc[0]
     assert cells(found, "nothing")[1] == share(proportion(int(row["k"]), int(row["n"])))
+    correct_two(own_models)
+    assert "labels before these corrections" in card.render(own_models, "cnn")
     runs.save(own_models, replace(runs.load(own_models, "cnn"), index_sha256="0" * 64))
     assert "The stored audit is of another image index" in card.render(own_models, "cnn")
 
@@ -236,3 +239,63 @@ def test_names_cannot_break_a_table() -> None:
     assert table(["a", "b"], [["1", "2"]]) == ["| a | b |", "| --- | --- |", "| 1 | 2 |"]
     assert text("a|b\n<img>") == "a\\|b &lt;img>"
     assert code("a`b|c") == "`a'b\\|c`"
+
+
+# Corrections
+
+
+def correct_two(models: Path) -> str:
+    """Two readers correct a test label of "cnn" and a training label, and leave a test image out.
+
+    Returns the path of the corrected test image.
+    """
+    table = results.load(models, "cnn").predictions
+    names = table.classes
+    one, other = table.paths[(table.splits == "test") & (table.y_true == 0)][:2].tolist()
+    run, known = runs.load(models, "cnn"), results.known_images(models)
+    assert known is not None
+    part = splits.assign(known, run.protocol, seed=run.seed)
+    trained = known.rows[(part == "train") & (known.rows["label"] == names[0])]["path"].iloc[0]
+    write(
+        models,
+        correction(one, names[1], label=names[0]),
+        correction(other, None, label=names[0]),
+        correction(trained, names[1], label=names[0]),
+    )
+    return str(one)
+
+
+def test_a_card_says_what_two_readers_changed_and_counts_test_images_as_its_figures_do(
+    own_models: Path,
+) -> None:
+    before = sections(card.render(own_models, "cnn"))["Data and protocol"]
+    correct_two(own_models)
+    found = sections(card.render(own_models, "cnn"))
+    judged, counted = found["Results"], found["Data and protocol"]
+    said = by_readers(1, 1, 1, among="its test images")
+    assert said in judged
+    assert f"{said} Here test counts by the corrected labels" in counted
+    names = results.load(own_models, "cnn").predictions.classes
+    whole = judged.split("### Per class, unseen")[0]
+    assert [cells(counted, name)[3] for name in names] == [cells(whole, name)[1] for name in names]
+    (n,) = re.findall(r"All test images \(n = (\d+)\)", judged)
+    assert cells(counted, "all")[3] == n
+    # What trained it was labelled as it was.
+    assert [cells(counted, name)[1:3] for name in names] == [
+        cells(before, name)[1:3] for name in names
+    ]
+
+
+def test_a_corrected_image_among_the_surest_mistakes_is_marked(own_models: Path) -> None:
+    table = results.load(own_models, "cnn").predictions
+    path = correct_two(own_models)
+    (row,) = np.flatnonzero(table.paths == path)
+    y_prob = table.y_prob.copy()
+    y_prob[row] = np.eye(4, dtype=np.float32)[3]  # Surely wrong by either label.
+    predictions.write(
+        own_models / "cnn" / "predictions.parquet",
+        replace(table, y_prob=y_prob, y_true=table.y_true),
+    )
+    shown = sections(card.render(own_models, "cnn"))["Where it fails"]
+    was, now = table.classes[:2]
+    assert f"{code(path)} | {now} (corrected, was {was}) |" in shown

@@ -13,6 +13,8 @@ from brainmri import evaluation, gate, predictions, ranking, results
 from brainmri.cli import main
 from brainmri.errors import InputError
 from brainmri.predictions import Predictions
+from brainmri.wording import by_readers
+from tests.brainmri.test_manifests import correction, write
 from tests.conftest import SHIPPED
 
 CLASSES = ["glioma", "healthy", "pituitary"]
@@ -218,6 +220,18 @@ def test_requirements_that_hold_exit_with_0_and_each_is_printed_with_its_figures
         "  holds  missed_tumours.k<=10: 0.2000 (10 of 50, 95 % interval 0.1124 to 0.3304, n = 50)"
     )
     assert lines[1].startswith("  holds  f1[glioma].low>=0: 0.5714 (95 % interval ")
+
+
+def test_what_two_readers_changed_is_said_before_the_requirements(
+    models: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = models / "cnn/predictions.parquet"
+    with_paths = pq.read_table(file).append_column("path", pa.array(table().paths.tolist()))
+    pq.write_table(with_paths, file)
+    write(models, correction("0.png", "pituitary"), correction("1.png", None))
+    assert check(models, "--require", "accuracy.n==79", "--require", "missed_tumours.n==49") == 0
+    said = capsys.readouterr().out.splitlines()[1]
+    assert said == f"  {by_readers(1, 1, 1, among='all its test images')}"
 
 
 def test_one_requirement_that_fails_exits_with_1(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brainmri import index, label_errors, suspects
+from brainmri import index, label_errors, predictions, runs, suspects
 from brainmri.label_errors import Voice, cluster_votes, neighbour_votes, rank
 
 
@@ -95,6 +96,31 @@ def test_every_image_of_an_index_is_ranked_by_the_runs_that_know_it(trained_mode
     assert found.lacking == []
     assert len(found.suspicion.order) > 0
     assert (found.suspicion.asked > 0).sum() == len(found.suspicion.order)
+
+
+def test_a_brought_table_is_heard_about_what_it_was_judged_by_and_only_a_fault_is_told(
+    own_models: Path,
+) -> None:
+    """A table that was brought has no run.json, and needs none."""
+    found = predictions.read(own_models / "cnn" / runs.PREDICTIONS_FILE)
+    splits = found.splits.copy()
+    taught = np.flatnonzero(splits == "test")[0]
+    splits[taught] = "train"
+    (own_models / "brought").mkdir()
+    predictions.write(
+        own_models / "brought" / runs.PREDICTIONS_FILE,
+        replace(found, run="", model_sha256="", splits=splits),
+    )
+    (own_models / "cut off").mkdir()
+    (own_models / "cut off" / runs.PREDICTIONS_FILE).write_bytes(b"PAR1")
+    (own_models / "unfinished").mkdir()
+    table = index.read(index.path(own_models))
+    heard = suspects.find(own_models, table)
+    (brought,) = [one for one in heard.voices if one.name == "brought"]
+    (own,) = [one for one in heard.voices if one.name == "cnn"]
+    left = [table.rows["path"].iloc[row] for row in sorted({*own.rows} - {*brought.rows})]
+    assert left == [found.paths[taught]]
+    assert [name for name, _ in heard.lacking] == ["cut off", "unfinished"]
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,9 @@ import pytest
 from brainmri import promotion, runs
 from brainmri.errors import InputError
 from brainmri.predictions import Predictions
+from brainmri.wording import by_readers
 from tests.brainmri.command_line import Capture, command
+from tests.brainmri.test_manifests import correction, write
 from tests.dashboard.results import CLASSES, NEGATIVE, write_run
 
 N = 2000
@@ -120,6 +123,17 @@ def test_the_command_promotes_says_by_how_much_and_rolls_back(
     assert "nothing to roll back" in refusal_of(capsys, "--back", *folder)
 
 
+def test_what_two_readers_changed_is_said_before_the_figures(models: Path, capsys: Capture) -> None:
+    candidate(models, 20, 5)
+    write(models, correction("Testing/1.png", "pituitary"), correction("Testing/3.png", None))
+    assert command("promote", "new", "--models", models, quiet=False) == 0
+    said = capsys.readouterr().out
+    assert (
+        "new beside now on 1,999 test images:\n  " + by_readers(1, 1, 1, among="these images")
+        in said
+    )
+
+
 def test_a_worse_candidate_is_refused_with_the_margin(models: Path, capsys: Capture) -> None:
     candidate(models, 200, 120)
     assert command("promote", "new", "--over", "now", "--models", models, quiet=False) == 1
@@ -173,6 +187,54 @@ def refusal_of(capsys: Capture, *arguments: object) -> str:
     shown = capsys.readouterr()
     assert (code, shown.out) == (2, "")
     return shown.err
+
+
+def test_who_promoted_and_who_took_it_back_stays_in_the_list(
+    models: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    candidate(models, 20, 5)
+    for name, what in (("ada", "new"), ("grace", "--back"), ("ada", "new")):
+        monkeypatch.setenv("LOGNAME", name)
+        assert command("promote", what, "--models", models, quiet=False) == 0
+    found = [(one.run, one.over, one.who, one.back) for one in promotion.history(models)]
+    assert found == [("new", "now", "ada", False), ("new", "now", "grace", True),
+                     ("new", "now", "ada", False)]  # fmt: skip
+    assert promotion.current(models) == "new"
+    capsys.readouterr()
+    assert command("promote", "--list", "--models", models, quiet=False) == 0
+    first, second, _ = capsys.readouterr().out.splitlines()
+    assert first.endswith("  new promoted in place of now (ada)")
+    assert second.endswith("  new taken back (grace)")
+    assert "--list stands alone" in refusal_of(capsys, "--list", "--back", "--models", models)
+
+
+def test_a_user_without_a_name_is_noted_by_number(
+    models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nobody() -> str:
+        raise KeyError("getpwuid(): uid not found: 4711")
+
+    monkeypatch.setattr("getpass.getuser", nobody)
+    monkeypatch.setattr("os.getuid", lambda: 4711)
+    promotion.promote(models, "new", "now")
+    assert promotion.history(models)[0].who == "user 4711"
+
+
+def test_the_list_of_an_earlier_version_is_read_and_gone_on_with(models: Path) -> None:
+    entry = {"run": "new", "over": "now", "at": "2026-01-01T00:00:00+00:00"}
+    (models / promotion.FILE).write_text(json.dumps({"schema": 1, "promoted": [entry]}))
+    assert promotion.current(models) == "new"
+    assert promotion.roll_back(models) == ("new", None)
+    assert [(one.who == "", one.back) for one in promotion.history(models)] == [
+        (True, False), (False, True)
+    ]  # fmt: skip
+
+
+def test_a_list_that_takes_back_what_was_never_promoted_is_damaged(models: Path) -> None:
+    entry = {"run": "new", "over": "now", "at": "", "who": "ada", "back": True}
+    (models / promotion.FILE).write_text(json.dumps({"schema": 2, "promoted": [entry]}))
+    with pytest.raises(InputError, match="is damaged"):
+        promotion.current(models)
 
 
 def test_a_damaged_list_is_told_in_words(models: Path) -> None:

@@ -16,7 +16,9 @@ from brainmri.cli import main
 from brainmri.errors import InputError
 from brainmri.markdown import share
 from brainmri.metrics import Estimate, proportion
+from brainmri.wording import by_readers
 from tests.brainmri.command_line import REFUSED
+from tests.brainmri.test_manifests import correction, write
 
 MOST_BYTES = 3_000_000
 LOADS = {"img", "iframe", "object", "embed", "link", "video", "audio", "source"}
@@ -112,6 +114,15 @@ def test_the_three_figures_stand_side_by_side(own_models: Path) -> None:
     # Of the other run it tells the same three.
     other = truths.three(own_models, runs.load(own_models, "cnn-kept-together"), groups_of)
     assert [one.run for one in other] == ["cnn", "cnn", "cnn-kept-together"]
+
+
+def test_what_two_readers_changed_stands_beside_the_figures(own_models: Path) -> None:
+    table = results.load(own_models, "cnn").predictions
+    path = str(table.paths[(table.splits == "test") & (table.y_true == 0)][0])
+    write(own_models, correction(path, table.classes[1], label=table.classes[0]))
+    said = by_readers(1, 0, 1, among="its test images")
+    # Below the three figures, in the results, and beside the images that were counted.
+    assert Seen(report.render(own_models, "cnn")).text.count(said) == 3
 
 
 def test_what_was_not_measured_is_said_to_be_missing(trained_models: Path) -> None:

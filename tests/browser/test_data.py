@@ -123,7 +123,7 @@ def test_a_picture_opens_what_is_known_of_it_and_the_form(
     settle(page)
     page.locator(".tile-open:visible").first.click()
     panel = page.locator(".panel-body")
-    expect(panel.get_by_text("Is the label wrong?")).to_be_visible()
+    expect(panel.get_by_text("This is wrong")).to_be_in_viewport()
     expect(page).to_have_url(re.compile("image=T"))
     page.get_by_role("button", name="Close the image").click()
     expect(panel).to_be_hidden()

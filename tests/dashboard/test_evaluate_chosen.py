@@ -245,7 +245,7 @@ def test_the_panel_tells_what_every_run_says_of_an_image(visitor: Visitor) -> No
         HASTY: ["notumor", "70.0 %", "test"]
     }
     assert find(drawer, "Img")[0]["props"]["src"] == f"/image/{IMAGE}"
-    assert "Is the label wrong?" in text
+    assert "This is wrong" in text
 
 
 @pytest.mark.usefixtures("shown")
@@ -280,7 +280,7 @@ def test_the_panel_opens_with_the_image_that_was_clicked_and_not_without(visitor
 def test_pictures_of_other_pages_open_the_same_panel(visitor: Visitor, address: str) -> None:
     drawer = panel(visitor.open(f"{address}&image={IMAGE}"))
     assert drawer["props"]["opened"]
-    assert "Is the label wrong?" in visible(drawer)
+    assert "This is wrong" in visible(drawer)
     page = visitor.open(address)
     assert not panel(page)["props"]["opened"]
     if "browse" in address:

@@ -581,7 +581,7 @@ def test_nobody_undoes_what_another_account_said(users: dict[str, Visitor]) -> N
 def test_the_form_is_shown_to_those_who_may_send_it(users: dict[str, Visitor]) -> None:
     for role, visitor in users.items():
         page = visitor.open(f"/evaluate?run={HASTY}&image={PATH}")
-        shown = [one for one in find(page, "Details") if "Is the label wrong?" in visible(one)]
+        shown = [one for one in find(page, "Details") if "This is wrong" in visible(one)]
         assert bool(shown) == (role != "viewer")
     thanks = {role: send(users[role], "panel", id=f"{role}-of-ada") for role in accounts.ROLES[1:]}
     leads = {role: visible(find(said, "Link", href="/review")) for role, said in thanks.items()}
@@ -605,7 +605,7 @@ def test_confirmed_corrections_change_what_is_reported_and_are_marked(
     assert "two readers corrected the label (it was glioma)" in shown
     panel = visible(visitor.open(f"/evaluate?run={HASTY}&image={PATH}"))
     assert "Two readers corrected the label (it was glioma)." in panel
-    assert "Two readers corrected 1 of their labels." in visible(visitor.open("/"))
+    assert "two readers corrected 1 label (corrections 1)." in visible(visitor.open("/"))
 
 
 # The queue
@@ -623,6 +623,18 @@ def test_what_the_runs_doubt_comes_first_and_leaves_when_it_was_looked_at(
     after, rest, _ = data.doubtful(0, 5)
     assert after == count - 1
     assert PATH not in {one.path for one in rest}
+
+
+def test_a_run_that_cannot_be_asked_is_told_without_where_the_server_keeps_it(
+    visitor: Visitor, own: Path
+) -> None:
+    (own / "cut-off").mkdir()
+    (own / "cut-off" / "predictions.parquet").write_bytes(b"PAR1")
+    queue = visitor.fire("review-doubtful", inputs={"at": 1, "children": []})
+    shown = visible(queue["review-doubtful"]["children"])
+    assert "These runs could not be asked" in str(queue)
+    assert "cut-off/predictions.parquet is cut off" in shown
+    assert str(own) not in shown
 
 
 @pytest.mark.usefixtures("own")
@@ -652,10 +664,15 @@ def test_one_image_comes_with_what_each_voice_says_and_an_open_form(visitor: Vis
 
 
 @pytest.mark.usefixtures("own", "pictures")
-def test_the_panel_of_an_image_ends_with_the_form(visitor: Visitor) -> None:
+def test_the_panel_of_an_image_has_the_form_below_the_answer_before_all_else(
+    visitor: Visitor,
+) -> None:
     page = visitor.open(f"/evaluate?run={HASTY}&image={PATH}")
-    (form,) = [d for d in find(page, "Details") if "Is the label wrong?" in visible(d)]
+    (form,) = [d for d in find(page, "Details") if "This is wrong" in visible(d)]
     assert form["props"].get("open") is not True
+    (panel,) = find(page, className="panel-body")
+    said = visible(panel)
+    assert said.index(f"{HASTY} says") < said.index("This is wrong") < said.index("Other run")
     assert "Saved. A second reader" in visible(send(visitor, "panel"))
     (one,) = data.waiting()
     assert one.record.path == PATH
@@ -666,12 +683,12 @@ def test_what_two_readers_left_out_is_not_said_to_be_corrected(visitor: Visitor)
     send(visitor, verdict=corrections.BAD_IMAGE)
     review(visitor, CONFIRM, "Grace")
     data.make_manifest()
-    assert "Two readers left 1 image out." in visible(visitor.open("/"))
+    assert "two readers left 1 image out (corrections 1)." in visible(visitor.open("/"))
     subject = {"path": PATH.replace("0000", "0001"), "label": "glioma", "run": None, "answer": None}
     send(visitor, id="another-id-01", subject=subject)
     review(visitor, CONFIRM, "Grace")
     data.make_manifest()
-    said = "Two readers corrected 1 of their labels and left 1 image out."
+    said = "two readers corrected 1 label and left 1 image out (corrections 2)."
     assert said in visible(visitor.open("/"))
 
 
@@ -707,6 +724,23 @@ def test_the_promoted_run_is_shown_first(own: Path) -> None:
     shown, broken = data.list_runs()
     assert data.best_run(shown) is before
     assert [one.name for one in broken] == [promotion.FILE]
+
+
+def test_who_made_which_run_the_first_one_is_shown(
+    visitor: Visitor, own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "Who made which run" not in visible(visitor.open("/review"))
+    monkeypatch.setenv("LOGNAME", "ada")
+    promotion.promote(own, "careful", HASTY)
+    monkeypatch.setenv("LOGNAME", "grace")
+    promotion.roll_back(own)
+    page = visitor.open("/review")
+    back, done = table_rows(find(page, "Table")[-1])
+    assert done[:3] == ["careful", f"promoted in place of {HASTY}", "ada"]
+    assert back[:3] == ["careful", "taken back", "grace"]
+    assert [str(bare) for bare in bare_numbers(page, [HASTY, "careful", *CLASSES])] == []
+    (own / promotion.FILE).write_text("{")
+    assert "Who made which run" not in visible(visitor.open("/review"))
 
 
 def test_records_are_in_one_plain_table(visitor: Visitor, own: Path) -> None:

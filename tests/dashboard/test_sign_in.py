@@ -162,6 +162,20 @@ def test_every_route_answers_the_roles_that_it_is_for(role: str) -> None:
 
 @pytest.mark.usefixtures("users")
 @pytest.mark.parametrize("role", accounts.ROLES)
+def test_a_page_with_a_slash_behind_its_address_is_the_same_page(role: str) -> None:
+    client = client_of(role)
+    for path in set(PAGES) - {"/"}:
+        plain, slashed = (client.get(f"{path}{end}", headers=HTML) for end in ("", "/"))
+        assert (path, slashed.status_code) == (path, plain.status_code)
+        assert (path, slashed.mimetype) == (path, "text/html")
+    # Nothing but pages.
+    for path in ("/sign-in/x/", "/no/", "/bring/upload/"):
+        refused = client.get(path).status_code == 403
+        assert (path, refused) == (path, role != accounts.MAINTAINER)
+
+
+@pytest.mark.usefixtures("users")
+@pytest.mark.parametrize("role", accounts.ROLES)
 def test_every_callback_is_reached_by_the_roles_that_its_page_is_for_and_by_no_other(
     role: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
