@@ -43,12 +43,12 @@ from dashboard.data.corrections import (
     label_of,
     make_manifest,
     manifest_lines,
+    picture_to_keep,
     reported_label,
     right_classes,
     say,
     voices_about,
     waiting,
-    with_upload,
 )
 from dashboard.data.dataset import (
     THUMBNAIL_PX,

@@ -363,6 +363,16 @@ def test_an_undo_deletes_the_kept_picture_and_keeps_the_record(
     assert [c.state for c in data.corrections_made()] == [UNDONE]
 
 
+def test_a_picture_that_is_sent_again_after_it_was_taken_back_is_not_kept(
+    visitor: Visitor, own: Path, upload: bytes
+) -> None:
+    send(visitor, upload=upload, **about_upload(keep=True))
+    (one,) = data.corrections_made()
+    data.say(corrections.Record("undo-it-please", corrections.UNDO, "Ada", about=one.record.id))
+    send(visitor, upload=upload, **about_upload(keep=True))  # As a browser does that got no answer.
+    assert not [name for name in files(own) if name.startswith("corrections/images")]
+
+
 def test_a_form_that_is_not_whole_keeps_no_picture(
     visitor: Visitor, own: Path, upload: bytes
 ) -> None:
