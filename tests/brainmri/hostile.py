@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import itertools
+import lzma
 import os
 import pickle
 import tarfile
@@ -64,6 +65,9 @@ def _pickles(folder: Path) -> Iterator[Hostile]:
     for suffix in ("pkl", "pt", "pth", "joblib", "h5", "keras", "ckpt"):
         yield Hostile(f"pickle named .{suffix}", f"model.{suffix}",
                       lambda: pickle.dumps(_Runs(harm), protocol=4))  # fmt: skip
+    for protocol in (0, 1):
+        yield Hostile(f"pickle of protocol {protocol} of more than 4 kB", "model.onnx",
+                      partial(pickle.dumps, [[*range(2_000)], _Runs(harm)], protocol))  # fmt: skip
     yield Hostile("pickle behind a BOM", "model.onnx",
                   lambda: b"\xef\xbb\xbf" + pickle.dumps(_Runs(harm), protocol=4))  # fmt: skip
     yield Hostile("Python source", "model.onnx", f"import os; os.system({harm!r})".encode)
@@ -98,6 +102,11 @@ def _archives(folder: Path) -> Iterator[Hostile]:
                   lambda: zipped({"model/code/__torch__.py": b"1", "model/data.pkl": harm}))  # fmt: skip
     yield Hostile("Keras archive", "model.onnx",
                   lambda: zipped({"config.json": b'{"class_name": "Lambda"}'}))  # fmt: skip
+    yield Hostile("empty zip", "model.onnx", lambda: zipped({}))
+    yield Hostile("zip behind a program", "model.onnx",
+                  lambda: Path("/bin/true").read_bytes() + zipped({"x": harm}))  # fmt: skip
+    yield Hostile("RAR", "model.onnx", lambda: b"Rar!\x1a\x07\x01\x00" + bytes(5_000))
+    yield Hostile("LZMA", "model.onnx", lambda: lzma.compress(harm, lzma.FORMAT_ALONE))
     yield Hostile("gzip bomb", "model.onnx", lambda: gzip.compress(bomb))
     yield Hostile("gzip of a model", "model.onnx",
                   lambda: gzip.compress(foreign.torch().SerializeToString()))  # fmt: skip
