@@ -225,6 +225,24 @@ def agreed() -> Confirmed:
     return manifests.confirmed(corrections_made())
 
 
+def unwritten() -> tuple[int, int]:
+    """How many confirmed corrections the last manifest lacks, and how many of its no longer stand.
+
+    Raises:
+        InputError: the corrections or the manifest cannot be read.
+    """
+    return manifests.differences(_last_manifest(), agreed().rows)
+
+
+def is_written(correction: str) -> bool:
+    """Whether the last manifest has the correction of this id."""
+    try:
+        last = _last_manifest()
+    except InputError:
+        return False  # Review says itself that it is damaged.
+    return last is not None and bool(last.rows["correction"].eq(correction).any())
+
+
 def make_manifest() -> Manifest | None:
     """Write what two people agree on as the next manifest; None where the last one says the same.
 
@@ -254,8 +272,11 @@ def manifest_lines() -> list[ManifestLine]:
 
 def reported_label(path: str) -> str | None:
     """In words, how the last manifest changed what is reported of an image; None where it did not."""
-    folder = models_folder()
-    change = _changes(str(folder), stamp(folder / corrections.FOLDER)).get(path)
+    try:
+        last = _last_manifest()
+    except InputError:
+        return None  # The runs say themselves that the manifest is damaged.
+    change = None if last is None else last.changes.get(path)
     if change is None:
         return None
     was, right = change
@@ -264,17 +285,14 @@ def reported_label(path: str) -> str | None:
     return f"two readers corrected the label (it was {was})"
 
 
-def _changes(models: str, stamp: Stamp) -> Mapping[str, tuple[str, str | None]]:
-    try:
-        return _read_changes(models, stamp)
-    except InputError:
-        return {}  # The runs say themselves that the manifest is damaged.
+def _last_manifest() -> Manifest | None:
+    folder = models_folder()
+    return _read_last(str(folder), stamp(folder / corrections.FOLDER))
 
 
 @cached(2)
-def _read_changes(models: str, stamp: Stamp) -> Mapping[str, tuple[str, str | None]]:
-    last = manifests.latest(Path(models))
-    return {} if last is None else last.changes
+def _read_last(models: str, stamp: Stamp) -> Manifest | None:
+    return manifests.latest(Path(models))
 
 
 @cached(64)

@@ -39,6 +39,7 @@ from dashboard.data.corrections import (
     class_names,
     corrections_made,
     doubtful,
+    is_written,
     kept_upload,
     label_of,
     make_manifest,
@@ -47,6 +48,7 @@ from dashboard.data.corrections import (
     reported_label,
     right_classes,
     say,
+    unwritten,
     voices_about,
     waiting,
 )

@@ -618,6 +618,39 @@ def test_confirmed_corrections_change_what_is_reported_and_are_marked(
     assert "Two readers corrected 1 of their labels." in visible(visitor.open("/"))
 
 
+@pytest.mark.usefixtures("own")
+def test_what_is_confirmed_and_not_in_the_numbers_is_told_until_it_is_written(
+    visitor: Visitor,
+) -> None:
+    def told() -> str:
+        return visible(find(visitor.open("/review"), id="review-unwritten")[0])
+
+    send(visitor)
+    assert told() == ""
+    review(visitor, CONFIRM, "Grace")
+    assert "1 confirmed correction is not in the numbers yet: press “Write numbered" in told()
+    written = visitor.fire("review-agreed", inputs={"n_clicks": 1})
+    assert not written["review-unwritten"]["children"]
+    assert told() == ""
+    (one,) = data.corrections_made()
+    stays = "It stays in the numbers until numbered corrections are written again."
+    assert stays in undo(visitor, one.record.id, "Ada")
+    assert "1 correction that no longer stands is still in the numbers" in told()
+    assert f"Taken back. {stays}" in visible(listed(visitor))
+    subject = {"path": PATH.replace("0000", "0001"), "label": "glioma", "run": None, "answer": None}
+    send(visitor, id="another-id-01", subject=subject)
+    review(visitor, CONFIRM, "Grace")
+    assert (
+        "is not in the numbers yet, and 1 correction that no longer stands is still in them"
+        in told()
+    )
+    page = visitor.open("/review")
+    assert [str(bare) for bare in bare_numbers(page, [HASTY, "careful", *CLASSES])] == []
+    data.make_manifest()
+    assert told() == ""
+    assert stays not in visible(listed(visitor))
+
+
 # The queue
 
 
