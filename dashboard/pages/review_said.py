@@ -136,16 +136,12 @@ def register(page: str) -> None:
             return no_update, no_update
         about = str(cause.get("undo"))
         try:
-            written = any(
-                about in (one.record.id, *(review.id for review in one.reviews))
-                and data.is_written(one.record.id)
-                for one in data.corrections_made()
-            )
+            of = next((one for one in data.corrections_made() if _is_about(one, about)), None)
             correct.take_back({"id": about, "who": who or ""})
         except InputError as error:
             return correct.problem(str(error)), no_update
-        words = f"{correct.TAKEN_BACK} {_STILL_IN}" if written else correct.TAKEN_BACK
-        return correct.answer(words), f"undo-{about}"
+        stays = [] if of is None else _stays(of, about)
+        return correct.answer(" ".join([correct.TAKEN_BACK, *stays])), f"undo-{about}"
 
     # What the form of an image that is open here took or undid is shown at once.
     clientside_callback(
@@ -314,6 +310,20 @@ def _became(one: Correction) -> Component:
         )
         lines.append(html.Div([f"{word} by ", html.Span(review.who, **name("version")), *why]))
     return html.Div(lines, className="became disputed" if one.state == DISPUTED else "became")
+
+
+def _is_about(one: Correction, record: str) -> bool:
+    return record in (one.record.id, *(review.id for review in one.reviews))
+
+
+def _stays(one: Correction, undone: str) -> list[str]:
+    """In words, what is still there of a correction after a record of it was undone."""
+    left = [_STILL_IN] if data.is_written(one.record.id) else []
+    path = one.record.path or ""
+    was_kept = undone == one.record.id and path.startswith(KEPT)
+    if was_kept and data.kept_upload(path.removeprefix(KEPT)) is not None:
+        left.append("Its picture stays: another correction or numbered corrections need it.")
+    return left
 
 
 def _when(record: Record) -> str:

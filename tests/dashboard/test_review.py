@@ -651,6 +651,23 @@ def test_what_is_confirmed_and_not_in_the_numbers_is_told_until_it_is_written(
     assert stays not in visible(listed(visitor))
 
 
+@pytest.mark.usefixtures("own")
+def test_who_takes_back_a_picture_that_has_to_stay_is_told_so(
+    visitor: Visitor, upload: bytes
+) -> None:
+    for key, who in (("of-ada-0001", "Ada"), ("of-mae-0001", "Mae"), ("of-joe-0001", "Joe")):
+        send(visitor, upload=upload, **about_upload(keep=True, id=key, who=who))
+    stays = "Its picture stays: another correction or numbered corrections need it."
+    assert stays in undo(visitor, "of-ada-0001", "Ada")  # Mae and Joe keep it.
+    undo(visitor, "of-mae-0001", "Mae")
+    review(visitor, CONFIRM, "Grace")
+    data.make_manifest()
+    assert stays in undo(visitor, "of-joe-0001", "Joe")  # Corrections 1 do.
+    send(visitor, upload=images.encode_png(phantom.draw("pituitary", 2)),
+         **about_upload(keep=True, id="another-0001"))  # fmt: skip
+    assert stays not in undo(visitor, "another-0001", "Ada")
+
+
 # The queue
 
 
