@@ -9,8 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from brainmri import duplicates
-from brainmri.corrections import FOLDER
+from brainmri import duplicates, kept_pictures
 from brainmri.errors import InputError
 from brainmri.features import perceptual_hashes
 from brainmri.images import decode
@@ -110,11 +109,13 @@ def _kept(
     close = 0
     _check_classes((label for _, label in manifest.kept), index, manifest)
     for name, label in manifest.kept:
-        file = (models / FOLDER / "images" / name).absolute()
+        file = (kept_pictures.folder(models) / name).absolute()
         if not file.is_file():
             raise InputError(
-                f"{file}, a picture that was kept for training, is gone; bring it back, or undo its "
-                "correction and write the corrections again."
+                f"{file}, a picture that was kept for training and is in corrections {manifest.number}, is "
+                "gone; bring it back from a copy. To train without it, let its correction be taken back on "
+                "Review if it stands, write numbered corrections again (`python -m brainmri corrections`) "
+                "and train with the new number (--corrections)."
             )
         hashes = perceptual_hashes(decode(file).pixels)
         query = duplicates.stack([hashes[0]])

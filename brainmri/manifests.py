@@ -113,7 +113,7 @@ def write(models: Path, rows: pd.DataFrame) -> Manifest | None:
         OutputError: it could not be written.
     """
     last = latest(models)
-    if (last is None and rows.empty) or (last is not None and _same(last.rows, rows)):
+    if differences(last, rows) == (0, 0):
         return None
     folder = models / FOLDER
     table = pa.Table.from_pandas(rows, schema=_SCHEMA, preserve_index=False)
@@ -133,6 +133,13 @@ def write(models: Path, rows: pd.DataFrame) -> Manifest | None:
     finally:
         staged.unlink(missing_ok=True)
     return read(models, number)
+
+
+def differences(last: Manifest | None, rows: pd.DataFrame) -> tuple[int, int]:
+    """How many rows the last manifest does not have, or not so, and how many of its images no row is of."""
+    old = {} if last is None else _by_path(last.rows)
+    new = _by_path(rows)
+    return sum(old.get(path) != said for path, said in new.items()), len(old.keys() - new.keys())
 
 
 def numbers(models: Path) -> list[int]:
@@ -268,6 +275,7 @@ class Relabelling:
         return np.where(hit, self._new[at], y_true), np.asarray(hit)
 
 
-def _same(old: pd.DataFrame, new: pd.DataFrame) -> bool:
+def _by_path(rows: pd.DataFrame) -> dict[str, tuple[str | None, ...]]:
+    """What is said of each image."""
     columns = ["path", "label", "verdict", "right_label"]
-    return old[columns].values.tolist() == new[columns].values.tolist()
+    return {path: tuple(said) for path, *said in rows[columns].values.tolist()}

@@ -2,7 +2,9 @@
 
 A file of the format is a protocol-buffer message (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto);
 its fields are walked here without copying a tensor, in pure Python, so that a damaged length can do no
-more than end the walk. The numbers below are field numbers of that file.
+more than end the walk. Where parsers may read a number in two ways, the file is refused: ONNX Runtime takes
+the low 32 bits of a tag, so that a larger one would be a field to it which is none here.
+The numbers below are field numbers of that file.
 """
 
 from __future__ import annotations
@@ -16,6 +18,8 @@ STANDARD_DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml"})
 """Operator sets of the ONNX standard: networks, and classical models as scikit-learn has them."""
 MOST_NODES = 100_000
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+_LARGEST_TAG, _LONGEST = 2**32 - 1, 2**31 - 1
+"""Of protocol buffers: https://protobuf.dev/programming-guides/proto-limits/."""
 _MODEL_GRAPH, _MODEL_OPSETS, _MODEL_TRAINING, _MODEL_FUNCTIONS = 7, 8, 20, 25
 _GRAPH_NODE, _GRAPH_TENSOR, _GRAPH_SPARSE, _GRAPH_INPUT = 1, 5, 15, 11
 _NODE_OPERATOR, _NODE_ATTRIBUTE, _NODE_DOMAIN = 4, 5, 7
@@ -50,10 +54,19 @@ def check(file: bytes) -> Contents:
             "The file is not an ONNX model, or it is cut off; export the model again and drop the "
             "whole file."
         ) from None
+    except _AmbiguousError:
+        raise InputError(
+            "The file is not an ONNX model as exporters write it: a number in it can be read in two ways, "
+            "so nobody can say what it holds; export the model again."
+        ) from None
 
 
 class _CutOffError(Exception):
     """The bytes end, or say that something ends beyond them."""
+
+
+class _AmbiguousError(Exception):
+    """A tag or a length is written so that another parser may read another one."""
 
 
 class _Walk:
@@ -154,22 +167,31 @@ class _Walk:
         """The fields of a message that lies from `start` to `end`."""
         at = start
         while at < end:
-            key, at = self._varint(at, end)
+            key, at = self._exactly(at, end, _LARGEST_TAG)
             number, kind = key >> 3, key & 7
+            if not number:
+                raise _AmbiguousError  # To some it ends the message.
             if kind == _VARINT:
                 value, at = self._varint(at, end)
                 yield number, kind, value, 0
                 continue
             if kind == _BYTES:
-                length, at = self._varint(at, end)
+                length, at = self._exactly(at, end, _LONGEST)
             elif kind in (_FIXED64, _FIXED32):
                 length = 8 if kind == _FIXED64 else 4
             else:
                 raise _CutOffError
-            if not number or at + length > end:
+            if at + length > end:
                 raise _CutOffError
             yield number, kind, at, at + length
             at += length
+
+    def _exactly(self, at: int, end: int, largest: int) -> tuple[int, int]:
+        """A tag or a length, in the shortest form only."""
+        value, after = self._varint(at, end)
+        if value > largest or (after - at > 1 and not self._file[after - 1]):
+            raise _AmbiguousError
+        return value, after
 
     def _varint(self, at: int, end: int) -> tuple[int, int]:
         value = 0

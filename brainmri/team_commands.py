@@ -28,9 +28,11 @@ def user(options: argparse.Namespace) -> int:
 
 def corrections(options: argparse.Namespace) -> int:
     """`python -m brainmri corrections`."""
-    from brainmri import correction_store, corrections, manifests
+    from brainmri import corrections, kept_pictures, manifests
+    from brainmri.correction_store import Store
 
-    made = corrections.states(correction_store.Store(corrections.url_of(options.models)).records())
+    store = Store(corrections.url_of(options.models))
+    made = corrections.states(store.records())
     counts = {state: sum(one.state == state for one in made) for state in corrections.STATES}
     said = ", ".join(f"{count:,} {state}" for state, count in counts.items())
     print(f"{counted(len(made), 'correction')}: {said}.")
@@ -42,11 +44,11 @@ def corrections(options: argparse.Namespace) -> int:
             for one in made
         ])  # fmt: skip
         return DONE
-    agreed = manifests.confirmed(made)
-    if agreed.contradictions:
+    contradictions = manifests.confirmed(made).contradictions
+    if contradictions:
         print("Confirmed corrections of these images contradict each other; they change nothing:")
-        print_list(agreed.contradictions)
-    written = manifests.write(options.models, agreed.rows)
+        print_list(contradictions)
+    written = kept_pictures.write_manifest(options.models, store)
     if written is None:
         last = manifests.latest(options.models)
         there = (

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from brainmri import corrections, images, intake, manifests, runs, suspects
-from brainmri.corrections import CLASS, KEPT, OPEN, Correction, Record
+from brainmri import corrections, images, intake, kept_pictures, manifests, runs, suspects
+from brainmri.corrections import CLASS, OPEN, Correction, Record
 from brainmri.errors import InputError
-from brainmri.files import write_atomically
 from brainmri.manifests import Confirmed, Manifest
 from brainmri.suspects import Suspects
 from dashboard.data.dataset import place_of, usable_index
@@ -27,7 +25,6 @@ if TYPE_CHECKING:
 
 NAMES_NOBODY = "I have looked: the text in the picture names nobody"
 _KEPT_NAME = re.compile(r"[0-9a-f]{64}\.png")
-_KEPT_FOLDER = "images"
 
 
 @dataclass(frozen=True)
@@ -71,37 +68,18 @@ class ManifestLine:
     tests: Mapping[str, int]
 
 
-def say(record: Record) -> Record:
-    """Take a correction, a review or an undo; when this returns it is on the disk.
+def say(record: Record, picture: bytes | None = None) -> Record:
+    """Take a correction, a review or an undo; when this returns it is on the disk, with its picture.
+
+    Args:
+        record: what was said.
+        picture: to be kept for training, of `picture_to_keep`.
 
     Raises:
         InputError: it cannot be taken, and why.
     """
-    try:
-        taken = _store(corrections.url_of(models_folder())).add(record)
-    except InputError:
-        _forget_unneeded(record.path)
-        raise
-    if taken.kind == corrections.UNDO:
-        for one in corrections_made():
-            if one.record.id == taken.about:
-                _forget_unneeded(one.record.path)
-    return taken
-
-
-def _forget_unneeded(path: str | None) -> None:
-    """Delete a kept picture of which no correction that stands speaks."""
-    if path is None or not path.startswith(KEPT):
-        return
-    try:
-        needed = any(
-            one.record.path == path and one.state != corrections.UNDONE
-            for one in corrections_made()
-        )
-    except InputError:
-        return  # Who knows: then it stays.
-    if not needed:
-        (_kept_folder() / path.removeprefix(KEPT)).unlink(missing_ok=True)
+    models = models_folder()
+    return kept_pictures.say(models, _store(corrections.url_of(models)), record, picture)
 
 
 def corrections_made() -> list[Correction]:
@@ -123,13 +101,13 @@ def waiting() -> list[Correction]:
     return [one for one in corrections_made() if one.state == OPEN]
 
 
-def with_upload(
+def picture_to_keep(
     record: Record, upload: bytes, *, number: int | None = None, names_nobody: bool = False
-) -> Record:
-    """The record about an upload, whose pixels are kept for training and nothing else of it.
+) -> bytes:
+    """The pixels of an upload as a grey PNG, which is all of it that is kept for training.
 
-    The picture is decoded and written anew as a grey PNG, so that no name, date or other metadata of
-    the file is kept. Of a volume only the slice that was asked about is.
+    The picture is decoded and written anew, so that no name, date or other metadata of the file is kept.
+    Of a volume only the slice that was asked about is.
 
     Args:
         record: what was said of it; nothing is kept for one that is not whole.
@@ -139,7 +117,7 @@ def with_upload(
 
     Raises:
         InputError: the record is not whole, or the file is no usable image, says that text is burned into
-            it, seems to hold some that nobody has looked at, or cannot be written.
+            it, or seems to hold some that nobody has looked at.
     """
     corrections.check(record)
     if not upload:
@@ -157,21 +135,13 @@ def with_upload(
             f"nobody, tick “{NAMES_NOBODY}” and send again; otherwise send the correction without the "
             "picture, or cut the text off first."
         )
-    png = images.encode_png(file.image.pixels)
-    name = f"{hashlib.sha256(png).hexdigest()}.png"
-    write_atomically(_kept_folder() / name, lambda to: to.write_bytes(png))
-    return replace(record, path=KEPT + name)
+    return images.encode_png(file.image.pixels)
 
 
 def kept_upload(name: str) -> bytes | None:
     """A kept picture, or None where there is no such one."""
-    path = _kept_folder() / name
+    path = kept_pictures.folder(models_folder()) / name
     return path.read_bytes() if _KEPT_NAME.fullmatch(name) and path.is_file() else None
-
-
-def _kept_folder() -> Path:
-    """Where kept pictures are."""
-    return models_folder() / corrections.FOLDER / _KEPT_FOLDER
 
 
 def label_of(path: str) -> tuple[str, str] | None:
@@ -258,14 +228,32 @@ def agreed() -> Confirmed:
     return manifests.confirmed(corrections_made())
 
 
+def unwritten() -> tuple[int, int]:
+    """How many confirmed corrections the last manifest lacks, and how many of its no longer stand.
+
+    Raises:
+        InputError: the corrections or the manifest cannot be read.
+    """
+    return manifests.differences(_last_manifest(), agreed().rows)
+
+
+def is_written(correction: str) -> bool:
+    """Whether the last manifest has the correction of this id."""
+    try:
+        last = _last_manifest()
+    except InputError:
+        return False  # Review says itself that it is damaged.
+    return last is not None and bool(last.rows["correction"].eq(correction).any())
+
+
 def make_manifest() -> Manifest | None:
     """Write what two people agree on as the next manifest; None where the last one says the same.
 
     Raises:
         InputError: it cannot be made.
     """
-    made = corrections.states(_store(corrections.url_of(models_folder())).records())
-    return manifests.write(models_folder(), manifests.confirmed(made).rows)
+    models = models_folder()
+    return kept_pictures.write_manifest(models, _store(corrections.url_of(models)))
 
 
 def manifest_lines() -> list[ManifestLine]:
@@ -287,8 +275,11 @@ def manifest_lines() -> list[ManifestLine]:
 
 def reported_label(path: str) -> str | None:
     """In words, how the last manifest changed what is reported of an image; None where it did not."""
-    folder = models_folder()
-    change = _changes(str(folder), stamp(folder / corrections.FOLDER)).get(path)
+    try:
+        last = _last_manifest()
+    except InputError:
+        return None  # The runs say themselves that the manifest is damaged.
+    change = None if last is None else last.changes.get(path)
     if change is None:
         return None
     was, right = change
@@ -297,17 +288,14 @@ def reported_label(path: str) -> str | None:
     return f"two readers corrected the label (it was {was})"
 
 
-def _changes(models: str, stamp: Stamp) -> Mapping[str, tuple[str, str | None]]:
-    try:
-        return _read_changes(models, stamp)
-    except InputError:
-        return {}  # The runs say themselves that the manifest is damaged.
+def _last_manifest() -> Manifest | None:
+    folder = models_folder()
+    return _read_last(str(folder), stamp(folder / corrections.FOLDER))
 
 
 @cached(2)
-def _read_changes(models: str, stamp: Stamp) -> Mapping[str, tuple[str, str | None]]:
-    last = manifests.latest(Path(models))
-    return {} if last is None else last.changes
+def _read_last(models: str, stamp: Stamp) -> Manifest | None:
+    return manifests.latest(Path(models))
 
 
 @cached(64)

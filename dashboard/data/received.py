@@ -88,6 +88,10 @@ def receive(stream: Readable, name: str, length: int | None) -> Upload:
             raise InputError("The file is empty (0 bytes); export it again.")
         with part.open("rb") as file:
             start = file.read(foreign_formats.FIRST_BYTES)
+            file.seek(max(0, got - foreign_formats.LAST_BYTES))
+            refused = foreign_formats.refusal(start, name, file.read()) if is_model else None
+            if refused is not None:
+                raise InputError(refused)
             named = Path(name).suffix.lower() == ".onnx"
             if start.startswith(b"PAR1") or (not named and foreign_formats.is_text(start)):
                 is_model = False

@@ -178,7 +178,7 @@ def register(page: str) -> None:
         if not isinstance(said, dict) or not said:
             return no_update, no_update
         try:
-            record = data.say(_record(said))
+            record = data.say(*_record(said))
         except InputError as error:
             return problem(str(error)), no_update
         return _thanks(page, record), {"id": record.id, "who": record.who}
@@ -285,8 +285,8 @@ def _thanks(page: str, record: Record) -> Component:
     )
 
 
-def _record(said: dict[str, Any]) -> Record:
-    """What the form says, as a record; the pixels of an upload are kept first where they are to be.
+def _record(said: dict[str, Any]) -> tuple[Record, bytes | None]:
+    """What the form says, as a record, and the picture of an upload that is to be kept with it.
 
     Raises:
         InputError: the form is not whole, names a class that there is not, or the image is no longer there.
@@ -319,13 +319,13 @@ def _record(said: dict[str, Any]) -> Record:
                 "tick, or save the slice as a picture, ask about that, and keep it."
             )
         number = said.get("slice")
-        return data.with_upload(
+        return record, data.picture_to_keep(
             record,
             _upload(said.get("upload")),
             number=number if isinstance(number, int) else None,
             names_nobody=said.get("nobody") is True,
         )
-    return record
+    return record, None
 
 
 def _check_class(right: str, *, of_index: bool, run: str | None) -> None:

@@ -65,6 +65,7 @@ def layout(
         _LEAD,
         _one(image),
         review_said.head(PAGE, image),
+        html.Div(review_agreed.unwritten(), id="review-unwritten", **aria(live="polite")),
         html.Div(_waiting(), id="review-waiting"),
         html.Div(
             [
@@ -159,12 +160,13 @@ def review(
 @callback(
     Output("review-waiting", "children"),
     Output("review-agreed", "children"),
+    Output("review-unwritten", "children"),
     Input("review-changed", "data"),
     prevent_initial_call=True,
 )
-def refresh(_changed: str | None) -> tuple[Any, Any]:
+def refresh(_changed: str | None) -> tuple[Any, Any, Any]:
     """Something was said or taken back."""
-    return _waiting(), review_agreed.part()
+    return _waiting(), review_agreed.part(), review_agreed.unwritten()
 
 
 def _one(path: str | None) -> Component:

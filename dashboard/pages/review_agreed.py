@@ -17,29 +17,62 @@ from dashboard.pages import correct, review_said
 
 _MOST_CONTRADICTIONS = 24
 _MOST_PROMOTIONS = 24
+_WRITE = "Write numbered corrections"
 TESTS = "Test and validation images get the label that is reported of them, and never train."
 
 
 @callback(
     Output("review-agreed", "children", allow_duplicate=True),
+    Output("review-unwritten", "children", allow_duplicate=True),
     Output("review-told", "children", allow_duplicate=True),
     Input("review-make", "n_clicks"),
     prevent_initial_call=True,
 )
-def make(clicks: int | None) -> tuple[Any, Any]:
+def make(clicks: int | None) -> tuple[Any, Any, Any]:
     """What is agreed on becomes the next manifest."""
     if not clicks:
-        return no_update, no_update
+        return no_update, no_update, no_update
     try:
         made = data.make_manifest()
     except InputError as error:
-        return no_update, correct.problem(str(error))
+        return no_update, no_update, correct.problem(str(error))
     said = (
         "The last corrections say the same already."
         if made is None
         else f"Corrections {made.number} are written; every page reports by them from now on."
     )
-    return part(), correct.answer(html.Span(said, **name("version")), "green")
+    return part(), unwritten(), correct.answer(html.Span(said, **name("version")), "green")
+
+
+def unwritten() -> Component | None:
+    """That what is confirmed now is not what every page reports by, where it is not."""
+    try:
+        lacking, gone = data.unwritten()
+    except InputError:
+        return None  # `part` says why.
+    said = []
+    if lacking:
+        many = "correction is" if lacking == 1 else "corrections are"
+        said.append(f"{lacking:,} confirmed {many} not in the numbers yet")
+    if gone:
+        many = (
+            "correction that no longer stands is"
+            if gone == 1
+            else "corrections that no longer stand are"
+        )
+        said.append(
+            f"{gone:,} {many} still in them" if lacking else f"{gone:,} {many} still in the numbers"
+        )
+    if not said:
+        return None
+    return html.Div(
+        dmc.Alert(
+            f"{', and '.join(said)}: press “{_WRITE}” at the end of this page.",
+            color="orange",
+            variant="light",
+        ),
+        **no_interval(review_said.COUNTED),
+    )
 
 
 def _tests(tests: Mapping[str, int]) -> str:
@@ -136,9 +169,7 @@ def part() -> Component:
         if rows
         else None,
         html.Div(
-            dmc.Button(
-                "Write numbered corrections", id="review-make", disabled=not (confirmed or lines)
-            ),
+            dmc.Button(_WRITE, id="review-make", disabled=not (confirmed or lines)),
             className="controls",
         ),
         html.Div(

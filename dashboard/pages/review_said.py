@@ -60,6 +60,7 @@ COUNTED = (
     "A count of what people said here, not an estimate of anything else, so it has no interval."
 )
 _AT_ONCE = 8
+_STILL_IN = "It stays in the numbers until numbered corrections are written again."
 MOST_PAGES = 100_000
 """Until they have been counted."""
 
@@ -135,10 +136,12 @@ def register(page: str) -> None:
             return no_update, no_update
         about = str(cause.get("undo"))
         try:
+            of = next((one for one in data.corrections_made() if _is_about(one, about)), None)
             correct.take_back({"id": about, "who": who or ""})
         except InputError as error:
             return correct.problem(str(error)), no_update
-        return correct.answer(correct.TAKEN_BACK), f"undo-{about}"
+        stays = [] if of is None else _stays(of, about)
+        return correct.answer(" ".join([correct.TAKEN_BACK, *stays])), f"undo-{about}"
 
     # What the form of an image that is open here took or undid is shown at once.
     clientside_callback(
@@ -184,7 +187,10 @@ def entry(one: Correction, *, at: str, does: Component | None = None) -> Compone
     if path is not None and not (path.startswith(KEPT) and one.state == UNDONE):
         split = "" if path.startswith(KEPT) else (data.label_of(path) or ("", ""))[1]
         return picture_tile(path, split_words(split), *lines, alt="The image that was corrected")
-    lines.insert(0, html.Span("an upload whose picture is not kept", className="path"))
+    gone = (
+        "an upload whose picture is not kept" if path is None else "an upload that was taken back"
+    )
+    lines.insert(0, html.Span(gone, className="path"))
     if data.images_folder() is None:
         return html.Li([html.Span(line) for line in lines], className="tile path-line")
     return html.Figure(html.Figcaption(lines), className="tile")
@@ -291,11 +297,12 @@ def _does(page: str, one: Correction, mine: str) -> Component | None:
 
 def _became(one: Correction) -> Component:
     """The state of a correction, and who made it so."""
+    still = one.state != CONFIRMED and data.is_written(one.record.id)
+    lines: list[Any] = [html.Div(_STILL_IN)] if still else []
     if one.state == UNDONE:
-        return html.Div("Taken back.", className="became")
+        return html.Div(["Taken back.", *lines], className="became")
     if one.state == OPEN:
-        return html.Div("Waits for a second reader.", className="became")
-    lines: list[Any] = []
+        return html.Div(["Waits for a second reader.", *lines], className="became")
     for review in one.reviews:
         word = "Disputed" if review.kind == DISPUTE else "Confirmed"
         why: list[Any] = (
@@ -303,6 +310,20 @@ def _became(one: Correction) -> Component:
         )
         lines.append(html.Div([f"{word} by ", html.Span(review.who, **name("version")), *why]))
     return html.Div(lines, className="became disputed" if one.state == DISPUTED else "became")
+
+
+def _is_about(one: Correction, record: str) -> bool:
+    return record in (one.record.id, *(review.id for review in one.reviews))
+
+
+def _stays(one: Correction, undone: str) -> list[str]:
+    """In words, what is still there of a correction after a record of it was undone."""
+    left = [_STILL_IN] if data.is_written(one.record.id) else []
+    path = one.record.path or ""
+    was_kept = undone == one.record.id and path.startswith(KEPT)
+    if was_kept and data.kept_upload(path.removeprefix(KEPT)) is not None:
+        left.append("Its picture stays: another correction or numbered corrections need it.")
+    return left
 
 
 def _when(record: Record) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import itertools
+import lzma
 import os
 import pickle
 import tarfile
@@ -38,8 +39,8 @@ class Hostile:
 def every(folder: Path) -> list[Hostile]:
     """All of them; code in them would write to `folder`, and tensors point to files in it."""
     return [
-        *_pickles(folder), *_archives(folder), *_external(folder), *_loops(), *_custom(), *_giants(),
-        *_slow(), *_truncated(), *_malformed(), *_misleading(),
+        *_pickles(folder), *_archives(folder), *_external(folder), *_loops(), *_custom(), *hidden(),
+        *_giants(), *_slow(), *_truncated(), *_malformed(), *_misleading(),
     ]  # fmt: skip
 
 
@@ -64,6 +65,9 @@ def _pickles(folder: Path) -> Iterator[Hostile]:
     for suffix in ("pkl", "pt", "pth", "joblib", "h5", "keras", "ckpt"):
         yield Hostile(f"pickle named .{suffix}", f"model.{suffix}",
                       lambda: pickle.dumps(_Runs(harm), protocol=4))  # fmt: skip
+    for protocol in (0, 1):
+        yield Hostile(f"pickle of protocol {protocol} of more than 4 kB", "model.onnx",
+                      partial(pickle.dumps, [[*range(2_000)], _Runs(harm)], protocol))  # fmt: skip
     yield Hostile("pickle behind a BOM", "model.onnx",
                   lambda: b"\xef\xbb\xbf" + pickle.dumps(_Runs(harm), protocol=4))  # fmt: skip
     yield Hostile("Python source", "model.onnx", f"import os; os.system({harm!r})".encode)
@@ -98,6 +102,11 @@ def _archives(folder: Path) -> Iterator[Hostile]:
                   lambda: zipped({"model/code/__torch__.py": b"1", "model/data.pkl": harm}))  # fmt: skip
     yield Hostile("Keras archive", "model.onnx",
                   lambda: zipped({"config.json": b'{"class_name": "Lambda"}'}))  # fmt: skip
+    yield Hostile("empty zip", "model.onnx", lambda: zipped({}))
+    yield Hostile("zip behind a program", "model.onnx",
+                  lambda: Path("/bin/true").read_bytes() + zipped({"x": harm}))  # fmt: skip
+    yield Hostile("RAR", "model.onnx", lambda: b"Rar!\x1a\x07\x01\x00" + bytes(5_000))
+    yield Hostile("LZMA", "model.onnx", lambda: lzma.compress(harm, lzma.FORMAT_ALONE))
     yield Hostile("gzip bomb", "model.onnx", lambda: gzip.compress(bomb))
     yield Hostile("gzip of a model", "model.onnx",
                   lambda: gzip.compress(foreign.torch().SerializeToString()))  # fmt: skip
@@ -223,6 +232,58 @@ def _custom() -> Iterator[Hostile]:
         yield Hostile(f"the operator {operator} of {domain}", "model.onnx", made)
     yield Hostile("an operator that does not exist", "model.onnx",
                   lambda: _bytes(_with(helper.make_node("SystemCall", ["image"], ["gone"]))))  # fmt: skip
+
+
+def hidden() -> Iterator[Hostile]:
+    """What protocol buffers of ONNX Runtime read and a reader of tags of more than 32 bits does not."""
+
+    def looped(times: int, bit: int = 32) -> bytes:
+        go = helper.make_tensor_value_info("go", TensorProto.BOOL, [])
+        on = helper.make_tensor_value_info("on", TensorProto.BOOL, [])
+        was = helper.make_tensor_value_info("was", TensorProto.FLOAT, None)
+        then = helper.make_tensor_value_info("then", TensorProto.FLOAT, None)
+        count = helper.make_tensor_value_info("i", TensorProto.INT64, [])
+        body = helper.make_graph(
+            [helper.make_node("Identity", ["go"], ["on"]), helper.make_node("Identity", ["was"], ["then"])],
+            "body", [count, go, was], [on, then],
+        )  # fmt: skip
+        loop = helper.make_node("Loop", ["times", "yes", "image"], ["seen"], body=body)
+        model = _chained([])
+        model.graph.initializer.append(numpy_helper.from_array(np.array(times, np.int64), "times"))
+        model.graph.initializer.append(numpy_helper.from_array(np.array(True), "yes"))
+        node = _inputs_and_outputs(loop) + _field(4, b"Identity") + _field(4, b"Loop", bit)
+        return _with_first_node(model, node + _field(5, _bytes(loop.attribute[0]), bit))
+
+    def custom() -> bytes:
+        model = _chained([])
+        model.opset_import.append(helper.make_opsetid("com.microsoft", 1))
+        gelu = helper.make_node("Gelu", ["image"], ["seen"])
+        node = _inputs_and_outputs(gelu) + _field(4, b"Gelu") + _field(7, b"com.microsoft", 32)
+        return _with_first_node(model, node)
+
+    def elsewhere() -> bytes:
+        model = foreign.torch()
+        tensor = model.graph.initializer.pop(0)
+        tensor.ClearField("raw_data")
+        entry = onnx.StringStringEntryProto(key="location", value="/etc/passwd")
+        hidden = (
+            _bytes(tensor) + _field(13, _bytes(entry), 32) + _number(14 << 3 | 1 << 32) + b"\x01"
+        )
+        return _with_graph(model, _bytes(model.graph) + _field(5, hidden))
+
+    def longer(tag: bytes) -> bytes:
+        return _bytes(foreign.torch()) + tag + b"\x01x"
+
+    yield Hostile("a hidden endless Loop", "model.onnx", lambda: looped(2**62))
+    for bit in (33, 34):  # The last bits that five bytes have.
+        yield Hostile(f"a Loop hidden by bit {bit}", "model.onnx", partial(looped, 5, bit))
+    yield Hostile("a hidden operator of com.microsoft", "model.onnx", custom)
+    yield Hostile("hidden weights in /etc/passwd", "model.onnx", elsewhere)
+    yield Hostile("a tag that is longer than it need be", "model.onnx", lambda: longer(b"\x92\x00"))
+    yield Hostile("a field of the number 0", "model.onnx", lambda: longer(b"\x02"))
+    yield Hostile("a number of the number 0", "model.onnx", lambda: longer(b"\x00\x01\x12"))
+    yield Hostile("a length that is longer than it need be", "model.onnx",
+                  lambda: _bytes(foreign.torch()) + b"\x12\x81\x00x")  # fmt: skip
 
 
 def _giants() -> Iterator[Hostile]:
@@ -433,5 +494,34 @@ def _chained(nodes: list[onnx.NodeProto], batch: int | None = None) -> onnx.Mode
     return model
 
 
-def _bytes(model: onnx.ModelProto) -> bytes:
-    return bytes(model.SerializeToString())
+def _inputs_and_outputs(node: onnx.NodeProto) -> bytes:
+    ports = [_field(1, name.encode()) for name in node.input]
+    return b"".join([*ports, *(_field(2, name.encode()) for name in node.output)])
+
+
+def _with_first_node(model: onnx.ModelProto, node: bytes) -> bytes:
+    return _with_graph(model, _field(1, node) + _bytes(model.graph))
+
+
+def _with_graph(model: onnx.ModelProto, graph: bytes) -> bytes:
+    model.ClearField("graph")
+    return _bytes(model) + _field(7, graph)
+
+
+def _field(number: int, content: bytes, bit: int | None = None) -> bytes:
+    """A field of a message; with `bit`, its tag has that bit too."""
+    tag = number << 3 | 2 | (0 if bit is None else 1 << bit)
+    return _number(tag) + _number(len(content)) + content
+
+
+def _number(value: int) -> bytes:
+    """As protocol buffers write it: seven bits a byte, the lowest first."""
+    parts = []
+    while value > 127:
+        parts.append(value & 127 | 128)
+        value >>= 7
+    return bytes([*parts, value])
+
+
+def _bytes(message: Any) -> bytes:
+    return bytes(message.SerializeToString())

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import pickle
 import shutil
+import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -250,6 +252,17 @@ def test_a_model_cannot_have_the_dashboard_fill_its_memory_with_images(
         )
 
 
+def zipped(comment: bytes) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("data.pkl", b"content")
+        archive.comment = comment
+    return file.getvalue()
+
+
+LONG = [pickle.dumps({"weights": [*range(2000)], "names": ["a b"] * 9}, protocol=n) for n in (0, 1)]
+
+
 @pytest.mark.parametrize(
     ("start", "name", "what", "how"),
     [
@@ -260,15 +273,54 @@ def test_a_model_cannot_have_the_dashboard_fill_its_memory_with_images(
         (b"anything", "weights.pt", "a .pt file", "torch.onnx.export"),
         (b"anything", "model.h5", "a .h5 file", "Keras"),
         (b"\x1f\x8b\x08", "model.onnx", "a compressed file", "Unpack it"),
+        (LONG[0], "model.onnx", "a Python pickle", "skl2onnx.to_onnx"),
+        (LONG[1], "model.onnx", "a Python pickle", "torch.onnx.export"),
+        (b"cmine\nNet\np0\n(S'" + b"x" * 5000, "model.onnx", "a Python pickle", "skl2onnx"),
+        (b"Rar!\x1a\x07\x01\x00", "model.onnx", "an archive", "Unpack it"),
+        (b"anything", "model.rar", "a .rar file", "Unpack it"),
+        (b"PK\x05\x06" + bytes(18), "model.onnx", "nothing in it", "torch.onnx.export"),
+        (b"]\x00\x00\x80\x00" + b"\xff" * 8, "model.onnx", "a compressed file", "Unpack it"),
+        (b"anything" + zipped(b""), "model.onnx", "other data before it", "torch.onnx.export"),
     ],
 )
 def test_what_is_not_onnx_is_refused_with_the_way_to_export_it(
     start: bytes, name: str, what: str, how: str
 ) -> None:
-    refusal = foreign_formats.refusal(start, name)
+    refusal = foreign_formats.refusal(start[: foreign_formats.FIRST_BYTES], name)
     assert refusal is not None
     assert what in refusal
     assert how in refusal
+
+
+@pytest.mark.parametrize("comment", [b"", b"of somebody"])
+def test_an_archive_behind_a_long_program_is_known_by_its_end(comment: bytes) -> None:
+    file = bytes(10_000) + zipped(comment)
+    start, end = file[: foreign_formats.FIRST_BYTES], file[-foreign_formats.LAST_BYTES :]
+    assert foreign_formats.refusal(start, "model.onnx") is None
+    said = foreign_formats.refusal(start, "model.onnx", end)
+    assert said is not None
+    assert "an archive with other data before it" in said
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        b"case,label,prob\n" + b"".join(b"case-%d,glioma,0.5\n" % i for i in range(500)),
+        b"class\nglioma\n" * 1000,
+        b"(class),score\n" + b"0.5,0.5\n" * 1000,
+        b"class,score\nglioma,1.",
+    ],
+)
+def test_a_table_is_no_pickle_though_it_begins_as_one(table: bytes) -> None:
+    assert foreign_formats.refusal(table[: foreign_formats.FIRST_BYTES], "theirs.csv") is None
+
+
+def test_models_are_not_taken_for_archives_or_pickles() -> None:
+    for make in MODELS.values():
+        model = make()
+        file = model if isinstance(model, bytes) else model.SerializeToString()
+        start, end = file[: foreign_formats.FIRST_BYTES], file[-foreign_formats.LAST_BYTES :]
+        assert foreign_formats.refusal(start, "model.onnx", end) is None
 
 
 def test_an_evaluation_that_is_stopped_leaves_nothing(

@@ -76,6 +76,15 @@ def test_what_says_the_same_gets_no_new_number(tmp_path: Path) -> None:
     assert write(tmp_path, correction("a.png", "meningioma")) is None
 
 
+def test_what_a_manifest_lacks_and_what_of_it_is_gone_is_counted(tmp_path: Path) -> None:
+    stands, changed, gone, new = (correction(f"{name}.png", "pituitary") for name in "abcd")
+    last = write(tmp_path, stands, changed, gone)
+    otherwise = correction("b.png", "meningioma")
+    rows = manifests.confirmed([stands, otherwise, new]).rows
+    assert manifests.differences(last, rows) == (2, 1)
+    assert manifests.differences(None, rows) == (3, 0)
+
+
 def test_when_all_is_undone_the_next_one_is_empty(tmp_path: Path) -> None:
     write(tmp_path, correction("a.png", "meningioma"))
     empty = write(tmp_path, correction("a.png", "meningioma", UNDONE))

@@ -25,7 +25,8 @@ CHOSEN = (
     "weights in /etc/passwd", "a constant in another file", "a sparse tensor in another file",
     "endless Loop", "Scan", "If", "SequenceMap", "a graph in another operator",
     "functions that double 40 times", "the operator Gelu of com.microsoft", "the operator Run of mine",
-    "an operator that does not exist", "zeros of 1099511627776", "an image doubled 45 times",
+    "an operator that does not exist", "a hidden endless Loop",
+    "hidden weights in /etc/passwd", "zeros of 1099511627776", "an image doubled 45 times",
     "2,000 products of 4,000 x 4,000", "more operators than are read", "the first 50 %", "noise",
     "a length of 2^63", "a name that is a script", "a name that leads out",
 )  # fmt: skip
@@ -163,6 +164,13 @@ def test_what_is_checked_is_what_was_asked_for() -> None:
     assert contents.domains == ["ai.onnx"]
     with_map = onnx_check.check(foreign.scikit_learn().SerializeToString())
     assert with_map.domains == ["ai.onnx.ml"]
+
+
+@pytest.mark.parametrize("bad", [pytest.param(one, id=one.name) for one in hostile.hidden()])
+def test_a_number_that_can_be_read_in_two_ways_is_refused(bad: hostile.Hostile) -> None:
+    """ONNX Runtime takes the low 32 bits of a tag: the first five of these are what it would have run."""
+    with pytest.raises(InputError, match="a number in it can be read in two ways"):
+        onnx_check.check(bad.content())
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import pickle
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -27,6 +28,7 @@ TABLE = (
     b"path,label,prob_glioma,prob_notumor\n"
     b"a.png,glioma,0.9,0.1\nb.png,notumor,0.25,0.75\nc.png,glioma,0.33,0.66\n"
 )
+EMPTY_ZIP = b"PK\x05\x06" + bytes(18)
 
 
 @pytest.fixture
@@ -139,6 +141,8 @@ def test_a_request_may_be_larger_than_those_of_the_pages(client: FlaskClient) ->
     [
         (b"", "theirs.csv", "The file is empty"),
         (b"\x80\x04code", "theirs.onnx", "a Python pickle"),
+        (pickle.dumps([*range(2000)], protocol=0), "theirs.onnx", "a Python pickle"),
+        (bytes(10_000) + EMPTY_ZIP, "theirs.onnx", "an archive with other data before it"),
         (b"PK\x03\x04code", "theirs.onnx", "an archive"),
         (b"code", "theirs.pt", "torch.onnx.export"),
         (b"\x89HDF", "theirs.h5", 'format="onnx"'),

@@ -363,6 +363,16 @@ def test_an_undo_deletes_the_kept_picture_and_keeps_the_record(
     assert [c.state for c in data.corrections_made()] == [UNDONE]
 
 
+def test_a_picture_that_is_sent_again_after_it_was_taken_back_is_not_kept(
+    visitor: Visitor, own: Path, upload: bytes
+) -> None:
+    send(visitor, upload=upload, **about_upload(keep=True))
+    (one,) = data.corrections_made()
+    data.say(corrections.Record("undo-it-please", corrections.UNDO, "Ada", about=one.record.id))
+    send(visitor, upload=upload, **about_upload(keep=True))  # As a browser does that got no answer.
+    assert not [name for name in files(own) if name.startswith("corrections/images")]
+
+
 def test_a_form_that_is_not_whole_keeps_no_picture(
     visitor: Visitor, own: Path, upload: bytes
 ) -> None:
@@ -606,6 +616,56 @@ def test_confirmed_corrections_change_what_is_reported_and_are_marked(
     panel = visible(visitor.open(f"/evaluate?run={HASTY}&image={PATH}"))
     assert "Two readers corrected the label (it was glioma)." in panel
     assert "two readers corrected 1 label (corrections 1)." in visible(visitor.open("/"))
+
+
+@pytest.mark.usefixtures("own")
+def test_what_is_confirmed_and_not_in_the_numbers_is_told_until_it_is_written(
+    visitor: Visitor,
+) -> None:
+    def told() -> str:
+        return visible(find(visitor.open("/review"), id="review-unwritten")[0])
+
+    send(visitor)
+    assert told() == ""
+    review(visitor, CONFIRM, "Grace")
+    assert "1 confirmed correction is not in the numbers yet: press “Write numbered" in told()
+    written = visitor.fire("review-agreed", inputs={"n_clicks": 1})
+    assert not written["review-unwritten"]["children"]
+    assert told() == ""
+    (one,) = data.corrections_made()
+    stays = "It stays in the numbers until numbered corrections are written again."
+    assert stays in undo(visitor, one.record.id, "Ada")
+    assert "1 correction that no longer stands is still in the numbers" in told()
+    assert f"Taken back. {stays}" in visible(listed(visitor))
+    subject = {"path": PATH.replace("0000", "0001"), "label": "glioma", "run": None, "answer": None}
+    send(visitor, id="another-id-01", subject=subject)
+    review(visitor, CONFIRM, "Grace")
+    assert (
+        "is not in the numbers yet, and 1 correction that no longer stands is still in them"
+        in told()
+    )
+    page = visitor.open("/review")
+    assert [str(bare) for bare in bare_numbers(page, [HASTY, "careful", *CLASSES])] == []
+    data.make_manifest()
+    assert told() == ""
+    assert stays not in visible(listed(visitor))
+
+
+@pytest.mark.usefixtures("own")
+def test_who_takes_back_a_picture_that_has_to_stay_is_told_so(
+    visitor: Visitor, upload: bytes
+) -> None:
+    for key, who in (("of-ada-0001", "Ada"), ("of-mae-0001", "Mae"), ("of-joe-0001", "Joe")):
+        send(visitor, upload=upload, **about_upload(keep=True, id=key, who=who))
+    stays = "Its picture stays: another correction or numbered corrections need it."
+    assert stays in undo(visitor, "of-ada-0001", "Ada")  # Mae and Joe keep it.
+    undo(visitor, "of-mae-0001", "Mae")
+    review(visitor, CONFIRM, "Grace")
+    data.make_manifest()
+    assert stays in undo(visitor, "of-joe-0001", "Joe")  # Corrections 1 do.
+    send(visitor, upload=images.encode_png(phantom.draw("pituitary", 2)),
+         **about_upload(keep=True, id="another-0001"))  # fmt: skip
+    assert stays not in undo(visitor, "another-0001", "Ada")
 
 
 # The queue
