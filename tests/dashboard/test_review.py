@@ -693,7 +693,7 @@ def test_a_run_that_cannot_be_asked_is_told_without_where_the_server_keeps_it(
     queue = visitor.fire("review-doubtful", inputs={"at": 1, "children": []})
     shown = visible(queue["review-doubtful"]["children"])
     assert "These runs could not be asked" in str(queue)
-    assert "cut-off/predictions.parquet is cut off" in shown
+    assert "cut-off/predictions.parquet is damaged or cut off" in shown
     assert str(own) not in shown
 
 
