@@ -134,18 +134,19 @@ def _compare(
     for i, (one, name, statistic, about) in enumerate(statistics):
         here = np.isfinite(one.values)
         clusters = [len(np.unique(cluster[here & rows])) for rows in (~is_test, is_test)]
+        by_chance = np.abs(random[i][np.isfinite(random[i])])
+        chance = float(np.quantile(by_chance, 0.95)) if len(by_chance) else None
         value = float(statistic.value(*whole)[0])
         estimate = Estimate(None, None, None, len(is_test), reason="all images have the same value")
         if np.isfinite(value):
-            estimate = statistic.estimate(value, drawn[i], len(is_test), clusters)
-        by_chance = np.abs(random[i][np.isfinite(random[i])])
+            estimate = statistic.estimate(value, drawn[i], len(is_test), clusters, chance)
         yield {
             **about,
             "statistic": name,
             "value": estimate.value,
             "low": estimate.low,
             "high": estimate.high,
-            "chance": float(np.quantile(by_chance, 0.95)) if len(by_chance) else None,
+            "chance": chance,
             "reason": estimate.reason,
         }
 
@@ -213,15 +214,27 @@ class _Statistic:
         """What `estimate` needs of every resample, given the weights of the whole sample."""
         return self.value if self.error is None else self.error(train, test)
 
-    def estimate(self, value: float, drawn: Floats, n: int, clusters: list[int]) -> Estimate:
-        """The value with its interval, from `drawn` of resamples of these clusters of either part."""
+    def estimate(
+        self, value: float, drawn: Floats, n: int, clusters: list[int], chance: float | None
+    ) -> Estimate:
+        """The value with its interval.
+
+        Args:
+            value: of the whole sample.
+            drawn: what `drawn` gives of its resamples.
+            n: images.
+            clusters: how many each part has.
+            chance: 95 % of random divisions stay below; a distance that does, too, may be 0. Resamples
+                of few clusters cannot tell, since a rare kind may be in none of them.
+        """
+        few = intervals.few_clusters(min(clusters))
         if self.error is None:
-            return metrics.bootstrap_estimate(value, drawn, n)
+            return metrics.bootstrap_estimate(value, value + few * (drawn - value), n)
         # Where every image of a part has the same value resamples do not differ, but others may.
         unseen = [self.of_unseen(intervals.wilson(0.0, count)[1]) for count in clusters]
-        return Estimate(
-            value, *intervals.of_distance(value, drawn, float(np.hypot(unseen[0], unseen[1]))), n
-        )
+        unanimous = float(np.hypot(unseen[0], unseen[1]))
+        low, high = intervals.of_distance(value, few * drawn, unanimous)
+        return Estimate(value, low if chance is None or value > chance else 0.0, high, n)
 
 
 def _of_those(here: Ints, statistic: _Statistic) -> _Statistic:

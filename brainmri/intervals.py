@@ -165,6 +165,15 @@ def _ranks(values: Floats) -> Floats:
     return middle[place]
 
 
+def few_clusters(g: int) -> float:
+    """How many times wider an interval from resamples of only `g` clusters has to be; at least 1.
+
+    Resamples vary by (g - 1) / g of the variance that they stand for, and Student's t takes the place
+    of the normal distribution (Efron and Tibshirani 1993, chapter 12).
+    """
+    return student(g - 1) / _Z * float(np.sqrt(g / max(g - 1, 1)))
+
+
 def student(freedom: float) -> float:
     """97.5 % point of Student's t from 3 degrees of freedom on (Cornish-Fisher expansion)."""
     z, v = _Z, max(freedom, 3.0)
