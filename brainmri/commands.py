@@ -119,6 +119,8 @@ def split(options: argparse.Namespace) -> int:
             lacking = counted(unknown, "image has", "images have")
             whose = "its" if unknown == 1 else "their"
             print(f"{lacking} no {column}; only {whose} cluster is kept whole.")
+    if left_out := splits.left_out(table, protocol):
+        print(f"{left_out}.")
     if leak:
         print(f"{leak}.")
     else:

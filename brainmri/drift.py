@@ -1,7 +1,10 @@
 """How far the test part differs from the training part, property by property and class by class.
 
 Every statistic comes with a 95 % interval that resamples whole near-duplicate clusters, and a distance
-also with what chance alone reaches: it cannot be negative, so its interval never holds 0.
+also with what chance alone reaches. A distance of samples is larger than that of what they were drawn
+from, and that of resamples larger still, so percentiles of resamples would lie above the truth: the
+interval of a distance is `intervals.of_distance`. How often each holds the truth is measured in
+tests/brainmri/test_coverage_of_drift.py.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold
 
-from brainmri import metrics, ranking
+from brainmri import intervals, metrics, ranking
 from brainmri.audit_tables import JS, KS, SMD
 from brainmri.forests import forest
 from brainmri.metrics import Estimate
@@ -120,31 +123,37 @@ def _compare(
         statistics += [(one, name, found, about) for name, found in one.statistics().items()]
     if not statistics:
         return
-    plain = (~is_test).astype(float)[np.newaxis], is_test.astype(float)[np.newaxis]
-    drawn = _apply(statistics, _resampled(is_test, cluster, seed))
-    random = _apply(statistics, _permuted(is_test, cluster, seed))
-    for i, (_, name, statistic, about) in enumerate(statistics):
-        value = float(statistic(*plain)[0])
+    whole = (~is_test).astype(float)[np.newaxis], is_test.astype(float)[np.newaxis]
+    drawn = _apply(
+        [statistic.drawn(*whole) for _, _, statistic, _ in statistics],
+        _resampled(is_test, cluster, seed),
+    )
+    random = _apply(
+        [statistic.value for _, _, statistic, _ in statistics], _permuted(is_test, cluster, seed)
+    )
+    for i, (one, name, statistic, about) in enumerate(statistics):
+        here = np.isfinite(one.values)
+        clusters = [len(np.unique(cluster[here & rows])) for rows in (~is_test, is_test)]
+        by_chance = np.abs(random[i][np.isfinite(random[i])])
+        chance = float(np.quantile(by_chance, 0.95)) if len(by_chance) else None
+        value = float(statistic.value(*whole)[0])
         estimate = Estimate(None, None, None, len(is_test), reason="all images have the same value")
         if np.isfinite(value):
-            estimate = metrics.bootstrap_estimate(value, drawn[i], len(is_test))
-        by_chance = np.abs(random[i][np.isfinite(random[i])])
+            estimate = statistic.estimate(value, drawn[i], len(is_test), clusters, chance)
         yield {
             **about,
             "statistic": name,
             "value": estimate.value,
             "low": estimate.low,
             "high": estimate.high,
-            "chance": float(np.quantile(by_chance, 0.95)) if len(by_chance) else None,
+            "chance": chance,
             "reason": estimate.reason,
         }
 
 
-def _apply(
-    statistics: list[tuple[_Property, str, _Statistic, Row]], draws: Iterator[tuple[Floats, Floats]]
-) -> Floats:
-    """Each statistic of each draw, float64 (statistics, draws)."""
-    found = [[statistic(*weights) for _, _, statistic, _ in statistics] for weights in draws]
+def _apply(functions: list[_OfDraws], draws: Iterator[tuple[Floats, Floats]]) -> Floats:
+    """Each function of each draw, float64 (functions, draws)."""
+    found = [[function(*weights) for function in functions] for weights in draws]
     return np.concatenate([np.stack(piece) for piece in found], axis=1)
 
 
@@ -182,13 +191,67 @@ def told_apart(x: NDArray[np.generic], is_test: Bools, cluster: Ints, *, seed: i
     return ranking.areas(is_test, score, cluster, seed=seed)[0]
 
 
-_Statistic = Callable[[Floats, Floats], Floats]
-"""Weights of the training and of the test images (r, n) to the statistic of each draw (r,)."""
+_OfDraws = Callable[[Floats, Floats], Floats]
+"""Weights of the training and of the test images (r, n) to a number of each draw (r,)."""
+
+
+@dataclass(frozen=True)
+class _Statistic:
+    """A difference of two samples.
+
+    Attributes:
+        value: of weighted images.
+        error: of a distance: given the weights of the whole sample, how far at most a resample's
+            distance is from that of the whole. None for what is no distance.
+        of_unseen: of a distance: how far a share of the images with another value takes it at most.
+    """
+
+    value: _OfDraws
+    error: Callable[[Floats, Floats], _OfDraws] | None = None
+    of_unseen: Callable[[float], float] = float
+
+    def drawn(self, train: Floats, test: Floats) -> _OfDraws:
+        """What `estimate` needs of every resample, given the weights of the whole sample."""
+        return self.value if self.error is None else self.error(train, test)
+
+    def estimate(
+        self, value: float, drawn: Floats, n: int, clusters: list[int], chance: float | None
+    ) -> Estimate:
+        """The value with its interval.
+
+        Args:
+            value: of the whole sample.
+            drawn: what `drawn` gives of its resamples.
+            n: images.
+            clusters: how many each part has.
+            chance: 95 % of random divisions stay below; a distance that does, too, may be 0. Resamples
+                of few clusters cannot tell, since a rare kind may be in none of them.
+        """
+        few = intervals.few_clusters(min(clusters))
+        if self.error is None:
+            return metrics.bootstrap_estimate(value, value + few * (drawn - value), n)
+        # Where every image of a part has the same value resamples do not differ, but others may.
+        unseen = [self.of_unseen(intervals.wilson(0.0, count)[1]) for count in clusters]
+        unanimous = float(np.hypot(unseen[0], unseen[1]))
+        low, high = intervals.of_distance(value, few * drawn, unanimous)
+        return Estimate(value, low if chance is None or value > chance else 0.0, high, n)
 
 
 def _of_those(here: Ints, statistic: _Statistic) -> _Statistic:
     """The statistic of some images, given the weights of all of them."""
-    return lambda train, test: statistic(train[:, here], test[:, here])
+
+    def value(train: Floats, test: Floats) -> Floats:
+        return statistic.value(train[:, here], test[:, here])
+
+    if statistic.error is None:
+        return _Statistic(value)
+    of_whole = statistic.error
+
+    def error(whole_train: Floats, whole_test: Floats) -> _OfDraws:
+        away = of_whole(whole_train[:, here], whole_test[:, here])
+        return lambda train, test: away(train[:, here], test[:, here])
+
+    return _Statistic(value, error, statistic.of_unseen)
 
 
 def _ks(values: Floats) -> _Statistic:
@@ -196,13 +259,17 @@ def _ks(values: Floats) -> _Statistic:
     order = np.argsort(values, kind="stable")
     last = np.flatnonzero(np.append(np.diff(values[order]) != 0, True))
 
-    def statistic(train: Floats, test: Floats) -> Floats:
+    def apart(train: Floats, test: Floats) -> Floats:
         below = [
             _shares(np.cumsum(weights[:, order], axis=1))[:, last] for weights in (train, test)
         ]
-        return np.abs(below[1] - below[0]).max(axis=1)
+        return below[1] - below[0]
 
-    return statistic
+    def error(whole_train: Floats, whole_test: Floats) -> _OfDraws:
+        whole = apart(whole_train, whole_test)
+        return lambda train, test: np.abs(apart(train, test) - whole).max(axis=1)
+
+    return _Statistic(lambda train, test: np.abs(apart(train, test)).max(axis=1), error)
 
 
 def _shares(cumulated: Floats) -> Floats:
@@ -218,31 +285,57 @@ def _smd(values: Floats) -> _Statistic:
         mean = weights @ values / total
         return mean, np.maximum(weights @ values**2 / total - mean**2, 0)
 
-    def statistic(train: Floats, test: Floats) -> Floats:
+    def value(train: Floats, test: Floats) -> Floats:
         with np.errstate(invalid="ignore", divide="ignore"):
             (train_mean, train_variance), (test_mean, test_variance) = moments(train), moments(test)
             return (test_mean - train_mean) / np.sqrt((train_variance + test_variance) / 2)
 
-    return statistic
+    return _Statistic(value)
 
 
 def _js(codes: Floats) -> _Statistic:
-    """Square root of the Jensen-Shannon divergence in bits (Lin 1991), 0-1."""
+    """Square root of the Jensen-Shannon divergence in bits (Lin 1991), 0-1.
+
+    It is the length of a straight line: each distribution is a point of a Hilbert space (Fuglede and
+    Topsøe 2004), so what two errors do to it at most is the length of their difference.
+    """
     of_level = (codes[:, np.newaxis] == np.unique(codes)).astype(np.float64)
 
-    def statistic(train: Floats, test: Floats) -> Floats:
-        with np.errstate(invalid="ignore", divide="ignore"):
-            p, q = (weights @ of_level for weights in (train, test))
-            p, q = p / p.sum(axis=1, keepdims=True), q / q.sum(axis=1, keepdims=True)
-            middle = (p + q) / 2
-            bits = [
-                np.where(share > 0, share * np.log2(share / middle), 0).sum(axis=1)
-                for share in (p, q)
-            ]
-        empty = np.isnan(p).any(axis=1) | np.isnan(q).any(axis=1)
-        return np.where(empty, np.nan, np.sqrt(np.maximum(sum(bits) / 2, 0)))
+    def shares(weights: Floats) -> Floats:
+        counts = weights @ of_level
+        with np.errstate(invalid="ignore"):  # As in `_shares`.
+            return counts / counts.sum(axis=1, keepdims=True)
 
-    return statistic
+    def error(whole_train: Floats, whole_test: Floats) -> _OfDraws:
+        p, q = shares(whole_train), shares(whole_test)
+
+        def away(train: Floats, test: Floats) -> Floats:
+            p_drawn, q_drawn = shares(train), shares(test)
+            # |(p' - p) - (q' - q)|² of the points, by the distances between them.
+            square = _divergence(p_drawn, p) + _divergence(q_drawn, q)
+            square += _divergence(p_drawn, q_drawn) + _divergence(p, q)
+            square -= _divergence(p_drawn, q) + _divergence(p, q_drawn)
+            return np.sqrt(np.maximum(square, 0))
+
+        return away
+
+    def value(train: Floats, test: Floats) -> Floats:
+        return np.sqrt(_divergence(shares(train), shares(test)))
+
+    def of_unseen(share: float) -> float:
+        seen = np.array([[1.0, 0.0]]), np.array([[1 - share, share]])
+        return float(np.sqrt(_divergence(*seen)[0]))
+
+    return _Statistic(value, error, of_unseen)
+
+
+def _divergence(p: Floats, q: Floats) -> Floats:
+    """Jensen-Shannon divergence of shares (r, levels) in bits (r,); nan where one has none."""
+    middle = (p + q) / 2
+    with np.errstate(invalid="ignore", divide="ignore"):
+        bits = sum(np.where(share > 0, share * np.log2(share / middle), 0) for share in (p, q))
+    empty = np.isnan(middle).any(axis=1)
+    return np.where(empty, np.nan, np.maximum(np.sum(bits, axis=1) / 2, 0))
 
 
 def _resampled(is_test: Bools, cluster: Ints, seed: int) -> Iterator[tuple[Floats, Floats]]:

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from brainmri import averages
 
 SCHEMA_VERSION = 1
+SPLITS = ("official", "auto")
+"""Splits that need no column; a metadata column of such a name could never be chosen as one."""
 MAX_LEVELS = 100
 """A metadata column with more values than this names or numbers things; it is no property."""
 SPLIT_FOLDERS = {"training": "train", "train": "train", "testing": "test", "test": "test"}
@@ -370,6 +372,12 @@ def _read_metadata(path: Path) -> pa.Table:
     if clash:
         raise InputError(
             f"{path} has columns that the index computes itself ({', '.join(clash)}); rename them."
+        )
+    hidden = [name for name in table.column_names if name.partition(":")[0] in SPLITS]
+    if hidden:
+        raise InputError(
+            f"{path} has columns whose names mean something else to --split ({', '.join(hidden)}); "
+            "rename them."
         )
     paths = table["path"].to_pylist()
     if len(set(paths)) < len(paths):

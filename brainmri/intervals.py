@@ -102,6 +102,26 @@ def logit_interval(
     return min(float(low), value), max(float(high), value)
 
 
+def of_distance(value: float, errors: Floats, unanimous: float) -> tuple[float, float]:
+    """Interval of a distance from 0 to 1 between what two samples were drawn from.
+
+    A distance of samples cannot be negative and so lies above the truth on average; percentiles of
+    bootstrap samples, which are further apart still, missed a distance of 0 in every simulated set.
+    By the triangle inequality it is off by no more than the error of the two samples is long, and the
+    bootstrap samples show how long that is: a confidence band as that of Kolmogorov (1933) for one
+    distribution function. It holds the truth in about 95 % of sets at 0, in more far from it.
+
+    Args:
+        value: the distance of the samples.
+        errors: length of the error of each pair of bootstrap samples; nan where one of them is empty.
+        unanimous: the length to assume where no bootstrap sample differs from the samples.
+    """
+    usable = errors[np.isfinite(errors)]
+    half = float(np.quantile(usable, 0.95)) if len(usable) else 0.0
+    half = half if half > 1e-9 else unanimous  # What rounding leaves of zero is below that.
+    return max(0.0, value - half), min(1.0, value + half)
+
+
 def of_difference(
     a: tuple[float, float, float], b: tuple[float, float, float], correlation: float
 ) -> tuple[float, float]:
@@ -143,6 +163,15 @@ def _ranks(values: Floats) -> Floats:
     _, place, count = np.unique(values, return_inverse=True, return_counts=True)
     middle: Floats = np.cumsum(count) - (count - 1) / 2
     return middle[place]
+
+
+def few_clusters(g: int) -> float:
+    """How many times wider an interval from resamples of only `g` clusters has to be; at least 1.
+
+    Resamples vary by (g - 1) / g of the variance that they stand for, and Student's t takes the place
+    of the normal distribution (Efron and Tibshirani 1993, chapter 12).
+    """
+    return student(g - 1) / _Z * float(np.sqrt(g / max(g - 1, 1)))
 
 
 def student(freedom: float) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ from brainmri.errors import InputError
 from brainmri.files import write_atomically
 from brainmri.index import ImageIndex
 from brainmri.leakage import EXACT, MIRRORED, NEAR, Leakage
+from brainmri.wording import counted
 
 OFFICIAL = runs.OFFICIAL
 AUTO = "auto"
@@ -25,8 +27,14 @@ SHARES = {"train": 0.70, "val": 0.15, "test": 0.15}
 PART = "part"
 """Column of the table that `write` writes."""
 
+UNUSED = "unused"
+"""Part of the images that are used for nothing."""
+
 _NAMES = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val",
-          "test": "test", "testing": "test"}  # fmt: skip
+          "test": "test", "testing": "test", "guard": UNUSED, "unused": UNUSED}  # fmt: skip
+_LARGEST_SEED = 2**32 - 1
+"""What scikit-learn takes."""
+_SHOWN_VALUES = 5
 _COPY = {EXACT: "copy", NEAR: "near-copy", MIRRORED: "mirrored copy"}
 _VALIDATION_FOLDS = 10
 """One fold in ten of the training rows becomes the validation part."""
@@ -38,7 +46,8 @@ def assign(index: ImageIndex, protocol: str, *, seed: int) -> pd.Series[str]:
     Args:
         index: the image index.
         protocol: "official" (the Training and Testing folders); the name of a metadata column that
-            holds train, val and test, any other value in it being "unused"; or "auto" or
+            holds train, val and test, and guard, unused or nothing for images to leave out, in
+            any case; or "auto" or
             "auto:COLUMN,COLUMN": drawn anew, stratified by class, in `SHARES`, and no near-duplicate
             cluster and no value of these columns (patient, scanner) lies in two parts.
         seed: draws the automatic split. Where another protocol has no validation part, draws that:
@@ -49,8 +58,13 @@ def assign(index: ImageIndex, protocol: str, *, seed: int) -> pd.Series[str]:
         Series of str with the index of `index.rows`.
 
     Raises:
-        InputError: no such protocol or column, a part or class without images, too few groups.
+        InputError: no such protocol or column, a value in it that names no part, a part or class
+            without images, too few groups, a seed that is no whole number from 0 to 2^32 - 1.
     """
+    if not 0 <= seed <= _LARGEST_SEED:
+        raise InputError(
+            f"The seed {seed} cannot be used; give a whole number from 0 to {_LARGEST_SEED:,}."
+        )
     rows = index.rows
     columns = grouped_by(protocol)
     if protocol == OFFICIAL:
@@ -63,7 +77,7 @@ def assign(index: ImageIndex, protocol: str, *, seed: int) -> pd.Series[str]:
     elif columns is not None:
         part = _drawn(index, columns, seed)
     elif protocol in rows.columns:
-        part = rows[protocol].astype("string").str.lower().map(_NAMES).fillna("unused").astype(str)
+        part = _named(rows[protocol])
     else:
         raise InputError(
             f'There is no split "{protocol}"; use official, auto, auto:COLUMN, or a column of the '
@@ -80,6 +94,38 @@ def assign(index: ImageIndex, protocol: str, *, seed: int) -> pd.Series[str]:
                 "needs some in each part."
             )
     return part
+
+
+def _named(column: pd.Series[Any]) -> pd.Series[str]:
+    """The parts that a metadata column names."""
+    folded = _folded(column)
+    unknown = column[(folded != "") & ~folded.isin(list(_NAMES))]
+    if len(unknown):
+        counts = unknown.astype("string").value_counts()
+        said = [f'"{value}" ({counted(n, "image")})' for value, n in counts.items()]
+        more = len(said) - _SHOWN_VALUES
+        said = [*said[:_SHOWN_VALUES], *([f"{more:,} more"] if more > 0 else [])]
+        raise InputError(
+            f'The column "{column.name}" holds values that name no part: {", ".join(said)}; write '
+            "train, val or test, or guard, unused or nothing to leave an image out, and index again."
+        )
+    return folded.map(_NAMES).fillna(UNUSED).astype(str)
+
+
+def left_out(index: ImageIndex, protocol: str) -> str | None:
+    """How many images a metadata column leaves out, by what it says of them; None where none is."""
+    if protocol == OFFICIAL or grouped_by(protocol) is not None:
+        return None
+    folded = _folded(index.rows[protocol])
+    found = {value: int((folded == value).sum()) for value in ("guard", UNUSED, "")}
+    if not (total := sum(found.values())):
+        return None
+    said = [f"{n:,} {value or 'without a value'}" for value, n in found.items() if n]
+    return f'The column "{protocol}" leaves {counted(total, "image")} out: {", ".join(said)}'
+
+
+def _folded(column: pd.Series[Any]) -> pd.Series[str]:
+    return column.astype("string").fillna("").str.strip().str.casefold().astype(str)
 
 
 def grouped_by(protocol: str) -> list[str] | None:
@@ -107,7 +153,7 @@ def groups(rows: pd.DataFrame, columns: Sequence[str]) -> NDArray[np.int64]:
 def counts(index: ImageIndex, part: pd.Series[str]) -> pd.DataFrame:
     """Images of each class, and of all, in each part; "unused" only where there are some."""
     table = pd.crosstab(index.rows["label"], part).reindex(index.classes, fill_value=0)
-    names = [*SHARES, *(["unused"] if "unused" in table else [])]
+    names = [*SHARES, *([UNUSED] if UNUSED in table else [])]
     table = table.reindex(columns=names, fill_value=0)
     table.loc["all"] = table.sum()
     return table
@@ -148,6 +194,12 @@ def _drawn(index: ImageIndex, columns: Sequence[str], seed: int) -> pd.Series[st
     rows = index.rows
     unknown = [column for column in columns if column not in rows.columns]
     if unknown:
+        for name in rows.columns:
+            if "," in name and {piece.strip() for piece in name.split(",")} <= set(columns):
+                raise InputError(
+                    f'The column "{name}" has a comma in its name, which separates columns here; rename '
+                    "it in the metadata and index again."
+                )
         raise InputError(
             f'There is no column "{unknown[0]}" to group by; the index has {", ".join(rows.columns)}.'
         )

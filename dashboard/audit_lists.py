@@ -5,25 +5,64 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from brainmri.audit_tables import AuditTables
+from brainmri.leakage import KINDS
 from brainmri.quality import FLAGS
+from dashboard.findings import Findings
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_LISTS: dict[str, Callable[[AuditTables], pd.DataFrame]] = {
-    "leakage": lambda tables: tables.leakage,
-    "leaked-pairs": lambda tables: tables.leaked_pairs,
-    "label-conflicts": lambda tables: tables.label_conflicts,
-    "shortcuts": lambda tables: tables.shortcuts,
-    "shortcut-answers": lambda tables: tables.shortcut_answers,
-    "drift": lambda tables: tables.drift,
-    "quality": lambda tables: tables.quality,
-    "quality-thresholds": lambda tables: tables.quality_thresholds,
+
+def _leakage(found: Findings) -> pd.DataFrame:
+    """The counts, and the ends of each share of test images (the audit does not name the others)."""
+    table = found.tables.leakage.copy()
+    of = {
+        (protocol, "test", shares.label): shares.of
+        for protocol in found.protocols
+        for shares in found.leaks(protocol)
+    }
+    rows = list(zip(table["protocol"], table["part"], table["label"], strict=True))
+    for kind in KINDS:
+        for end in ("low", "high"):
+            table[f"{kind}_{end}"] = [
+                getattr(of[row][kind], end) if row in of else None for row in rows
+            ]
+    return table
+
+
+def _shortcuts(found: Findings) -> pd.DataFrame:
+    """The counts, and the ends of the share k of n."""
+    table = found.tables.shortcuts.copy()
+    of = {
+        (protocol, told.name, task, rows): estimate
+        for protocol in found.protocols
+        for told in found.shortcuts(protocol)
+        for task, rows, estimate in (
+            ("class", "test", told.classes),
+            ("class", "unseen test", told.unseen_classes),
+            ("tumour", "test", told.tumour),
+            ("tumour", "unseen test", told.unseen_tumour),
+        )
+    }
+    keys = list(zip(*(table[c] for c in ("protocol", "features", "task", "rows")), strict=True))
+    for end in ("low", "high"):
+        table[end] = [getattr(of.get(key), end, None) for key in keys]
+    return table
+
+
+_LISTS: dict[str, Callable[[Findings], pd.DataFrame]] = {
+    "leakage": _leakage,
+    "leaked-pairs": lambda found: found.tables.leaked_pairs,
+    "label-conflicts": lambda found: found.tables.label_conflicts,
+    "shortcuts": _shortcuts,
+    "shortcut-answers": lambda found: found.tables.shortcut_answers,
+    "drift": lambda found: found.tables.drift,
+    "quality": lambda found: found.tables.quality,
+    "quality-thresholds": lambda found: found.tables.quality_thresholds,
 }
 
 
-def csv(tables: AuditTables, name: str) -> str | None:
+def csv(found: Findings, name: str) -> str | None:
     """One list of the audit as CSV, or None for an unknown name; `quality-dark` and so on have only
     the images with that flag.
 
@@ -33,10 +72,10 @@ def csv(tables: AuditTables, name: str) -> str | None:
 
     flag = name.removeprefix("quality-").replace("-", "_")
     if name.startswith("quality-") and flag in FLAGS:
-        quality_table = tables.quality
+        quality_table = found.tables.quality
         table = quality_table[quality_table[flag]]
     elif name in _LISTS:
-        table = _LISTS[name](tables)
+        table = _LISTS[name](found)
     else:
         return None
     safe = table.copy()

@@ -167,6 +167,8 @@ def train(
         if not allow_leaks and orders.start is None:  # What was accepted stays accepted.
             raise InputError(f"{leak}; --allow-leaks trains on it all the same.")
         print(f"warning: {leak}.", file=sys.stderr)
+    if world.leads and not quiet and (left_out := splits.left_out(table, protocol)):
+        print(f"{left_out}.", file=sys.stderr)
     about: dict[str, Any] = dict(orders.about)
     if corrections is not None:
         put_right = corrected.apply(models, table, part, manifests.read(models, corrections))

@@ -40,7 +40,7 @@ def usable_audit() -> Findings | None:
 def audit_csv(name: str) -> str | None:
     """One list of the audit as CSV; None without a usable audit, or for an unknown name."""
     found = usable_audit()
-    return None if found is None else audit_lists.csv(found.tables, name)
+    return None if found is None else audit_lists.csv(found, name)
 
 
 def told_by_runs(protocol: str) -> list[Told]:

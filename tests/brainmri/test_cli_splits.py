@@ -157,6 +157,50 @@ def test_splitting_by_a_column_says_how_many_images_lack_it(
     assert "There is no image index" in refusal(capsys, "split", "--models", tmp_path / "none")
 
 
+def test_a_seed_that_cannot_be_used_is_refused_by_every_command_that_takes_one(
+    leaking: tuple[Path, Path], capsys: Capture
+) -> None:
+    data, models = leaking
+    capsys.readouterr()
+    expected = "The seed -1 cannot be used; give a whole number from 0 to 4,294,967,295."
+    asked = ("--models", models, "--split", "auto", "--seed", -1)
+    assert refusal(capsys, "split", *asked) == expected
+    assert refusal(capsys, "train", data, *asked, "--model", "mean-brightness", "--run", "new",
+                   "--size-px", SIZE_PX) == expected  # fmt: skip
+
+
+def test_split_says_what_a_column_leaves_out_and_refuses_what_it_does_not_know(
+    own_data: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    models, table = tmp_path / "models", tmp_path / "m.csv"
+    paths = sorted(p.relative_to(own_data).as_posix() for p in own_data.rglob("*.png"))
+    folds = ["train", "val", "test", "guard", ""]
+    lines = [f"{path},{folds[i % 5]}" for i, path in enumerate(paths)]
+    table.write_text("\n".join(["path,fold", *lines]) + "\n")
+    assert command("index", own_data, "--models", models, "--metadata", table) == DONE
+    capsys.readouterr()
+    assert command("split", "--models", models, "--split", "fold") == DONE
+    of = [sum(i % 5 == k for i in range(len(paths))) for k in range(5)]
+    said = f"leaves {of[3] + of[4]} images out: {of[3]} guard, {of[4]} without a value."
+    assert f'The column "fold" {said}' in capsys.readouterr().out
+    table.write_text(table.read_text().replace(",test\n", ",tset\n"))
+    assert command("index", own_data, "--models", models, "--metadata", table) == DONE
+    capsys.readouterr()
+    says = refusal(capsys, "split", "--models", models, "--split", "fold")
+    assert f'The column "fold" holds values that name no part: "tset" ({of[2]} images); ' in says
+
+
+@pytest.mark.parametrize("name", ["official", "auto", "auto:scanner"])
+def test_metadata_columns_with_the_name_of_another_split_are_refused(
+    name: str, own_data: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    path = next(own_data.rglob("*.png")).relative_to(own_data).as_posix()
+    (tmp_path / "m.csv").write_text(f"path,{name}\n{path},train\n")
+    says = refusal(capsys, "index", own_data, "--models", tmp_path / "models", "--metadata",
+                   tmp_path / "m.csv")  # fmt: skip
+    assert f"columns whose names mean something else to --split ({name}); rename them." in says
+
+
 @pytest.mark.parametrize("name", ["index", "audit", "split", "train", "predict", "check", "demo"])
 def test_every_command_has_help_with_examples_and_exit_codes(name: str, capsys: Capture) -> None:
     with pytest.raises(SystemExit) as caught:

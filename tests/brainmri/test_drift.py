@@ -87,6 +87,25 @@ def test_without_a_difference_about_one_set_in_twenty_is_above_chance(
         assert 0 < (rows["value"].abs() > rows["chance"]).mean() < 0.15
 
 
+def test_a_distance_without_a_difference_has_an_interval_from_zero() -> None:
+    rng = np.random.default_rng(4)
+    found = compared({"x": rng.normal(size=N), "mode": rng.choice(["L", "RGB"], N)})
+    found = found[found["label"].isna()]
+    for which in (("x", "ks"), ("mode", "js")):
+        assert found.loc[which, "low"] == 0 < found.loc[which, "value"] < found.loc[which, "high"]
+
+
+def test_parts_that_share_no_value_or_a_single_one_still_have_an_interval() -> None:
+    apart = np.where(np.arange(N) < 100, "RGB", "L")
+    found = compared({"apart": apart, "same": np.full(N, "L")})
+    found = found[found["label"].isna()]
+    assert found.loc[("apart", "js"), "value"] == pytest.approx(1)
+    assert 0.7 < found.loc[("apart", "js"), "low"] < 1
+    assert found.loc[("apart", "js"), "high"] == 1
+    assert found.loc[("same", "js"), ["value", "low"]].tolist() == [0, 0]
+    assert 0 < found.loc[("same", "js"), "high"] < 0.3
+
+
 def test_each_class_is_compared_on_its_own() -> None:
     label = np.array(["no", "yes"], dtype=object)[np.arange(N) % 2]
     values = np.random.default_rng(2).normal(size=N)

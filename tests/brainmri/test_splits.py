@@ -77,12 +77,71 @@ def test_phantom_validation_rows_share_no_cluster_with_training_rows(
     assert not by_part["val"] & by_part["train"]
 
 
-def test_a_metadata_column_names_the_parts_and_anything_else_is_unused() -> None:
-    fold = ["Training", "TRAIN", "val", "validation", "test", "Testing", "guard", None]
-    table = an_index([None] * 8, ["no", "yes"] * 4, fold=fold)
+def test_a_metadata_column_names_the_parts_and_what_is_left_out() -> None:
+    fold = [
+        "Training",
+        " TRAIN",
+        "val",
+        "validation",
+        "test ",
+        "Testing",
+        "Guard",
+        None,
+        "unused",
+        " ",
+    ]
+    table = an_index([None] * 10, ["no", "yes"] * 5, fold=fold)
     part = splits.assign(table, "fold", seed=0)
-    expected = ["train", "train", "val", "val", "test", "test", "unused", "unused"]
+    expected = ["train", "train", "val", "val", "test", "test", *["unused"] * 4]
     assert part.tolist() == expected
+    says = splits.left_out(table, "fold")
+    assert says == 'The column "fold" leaves 4 images out: 1 guard, 1 unused, 2 without a value'
+
+
+def test_nothing_is_said_where_no_image_is_left_out() -> None:
+    table = an_index([None] * 6, ["no", "yes"] * 3, fold=["train"] * 2 + ["val"] * 2 + ["test"] * 2)
+    for protocol in ("fold", splits.OFFICIAL, splits.AUTO, "auto:fold"):
+        assert splits.left_out(table, protocol) is None
+
+
+def test_values_that_name_no_part_are_refused_with_their_counts() -> None:
+    table = an_index([None] * 8, ["no", "yes"] * 4, fold=["train", "train", "val", "val", "test", "test",
+                     "tset", "tset"])  # fmt: skip
+    says = r'column "fold" holds values that name no part: "tset" \(2 images\); write train, val or test'
+    with pytest.raises(InputError, match=says):
+        splits.assign(table, "fold", seed=0)
+
+
+def test_of_many_values_that_name_no_part_a_few_are_shown() -> None:
+    table = an_index([None] * 40, ["no", "yes"] * 20, patient=[f"p{i}" for i in range(40)])
+    with pytest.raises(InputError, match=r'"p4" \(1 image\), 35 more; write'):
+        splits.assign(table, "patient", seed=0)
+
+
+@pytest.mark.parametrize("protocol", [splits.OFFICIAL, splits.AUTO, "fold"])
+@pytest.mark.parametrize("seed", [-1, 2**32, 99_999_999_999])
+def test_a_seed_that_cannot_be_used_is_refused(protocol: str, seed: int) -> None:
+    table = balanced(40)
+    table.rows["fold"] = table.rows["split"]
+    with pytest.raises(InputError, match=f"seed {seed} cannot be used; give a whole number from 0"):
+        splits.assign(table, protocol, seed=seed)
+
+
+@pytest.mark.parametrize("protocol", [splits.OFFICIAL, splits.AUTO])
+def test_the_largest_seed_can_be_used(protocol: str) -> None:
+    assert (splits.assign(balanced(40), protocol, seed=2**32 - 1) == "train").any()
+
+
+def test_a_column_with_a_comma_in_its_name_cannot_be_grouped_by() -> None:
+    table = an_index(["train"] * 4, ["no", "yes"] * 2)
+    table.rows["site, scanner"] = ["a", "b", "c", "d"]
+    says = 'column "site, scanner" has a comma in its name, which separates columns here'
+    with pytest.raises(InputError, match=says):
+        splits.assign(table, "auto:site, scanner", seed=0)
+
+
+def test_the_index_refuses_columns_with_the_names_of_other_splits() -> None:
+    assert index.SPLITS == (splits.OFFICIAL, splits.AUTO)
 
 
 def test_a_column_without_validation_rows_gets_them_from_its_training_rows() -> None:

@@ -43,6 +43,24 @@ def test_a_list_holds_what_the_audit_holds(visitor: Visitor) -> None:
 
 
 @pytest.mark.usefixtures("shipped")
+def test_shares_of_shortcuts_and_copies_are_downloaded_with_their_intervals(
+    visitor: Visitor,
+) -> None:
+    for row in download(visitor, "shortcuts"):
+        assert float(row["low"]) <= int(row["k"]) / int(row["n"]) <= float(row["high"])
+    told = found().shortcuts("official")[1]
+    row = next(r for r in download(visitor, "shortcuts") if r["features"] == told.name)
+    assert float(row["low"]) == pytest.approx(told.classes.low)
+    for row in download(visitor, "leakage"):
+        for kind in leakage.KINDS:
+            low, high = row[f"{kind}_low"], row[f"{kind}_high"]
+            if row["part"] == "test":
+                assert float(low) <= int(row[kind]) / int(row["images"]) <= float(high)
+            else:  # The audit does not say which validation images have no copy.
+                assert (low, high) == ("", "")
+
+
+@pytest.mark.usefixtures("shipped")
 @pytest.mark.parametrize(
     "name", ["index", "runs", "quality-nothing", "leaked_pairs", "..", "%2e%2e%2findex", "x/y", ""]
 )
