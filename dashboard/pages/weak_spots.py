@@ -30,7 +30,7 @@ from dashboard.components import (
 from dashboard.pages.choosing import KEYS, PAINTED, among_words, chooses
 from dashboard.words import property_words
 
-_COUNTED = "Images are counted to be looked at; the figure has an interval."
+_COUNTED = "The last column counts images to look at; the figure beside it has the interval."
 
 
 def part(
@@ -125,7 +125,8 @@ def _found(view: data.RunView, split: str, by: str, rank: str, chosen: Chosen) -
                     "images, worst first, with 95 % intervals. Choose a slice, and the page is about its "
                     "images. A slice with fewer than ",
                     html.Span(FEWEST, **name("setting")),
-                    " images is not ranked.",
+                    " images is not ranked. ",
+                    _COUNTED,
                     *among_words(among),
                 ],
                 className="note",
