@@ -48,7 +48,7 @@ def verdict(checked: data.Checked) -> Component:
             html.Strong(
                 f"Does hiding the marked region change the answer? {verdict_words(checked)}."
             ),
-            html.P(found.words, className="note"),
+            html.P(f"{found.words} {_ONE_CHECK}", className="note"),
         ],
         className="caution" if found.verdict != "explains" else "",
         **no_interval(_ONE_CHECK),
@@ -96,6 +96,7 @@ def told(checked: data.Checked) -> Component:
                         ],
                         className="facts",
                     ),
+                    html.P(_ONE_CHECK, className="note"),
                 ],
                 **no_interval(_ONE_CHECK),
             ),
