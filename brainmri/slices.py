@@ -138,6 +138,9 @@ def scored_metrics_of(negative: int) -> dict[str, Scored]:
     def area(y_true: Ints, y_prob: NDArray[np.floating], groups: Ints) -> Estimate:
         positive, score = evaluation.tumour_scores(y_true, y_prob, negative)
         tumours = int(positive.sum())
+        if tumours in (0, len(positive)):
+            reason = "only tumour images" if tumours else "no tumour images"
+            return Estimate(None, None, None, len(positive), reason=reason)
         found, _ = ranking.areas(positive, score, groups)
         return enough(found, of=min(tumours, len(positive) - tumours))
 

@@ -188,6 +188,11 @@ def test_slices_are_ranked_by_probabilities_too_where_there_are_images_enough() 
     assert [one.value for one in found] == ["dim", "clear", "rare"]
     assert found[1].estimate.low is not None
     assert found[2].estimate.reason == f"too few images (2; a figure needs {FEWEST})"
+    alone = scored_slices(
+        pd.Series(["tumours"] * 120), scored_metrics_of(NEGATIVE)["tumour AUC"],
+        y_true=np.zeros(120, dtype=np.int64), y_prob=y_prob, groups=np.arange(120),
+    )  # fmt: skip
+    assert alone[0].estimate.reason == "only tumour images"
     errors = scored_slices(
         value, scored_metrics_of(NEGATIVE)["calibration error"],
         y_true=y_true, y_prob=y_prob, groups=np.arange(120), high_is_worst=True,
