@@ -20,6 +20,9 @@ Bools = NDArray[np.bool_]
 MIN_IMAGES = 50
 """Below this many images no risk-coverage or decision curve is drawn."""
 
+MOST_OF_THEM = 0.9
+"""Share of the images that is answered at least, where the least sure are left to a person."""
+
 NEVER = float(np.nextafter(1.0, 2.0))
 """The threshold that no probability reaches: nothing is called a tumour."""
 
@@ -97,6 +100,8 @@ class RiskCoverage:
         risk: share of wrong answers among the answered, (m,).
         area: mean risk over all coverages (AURC); lower is better.
         n: images.
+        surest: share of wrong answers among the surest images, at least `MOST_OF_THEM` of all.
+        every: share of wrong answers among all images.
     """
 
     confidence: Floats
@@ -104,6 +109,8 @@ class RiskCoverage:
     risk: Floats
     area: Estimate
     n: int
+    surest: Estimate
+    every: Estimate
 
 
 def tumour_probability(y_prob: NDArray[np.floating], negative: int) -> Floats:
@@ -253,12 +260,18 @@ def risk_coverage(
         for part in np.array_split(counts, -(-resamples * n // _AT_ONCE))
     ]
     (area,) = _areas(np.ones((1, n)), wrong, last)
+    most = int(answered[np.argmax(answered / n >= MOST_OF_THEM)])
+    surest, every = (
+        metrics.share(wrong[:of] > 0, np.asarray(groups)[order][:of]) for of in (most, n)
+    )
     return RiskCoverage(
         confidence=ranked[last],
         coverage=answered / n,
         risk=risk,
         area=metrics.bootstrap_estimate(float(area), np.concatenate(areas), n),
         n=n,
+        surest=surest,
+        every=every,
     )
 
 

@@ -48,6 +48,7 @@ class Report:
         unlabelled: images without a label, left out.
         seen: labelled images with a near-duplicate among those that shaped the model, or None
             when that is not recorded.
+        seen_accuracy: accuracy on those alone; None when that is not recorded.
         matrix: int64 (k, k), row = truth, column = answer.
         negative: number of the class that means "no tumour".
     """
@@ -57,6 +58,7 @@ class Report:
     n: int
     unlabelled: int
     seen: int | None
+    seen_accuracy: Estimate | None
     classes: list[str]
     negative: int
     matrix: NDArray[np.int64]
@@ -90,7 +92,8 @@ class Report:
 class ClassCurves:
     """One-vs-rest curves of a class; a curve is None where the class is absent or alone.
 
-    `fewer` is the number of images of the class or of the rest, whichever are fewer.
+    `fewer` is the number of images of the class or of the rest, whichever are fewer; `positives` that of
+    the class.
     """
 
     name: str
@@ -99,6 +102,7 @@ class ClassCurves:
     area: Estimate
     average_precision: Estimate
     fewer: int
+    positives: int
 
 
 def report(
@@ -133,6 +137,7 @@ def report_of(counted: Tally, *, negative: str, run: str, unseen: bool = False) 
     per_group = counted.unseen_per_group if unseen else counted.per_group
     if per_group is None:
         raise ValueError("the table does not say which images were seen in training")
+    seen = None if unseen or counted.seen is None else counted.seen_per_group
     matrix, classes = per_group.sum(axis=0), counted.classes
     k, c, n = len(classes), classes.index(negative), int(matrix.sum())
     drawn = np.zeros((0, k, k))
@@ -146,6 +151,7 @@ def report_of(counted: Tally, *, negative: str, run: str, unseen: bool = False) 
         n=n,
         unlabelled=counted.unlabelled,
         seen=0 if unseen else counted.seen,
+        seen_accuracy=None if seen is None else metrics.accuracy(seen.sum(axis=0), seen),
         classes=classes,
         negative=c,
         matrix=matrix,
@@ -180,6 +186,7 @@ def shown(report: Report) -> Report:
     return replace(
         report,
         accuracy=enough(report.accuracy),
+        seen_accuracy=None if report.seen_accuracy is None else enough(report.seen_accuracy),
         precision=enough(report.precision),
         recall=enough(report.recall),
         f1=enough(report.f1),
@@ -249,6 +256,7 @@ def curves_of(counted: Tally) -> list[ClassCurves]:
                 area,
                 average,
                 min(int(ranked.tp[-1:].sum()), int(ranked.fp[-1:].sum())),
+                int(ranked.tp[-1:].sum()),
             )
         )
     return found

@@ -61,6 +61,7 @@ class Tally:
         per_group: int64 (g, k, k), confusion matrix of each group that intervals draw.
         unseen_per_group: the same of the images without a near-duplicate in training, groups
             without such an image left out; None when that is not recorded.
+        seen_per_group: likewise of the images that have one.
         unlabelled: images without a label, counted nowhere else.
         seen: labelled images with a near-duplicate in training; None when not recorded.
         rankings: one class against the rest, per class; labelled images.
@@ -71,6 +72,7 @@ class Tally:
     classes: list[str]
     per_group: Ints
     unseen_per_group: Ints | None
+    seen_per_group: Ints | None
     unlabelled: int
     seen: int | None
     rankings: list[Ranking]
@@ -311,12 +313,14 @@ class _Counts:
 
     def tally(self, split: str, classes: list[str]) -> Tally:
         per_group, unseen, rankings = self._counted()
-        unseen = unseen[unseen.any(axis=(1, 2))]
+        apart = [part[part.any(axis=(1, 2))] for part in (unseen, per_group - unseen)]
+        new, seen = apart if self.seen_known else (None, None)
         return Tally(
             split,
             classes,
             per_group,
-            unseen if self.seen_known else None,
+            new,
+            seen,
             self.unlabelled,
             self.seen if self.seen_known else None,
             rankings,

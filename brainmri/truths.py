@@ -8,7 +8,7 @@ from pathlib import Path
 from brainmri import evaluation, results, runs, tally
 from brainmri.errors import InputError
 from brainmri.evaluation import Report
-from brainmri.metrics import Ints
+from brainmri.metrics import Estimate
 from brainmri.runs import Run
 from brainmri.tally import GroupsOf
 
@@ -73,7 +73,7 @@ def why_they_differ(
     protocol: str | None,
     images: str = "official test images",
 ) -> str:
-    """What stands between the three figures of a model, in words that their order bears out.
+    """What stands between the three figures of a model, in a sentence that their order bears out, or two.
 
     Two figures are told to differ clearly where their 95 % intervals do not meet.
 
@@ -84,85 +84,91 @@ def why_they_differ(
     """
     if first is not None and not first.n:
         return f"There are no labelled {images}, so there is nothing to compare."
-    sentences = [] if first is None else [*_memory(first, unseen, images), *_mix(first, unseen)]
+    parts = [] if first is None else [_memory(first, unseen, images)]
     if grouped is not None and grouped.n:
-        sentences.append(_together(first, grouped, str(protocol)))
-    return " ".join(sentences) or "No figure of this model was measured."
+        parts.append(_together(first, grouped, str(protocol), images))
+    if not parts:
+        return "No figure of this model was measured."
+    said = "; ".join(parts)
+    mix = "" if first is None else _mix(first, unseen)
+    return f"{said[0].upper()}{said[1:]}.{mix}"
 
 
-def _memory(first: Report, unseen: Report | None, images: str) -> list[str]:
-    """How many images the model was shaped by near-copies of, and whether its figure shows that."""
+def _memory(first: Report, unseen: Report | None, images: str) -> str:
+    """How many images the model was shaped by near-copies of, and whether it is righter about those.
+
+    They are held against the others: two sets that share no image.
+    """
     if first.seen is None:
-        return [f"It is not recorded which of the {images} were seen in training."]
+        return f"it is not recorded which of the {images} were seen in training"
     if not first.seen:
-        return [f"No near-copy of the {first.n:,} {images} shaped the model."]
+        return f"no near-copy of the {first.n:,} {images} shaped the model"
     said = (
-        f"{first.seen:,} of the {first.n:,} {images} ({first.seen / first.n:.0%}) have a near-copy, "
-        "mirrored ones included, among the images that shaped the model"
-    ).replace("%", "\u00a0%")
-    if unseen is None or not unseen.n:
-        return [f"{said}, so the first figure can reward memory."]
-    higher, clearly = _order(first, unseen)
-    if higher and clearly:
-        return [
-            f"{said}, and the first figure is clearly higher than that of the others: it rewards memory."
-        ]
-    if higher:
-        return [
-            f"{said}, which can reward memory; the first figure is higher than that of the others, but "
-            "their intervals meet."
-        ]
-    but = "even clearly lower" if clearly else "not higher"
-    return [
-        f"{said}, yet the first figure is {but} than that of the others: it shows no reward of memory."
-    ]
+        f"{first.seen:,} of the {first.n:,} {images} ({_percent(first.seen / first.n, 0)}) have a "
+        "near-copy among the images that shaped the model"
+    )
+    seen = first.seen_accuracy
+    if seen is None or unseen is None or seen.value is None or unseen.accuracy.value is None:
+        return f"{said}, which can reward memory"
+    share = _percent(seen.value)
+    if seen.low is not None and seen.high is not None:
+        share += f", {100 * seen.low:.1f}–{_percent(seen.high)}"
+    higher, clearly = _order(seen, unseen.accuracy)
+    if not higher:
+        fewer = "clearly fewer" if clearly else "no more"
+        return f"{said}, yet it is right about {fewer} of these ({share}) than of the unseen ones"
+    more = "clearly more" if clearly else "more"
+    but = "" if clearly else ", though the two intervals meet"
+    return f"{said}, and it is right about {more} of these ({share}) than of the unseen ones{but}"
 
 
-def _mix(first: Report, unseen: Report | None) -> list[str]:
-    """The classes of the unseen images, where they are another mix than all of them."""
-    if unseen is None or not unseen.n or unseen.n == first.n:
-        return []
-    every, some = first.matrix.sum(axis=1), unseen.matrix.sum(axis=1)
-    if abs(every / first.n - some / unseen.n).max() <= _MIX_APART:
-        return []
-
-    def told(counts: Ints) -> str:
-        return ", ".join(f"{n:,} {name}" for name, n in zip(first.classes, counts, strict=True))
-
-    return [
-        f"The unseen ones are also another mix of classes ({told(some)}; of all {told(every)}), and some "
-        "classes are harder than others."
-    ]
-
-
-def _together(first: Report | None, grouped: Report, protocol: str) -> str:
+def _together(first: Report | None, grouped: Report, protocol: str, images: str) -> str:
     """What the grouped split keeps on one side, and whether its figure is another one."""
     kept = (
-        "keeps near-copies, and what else its column names as one group, together"
+        "copies, and what else its column names as one group,"
         if protocol.startswith("auto:")
-        else "keeps near-copies together"
+        else "copies"
         if protocol == "auto"
-        else "is meant to keep neighbouring slices of a patient, and copies, together"
+        else "copies and neighbouring slices"
     )
-    said = (
-        f"The grouped split ({protocol}) {kept}, so that no test image should have them in training"
+    though = (
+        f" (though {grouped.seen:,} of its {grouped.n:,} test images have a near-copy too)"
+        if grouped.seen
+        else ""
     )
-    if grouped.seen:
-        said += f", yet {grouped.seen:,} of its {grouped.n:,} test images have a near-copy too"
-    if first is None:
-        return f"{said}."
-    higher, clearly = _order(first, grouped)
-    if higher and clearly:
-        return f"{said}; without them its figure, of other images, is clearly lower than the first."
-    if higher:
-        return f"{said}; its figure, of other images, is lower than the first, but their intervals meet."
-    clear = "clearly higher than" if clearly else "not lower than"
-    return f"{said}; its figure, of other images, is {clear} the first."
+    if first is None or first.accuracy.value is None or grouped.accuracy.value is None:
+        return f"the grouped split is meant to keep {kept} on one side{though}"
+    higher, clearly = _order(first.accuracy, grouped.accuracy)
+    often = "less often" if higher else "more often" if clearly else "no less often"
+    often = f"clearly {often}" if clearly else often
+    but = ", though the two intervals meet" if higher and not clearly else ""
+    return (
+        f"on the grouped split, meant to keep {kept} on one side{though}, the model is {often} right than "
+        f"on the {images}{but}"
+    )
 
 
-def _order(first: Report, other: Report) -> tuple[bool, bool]:
-    """Whether the first accuracy is the higher one, and whether their intervals do not meet."""
-    a, b = first.accuracy, other.accuracy
+def _mix(first: Report, unseen: Report | None) -> str:
+    """The class that the unseen images hold most more of, where they are another mix than all."""
+    if unseen is None or not unseen.n or unseen.n == first.n:
+        return ""
+    every = first.matrix.sum(axis=1) / first.n
+    some = unseen.matrix.sum(axis=1) / unseen.n
+    if abs(every - some).max() <= _MIX_APART:
+        return ""
+    c = int((some - every).argmax())
+    return (
+        f" The unseen ones are also another mix of classes: {_percent(some[c], 0)} {first.classes[c]}, "
+        f"of all {_percent(every[c], 0)}."
+    )
+
+
+def _percent(share: float, digits: int = 1) -> str:
+    return f"{100 * share:.{digits}f}\u00a0%"
+
+
+def _order(a: Estimate, b: Estimate) -> tuple[bool, bool]:
+    """Whether the first share is the higher one, and whether their intervals do not meet."""
     higher = (a.value or 0.0) > (b.value or 0.0)
     low, high = (b, a) if higher else (a, b)
     return higher, low.high is not None and high.low is not None and low.high < high.low

@@ -66,7 +66,7 @@ def roc(
 ) -> go.Figure:
     """One-vs-rest ROC curves; `above`, a class and a threshold, is marked."""
     named = {c.name: c.roc for c in curves}
-    figure = _curves(named, colours, "false alarm rate", "found (recall)", above)
+    figure = _curves(named, colours, "false alarm rate", "found (recall)", above, _of(curves))
     add_diagonal(figure)
     _names_inside(figure, named, colours, left=False)
     return figure
@@ -83,6 +83,7 @@ def tumour_roc(runs: Mapping[str, tuple[Curve, str]]) -> go.Figure:
         "false alarm rate",
         "tumours found",
         None,
+        {},
     )
     add_diagonal(figure)
     reach = max(float(curve.x[int(np.argmax(curve.y >= 0.99))]) for curve, _ in runs.values())
@@ -119,9 +120,15 @@ def precision_recall(
 ) -> go.Figure:
     """One-vs-rest precision-recall curves; `above`, a class and a threshold, is marked."""
     named = {c.name: c.precision_recall for c in curves}
-    figure = _curves(named, colours, "found (recall)", "right when said (precision)", above)
+    figure = _curves(
+        named, colours, "found (recall)", "right when said (precision)", above, _of(curves)
+    )
     _names_inside(figure, named, colours, left=True)
     return figure
+
+
+def _of(curves: Sequence[ClassCurves]) -> dict[str, str]:
+    return {c.name: f"; n = {c.area.n:,}, {c.positives:,} of them {c.name}" for c in curves}
 
 
 def _curves(
@@ -130,7 +137,9 @@ def _curves(
     x: str,
     y: str,
     above: tuple[str, float] | None,
+    of: Mapping[str, str],
 ) -> go.Figure:
+    """`of` says, by name, which images the points of a curve are of."""
     figure = go.Figure()
     for name, curve in named.items():
         if curve is None:
@@ -145,7 +154,7 @@ def _curves(
             # A list, since Dash finds no entry of a packed array when a point is clicked.
             customdata=np.minimum(curve.thresholds[keep], 1).tolist(),
             hovertemplate=f"{name}: {y} %{{y:.1%}}, {x} %{{x:.1%}}, from probability "
-            "%{customdata:.2f}<extra></extra>",
+            f"%{{customdata:.2f}}{of.get(name, '')}<extra></extra>",
         )
     marked = named.get(above[0]) if above else None
     if above and marked is not None:

@@ -69,7 +69,7 @@ def decision_curve(curve: DecisionCurve) -> go.Figure:
             x=curve.thresholds[keep], y=100 * benefit[keep], mode="lines", name=name,
             line={"color": colour, "width": 2},
             hovertemplate=f"{name}: %{{y:.1f}} per hundred images from a probability of "
-            "%{x:.0%}<extra></extra>",
+            f"%{{x:.0%}}; n = {curve.n:,}<extra></extra>",
         )  # fmt: skip
     lay_out(
         figure,
@@ -105,9 +105,9 @@ def risk_coverage(curve: RiskCoverage) -> go.Figure:
             y=curve.risk[keep],
             mode="lines",
             line={"color": ACCENT, "width": 2},
-            customdata=curve.confidence[keep],
+            customdata=np.column_stack([curve.confidence, curve.coverage * curve.n])[keep],
             hovertemplate="%{y:.1%} of the answers wrong when the surest %{x:.1%} are answered "
-            "(probability from %{customdata:.1%})<extra></extra>",
+            "(n = %{customdata[1]:,.0f}; probability from %{customdata[0]:.1%})<extra></extra>",
         )
     )
     lay_out(figure, x="images answered, the surest first", y="answers that are wrong", height=340)

@@ -46,6 +46,7 @@ from dashboard.components.pickers import (
     picker,
     run_picker,
 )
+from dashboard.components.reasons import reasons
 from dashboard.components.tables import (
     counted_cell,
     downloads,
@@ -131,6 +132,7 @@ __all__ = [
     "points",
     "points_interval",
     "probability_bars",
+    "reasons",
     "report_link",
     "run_picker",
     "section",

@@ -11,6 +11,7 @@ from dash.development.base_component import Component
 
 from brainmri.errors import InputError
 from dashboard import data
+from dashboard.components.reasons import reasons
 from dashboard.components.terms import explained
 from dashboard.components.words import (
     SPLIT_WORDS,
@@ -40,6 +41,9 @@ def page(title: str, lead: Children, *children: Children, about: str | None = No
     )
 
 
+_COUNTS = "These are counts, not estimates."
+
+
 def missed_line() -> Component:
     """What the best run misses, said on every page."""
     shown, _ = data.list_runs()
@@ -61,7 +65,7 @@ def missed_line() -> Component:
             judged,
             html.Span(
                 f" {by_readers}",
-                **no_interval("A count of these very images, not an estimate of others."),
+                **no_interval(_COUNTS),
             )
             if by_readers
             else None,
@@ -106,7 +110,8 @@ def section(
 ) -> Component:
     """A part of a page, with the finding as its heading and a note in small print.
 
-    `why` says, below the heading, why the numbers of the heading have no interval.
+    `why` says, below the heading, why the numbers of the heading have no interval. Why others have
+    none unfolds at its end.
     """
     heading = dmc.Title(title, order=2)
     head: list[Component] = [heading if why is None else html.Div(heading, **no_interval(why))]
@@ -114,7 +119,8 @@ def section(
         note = why if note is None else [why, " ", *(note if isinstance(note, list) else [note])]
     if note is not None:
         head.append(dmc.Text(explained(note), className="note"))
-    return html.Section([html.Div(head, className="section-head"), *children], className="section")
+    body = [html.Div(head, className="section-head"), *children]
+    return html.Section([*body, reasons(body)], className="section")
 
 
 def contents(parts: Mapping[str, str], chosen: str) -> Component:

@@ -11,6 +11,7 @@ from brainmri.metrics import Estimate
 from brainmri.wording import INDEPENDENT
 from dashboard import data
 from dashboard.components.frame import card
+from dashboard.components.reasons import reasons
 from dashboard.components.terms import explained
 from dashboard.components.words import (
     SPLIT_WORDS,
@@ -80,25 +81,20 @@ def three_figures(figures: data.ThreeFigures) -> Component:
             "--split auto.",
         ),
     )
-    return html.Div(
-        [
-            html.Div([_truth(title, report, absent) for title, report, absent in kinds],
-                     className="truths"),
-            html.P(
-                truths.why_they_differ(
-                    figures.table or figures.official,
-                    figures.unseen,
-                    figures.grouped,
-                    protocol=figures.protocol,
-                    images="images of this table" if foreign else "official test images",
-                ),
-                className="caution",
-                role="note",
-                **no_interval("Counts of these very images, not estimates of others."),
-            ),
-            independent_note(),
-        ]
-    )  # fmt: skip
+    why = html.P(
+        truths.why_they_differ(
+            figures.table or figures.official,
+            figures.unseen,
+            figures.grouped,
+            protocol=figures.protocol,
+            images="images of this table" if foreign else "official test images",
+        ),
+        className="caution",
+        role="note",
+        **no_interval("Counts of these very images, not estimates of others."),
+    )
+    cards = [_truth(title, report, absent) for title, report, absent in kinds]
+    return html.Div([html.Div(cards, className="truths"), why, reasons(why), independent_note()])
 
 
 def independent_note() -> Component | None:

@@ -80,7 +80,7 @@ def estimate_cell(estimate: Estimate, words: str | None = None) -> Component:
         return html.Span(
             [percent(None), html.Small(reason, className="interval reason")],
             className="estimate",
-            **no_interval(f"There is no figure here: {reason}."),
+            **no_interval(reason if len(reason.split()) > 3 else f"No figure: {reason}"),
             **csv_columns(estimate),
         )
     ends = interval(estimate)

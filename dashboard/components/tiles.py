@@ -12,6 +12,7 @@ from dash.development.base_component import Component
 from brainmri.corrections import KEPT
 from dashboard import data
 from dashboard.components.graphs import ONE_IMAGE, colours_of, probability_bars, whose_probabilities
+from dashboard.components.reasons import reasons
 from dashboard.components.words import Children, aria, name, no_interval, percent
 
 
@@ -44,7 +45,8 @@ def image_tiles(
         alt = f"{scored.label} image"
         entries.append(picture_tile(scored.path, seen, remark, said, alt=alt, opens=place))
     whose = whose_probabilities(view.temperature, is_run=view.run is not None)
-    return html.Div([html.P(whose, className="note whose"), paths_or_tiles(entries)])
+    note = html.P(f"{whose} {ONE_IMAGE}", className="note whose")
+    return html.Div([note, paths_or_tiles(entries), reasons(note, entries)])
 
 
 def picture_tile(

@@ -137,6 +137,7 @@ from dashboard.data.selected import (
     chosen_report,
     chosen_share,
     gallery,
+    left_out_of_slices,
     slice_choices,
     usable,
     weak_spots,

@@ -103,6 +103,21 @@ def sliceable(view: RunView, split: str) -> tuple[NDArray[np.int64], dict[str, p
 
 
 @cached(64)
+def unsliced(view: RunView, split: str) -> tuple[list[str], list[str]]:
+    """Columns of the index that are no property: those that name single images, and those of one value."""
+    here, found = sliceable(view, split)
+    known = usable_index()
+    if known is None:
+        return [], []
+    left = [name for name in known.rows.columns if name not in found and name not in slices.KEYS]
+    table = known.rows.set_index("path", drop=False).loc[
+        view.predictions.paths[here].tolist(), left
+    ]
+    alike = [name for name in left if table[name].astype("string").fillna("").nunique() <= 1]
+    return [name for name in left if name not in alike], alike
+
+
+@cached(64)
 def clusters(view: RunView) -> NDArray[np.int64]:
     """Near-duplicate cluster of each row (n,)."""
     return results.groups(view.predictions, usable_index())

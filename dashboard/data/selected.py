@@ -79,7 +79,18 @@ def slice_choices(view: RunView, split: str) -> tuple[list[str], list[str]]:
     """Names of the properties that a run's images can be sliced by, and of the metrics to rank by."""
     found = rows.sliceable(view, split)[1] if view.in_memory else _parts(view, split).slices
     negative = view.classes.index(view.negative_class)
-    return list(found), list(slices.metrics_of(view.classes, negative))
+    figures = list(slices.metrics_of(view.classes, negative))
+    if view.in_memory:  # Those of probabilities need the single rows.
+        figures += slices.scored_metrics_of(negative)
+    return list(found), figures
+
+
+def left_out_of_slices(view: RunView, split: str) -> tuple[list[str], list[str]]:
+    """Columns that are no property: those that name or number single images, and those of one value.
+
+    Of a table too large to be held both are empty: they are not looked for.
+    """
+    return rows.unsliced(view, split) if view.in_memory else ([], [])
 
 
 def _slice_values(view: RunView, split: str, name: str) -> list[str]:
@@ -167,27 +178,42 @@ def weak_spots(
     view: RunView, split: str, by: str, metric: str, chosen: Chosen | None = None
 ) -> list[Slice]:
     """A metric of a run for each value of a property, worst first; none for an unknown name."""
-    figures = slices.metrics_of(view.classes, view.classes.index(view.negative_class))
+    negative = view.classes.index(view.negative_class)
+    figures, scored = slices.metrics_of(view.classes, negative), slices.scored_metrics_of(negative)
+    high_is_worst = metric in slices.HIGH_IS_WORST
     if not view.in_memory:
         counted = _parts(view, split).slices.get(by)
         return (
             []
             if counted is None or metric not in figures
-            else slices.ranked(counted, figures[metric])
+            else slices.ranked(counted, figures[metric], high_is_worst=high_is_worst)
         )
     here, properties = rows.sliceable(view, split)
-    if by not in properties or metric not in figures:
+    if by not in properties or metric not in {**figures, **scored}:
         return []
     table = view.predictions
     among = np.isin(here, _rows(view, split, (chosen or Chosen()).within))
     at = here[among]
+    value, groups = properties[by].reset_index(drop=True)[among], rows.clusters(view)[at]
+    if metric in scored:
+        y_prob = table.y_prob[at]
+        return slices.scored_slices(
+            value,
+            scored[metric],
+            y_true=table.y_true[at],
+            # The area goes by what the model said, as the curves do.
+            y_prob=view.calibrated(y_prob) if metric == slices.CALIBRATION else y_prob,
+            groups=groups,
+            high_is_worst=high_is_worst,
+        )
     return slices.slices(
-        properties[by].reset_index(drop=True)[among],
+        value,
         figures[metric],
         y_true=table.y_true[at],
         y_pred=table.y_pred[at],
-        groups=rows.clusters(view)[at],
+        groups=groups,
         k=len(view.classes),
+        high_is_worst=high_is_worst,
     )
 
 

@@ -234,6 +234,9 @@ def _columns(seen: data.ModelPreview) -> list[Component]:
     ]
 
 
+_ONE_IMAGE = "It is about one image, so it has no interval."
+
+
 def _preview(seen: data.ModelPreview) -> Component:
     what = "A test image" if seen.is_test_image else "A synthetic slice"
     if seen.probabilities is None:
@@ -243,10 +246,10 @@ def _preview(seen: data.ModelPreview) -> Component:
         top = max(seen.probabilities, key=lambda known: (seen.probabilities or {})[known])
         answer = html.Div(
             [
-                html.P(f"It says {top}, {percent(seen.probabilities[top])}."),
+                html.P(f"It says {top}, {percent(seen.probabilities[top])}. {_ONE_IMAGE}"),
                 probability_bars(seen.probabilities, class_colours(classes, classes[0])),
             ],
-            **no_interval("It is about one image, so it has no interval."),
+            **no_interval(_ONE_IMAGE),
         )
     width, height = seen.reading.shape_px
     return html.Div(

@@ -100,7 +100,6 @@ def bar(view: data.RunView, split: str, chosen: Chosen) -> Component:
             html.Span(
                 f"All {n:,} {SPLIT_WORDS[split]} images. Choose a cell, a bar, a point of a curve or a "
                 "slice, and the page is about its images.",
-                **no_interval("A count of these very images, not an estimate of others."),
             ),
             className="chosen-line",
         )

@@ -214,6 +214,9 @@ def _measures_title(found: Comparison) -> list[Any]:
     return [f"{found.run_b} beside {found.run_a}: ", html.Span(said, **why)]
 
 
+_IMAGES = "These very images are counted, nothing is estimated."
+
+
 def _seen(found: Comparison) -> Component:
     """How many of the images compared each run was shaped by near-copies of, since that flatters it."""
     told, shares = [], []
@@ -229,10 +232,7 @@ def _seen(found: Comparison) -> Component:
     return html.P(
         [
             html.Strong("Seen in training: "),
-            html.Span(
-                said,
-                **no_interval("These very images are counted, nothing is estimated."),
-            ),
+            html.Span(f"{said} {_IMAGES}", **no_interval(_IMAGES)),
             unequal,
         ],
         className="caution",

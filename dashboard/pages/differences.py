@@ -118,7 +118,9 @@ def _cell(cell: Cell, negative: str, largest: int, other: str) -> Component:
         else f"{_said(cell)} as many with either run"
     )
     ends = _ends(cell)
-    why: dict[str, Any] = {"title": said} if ends else no_interval(f"{said}. {_TOO_FEW}")
+    why: dict[str, Any] = (
+        {"title": said} if ends else {**no_interval(_TOO_FEW), "title": f"{said}. {_TOO_FEW}"}
+    )
     return html.Div(
         [
             html.Span(_signed(cell.change)),

@@ -41,6 +41,7 @@ from dashboard.components import (
     picture_tile,
     pictures_missing,
     probability_bars,
+    reasons,
     state_id,
     table,
     whose_probabilities,
@@ -168,15 +169,19 @@ def _content(view: data.RunView | None, image: str) -> Component:
             "another one.",
         )
     own = next((one for one in found.answers if view and one[0].name == view.name), None)
+    parts = [
+        _picture(found, own),
+        _said(view, own),
+        _changed(image),
+        _correct(view, found, own),
+        _others(view, found),
+        _near(found),
+        _facts(found),
+    ]
     return html.Div(
         [
-            _picture(found, own),
-            _said(view, own),
-            _changed(image),
-            _correct(view, found, own),
-            _others(view, found),
-            _near(found),
-            _facts(found),
+            *parts,
+            reasons(parts),
             html.P(
                 dcc.Link(
                     "Images like this one",

@@ -239,6 +239,9 @@ def _head(found: Findings, protocol: str) -> Component:
     )
 
 
+_ONE_PAIR = "It is read off each pair of images, not estimated."
+
+
 def _pairs(found: Findings, protocol: str, kind: str, number: int) -> Component:
     start = (number - 1) * _PAIRS_AT_ONCE
     count, pairs = found.pairs(protocol, kind, start, _PAIRS_AT_ONCE)
@@ -254,7 +257,8 @@ def _pairs(found: Findings, protocol: str, kind: str, number: int) -> Component:
                 [
                     f"These are {shown} of the test images. Distance: how many of the ",
                     html.Span(_HASH_BITS, **name("setting")),
-                    " bits of the images' hashes differ.",
+                    " bits of the images' hashes differ. ",
+                    _ONE_PAIR,
                 ],
                 className="note",
             ),
@@ -282,7 +286,7 @@ def _pair(pair: Pair, place: int) -> Component:
             html.Strong("Another label!") if other else None,
             html.Span(
                 f"{_KIND_WORDS[pair.kind]}, {pair.distance_bits} of {_HASH_BITS} bits differ",
-                **no_interval("Read off this one pair of images, not estimated."),
+                **no_interval(_ONE_PAIR),
             ),
             opens=f"pair-{place}",
         ),

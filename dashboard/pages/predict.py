@@ -176,6 +176,9 @@ def _examples() -> Component:
     )
 
 
+_ANSWERS = "These are answers about one image each, which have no intervals."
+
+
 def _list() -> Component:
     """The table of several images; assets/predict.js fills it, since names stay in the browser."""
     return html.Div(
@@ -187,14 +190,14 @@ def _list() -> Component:
                 body="predict-rows",
             ),
             html.P(
-                "Choose a file to see its whole answer. File names do not leave this browser.",
+                f"Choose a file to see its whole answer. File names do not leave this browser. {_ANSWERS}",
                 className="note",
             ),
         ],
         id="predict-list",
         className="predict-list",
         hidden=True,
-        **no_interval("Answers about one image each, which have no intervals."),
+        **no_interval(_ANSWERS),
     )
 
 

@@ -28,6 +28,7 @@ from dashboard.components import (
     percent,
     pictures_missing,
     probability_bars,
+    reasons,
     told_script,
     whose_probabilities,
 )
@@ -67,36 +68,32 @@ def answer_card(
         seen: whether an answer about the image stood on the page before the impression.
     """
     finding = answered.answer.finding
-    return card(
-        html.Article(
+    parts: list[Component | None] = [
+        outcome_banner(answered),
+        *notices(answered),
+        impression(answered, committed, seen=seen),
+        scan(answered.looked),
+        html.Div(
             [
-                outcome_banner(answered),
-                *notices(answered),
-                impression(answered, committed, seen=seen),
-                scan(answered.looked),
+                viewer(answered, ONE_ANSWER, what),
                 html.Div(
-                    [
-                        viewer(answered, ONE_ANSWER, what),
-                        html.Div(
-                            _nothing_said(answered.run)
-                            if finding is None
-                            else [
-                                verdict(finding, answered.run),
-                                *_worth(finding),
-                                _record(answered.run),
-                            ],
-                            className="answer-words",
-                        ),
+                    _nothing_said(answered.run)
+                    if finding is None
+                    else [
+                        verdict(finding, answered.run),
+                        *_worth(finding),
+                        _record(answered.run),
                     ],
-                    className="answer",
+                    className="answer-words",
                 ),
-                None if finding is None else _why(finding),
-                None if finding is None else _similar(finding.similar),
-                trace(answered, what),
-                _actions(answered.looked.file.slices),
-            ]
-        )
-    )
+            ],
+            className="answer",
+        ),
+        None if finding is None else _why(finding),
+        None if finding is None else _similar(finding.similar),
+        trace(answered, what),
+    ]
+    return card(html.Article([*parts, reasons(parts), _actions(answered.looked.file.slices)]))
 
 
 def outcome_banner(answered: data.Answered) -> Component:

@@ -60,7 +60,7 @@ def verdict(checked: data.Checked) -> Component:
     return html.Div(
         [
             html.Strong(verdict_words(checked)),
-            html.P(figures_words(checked), className="note"),
+            html.P(f"{figures_words(checked)} {_ONE_CHECK}", className="note"),
         ],
         className="caution" if found.verdict != "explains" else "",
         **no_interval(_ONE_CHECK),
@@ -114,6 +114,7 @@ def told(checked: data.Checked) -> Component:
                         ],
                         className="facts",
                     ),
+                    html.P(_ONE_CHECK, className="note"),
                 ],
                 **no_interval(_ONE_CHECK),
             ),

@@ -6,7 +6,7 @@ from dash import html
 from dash.development.base_component import Component
 
 from dashboard import data
-from dashboard.components import card, no_interval, percent, told_script
+from dashboard.components import card, no_interval, percent, reasons, told_script
 from dashboard.pages.predict_answer import (
     impression,
     notices,
@@ -55,6 +55,7 @@ def pair(
                     className="threshold",
                     **no_interval(_PAIR),
                 ),
+                html.P(_PAIR, className="note"),
                 html.P(WHY_NO_GROWTH, className="caution"),
                 html.Div(
                     [
@@ -87,22 +88,18 @@ def pair(
 
 def _one(place: str, answered: data.Answered, committed: str | None, seen: bool) -> Component:
     finding, title = answered.answer.finding, f"{place.capitalize()} scan"
-    return card(
-        html.Article(
-            [
-                outcome_banner(answered),
-                *notices(answered),
-                impression(answered, committed, seen=seen),
-                scan(answered.looked),
-                viewer(answered, place, title.lower()),
-                html.P("No probabilities are shown.")
-                if finding is None
-                else verdict(finding, answered.run),
-                trace(answered, title.lower()),
-            ]
-        ),
-        title=title,
-    )
+    parts = [
+        outcome_banner(answered),
+        *notices(answered),
+        impression(answered, committed, seen=seen),
+        scan(answered.looked),
+        viewer(answered, place, title.lower()),
+        html.P("No probabilities are shown.")
+        if finding is None
+        else verdict(finding, answered.run),
+        trace(answered, title.lower()),
+    ]
+    return card(html.Article([*parts, reasons(parts)]), title=title)
 
 
 def said(earlier: data.Answered, later: data.Answered) -> str:

@@ -196,11 +196,14 @@ def _one(path: str | None) -> Component:
                         [
                             dmc.Title(f"Labelled {label}", order=2, className="verdict"),
                             html.Div(
-                                table(
-                                    ["Who says", "what", "how sure", f"{label}"],
-                                    rows,
-                                    caption="What each voice says of this image",
-                                ),
+                                [
+                                    table(
+                                        ["Who says", "what", "how sure", f"{label}"],
+                                        rows,
+                                        caption="What each voice says of this image",
+                                    ),
+                                    html.P(ONE_IMAGE, className="note"),
+                                ],
                                 **no_interval(ONE_IMAGE),
                             )
                             if rows

@@ -38,6 +38,12 @@ _CURVES = (
     "A curve has no interval of its own; what is read off it at one point has, above and below."
 )
 
+_CHOSEN = "The rule and its threshold are chosen, not measured, so they have no interval."
+_COST = (
+    "The cost is the two counts above, added at the chosen price; each of them has its interval."
+)
+_MISSING = "This is why figures are missing; nothing is measured here."
+
 
 def part(
     page: str, view: data.RunView, split: str, chosen: Chosen, find: str | None, worth: str | None
@@ -97,9 +103,7 @@ def _content(
             _curves(report, of),
             trust_sets.part(report, of),
             html.P(
-                " ".join(report.reasons),
-                className="note",
-                **no_interval("Why figures are missing; nothing is measured here."),
+                f"{' '.join(report.reasons)} {_MISSING}", className="note", **no_interval(_MISSING)
             )
             if report.reasons
             else None,
@@ -297,7 +301,8 @@ def _slider(
 def _told(slider: Slider, names: list[str], at: int, n: int) -> list[Component]:
     """What one position of a slider would do, in words."""
     missed, alarms = slider.estimates(at)
-    chosen = no_interval("A rule or threshold that was chosen, not a measurement.")
+    chosen = no_interval(_CHOSEN)
+    notes = [_CHOSEN]
     words: list[tuple[str, Any]] = [
         ("Chosen", html.Span(names[at], **chosen)),
         (
@@ -310,14 +315,16 @@ def _told(slider: Slider, names: list[str], at: int, n: int) -> list[Component]:
     if slider.rule == "cost":
         cost = html.Span(
             f"{slider.costs[at]:,.0f} false alarms' worth",
-            **no_interval(
-                "The two counts above, added at the chosen price; each has its interval."
-            ),
+            **no_interval(_COST),
         )
         words.append(("Cost", [cost, f" on {n:,} images"]))
+        notes.append(_COST)
     return [
-        html.P([html.Strong(f"{what}: "), *(text if isinstance(text, list) else [text])])
-        for what, text in words
+        *(
+            html.P([html.Strong(f"{what}: "), *(text if isinstance(text, list) else [text])])
+            for what, text in words
+        ),
+        html.P(" ".join(notes), className="note"),
     ]
 
 

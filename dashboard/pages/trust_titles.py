@@ -5,13 +5,14 @@ from __future__ import annotations
 from dash import html
 
 from brainmri.calibration import ReliabilityBin
-from brainmri.decisions import DecisionCurve, RiskCoverage
+from brainmri.decisions import MOST_OF_THEM, DecisionCurve, RiskCoverage
 from brainmri.trust import CalibrationReport
 from dashboard.components import Children, counted, measured, no_interval, percent
 
 _CURVES = "A curve has no interval of its own; the areas and counts on this page have one."
-_NINETY, _MOST_OF_THEM = 0.9, 0.9
-"""The confidence, and the share of the images (or thresholds), that titles take as their example."""
+_ASKED = "How many are answered is chosen, not measured, so it has no interval."
+_NINETY = 0.9
+"""The confidence that a title takes as its example."""
 
 
 def ninety(bins: list[ReliabilityBin]) -> str:
@@ -37,7 +38,7 @@ def pays(curve: DecisionCurve) -> str:
     more = "more" if curve.pays.any() else "no more"
     share = float(curve.pays.mean())
     only = "" if share in (0, 1) else ", at some thresholds only"
-    if _MOST_OF_THEM <= share < 1:
+    if MOST_OF_THEM <= share < 1:
         only = ", at nearly all thresholds"
     return f"Following the model brings {more} than calling every image a tumour, or none{only}"
 
@@ -55,12 +56,14 @@ def decision(curve: DecisionCurve) -> Children:
 
 def surest(curve: RiskCoverage) -> Children:
     """What is gained when about a tenth of the images, the least sure, are left to a person."""
-    at = int((curve.coverage < _MOST_OF_THEM).sum())
-    answered = float(curve.coverage[at])
-    if answered == 1:
+    if curve.surest.n == curve.n:
         return "When the least sure images are left to a person"
+    answered = percent(curve.surest.n / curve.n, 0)
     return html.Span(
-        f"Answering only the surest {percent(answered, 0)} of {curve.n:,} images, it is wrong about "
-        f"{percent(float(curve.risk[at]))} of those; answering all, {percent(float(curve.risk[-1]))}",
-        **no_interval(_CURVES),
+        [
+            "Answering only the surest ",
+            html.Span(answered, **no_interval(_ASKED)),
+            f" of {curve.n:,} images, it is wrong about {counted(curve.surest)}; answering all, about "
+            f"{counted(curve.every)}",
+        ]
     )

@@ -8,13 +8,22 @@ import dash_mantine_components as dmc
 from dash import Input, Output, State, callback, html
 from dash.development.base_component import Component
 
-from brainmri.slices import FEWEST, Slice, mistakes_of, stands_apart
+from brainmri.slices import (
+    FALSE_ALARMS,
+    FEWEST,
+    HIGH_IS_WORST,
+    MISSED,
+    Slice,
+    mistakes_of,
+    stands_apart,
+)
 from dashboard import data
 from dashboard.chosen import SEPARATOR, Chosen, cell_of, read
 from dashboard.components import (
     SPLIT_WORDS,
     aria,
     controls,
+    counted_cell,
     empty,
     estimate_cell,
     kept,
@@ -30,7 +39,7 @@ from dashboard.components import (
 from dashboard.pages.choosing import KEYS, PAINTED, among_words, chooses
 from dashboard.words import property_words
 
-_COUNTED = "Images are counted to be looked at; the figure has an interval."
+_COUNTED = "The last column counts images to look at; the figure beside it has the interval."
 
 
 def part(
@@ -51,18 +60,46 @@ def part(
                 "Run `python -m brainmri index DATA` to see the figures by source, size and brightness.",
             ),
         )
-    by = by if by in properties else _first(properties)
-    rank = rank if rank in metrics else metrics[0]
+    asked_by, by = by, by if by in properties else _first(properties)
+    asked_rank, rank = rank, rank if rank in metrics else metrics[0]
     return html.Div(
         [
+            _not_there("figure", asked_rank, rank, rank),
+            _not_there("column", asked_by, by, property_words(by)),
             html.Div(_found(view, split, by, rank, chosen), id="weak-head"),
             controls(
                 picker(page, "by", "By", {one: property_words(one) for one in properties}, by),
                 picker(page, "rank", "Figure", {one: one for one in metrics}, rank),
             ),
             html.Div(_table(view, split, by, rank, chosen), id="weak-table"),
+            _left_out(view, split),
         ],
         className="section",
+    )
+
+
+def _not_there(what: str, asked: str | None, shown: str, words: str) -> Component | None:
+    """That an address asks for what the pickers do not offer, and what is shown in its place."""
+    if asked is None or asked == shown:
+        return None
+    named = html.Span(asked, **name("slice"))
+    parts: list[Any] = [f"There is no {what} “", named, "” to choose here; ", words, " is shown."]
+    return html.P(parts, className="caution", role="note")
+
+
+def _left_out(view: data.RunView, split: str) -> Component:
+    """Which columns of the index are no choice, and why."""
+    single, alike = data.left_out_of_slices(view, split)
+    told = [
+        f"{', '.join(columns)} ({why})"
+        for columns, why in (
+            (["path", "hashes", "cluster", *single], "they name or number single images or a few"),
+            (alike, "the same for all of these images"),
+        )
+        if columns
+    ]
+    return html.P(
+        f"Columns that are no choice: {'; '.join(told)}.", className="note", **name("setting")
     )
 
 
@@ -121,11 +158,12 @@ def _found(view: data.RunView, split: str, by: str, rank: str, chosen: Chosen) -
             dmc.Title(title, order=2),
             dmc.Text(
                 [
-                    f"{rank.capitalize()} on the {SPLIT_WORDS[split]} images, by a property of the "
+                    f"{_upper(rank)} on the {SPLIT_WORDS[split]} images, by a property of the "
                     "images, worst first, with 95 % intervals. Choose a slice, and the page is about its "
                     "images. A slice with fewer than ",
                     html.Span(FEWEST, **name("setting")),
-                    " images is not ranked.",
+                    " images is not ranked. ",
+                    _COUNTED,
                     *among_words(among),
                 ],
                 className="note",
@@ -137,24 +175,26 @@ def _found(view: data.RunView, split: str, by: str, rank: str, chosen: Chosen) -
 
 def _lowest(ranked: list[Slice], by: str, rank: str) -> list[Any]:
     """Which slice is the worst, or which share that place, and whether that says anything."""
-    what, by = f"{rank[0].upper()}{rank[1:]}", property_words(by)
+    what, by = _upper(rank), property_words(by)
+    verb = "are" if rank in (MISSED, FALSE_ALARMS) else "is"
     worst = [s for s in ranked if percent(s.estimate.value) == percent(ranked[0].estimate.value)]
     if len(worst) == len(ranked):
         return [
-            f"{what} is {percent(worst[0].estimate.value)} for every {by} (",
+            f"{what} {verb} {percent(worst[0].estimate.value)} for every {by} (",
             *_each(worst),
             ")",
         ]
-    apart = stands_apart(ranked)
+    apart = stands_apart(ranked, high_is_worst=rank in HIGH_IS_WORST)
+    end = "high" if rank in HIGH_IS_WORST else "low"
     if len(worst) == 1:
         return [
-            f"{what} is lowest for {by} “",
+            f"{what} {verb} {end}est for {by} “",
             html.Span(worst[0].value, **name("slice")),
             f"”: {measured(worst[0].estimate)}",
             "" if apart else ", but its interval meets that of every other slice",
         ]
     return [
-        f"{what} is equally low for {by} ",
+        f"{what} {verb} equally {end} for {by} ",
         *_each(worst),
         "" if apart else "; no slice stands clearly apart",
     ]
@@ -172,6 +212,10 @@ def _each(alike: list[Slice]) -> list[Any]:
     return parts
 
 
+def _upper(words: str) -> str:
+    return f"{words[0].upper()}{words[1:]}"
+
+
 def _table(view: data.RunView, split: str, by: str, rank: str, chosen: Chosen) -> Component:
     """The slices, and how many of their images lie in the chosen cell, or are mistakes of the figure."""
     truth, answer = mistakes_of(view.classes, view.classes.index(view.negative_class)).get(
@@ -179,13 +223,15 @@ def _table(view: data.RunView, split: str, by: str, rank: str, chosen: Chosen) -
     )
     cell = chosen if chosen.has_cell else Chosen(truth, answer, wrong=True)
     what = _what(cell, view.negative_class)
+    counts = rank in (MISSED, FALSE_ALARMS)
+    # A mistake of the figure is one of the images that the figure divides by; of all of them where it is any.
+    every = chosen.has_cell or (truth is None and answer is None)
     rows = []
     for one in data.weak_spots(view, split, by, rank, data.within_slices_by(view, chosen, by)):
         count = int(data.cells(view.classes, cell, one.matrix).sum())
         key = f"{by}{SEPARATOR}{one.value}"
         on = chosen.slice == (by, one.value)
-        # A mistake of the figure is one of the images that the figure divides by.
-        of = f"{count:,} of {one.n if chosen.has_cell else one.estimate.n:,}"
+        of = f"{count:,} of {one.n if every else one.estimate.n:,}"
         rows.append(
             [
                 html.Button(
@@ -195,7 +241,7 @@ def _table(view: data.RunView, split: str, by: str, rank: str, chosen: Chosen) -
                     **name("slice"),
                     **aria(label=f"{property_words(by)}: {one.value}", pressed=str(on).lower()),
                 ),
-                estimate_cell(one.estimate),
+                counted_cell(one.estimate) if counts else estimate_cell(one.estimate),
                 f"{one.estimate.n:,}",
                 html.Button(
                     of,
@@ -209,7 +255,7 @@ def _table(view: data.RunView, split: str, by: str, rank: str, chosen: Chosen) -
                 else html.Span(of, **no_interval(_COUNTED)),
             ]
         )
-    heads = [property_words(by).capitalize(), rank.capitalize(), "n", what.capitalize()]
+    heads = [property_words(by).capitalize(), _upper(rank), "n", what.capitalize()]
     return table(heads, rows, caption=f"{rank} by {property_words(by)}, worst first")
 
 

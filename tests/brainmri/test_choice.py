@@ -40,7 +40,7 @@ class Candidate:
     @property
     def tallies(self) -> Tallies:
         matrix = np.array([[[self.right, 100 - self.right], [0, 0]]])
-        counted = Tally("val", ["a", "b"], matrix, None, 0, None, [], {})
+        counted = Tally("val", ["a", "b"], matrix, None, None, 0, None, [], {})
         return Tallies({"val": counted, "test": counted}, {"val", "test"})
 
 

@@ -238,6 +238,18 @@ def test_risk_and_coverage_by_hand() -> None:
     assert found.area.n == found.n == 4
 
 
+def test_what_is_left_wrong_has_the_interval_of_every_other_share() -> None:
+    right = [True] * 18 + [False, False]
+    y_true, y_prob = two_classes(list(np.linspace(0.99, 0.6, 20)), right)
+    alone = decisions.risk_coverage(y_true, y_prob, np.arange(20))
+    assert (alone.surest, alone.every) == (metrics.proportion(0, 18), metrics.proportion(2, 20))
+    copies = decisions.risk_coverage(y_true, y_prob, np.arange(20) // 2)
+    assert (copies.every.k, copies.every.n) == (2, 20)
+    assert copies.every.high is not None
+    assert alone.every.high is not None
+    assert copies.every.high > alone.every.high
+
+
 def test_equally_sure_images_are_answered_together() -> None:
     y_true, y_prob = two_classes([0.9, 0.8, 0.8, 0.8], [True, False, True, True])
     found = decisions.risk_coverage(y_true, y_prob, np.arange(4))

@@ -140,7 +140,7 @@ def test_the_share_of_seen_images_stands_beside_each_run(visitor: Visitor) -> No
     (said,) = find(visitor.open("/compare"), className="caution")
     assert visible(said) == (
         "Seen in training: careful has seen a near-copy of 4 of these 20 images, hasty has seen a "
-        "near-copy of 4 of these 20 images."
+        "near-copy of 4 of these 20 images. These very images are counted, nothing is estimated."
     )
 
 
@@ -250,7 +250,7 @@ def test_settings_that_differ_come_first_and_the_rest_behind_a_click(visitor: Vi
     page = visitor.open(f"/compare?run={HASTY}&other={CAREFUL}")
     differ = table_named(page, "Settings that differ")
     assert differ == {"architecture": ["mean-brightness", "cnn"], "epochs trained": ["0", "3"]}
-    (rest,) = find(page, "Details")
+    (rest,) = find(page, "Details", className="more")
     assert table_named(rest, "Settings that are the same")["seed"] == ["7", "7"]
 
 

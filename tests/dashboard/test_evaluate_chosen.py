@@ -447,3 +447,27 @@ def test_a_probability_can_be_typed_instead_of_pointed_at(visitor: Visitor) -> N
 
     assert asked("/evaluate?run=hasty") == [CLASSES[0], 50]
     assert asked("/evaluate?run=hasty&above=notumor~0.125") == ["notumor", 12.5]
+
+
+def test_an_address_that_asks_for_a_figure_or_column_that_is_not_there_is_told_so(
+    visitor: Visitor,
+) -> None:
+    said = visible(visitor.open("/evaluate?run=hasty&by=colour&rank=happiness"))
+    assert "There is no figure “ happiness ” to choose here; accuracy is shown." in said
+    assert "There is no column “ colour ” to choose here;" in said
+    assert "There is no" not in visible(visitor.open("/evaluate?run=hasty&by=seen&rank=accuracy"))
+
+
+def test_columns_that_are_no_choice_are_named_with_the_reason(visitor: Visitor) -> None:
+    said = visible(visitor.open("/evaluate?run=hasty"))
+    assert "Columns that are no choice: path, hashes, cluster" in said
+    assert "(they name or number single images or a few)" in said
+
+
+@pytest.mark.parametrize(
+    "rank", ["missed tumours", "false alarms", "F1 of glioma", "tumour AUC", "calibration error"]
+)
+def test_slices_are_ranked_by_every_figure(visitor: Visitor, rank: str) -> None:
+    page = visitor.open(f"/evaluate?run=hasty&by=seen&rank={rank}")
+    assert f"{rank[0].upper()}{rank[1:]}" in visible(page)
+    assert "There is no figure" not in visible(page)

@@ -20,7 +20,7 @@ from dashboard.pages import curves, evaluate
 from tests.conftest import SHIPPED
 from tests.dashboard.every_number import bare_numbers, judged_text
 from tests.dashboard.results import HASTY
-from tests.dashboard.visit import Node, Visitor, as_node, find, reply
+from tests.dashboard.visit import Node, Visitor, as_node, find, reply, visible
 
 VIEWS = [
     "/",
@@ -225,9 +225,20 @@ def test_n_may_stand_in_the_row_of_a_table_but_not_in_another() -> None:
 
 
 def test_a_reason_that_nobody_can_see_is_refused() -> None:
-    hidden = html.P("12 tumours", **HIDDEN)
-    with pytest.raises(AssertionError, match="nobody sees"):
-        bare_numbers(as_node(hidden))
+    for hidden in (HIDDEN, components.no_interval(HIDDEN["data-no-interval"])):
+        with pytest.raises(AssertionError, match="only a pointer finds"):
+            bare_numbers(as_node(html.P("12 tumours", **hidden)))
+
+
+def test_a_reason_unfolds_below_the_section_of_its_numbers_unless_it_stands_there_anyway() -> None:
+    why = components.no_interval("Counted, and never estimated.")
+    folded = as_node(components.section("Found", html.P("12 tumours", **why)))
+    (details,) = find(folded, "Details")
+    assert "Counted, and never estimated." in visible(details)
+    assert visible(find(details, "Summary")[0]) == "Why some numbers here have no interval"
+    assert bare_numbers(folded) == []
+    said = components.section("Found", html.P("12 tumours", **why), note=why["title"])
+    assert not find(as_node(said), "Details")
 
 
 def test_a_reason_of_a_word_or_for_a_whole_section_is_refused() -> None:

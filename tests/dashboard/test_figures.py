@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -36,7 +37,7 @@ def curve(x: list[float], y: list[float]) -> Curve:
 
 
 def class_curves(name: str, roc: Curve | None) -> ClassCurves:
-    return ClassCurves(name, roc, roc, NOTHING, NOTHING, 0)
+    return ClassCurves(name, roc, roc, NOTHING, NOTHING, 0, 0)
 
 
 def checked(figure: go.Figure) -> Any:
@@ -149,7 +150,9 @@ def test_roc_has_a_line_per_class_and_the_diagonal() -> None:
         class_curves("glioma", curve([0, 0, 1], [0, 0.5, 1])),
         class_curves("notumor", None),  # a class without images has no curve
     ]
+    curves[0] = replace(curves[0], positives=300, area=metrics.proportion(1200, 1311))
     glioma, diagonal, names = checked(evaluation_figures.roc(curves, COLOURS))
+    assert "; n = 1,311, 300 of them glioma" in glioma.hovertemplate
     assert (list(glioma.x), list(glioma.y)) == ([0, 0, 1], [0, 0.5, 1])
     assert glioma.line.color == "#3f7fc1"
     assert (list(diagonal.x), list(diagonal.y)) == ([0, 1], [0, 1])
