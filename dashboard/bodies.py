@@ -99,7 +99,8 @@ def whole(stream: IO[bytes], most: int | None = None) -> bytes:
     """All of a stream, or its first so many bytes; held once, where `stream.read()` holds it twice."""
     held = io.BytesIO()
     left = sys.maxsize if most is None else most
-    while piece := stream.read(min(left, _PIECE_BYTES)):
+    # Asked for nothing, werkzeug's stream takes it that the browser has gone.
+    while left and (piece := stream.read(min(left, _PIECE_BYTES))):
         held.write(piece)
         left -= len(piece)
     return held.getvalue()

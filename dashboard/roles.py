@@ -20,6 +20,7 @@ PATHS = (
     ("/state", VIEWER),
     ("/api/openapi.json", VIEWER),
     ("/api/predict", CLINICIAN),
+    ("/api/", VIEWER),  # Nothing is there; that is said in JSON.
     ("/predict", CLINICIAN),
     ("/review", CLINICIAN),  # What they said themselves; the queue is for maintainers.
     ("/kept", CLINICIAN),  # Its name is the hash of its content.

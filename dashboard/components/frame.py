@@ -64,7 +64,7 @@ def missed_line() -> Component:
             html.Strong("This assists; it does not diagnose. "),
             judged,
             html.Span(
-                f" {by_readers}",
+                f" {by_readers} {_COUNTS}",
                 **no_interval(_COUNTS),
             )
             if by_readers

@@ -90,6 +90,7 @@ def _shot(
     if page.locator(".example").count():
         page.locator(".example").first.click()
         expect(page.locator(".verdict")).to_be_visible()
+        expect(page.get_by_text("Checking whether the answer rests")).to_have_count(0)
         settle(page)
     if panel:
         page.locator(".tile-open").first.click()

@@ -86,7 +86,7 @@ def reply(
     response = visitor.client.post(
         f"/predict/{what}", data=upload, query_string={"run": run, **query}
     )
-    assert response.status_code == 200
+    assert response.status_code == 200, response.get_data(as_text=True)[:500]
     assert response.headers["Cache-Control"] == "no-store"
     told: dict[str, Any] = response.get_json()
     return told
