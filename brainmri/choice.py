@@ -98,9 +98,9 @@ def passed_over(every: Sequence[AnyCandidate], promoted: str | None) -> list[Any
     return found
 
 
-def passed_over_words(candidate: Candidate) -> str:
-    """Why the run was passed over, in sentences."""
-    return f"{candidate.name} was passed over. {candidate.model_fault}"
+def passed_over_words(name: str, fault: str | None) -> str:
+    """Why the run of that name was passed over, in sentences."""
+    return f"{name} was passed over. {fault}"
 
 
 def _goes_on(candidate: Candidate) -> bool:

@@ -249,7 +249,7 @@ def _only_run(models: Path, passed_over: list[str]) -> str:
     Raises:
         InputError: there are several, or none.
     """
-    from brainmri import runs
+    from brainmri import choice, runs
 
     there = [path.name for path in runs.folders(models) if (path / runs.MODEL_FILE).is_file()]
     if not there:
@@ -257,7 +257,7 @@ def _only_run(models: Path, passed_over: list[str]) -> str:
     faults = {one.name: runs.model_fault(models, one) for one in runs.list_runs(models)[0]}
     damaged = {name: fault for name in there if (fault := faults.get(name)) is not None}
     able = [name for name in there if name not in damaged]
-    passed_over += [f"{name} was passed over. {fault}" for name, fault in damaged.items()]
+    passed_over += [choice.passed_over_words(name, fault) for name, fault in damaged.items()]
     if len(able) == 1:
         return able[0]
     if not able:

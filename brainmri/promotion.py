@@ -155,7 +155,10 @@ def answering(models: Path, passed_over: list[str]) -> str:
     if promoted in able and (first := choice.counted_run(models, promoted)) is not None:
         every = [first] if first.has_model else []  # The others need not be counted.
     every = every or choice.counted(models)
-    passed_over += [choice.passed_over_words(one) for one in choice.passed_over(every, promoted)]
+    passed_over += [
+        choice.passed_over_words(one.name, one.model_fault)
+        for one in choice.passed_over(every, promoted)
+    ]
     chosen = choice.answering(every, promoted)
     if chosen is None and passed_over:
         raise InputError(" ".join(["No run can answer.", *passed_over]))

@@ -188,7 +188,9 @@ def passed_over_runs() -> list[RunView]:
 
 def passed_over_words() -> tuple[str, ...]:
     """The same in sentences."""
-    return tuple(choice.passed_over_words(view) for view in passed_over_runs())
+    return tuple(
+        choice.passed_over_words(view.name, view.model_fault) for view in passed_over_runs()
+    )
 
 
 def promoted_run() -> str | None:
