@@ -196,12 +196,13 @@ def check(
     places = controls(region, inside) if region.any() else []
     squares = [square, *(filled(square, place, inside) for place in (region, *places))]
     y_prob = classifier.classify_squares(np.stack(squares))
-    verdict = _verdict(y_prob, c)
+    turned = y_prob.argmax(axis=1) != y_prob[0].argmax()
+    verdict = _verdict(y_prob[:, c], turned)
     told = _Told(
         name=_NO_TUMOUR if c == negative else answer,
         instead=_instead(y_prob, run.classes, negative),
         probability=y_prob[:, c].astype(np.float64),
-        turned=(y_prob.argmax(axis=1) != y_prob[0].argmax())[2:],
+        turned=turned[2:],
         share=share,
         negative=c == negative,
     )
@@ -219,9 +220,14 @@ def check(
     )
 
 
-def _verdict(y_prob: NDArray[np.float32], c: int) -> Verdict:
-    """The verdict on class c: `y_prob` (n, k) as it is, with the region hidden, and with the controls."""
-    turned, fall = y_prob.argmax(axis=1) != y_prob[0].argmax(), y_prob[0, c] - y_prob[:, c]
+def _verdict(probability: NDArray[np.float32], turned: Bools) -> Verdict:
+    """The verdict on a class by its probability (n,): as it is, with the region hidden, with each control.
+
+    Args:
+        probability: of the class.
+        turned: whether another class is the most probable, (n,).
+    """
+    fall = probability[0] - probability
     if not turned[1] and fall[1] < WEAKER_BY:
         return "does not explain"
     others = turned[2:] | (fall[2:] >= max(WEAKER_BY, _AS_MUCH * float(fall[1])))
