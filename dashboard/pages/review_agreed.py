@@ -11,6 +11,7 @@ from dash.development.base_component import Component
 
 from brainmri.corrections import CONFIRMED, DISPUTE, DISPUTED, Correction
 from brainmri.errors import InputError
+from brainmri.wording import counted
 from dashboard import data
 from dashboard.components import command, faults, name, no_interval, paths_or_tiles, section, table
 from dashboard.pages import correct, review_said
@@ -52,17 +53,15 @@ def unwritten() -> Component | None:
         return None  # `part` says why.
     said = []
     if lacking:
-        many = "correction is" if lacking == 1 else "corrections are"
-        said.append(f"{lacking:,} confirmed {many} not in the numbers yet")
+        many = counted(lacking, "confirmed correction is", "confirmed corrections are")
+        said.append(f"{many} not in the numbers yet")
     if gone:
-        many = (
-            "correction that no longer stands is"
-            if gone == 1
-            else "corrections that no longer stand are"
+        many = counted(
+            gone,
+            "correction that no longer stands is",
+            "corrections that no longer stand are",
         )
-        said.append(
-            f"{gone:,} {many} still in them" if lacking else f"{gone:,} {many} still in the numbers"
-        )
+        said.append(f"{many} still in {'them' if lacking else 'the numbers'}")
     if not said:
         return None
     return html.Div(
