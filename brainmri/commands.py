@@ -153,13 +153,20 @@ def train(options: argparse.Namespace) -> int:
         epochs=options.epochs,
         size_px=options.size_px,
         seed=options.seed,
+        members=options.members,
         resume=options.resume,
         replace_run=options.replace,
         quiet=options.quiet,
     )
     if not distributed.world().leads:
         return DONE
-    if best := run.best_epoch:
+    if run.members > 1:
+        right = [f"{best['val_accuracy']:.1%}" for best in run.best_epochs]
+        print(
+            f"Trained {run.name}: {run.members} networks, which alone had {', '.join(right)} of "
+            f"{counted(run.images['val'], 'validation image')} right."
+        )
+    elif best := run.best_epoch:
         print(
             f"Trained {run.name}: epoch {best['epoch']:.0f} of {len(run.history)} was best, with "
             f"{best['val_accuracy']:.1%} of {counted(run.images['val'], 'validation image')} right."

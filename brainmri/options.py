@@ -120,18 +120,7 @@ def parser() -> argparse.ArgumentParser:
         help="train by the labels that corrections N set right",
     )
     _add_split(command)
-    command.add_argument(
-        "--epochs", type=int, metavar="N", help="at most (default: the model's own)"
-    )
-    command.add_argument(
-        "--size-px",
-        type=int,
-        metavar="N",
-        help="side of the network input (default: the model's own)",
-    )
-    command.add_argument(
-        "--seed", type=int, metavar="N", help="of every random choice (default: 0)"
-    )
+    _add_training(command)
     _add_again(command)
 
     command = _command(
@@ -266,6 +255,27 @@ parts: .value (when none is named), .low and .high (ends of the 95 % interval), 
     return parser  # fmt: skip
 
 
+def _add_training(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--epochs", type=int, metavar="N", help="at most (default: the model's own)"
+    )
+    command.add_argument(
+        "--size-px",
+        type=int,
+        metavar="N",
+        help="side of the network input (default: the model's own)",
+    )
+    command.add_argument(
+        "--seed", type=int, metavar="N", help="of every random choice (default: 0)"
+    )
+    command.add_argument(
+        "--members",
+        type=int,
+        metavar="N",
+        help="networks that are trained one after the other and answer together (default: 1)",
+    )
+
+
 def _add_again(command: argparse.ArgumentParser) -> None:
     command.add_argument("--resume", action="store_true", help="go on after an interruption")
     command.add_argument(
@@ -334,8 +344,8 @@ roles: viewer (looks), clinician (predicts and corrects too), maintainer (review
   python -m brainmri promote --list                               # who promoted what, and took it back
 
 It is compared with the run that is shown first now, image by image on the test images of both: the lower
-end of the 95 % interval of the difference has to be -1.0 points or more for right answers and -0.5 points
-or more for tumours found.""",
+end of the 95 % interval of the difference has to be -0.5 points or more for tumours found and -1.0 points
+or more for right answers. It also needs a whole model file, since it is to answer for new images.""",
         quiet=False,
     )
     command.add_argument("run", nargs="?", metavar="RUN", help="the candidate")

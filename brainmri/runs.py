@@ -9,7 +9,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +62,9 @@ class Run:
         seed: of every random choice.
         configuration: the training options.
         preprocessing: `Preprocessing.to_json`.
-        history: one entry per epoch: loss and accuracy, training and validation, seconds.
+        history: one entry per epoch: loss and accuracy, training and validation, seconds. Where several
+            networks answer together (`train --members`), that of the first.
+        further_histories: those of the others.
         images: how many images were in each part of the split.
         model_sha256: of model.onnx.
         versions: of Python and the libraries that shape the result.
@@ -94,11 +96,38 @@ class Run:
     operating_point: OperatingPoint | None = None
     conformal: Conformal | None = None
     novelty: Limits | None = None
+    further_histories: list[list[dict[str, float]]] = field(default_factory=list)
+
+    @property
+    def members(self) -> int:
+        """How many networks answer together."""
+        return len(self.histories)
+
+    @property
+    def histories(self) -> list[list[dict[str, float]]]:
+        """The history of each network."""
+        return [self.history, *self.further_histories]
+
+    @property
+    def best_epochs(self) -> list[dict[str, float]]:
+        """The entry that each network is from; none for a model without epochs."""
+        return [history[best_epoch(history)] for history in self.histories if history]
+
+    @property
+    def kept(self) -> list[str]:
+        """For each network, in words, the epoch that it is from."""
+        return [
+            f"{f'Network {number} of {self.members}: epoch' if self.members > 1 else 'Epoch'} "
+            f"{best['epoch']:.0f} of {len(history)} was kept, validation loss {best['val_loss']:.3f}."
+            for number, (best, history) in enumerate(
+                zip(self.best_epochs, self.histories, strict=False), start=1
+            )
+        ]
 
     @property
     def best_epoch(self) -> dict[str, float] | None:
-        """The entry of `history` that the model is from; None for a model without epochs."""
-        return self.history[best_epoch(self.history)] if self.history else None
+        """That of the first network; None for a model without epochs."""
+        return next(iter(self.best_epochs), None)
 
 
 @dataclass(frozen=True)
@@ -198,7 +227,11 @@ def load(models: Path, name: str) -> Run:
             "train the run again."
         )
     fields = {f.name for f in dataclasses.fields(Run)}
-    required = {f.name for f in dataclasses.fields(Run) if f.default is dataclasses.MISSING}
+    required = {
+        f.name
+        for f in dataclasses.fields(Run)
+        if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
+    }
     missing, strange = sorted(required - set(values)), sorted(set(values) - fields)
     if missing or strange:
         raise InputError(f"{path} {'lacks' if missing else 'has the unknown field'} "
@@ -206,6 +239,11 @@ def load(models: Path, name: str) -> Run:
     wrong = sorted(name for name, kind in _KINDS.items() if not isinstance(values[name], kind))
     if "history" not in wrong and not all(_is_epoch(entry) for entry in values["history"]):
         wrong.append("history")
+    others = values.get("further_histories", [])
+    if not isinstance(others, list) or not all(
+        isinstance(one, list) and one and all(_is_epoch(entry) for entry in one) for one in others
+    ):
+        wrong.append("further_histories")
     if "images" not in wrong and not all(isinstance(n, int) for n in values["images"].values()):
         wrong.append("images")
     if wrong:

@@ -14,6 +14,7 @@ from onnx import helper, numpy_helper
 from torch import nn
 
 from brainmri.inference import EMBEDDING_NAME, INPUT_NAME, LOGITS_NAME, MAPS_NAME
+from brainmri.training.networks import Ensemble
 
 TOLERANCE = 1e-4
 """Largest difference from torch, absolute for outputs below 1 and relative for larger ones."""
@@ -27,7 +28,8 @@ def to_onnx(network: nn.Module, size_px: int) -> onnx.ModelProto:
 
     The weights of large dense layers are stored as 8-bit integers, which makes the file a quarter of
     the size. They are rounded in the network first, so the file and torch agree, and predictions
-    come from this file, so whatever the rounding costs is in every reported figure.
+    come from this file, so whatever the rounding costs is in every reported figure. Where networks answer
+    together all other weights are stored as 16-bit floats, after the graph has been checked.
 
     Args:
         network: changed: moved to the CPU and, in large dense layers, rounded.
@@ -63,6 +65,8 @@ def to_onnx(network: nn.Module, size_px: int) -> onnx.ModelProto:
         if not np.allclose(got, want, rtol=TOLERANCE, atol=TOLERANCE):
             difference = float(np.abs(got - want).max())
             raise RuntimeError(f"the exported model differs from torch by {difference:.2g}")
+    if isinstance(network, Ensemble):
+        _store_as_float16(model)
     return model
 
 
@@ -105,9 +109,28 @@ def _store_as_int8(model: onnx.ModelProto) -> None:
                 numpy_helper.from_array(scale.ravel(), names[1]),
             ]
         )
-    everything = [*nodes, *graph.node]
-    del graph.node[:]
-    graph.node.extend(everything)
+    _put_first(model, nodes)
+
+
+def _store_as_float16(model: onnx.ModelProto) -> None:
+    """Replace the weights of convolutions and small dense layers by numbers of half the size."""
+    graph = model.graph
+    kernels = {node.input[1] for node in graph.node if node.op_type in ("Conv", "Gemm", "MatMul")}
+    nodes: list[onnx.NodeProto] = []
+    for tensor in list(graph.initializer):
+        if tensor.name in kernels and tensor.data_type == onnx.TensorProto.FLOAT:
+            half = f"{tensor.name}.float16"
+            nodes.append(helper.make_node("Cast", [half], [tensor.name], to=onnx.TensorProto.FLOAT))
+            weights = numpy_helper.to_array(tensor).astype(np.float16)
+            graph.initializer.remove(tensor)
+            graph.initializer.append(numpy_helper.from_array(weights, half))
+    _put_first(model, nodes)
+
+
+def _put_first(model: onnx.ModelProto, nodes: list[onnx.NodeProto]) -> None:
+    everything = [*nodes, *model.graph.node]
+    del model.graph.node[:]
+    model.graph.node.extend(everything)
     onnx.checker.check_model(model)
 
 

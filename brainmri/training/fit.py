@@ -109,6 +109,7 @@ def fit(
     resume: bool,
     quiet: bool,
     world: World = _ALONE,
+    what: str = "Epoch",
 ) -> Fitted:
     """Train until the validation loss has stopped falling, and keep the best epoch.
 
@@ -130,6 +131,7 @@ def fit(
         quiet: no progress bar.
         world: processes that call this together and divide each batch; all need to read `store` and,
             to resume, `checkpoint`, which the first one writes.
+        what: is counted beside the progress bar.
 
     Raises:
         Interrupted: Ctrl-C.
@@ -164,7 +166,7 @@ def fit(
         while len(history) < options.epochs and not _out_of_patience(history, options.patience):
             start = time.perf_counter()
             epoch = len(history)
-            bar.set_description(f"Epoch {epoch + 1} of {options.epochs}")
+            bar.set_description(f"{what} {epoch + 1} of {options.epochs}")
             train_loss, train_accuracy = _train_epoch(
                 network,
                 replica,

@@ -5,6 +5,7 @@ Those that end in pooled features also return class-activation maps (n, k, h, w)
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -149,6 +150,32 @@ class Transfer(Network):
         return groups
 
 
+class Ensemble(Network):
+    """Networks of one kind that answer together (Lakshminarayanan et al. 2017); each is trained alone.
+
+    Logits are averaged, and so are class-activation maps, whose mean then still is the logit;
+    embeddings stand side by side.
+    """
+
+    def __init__(self, members: Sequence[Network]) -> None:
+        super().__init__()
+        self.k = members[0].k
+        self.members = nn.ModuleList(members)
+
+    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
+        logits, embedding, *maps = zip(*(member(image) for member in self.members), strict=True)
+        return (_mean(logits), torch.cat(embedding, dim=1), *(_mean(one) for one in maps))
+
+
+def together(members: Sequence[Network]) -> Network:
+    """Networks as one; a single one is itself."""
+    return Ensemble(members) if len(members) > 1 else members[0]
+
+
+def _mean(tensors: Sequence[Tensor]) -> Tensor:
+    return torch.stack(list(tensors)).mean(dim=0)
+
+
 _OUTPUT_RATE, _STAGE_RATE = 3.0, 0.8
 """Learning rates relative to the peak: of the untrained output, and of each stage to the next."""
 
@@ -166,7 +193,7 @@ def build(
     """The network that `train --model` calls by `name`.
 
     Args:
-        name: see `train.RECIPES`.
+        name: see `recipes.RECIPES`.
         k: number of classes.
         size_px: side of the square input.
         frozen: first stages of a pretrained network that are left as they are.

@@ -9,6 +9,10 @@ from brainmri import index, runs, splits
 from brainmri.errors import InputError
 from brainmri.files import sha256
 from brainmri.preprocessing import Preprocessing
+from brainmri.training.recipes import MEAN_BRIGHTNESS
+
+MOST_MEMBERS = 8
+"""Each adds as much to the time of training, of an answer, and to the model file."""
 
 
 @dataclass(frozen=True)
@@ -21,6 +25,7 @@ class Orders:
         seed: of every random choice.
         size_px: side of the network input; None for the model's own.
         fit: see `Preprocessing`; None for the model's own.
+        members: networks that answer together.
         start: model file to go on from.
         about: for run.json.
     """
@@ -29,6 +34,7 @@ class Orders:
     protocol: str
     seed: int
     size_px: int | None
+    members: int = 1
     fit: str | None = None
     start: Path | None = None
     about: dict[str, str] = field(default_factory=dict)
@@ -43,16 +49,23 @@ def settle(
     protocol: str | None,
     seed: int | None,
     size_px: int | None,
+    members: int | None,
 ) -> Orders:
     """The orders for the run `name`; what goes on from a run has its model, split, seed and input.
 
     Raises:
         InputError: no model is named, or the run `start` cannot be gone on from.
     """
+    if members is not None and not 1 <= members <= MOST_MEMBERS:
+        raise InputError(
+            f"{members} networks cannot answer together; give --members 1 to {MOST_MEMBERS}."
+        )
     if start is None:
         if model is None:
             raise InputError("Say which --model to train, or which run to go on --from.")
-        return Orders(model, protocol or splits.OFFICIAL, seed or 0, size_px)
+        if model == MEAN_BRIGHTNESS and members not in (None, 1):
+            raise InputError("mean-brightness has no chance in it; leave --members out.")
+        return Orders(model, protocol or splits.OFFICIAL, seed or 0, size_px, members or 1)
     base = runs.load(models, start)
     if start == name:
         raise InputError(
@@ -64,6 +77,7 @@ def settle(
         ("--split", protocol, base.protocol),
         ("--seed", seed, base.seed),
         ("--size-px", size_px, preprocessing.size_px),
+        ("--members", members, base.members),
     ):
         if given is not None and given != has:
             raise InputError(
@@ -89,6 +103,7 @@ def settle(
         base.protocol,
         base.seed,
         preprocessing.size_px,
+        base.members,
         preprocessing.fit,
         file,
         {"from": base.name, "from_model_sha256": base.model_sha256},

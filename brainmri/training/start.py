@@ -75,7 +75,7 @@ def load(network: Network, model: Path, size_px: int) -> None:
 
 
 def _weights(graph: onnx.GraphProto) -> dict[str, NDArray[np.float32]]:
-    """Constants of a graph by name, those that are stored as integers included."""
+    """Constants of a graph by name, those that are stored as integers or in half the size included."""
     found = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
     for node in graph.node:
         if node.op_type == "DequantizeLinear":
@@ -83,6 +83,8 @@ def _weights(graph: onnx.GraphProto) -> dict[str, NDArray[np.float32]]:
             axis = next((a.i for a in node.attribute if a.name == "axis"), 1)
             shape = [-1 if place == axis else 1 for place in range(levels.ndim)]
             found[node.output[0]] = levels.astype(np.float32) * scale.reshape(shape)
+        elif node.op_type == "Cast" and node.input[0] in found:
+            found[node.output[0]] = found[node.input[0]].astype(np.float32)
     return found
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import shutil
 import sys
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -24,71 +24,9 @@ from brainmri.training import distributed
 from brainmri.training.distributed import World
 from brainmri.training.orders import settle
 from brainmri.training.pixels import PixelStore, open_store
+from brainmri.training.recipes import MEAN_BRIGHTNESS, MODELS, RECIPES, Recipe, gentler
 
-MEAN_BRIGHTNESS = "mean-brightness"
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How a network is trained.
-
-    Attributes:
-        epochs: at most, when the command line does not say.
-        size_px: side of the square input, likewise.
-        patience: see `FitOptions`.
-        fit: see `Preprocessing`.
-        learning_rate: see `FitOptions`; the same for the others of its names.
-        dropout: of the reference's networks after the second and third pooling and before the output;
-            of the others before the output only, the last figure.
-        augmentation: "none", "mild" (`transforms.mild`) or "strong" (`transforms.Strong`).
-        painted: share of the images of the negative class into which a lesion is painted ("strong").
-        balanced: rare classes and sources, and images with few near-duplicates, are drawn more often.
-        frozen: first stages of a pretrained network that are left as they are.
-    """
-
-    epochs: int
-    size_px: int = 256
-    patience: int = 3
-    fit: str = "stretch"
-    learning_rate: float = 5e-4
-    l2: float = 0.0
-    dropout: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    augmentation: str = "none"
-    painted: float = 0.0
-    balanced: bool = False
-    frozen: int = 0
-    micro_batch: int = 4
-    warm_up: float = 0.0
-    averaging: float = 0.0
-
-
-_TRANSFER = Recipe(
-    epochs=12,
-    size_px=160,
-    patience=12,
-    fit="head",
-    learning_rate=1.5e-3,
-    l2=0.02,
-    dropout=(0.0, 0.0, 0.2),
-    augmentation="strong",
-    painted=0.4,
-    balanced=True,
-    frozen=3,
-    micro_batch=16,
-    warm_up=0.15,
-    averaging=0.998,
-)
-RECIPES = {
-    "cnn": Recipe(epochs=8),
-    "cnn-regularised": Recipe(epochs=14, l2=0.01, dropout=(0.25, 0.25, 0.5)),
-    "cnn-augmented": Recipe(epochs=20, augmentation="mild"),
-    "efficientnet-lite0": _TRANSFER,
-    "efficientnet-b0": _TRANSFER,
-    "mobilenet-v3-large": _TRANSFER,
-    "mobilenet-v3-small": _TRANSFER,
-}
 _BRIGHTNESS = Recipe(epochs=0)
-MODELS = (MEAN_BRIGHTNESS, *RECIPES)
 _BATCH = 32
 
 
@@ -106,6 +44,7 @@ def train(
     epochs: int | None = None,
     size_px: int | None = None,
     seed: int | None = None,
+    members: int | None = None,
     resume: bool = False,
     replace_run: bool = False,
     quiet: bool = False,
@@ -119,7 +58,7 @@ def train(
         data: the indexed data folder.
         models: folder of results, with `dataset/index.parquet`.
         name: of the run.
-        model: one of `MODELS`; that of `start` when not given.
+        model: one of `recipes.MODELS`; that of `start` when not given.
         start: run whose weights, split and preprocessing to go on from, with smaller steps.
         corrections: number of the manifest whose labels to train by (`manifests`); evaluation images
             that it names never train.
@@ -129,6 +68,8 @@ def train(
         epochs: at most; the model's own default when not given.
         size_px: side of the network's square input; the model's own default when not given.
         seed: of every random choice; 0, or that of `start`, when not given.
+        members: networks that are trained one after the other, each by the next seed, and answer
+            together; 1, or as many as `start` has, when not given.
         resume: go on after an interruption.
         replace_run: train from the start though the run, or epochs of it, are there already; not with
             `resume`.
@@ -142,7 +83,14 @@ def train(
     world = distributed.world()
     runs.check_name(name)
     orders = settle(
-        models, name, model=model, start=start, protocol=protocol, seed=seed, size_px=size_px
+        models,
+        name,
+        model=model,
+        start=start,
+        protocol=protocol,
+        seed=seed,
+        size_px=size_px,
+        members=members,
     )
     _refuse_to_lose(models / name, resume=resume, replace_run=replace_run)
     model, protocol, seed = orders.model, orders.protocol, orders.seed
@@ -180,11 +128,11 @@ def train(
     y_true = pd.Categorical(table.rows["label"], categories=table.classes).codes.astype(np.int64)
     rows = {p: np.flatnonzero(part == p) for p in ("train", "val", "test")}
     job = _fit_brightness if model == MEAN_BRIGHTNESS else _fit_network
-    exported, history, configuration, libraries = job(
+    exported, histories, configuration, libraries = job(
         _Job(model, models / name, store, rows, y_true, table, epochs, seed, resume,
              quiet, {"protocol": protocol, "model": model, "size_px": size_px,
                      "index_sha256": index_sha256, **about}, world,
-             orders.start)
+             orders.start, orders.members)
     )  # fmt: skip
     if not world.leads:
         world.share(None)  # Until the first process has written the run.
@@ -202,7 +150,8 @@ def train(
         seed=seed,
         configuration=configuration | about,
         preprocessing=preprocessing.to_json(),
-        history=history,
+        history=histories[0],
+        further_histories=histories[1:],
         images={p: len(r) for p, r in rows.items()},
         model_sha256=sha256(staged),
         versions=_versions(libraries),
@@ -211,8 +160,7 @@ def train(
     _clear(folder)
     staged.replace(folder / runs.MODEL_FILE)
     runs.save(models, run)
-    for leftover in (runs.CHECKPOINT_FILE, runs.BEST_FILE):
-        (folder / leftover).unlink(missing_ok=True)
+    _forget_epochs(folder)
     world.share(None)
     return run
 
@@ -247,6 +195,22 @@ def _clear(folder: Path) -> None:
         (folder / fitted).unlink(missing_ok=True)
 
 
+def _member(folder: Path, number: int) -> Path:
+    """Where the epochs of a network are kept, by its number from 0; those of the first in the run folder."""
+    return folder / f"member-{number + 1}" if number else folder
+
+
+def _forget_epochs(folder: Path) -> None:
+    for leftover in (runs.CHECKPOINT_FILE, runs.BEST_FILE):
+        (folder / leftover).unlink(missing_ok=True)
+    _forget_members(folder)
+
+
+def _forget_members(folder: Path) -> None:
+    for left in folder.glob("member-*"):
+        shutil.rmtree(left)
+
+
 @dataclass(frozen=True)
 class _Job:
     model: str
@@ -262,9 +226,11 @@ class _Job:
     fingerprint: dict[str, Any]
     world: World
     start: Path | None
+    members: int
 
 
-_Result = tuple[bytes, list[dict[str, float]], dict[str, Any], list[str]]
+_Result = tuple[bytes, list[list[dict[str, float]]], dict[str, Any], list[str]]
+"""Model file, one history for each network, configuration, and libraries that shape the result."""
 
 
 def _fit_brightness(job: _Job) -> _Result:
@@ -277,7 +243,7 @@ def _fit_brightness(job: _Job) -> _Result:
     exported = baselines.mean_brightness(
         np.concatenate(means), job.y_true[rows], len(job.table.classes)
     )
-    return exported.SerializeToString(), [], {}, ["numpy", "onnx", "pillow"]
+    return exported.SerializeToString(), [[]], {}, ["numpy", "onnx", "pillow"]
 
 
 def _fit_network(job: _Job) -> _Result:
@@ -286,7 +252,7 @@ def _fit_network(job: _Job) -> _Result:
 
     from brainmri.training import fit, networks, transforms
 
-    recipe = RECIPES[job.model] if job.start is None else _gentler(RECIPES[job.model])
+    recipe = RECIPES[job.model] if job.start is None else gentler(RECIPES[job.model])
     options = fit.FitOptions(
         epochs=job.epochs or recipe.epochs,
         patience=recipe.patience,
@@ -298,47 +264,60 @@ def _fit_network(job: _Job) -> _Result:
         warm_up=recipe.warm_up,
         averaging=recipe.averaging,
     )
-    torch.manual_seed(job.seed)
     table, train_rows = job.table, job.rows["train"]
-    network = networks.build(
-        job.model,
-        len(table.classes),
-        size_px=job.store.size_px,
-        frozen=recipe.frozen,
-        dropout=recipe.dropout,
-    )
+    members = []
+    for number in range(job.members):
+        torch.manual_seed(job.seed + number)
+        members.append(
+            networks.build(
+                job.model,
+                len(table.classes),
+                size_px=job.store.size_px,
+                frozen=recipe.frozen,
+                dropout=recipe.dropout,
+            )
+        )
+    network = networks.together(members)
     if job.start is not None:
         from brainmri.training import start
 
         start.load(network, job.start, job.store.size_px)
-    fitted = fit.fit(
-        network,
-        job.store,
-        fit.Rows(
-            train_rows,
-            job.y_true[train_rows],
-            balanced_weight(table.rows.iloc[train_rows]) if recipe.balanced else None,
-        ),
-        fit.Rows(job.rows["val"], job.y_true[job.rows["val"]]),
-        options,
-        seed=job.seed,
-        augment=transforms.named(
-            recipe.augmentation,
-            negative=table.classes.index(table.negative_class),
-            painted=recipe.painted,
-        ),
-        checkpoint=job.folder / runs.CHECKPOINT_FILE,
-        fingerprint=job.fingerprint,
-        resume=job.resume,
-        quiet=job.quiet,
-        world=job.world,
-    )
+    if not job.resume:
+        _forget_members(job.folder)
+    histories = []
+    for number, member in enumerate(members):
+        kept = _member(job.folder, number) / runs.CHECKPOINT_FILE
+        fitted = fit.fit(
+            member,
+            job.store,
+            fit.Rows(
+                train_rows,
+                job.y_true[train_rows],
+                balanced_weight(table.rows.iloc[train_rows]) if recipe.balanced else None,
+            ),
+            fit.Rows(job.rows["val"], job.y_true[job.rows["val"]]),
+            options,
+            seed=job.seed + number,
+            augment=transforms.named(
+                recipe.augmentation,
+                negative=table.classes.index(table.negative_class),
+                painted=recipe.painted,
+            ),
+            checkpoint=kept,
+            fingerprint=job.fingerprint,
+            # Of the networks after the first there may be nothing yet.
+            resume=job.resume and (number == 0 or kept.is_file()),
+            quiet=job.quiet,
+            world=job.world,
+            what=f"Network {number + 1} of {job.members}, epoch" if job.members > 1 else "Epoch",
+        )
+        histories.append(fitted.history)
     if not job.world.leads:
-        return b"", [], {}, []
+        return b"", [[]], {}, []
     # Only now: the exporter and what it imports take 200 MB, which training needs before.
     from brainmri.training import export
 
-    exported = export.to_onnx(fitted.network, job.store.size_px)
+    exported = export.to_onnx(network, job.store.size_px)
     configuration = {
         **asdict(options),
         "dropout": list(recipe.dropout),
@@ -347,18 +326,14 @@ def _fit_network(job: _Job) -> _Result:
         "balanced": recipe.balanced,
         "frozen": recipe.frozen,
         "processes": job.world.size,
+        **({"members": job.members} if job.members > 1 else {}),
     }
     return (
         exported.SerializeToString(),
-        fitted.history,
+        histories,
         configuration,
         ["torch", "torchvision", "timm", "numpy", "onnx", "pillow"],
     )
-
-
-def _gentler(recipe: Recipe) -> Recipe:
-    """For a network that has learned already: a third of the epochs, steps of a fifth."""
-    return replace(recipe, epochs=-(-recipe.epochs // 3), learning_rate=recipe.learning_rate / 5)
 
 
 def balanced_weight(rows: pd.DataFrame) -> NDArray[np.float64]:

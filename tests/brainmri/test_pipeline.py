@@ -15,11 +15,11 @@ from PIL import Image
 import brainmri
 from brainmri import index, phantom, predictions, runs, scoring
 from brainmri.cli import main
-from brainmri.training import networks, train
+from brainmri.training import networks, recipes, train
 from tests.conftest import ROOT, SIZE_PX
 
 # Those of torchvision download their weights; tests/brainmri/training/test_networks.py has them without.
-OFFLINE = [model for model in train.MODELS if model not in networks.TORCHVISION]
+OFFLINE = [model for model in recipes.MODELS if model not in networks.TORCHVISION]
 
 
 @pytest.mark.parametrize("model", OFFLINE)

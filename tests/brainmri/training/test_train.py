@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from brainmri import index, inference, phantom, predictions, runs, splits
@@ -24,7 +25,7 @@ from brainmri.files import sha256
 from brainmri.images import decode
 from brainmri.preprocessing import Preprocessing
 from brainmri.runs import Run
-from brainmri.training import fit, train, transforms
+from brainmri.training import fit, recipes, train, transforms
 from tests.brainmri.conftest import SmallDisk
 from tests.brainmri.files_to_read import snapshot
 from tests.conftest import ROOT, SIZE_PX
@@ -137,16 +138,23 @@ def test_the_model_is_trained_on_training_rows_only(
         ].tolist()
 
 
+def with_folds(data: Path, models: Path) -> list[str]:
+    """Index a folder with a column "fold" that is a split; returns its lines."""
+    paths = sorted(p.relative_to(data).as_posix() for p in data.rglob("*.png"))
+    parts = ["train", "train", "val", "test", "guard"]
+    lines = [f"{path},{parts[i % 5]}" for i, path in enumerate(paths)]
+    models.mkdir(exist_ok=True)
+    metadata = models.parent / f"{models.name}.csv"
+    metadata.write_text("\n".join(["path,fold", *lines]) + "\n")
+    index.build(data, models, metadata=metadata, quiet=True)
+    return lines
+
+
 def test_a_metadata_column_can_be_the_split_and_unused_rows_stay_unused(
     own_data: Path, tmp_path: Path
 ) -> None:
-    models = tmp_path / "m"
-    paths = sorted(p.relative_to(own_data).as_posix() for p in own_data.rglob("*.png"))
-    parts = ["train", "train", "val", "test", "guard"]
-    lines = [f"{path},{parts[i % 5]}" for i, path in enumerate(paths)]
-    (tmp_path / "m.csv").write_text("\n".join(["path,fold", *lines]) + "\n")
-    index.build(own_data, models, metadata=tmp_path / "m.csv", quiet=True)
-    run = run_train(own_data, models, model="mean-brightness", protocol="fold")
+    lines = with_folds(own_data, tmp_path / "m")
+    run = run_train(own_data, tmp_path / "m", model="mean-brightness", protocol="fold")
     expected = {p: sum(line.endswith("," + p) for line in lines) for p in ("train", "val", "test")}
     assert run.images == expected
     assert run.protocol == "fold"
@@ -200,6 +208,9 @@ def test_mean_brightness_needs_no_torch(own_models: Path, phantom_data: Path) ->
         ({"size_px": 31}, "at least 32 pixels"),
         ({"size_px": 0}, "at least 32 pixels"),
         ({"model": "mean-brightness", "resume": True}, "nothing to resume"),
+        ({"model": "mean-brightness", "members": 2}, "no chance in it"),
+        ({"members": 0}, "0 networks cannot answer together; give --members 1 to 8"),
+        ({"members": 9}, "give --members 1 to 8"),
         ({"protocol": "grouped"}, 'no split "grouped"'),
         ({"resume": True}, "nothing to resume"),
         ({"resume": True, "replace_run": True}, "one of the two"),
@@ -271,7 +282,7 @@ def test_predictions_in_part_files_are_replaced_too(own_models: Path, phantom_da
     assert set(snapshot(own_models / "brightness")) == {"model.onnx", "run.json"}
 
 
-MICRO_BATCH = train.RECIPES["cnn-augmented"].micro_batch
+MICRO_BATCH = recipes.RECIPES["cnn-augmented"].micro_batch
 REAL_AUGMENTATION = transforms.mild
 
 
@@ -441,6 +452,129 @@ def test_its_file_gives_probabilities_embedding_and_maps(transferred: Path) -> N
 
 def test_its_file_is_small_enough_to_ship(transferred: Path) -> None:
     assert (transferred / "lite0" / "model.onnx").stat().st_size <= 16e6
+
+
+# --- networks that answer together --------------------------------------------------------------
+
+
+def in_single(models: Path, name: str, squares: NDArray[np.uint8]) -> NDArray[np.float64]:
+    return np.log(inference.load(models, name).uncalibrated(squares).astype(np.float64))
+
+
+@pytest.fixture(scope="module")
+def squares() -> NDArray[np.uint8]:
+    square = Preprocessing(SIZE_PX).square
+    return np.stack([square(phantom.draw("glioma", i)) for i in range(8)])
+
+
+@pytest.fixture(scope="module")
+def several(phantom_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A models folder with a run of two networks and each of the two alone.
+
+    The split is a column, since a seed draws the validation images of the others, too.
+    """
+    models = tmp_path_factory.mktemp("several")
+    with_folds(phantom_data, models)
+    split = {"protocol": "fold", "allow_leaks": True}
+    run_train(phantom_data, models, "both", members=2, **split)
+    run_train(phantom_data, models, "first", **split)
+    run_train(phantom_data, models, "second", seed=1, **split)
+    return models
+
+
+def test_networks_that_answer_together_are_those_of_the_next_seeds(several: Path) -> None:
+    both, *alone = (runs.load(several, name) for name in ("both", "first", "second"))
+    assert both.members == 2
+    assert both.configuration["members"] == 2
+    assert "members" not in alone[0].configuration
+    for history, single in zip([both.history, *both.further_histories], alone, strict=True):
+        assert [e["val_loss"] for e in history] == [e["val_loss"] for e in single.history]
+
+
+def test_their_logits_are_averaged_and_their_embeddings_side_by_side(
+    several: Path, squares: NDArray[np.uint8]
+) -> None:
+    mean = (in_single(several, "first", squares) + in_single(several, "second", squares)) / 2
+    wanted = inference.softmax(mean)
+    got = inference.load(several, "both").uncalibrated(squares)
+    np.testing.assert_allclose(got, wanted, atol=2e-3)  # Weights of 16 bits.
+    both, one = (inference.load(several, name).embedded(squares)[1] for name in ("both", "first"))
+    assert both.shape == (8, 2 * one.shape[1])
+    np.testing.assert_allclose(both[:, : one.shape[1]], one, rtol=2e-2, atol=2e-2)
+
+
+def test_two_pretrained_networks_are_small_enough_to_ship_and_keep_their_maps(
+    trained_models: Path, phantom_data: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(trained_models / "dataset", tmp_path / "dataset")
+    options = {"model": "efficientnet-lite0", "epochs": 1, "size_px": 64}
+    run_train(phantom_data, tmp_path, "two", members=2, **options)
+    assert (tmp_path / "two" / "model.onnx").stat().st_size <= 16e6
+    classifier = inference.load(tmp_path, "two")
+    square = classifier.preprocessing.square(phantom.draw("glioma", 1))[None]
+    answers = classifier.explain(square)
+    assert answers.embedding is not None
+    assert answers.embedding.shape == (1, 2 * 1280)
+    assert answers.maps is not None
+    from_maps = inference.softmax(answers.maps.mean(axis=(2, 3)))
+    np.testing.assert_allclose(from_maps, classifier.uncalibrated(square), atol=1e-5)
+
+
+def test_an_interrupted_second_network_is_gone_on_with(
+    own_models: Path, phantom_data: Path
+) -> None:
+    n = runs.load(own_models, "cnn").images["train"]
+    micro = recipes.RECIPES["cnn-augmented"].micro_batch
+    an_epoch = -(-min(n, 32) // micro) + -(-max(n - 32, 0) // micro)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(transforms, "mild", interrupted_in_the_second(an_epoch + 2))
+        with pytest.raises(Interrupted, match=r"Stopped after epoch 1 of 2"):
+            run_train(phantom_data, own_models, "cut", model="cnn-augmented", members=2)
+    assert set(snapshot(own_models / "cut")) == {
+        "best.pt", "checkpoint.pt", "member-2/best.pt", "member-2/checkpoint.pt"
+    }  # fmt: skip
+    whole = run_train(phantom_data, own_models, "whole", model="cnn-augmented", members=2)
+    resumed = run_train(
+        phantom_data, own_models, "cut", model="cnn-augmented", members=2, resume=True
+    )
+    assert resumed.model_sha256 == whole.model_sha256
+    assert [
+        [e["val_loss"] for e in history]
+        for history in (resumed.history, *resumed.further_histories)
+    ] == [[e["val_loss"] for e in history] for history in (whole.history, *whole.further_histories)]
+    assert set(snapshot(own_models / "cut")) == {"model.onnx", "run.json"}
+
+
+def interrupted_in_the_second(call: int) -> Callable[[], fit.Augment]:
+    """As `interrupted_at`, of the second network: the first is made its own augmentation undisturbed."""
+    made = itertools.count(1)
+
+    def augmentation() -> fit.Augment:
+        return REAL_AUGMENTATION() if next(made) == 1 else interrupted_at(call)()
+
+    return augmentation
+
+
+def test_what_goes_on_from_several_networks_goes_on_with_each(
+    several: Path, phantom_data: Path
+) -> None:
+    further = run_train(phantom_data, several, "further", model=None, start="both", epochs=1)
+    assert further.members == 2
+    assert further.configuration["members"] == 2
+    assert [len(h) for h in (further.history, *further.further_histories)] == [1, 1]
+    with pytest.raises(InputError, match="both has --members 2"):
+        run_train(phantom_data, several, "other", model=None, start="both", members=3)
+
+
+@pytest.mark.parametrize(
+    "value", ["many", [[]], [[{"epoch": 1}]], [5]], ids=["word", "empty", "not whole", "number"]
+)
+def test_a_damaged_further_history_is_named(value: object, several: Path) -> None:
+    shutil.copytree(several / "both", several / "damaged", dirs_exist_ok=True)
+    path = several / "damaged" / "run.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "further_histories": value}))
+    with pytest.raises(InputError, match="no usable value for further_histories"):
+        runs.load(several, "damaged")
 
 
 def test_rare_groups_and_images_without_copies_are_drawn_more_often() -> None:
