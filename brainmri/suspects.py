@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from brainmri import embedding, label_errors, results, runs
 from brainmri.batches import SPLITS, reading
 from brainmri.calibration import apply_temperature
+from brainmri.classes import counted_as
 from brainmri.errors import InputError
 from brainmri.index import ImageIndex
 from brainmri.label_errors import Suspicion, Voice
@@ -74,7 +75,7 @@ def _told(
         found = results.opened(models, name)
         run = found.run
         _check_classes(found.table.classes, table)
-        voices.append(_predicted(name, found, table))
+        voices.append(_predicted(name, found, table, labels))
     else:
         run = runs.load(models, name)
         _check_classes(run.classes, table)
@@ -84,15 +85,20 @@ def _told(
 
 
 def _check_classes(classes: list[str], table: ImageIndex) -> None:
-    if sorted(classes) != sorted(table.classes):
+    if {counted_as(label, classes) for label in table.classes} != set(classes):
         raise InputError("Its classes are not those of the image index.")
 
 
-def _predicted(name: str, found: Opened, table: ImageIndex) -> Voice:
-    """What it says of indexed validation and test images; memory grows with the index alone."""
+def _predicted(name: str, found: Opened, table: ImageIndex, labels: label_errors.Ints) -> Voice:
+    """What it says of indexed validation and test images; memory grows with the index alone.
+
+    Of two classes, tumour and none, the first speaks for every tumour that the label may name, and says
+    nothing for another one in its place.
+    """
     known = pa.array(table.rows["path"].tolist(), pa.string())
     rows: list[label_errors.Ints] = [np.zeros(0, dtype=np.int64)]
-    y_prob = [np.zeros((0, len(table.classes)), dtype=np.float32)]
+    classes = found.table.classes
+    y_prob = [np.zeros((0, len(classes)), dtype=np.float32)]
     with reading(found.table.name):
         for batch in (batch for piece in found.table.pieces for batch in piece()):
             if batch.paths is None:
@@ -105,10 +111,12 @@ def _predicted(name: str, found: Opened, table: ImageIndex) -> Voice:
             y_prob.append(np.stack([column[here] for column in batch.y_prob], axis=1))
     found.table.finish()
     once, first = np.unique(np.concatenate(rows), return_index=True)
-    columns = [found.table.classes.index(label) for label in table.classes]
+    columns = np.array([classes.index(counted_as(label, classes)) for label in table.classes])
     temperature = None if found.run is None else found.run.temperature
     told = apply_temperature(np.concatenate(y_prob)[first], temperature)[:, columns]
-    return Voice(name, once, told.astype(np.float64))
+    instead = columns[None] == columns[labels[once]][:, None]
+    instead[np.arange(len(once)), labels[once]] = False
+    return Voice(name, once, np.where(instead, 0.0, told.astype(np.float64)))
 
 
 def _neighbours(

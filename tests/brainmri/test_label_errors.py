@@ -123,6 +123,37 @@ def test_a_brought_table_is_heard_about_what_it_was_judged_by_and_only_a_fault_i
     assert [name for name, _ in heard.lacking] == ["cut off", "unfinished"]
 
 
+def test_a_run_of_two_classes_is_heard_about_tumour_or_none(own_models: Path) -> None:
+    found = predictions.read(own_models / "cnn" / runs.PREDICTIONS_FILE)
+    none = found.y_prob[:, found.classes.index("notumor")]
+    (own_models / "two").mkdir()
+    predictions.write(
+        own_models / "two" / runs.PREDICTIONS_FILE,
+        replace(
+            found,
+            run="",
+            model_sha256="",
+            classes=["notumor", "tumor"],
+            y_true=np.where(found.y_true < 0, -1, found.y_true != found.classes.index("notumor")),
+            y_prob=np.stack([none, 1 - none], axis=1),
+        ),
+    )
+    table = index.read(index.path(own_models))
+    heard = suspects.find(own_models, table)
+    assert heard.lacking == []
+    (two,) = [one for one in heard.voices if one.name == "two"]
+    at = {path: row for row, path in enumerate(found.paths)}
+    negative = table.classes.index("notumor")
+    for row, y_prob in zip(two.rows, two.y_prob, strict=True):
+        known, label = none[at[table.rows["path"].iloc[row]]], table.rows["label"].iloc[row]
+        wanted = dict.fromkeys(table.classes, 0.0) | {label: 1 - known, "notumor": known}
+        if label == "notumor":  # Whichever tumour it may be.
+            wanted |= {name: 1 - known for name in table.classes if name != "notumor"}
+        assert y_prob == pytest.approx([wanted[name] for name in table.classes], abs=1e-5)
+    assert {table.rows["label"].iloc[row] for row in two.rows} == set(table.classes)
+    assert (two.y_prob[:, negative] > 0).any()
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_one_wrong_label_in_ten_is_found_among_the_first_of_the_queue(seed: int) -> None:
     """Classes that lie apart in an embedding, as far as 5 % of their images are beyond the middle.
