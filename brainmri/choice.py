@@ -137,9 +137,9 @@ def counterpart(
     return max(others, key=merit, default=None)
 
 
-def counted(models: Path, *, but: str | None = None) -> list[Counted]:
-    """All runs but one, their images counted; those that cannot be shown are left out."""
-    names = [path.name for path in runs.folders(models) if path.name != but]
+def counted(models: Path) -> list[Counted]:
+    """All runs, their images counted; those that cannot be shown are left out."""
+    names = [path.name for path in runs.folders(models)]
     return [one for one in (counted_run(models, name) for name in names) if one is not None]
 
 

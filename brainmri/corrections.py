@@ -155,10 +155,7 @@ def check(record: Record) -> None:
     for text in asdict(record).values():
         if text is not None and not _is_text(text):
             raise InputError("It holds signs that are no text; type it again.")
-    if not any(one.isalnum() and one not in _BLANK_LETTERS for one in record.who):
-        raise InputError("Say who you are: a correction without a name cannot be reviewed.")
-    if len(record.who) > _MOST_NAME:
-        raise InputError(f"The name is too long; use {counted(_MOST_NAME, 'character')} at most.")
+    check_name(record.who, nameless="a correction without a name cannot be reviewed")
     if record.kind in (CORRECTION, DISPUTE) and not record.reason.strip():
         raise InputError("Say why, in a few words: the other reader has to understand it.")
     if len(record.reason) > MOST_CHARACTERS:
@@ -172,6 +169,20 @@ def check(record: Record) -> None:
             raise InputError("Choose the right class, “not sure” or “bad image”.")
     elif record.about is None:
         raise InputError("A review or an undo has to say which record it is about.")
+
+
+def check_name(who: str, *, nameless: str) -> None:
+    """Refuse a name that is too long, or that nobody can see; `nameless` says what a name is needed for.
+
+    Raises:
+        InputError: what is wrong with it.
+    """
+    if not _is_text(who):
+        raise InputError("The name holds signs that are no text; type it again.")
+    if not any(one.isalnum() and one not in _BLANK_LETTERS for one in who):
+        raise InputError(f"Say who you are: {nameless}.")
+    if len(who) > _MOST_NAME:
+        raise InputError(f"The name is too long; use {counted(_MOST_NAME, 'character')} at most.")
 
 
 def new_id() -> str:

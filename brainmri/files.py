@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
@@ -80,6 +82,30 @@ def check_writable(path: Path) -> None:
             pass
     except OSError as error:
         raise not_written(path, error) from error
+
+
+@contextmanager
+def turn(path: Path) -> Iterator[bool]:
+    """Wait until no other thread, process or machine has its turn with what the lock file `path` is for.
+
+    A file and not the folder is locked, since network file systems lock only what can be written. False:
+    this one locks nothing, so that nobody knows whether they are alone.
+
+    Raises:
+        OutputError: the lock file could not be made.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("ab")
+    except OSError as error:
+        raise not_written(path, error) from error
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            alone = True
+        except OSError:
+            alone = False
+        yield alone
 
 
 def _refuse_device(path: Path) -> None:

@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
-import getpass
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from brainmri import choice, comparison, results, runs
+from brainmri import choice, comparison, corrections, results, runs
+from brainmri.choice import Candidate
 from brainmri.comparison import Comparison
 from brainmri.errors import InputError
-from brainmri.files import write_atomically
+from brainmri.files import turn, write_atomically
 from brainmri.metrics import RESAMPLES, Estimate
 from brainmri.results import Results
+from brainmri.runs import Run
 
 FILE = "promoted.json"
 SCHEMA_VERSION = 2
 """Version 1 was without `who` and `back`, and forgot what was taken back."""
-MARGINS = {"accuracy": 0.01, "sensitivity": 0.005}
+MARGINS = {"sensitivity": 0.005, "accuracy": 0.01}
 """How much worse the candidate may be at the worse end of the 95 % interval of the difference."""
-_WORDS = {"accuracy": "right answers", "sensitivity": "tumours found"}
+WORDS = {"sensitivity": "tumours found", "accuracy": "right answers"}
+_LOCK = "promoted.lock"
+_NO_RUN = "A table of another tool does not say what trained its model, so it cannot be promoted."
+_COULD_HAVE_TRAINED = (
+    "test images of one could have trained the other; train the candidate --from it, or on the same "
+    "split."
+)
+_SCORE_BOTH = "run `python -m brainmri predict DATA --run` for both."
 
 
 @dataclass(frozen=True)
@@ -33,7 +40,7 @@ class Promotion:
         run: that took the place of `over`, or that was taken back.
         over: the run that was shown first before it.
         at: when, UTC.
-        who: name of the system's user; empty where an earlier version wrote the entry.
+        who: name of the person; empty where an earlier version wrote the entry.
         back: the promotion was taken back.
     """
 
@@ -69,13 +76,35 @@ class Judged:
         return not self.worse
 
 
+@dataclass(frozen=True)
+class Proposal:
+    """A candidate for the first place, and how it stands beside those that it has to be no worse than.
+
+    Attributes:
+        run: the candidate.
+        shown: the run that is shown first now, in the place of which it would come.
+        judged: beside `shown`, then beside another run where one was named.
+        unfit: why it cannot answer for a new image, in a sentence; None: it can.
+    """
+
+    run: str
+    shown: str
+    judged: list[Judged]
+    unfit: str | None
+
+    @property
+    def holds(self) -> bool:
+        """Whether the candidate may be shown first."""
+        return self.unfit is None and all(one.holds for one in self.judged)
+
+
 def current(models: Path) -> str | None:
     """The promoted run; None where none was promoted.
 
     Raises:
         InputError: the list is damaged.
     """
-    entries = _standing(history(models))
+    entries = standing(history(models))
     return entries[-1].run if entries else None
 
 
@@ -93,7 +122,7 @@ def history(models: Path) -> list[Promotion]:
         if told["schema"] not in (1, SCHEMA_VERSION):
             raise ValueError(f"schema {told['schema']}")
         entries = [Promotion(**entry) for entry in told["promoted"]]
-        _standing(entries)
+        standing(entries)
     except (OSError, ValueError, TypeError, KeyError, IndexError) as error:
         raise InputError(
             f"{path} is damaged ({error}); delete it, and the best run is shown first again."
@@ -101,7 +130,7 @@ def history(models: Path) -> list[Promotion]:
     return entries
 
 
-def _standing(entries: list[Promotion]) -> list[Promotion]:
+def standing(entries: Sequence[Promotion]) -> list[Promotion]:
     """What was promoted and not taken back, in order.
 
     Raises:
@@ -116,22 +145,122 @@ def _standing(entries: list[Promotion]) -> list[Promotion]:
     return found
 
 
-def compared_with(models: Path, name: str, over: str | None) -> list[str]:
-    """The runs that a candidate has to be no worse than: the one that is shown first now, and `over`.
+def propose(models: Path, name: str, over: str | None = None) -> Proposal:
+    """How a candidate stands beside the run that is shown first now, and beside `over`; changes nothing.
 
     Raises:
-        InputError: the candidate is shown first already, or there is no other run.
+        InputError: the candidate is shown first already, there is no other run, or it cannot be judged.
     """
+    return _proposed(models, name, _shown_first(models, name), over)
+
+
+def promote(
+    models: Path, name: str, *, who: str, over: str | None = None, shown: str | None = None
+) -> Proposal:
+    """Show a run first from now on, where it `holds`; it is judged now, whatever was judged before.
+
+    Args:
+        models: folder of the runs.
+        name: the candidate.
+        who: name of the person who promotes it.
+        over: a run that it must not be worse than either.
+        shown: the run that was shown first when this was decided; None for whichever is now.
+
+    Raises:
+        InputError: as `propose`; another run than `shown` is shown first now; or the name is none.
+        OutputError: the list could not be written.
+    """
+    corrections.check_name(who, nameless="a name stands beside every promotion")
+    with turn(models / _LOCK):
+        entries, first = history(models), _shown_first(models, name)
+        if shown not in (None, first):
+            raise InputError(
+                f"Meanwhile {first} is shown first, not {shown}; compare {name} with it, then decide."
+            )
+        proposal = _proposed(models, name, first, over)
+        if proposal.holds:
+            _write(models, [*entries, Promotion(name, first, _now(), who)])
+    return proposal
+
+
+def roll_back(models: Path, *, who: str, run: str | None = None) -> tuple[str, str | None]:
+    """Take the last promotion back; returns its run and the one that is promoted now.
+
+    Args:
+        models: folder of the runs.
+        who: name of the person who takes it back.
+        run: that was promoted last when this was decided; None for whichever is now.
+
+    Raises:
+        InputError: nothing was promoted; another run than `run` was promoted last; or the name is none.
+        OutputError: the list could not be written.
+    """
+    corrections.check_name(who, nameless="a name stands beside every promotion")
+    with turn(models / _LOCK):
+        entries = history(models)
+        left = standing(entries)
+        if not left:
+            raise InputError("Nothing was promoted, so there is nothing to roll back.")
+        last = left.pop()
+        if run not in (None, last.run):
+            raise InputError(
+                f"Meanwhile the last promotion is that of {last.run}, not of {run}; look at it, then decide."
+            )
+        _write(models, [*entries, replace(last, at=_now(), who=who, back=True)])
+    return last.run, (left[-1].run if left else None)
+
+
+def unlike(candidate: Candidate, shown: Candidate) -> str | None:
+    """Why a run cannot be compared with the one that is shown first; None where nothing speaks against it.
+
+    A sentence that does not name the candidate, since it may hold of many. As far as run.json and counts
+    tell, so that many can be asked; `judge` knows each image.
+    """
+    if candidate.run is None or shown.run is None:
+        return _NO_RUN
+    other = _differs(candidate.run, shown.run)
+    if other is not None:
+        return f"With another {other} than {shown.name}, {_COULD_HAVE_TRAINED}"
+    counted = [
+        int(one.tallies.of["test"].matrix.sum()) if "test" in one.tallies.named else 0
+        for one in (candidate, shown)
+    ]
+    if counted[0] != counted[1] or not counted[0]:
+        return f"Not tested on the same images as {shown.name}; {_SCORE_BOTH}"
+    return None
+
+
+def _shown_first(models: Path, but: str) -> str:
+    """The run that is shown first now, where `but` is a candidate for its place."""
     promoted = current(models)
-    if name == promoted:
-        raise InputError(f"{name} is the run that is shown first already.")
-    others = choice.counted(models, but=name)
-    shown = choice.best(others, others, promoted)
+    if promoted is not None and choice.counted_run(models, promoted) is not None:
+        shown: str | None = promoted  # The others need not be counted.
+    else:
+        every = choice.counted(models)
+        first = choice.best(every, every, promoted)
+        shown = None if first is None else first.name
+    if but == shown:
+        raise InputError(f"{but} is the run that is shown first already.")
     if shown is None:
-        raise InputError(
-            f"There is no other run than {name}, so it is shown first without being promoted."
-        )
-    return [shown.name] if over in (None, shown.name) else [shown.name, str(over)]
+        raise InputError("No run can be shown, so there is none to compare with.")
+    return shown
+
+
+def _proposed(models: Path, name: str, shown: str, over: str | None) -> Proposal:
+    beside = [shown] if over in (None, shown) else [shown, str(over)]
+    judged = [judge(models, name, one) for one in beside]
+    return Proposal(name, shown, judged, _unfit(models, name))
+
+
+def _unfit(models: Path, name: str) -> str | None:
+    """Why a run cannot answer for a new image: another one would, and the pages would show this one."""
+    found = results.opened(models, name)
+    if found.has_model:
+        return None
+    return found.model_fault or (
+        "It has no model file, so another run would answer for new images; train it again, or bring "
+        "model.onnx back from a copy."
+    )
 
 
 def answering(models: Path, passed_over: list[str]) -> str:
@@ -177,14 +306,11 @@ def judge(models: Path, name: str, over: str, *, resamples: int = RESAMPLES) -> 
         InputError: their test images are not the same, or those of one could have trained the other.
     """
     candidate, incumbent = results.load(models, name), results.load(models, over)
-    _same_test(candidate, incumbent, name, over)
+    _check_same_test(candidate, incumbent, name, over)
     a, b = incumbent.predictions, candidate.predictions
     pairs = comparison.join(a, b, split="test", negative=incumbent.negative_class)
     if pairs.only_a or pairs.only_b or not len(pairs.y_true):
-        raise InputError(
-            f"{name} and {over} were not tested on the same images; run `python -m brainmri predict DATA "
-            f"--run` for both."
-        )
+        raise InputError(f"{name} and {over} were not tested on the same images; {_SCORE_BOTH}")
     groups = results.groups(a, results.known_images(models))[pairs.rows_a]
     compared = comparison.compare(
         pairs, split="test", groups=groups, run_a=over, run_b=name, resamples=resamples
@@ -202,40 +328,8 @@ def judge(models: Path, name: str, over: str, *, resamples: int = RESAMPLES) -> 
     return Judged(compared, by_readers, worse)
 
 
-def promote(models: Path, name: str, over: str) -> None:
-    """Show a run first from now on, in the place of `over`; noted with the name of the system's user.
-
-    Raises:
-        OutputError: the list could not be written.
-    """
-    _write(models, [*history(models), Promotion(name, over, _now(), _who())])
-
-
-def roll_back(models: Path) -> tuple[str, str | None]:
-    """Take the last promotion back; returns its run and the one that is promoted now.
-
-    Raises:
-        InputError: nothing was promoted.
-    """
-    entries = history(models)
-    standing = _standing(entries)
-    if not standing:
-        raise InputError("Nothing was promoted, so there is nothing to roll back.")
-    last = standing[-1]
-    _write(models, [*entries, replace(last, at=_now(), who=_who(), back=True)])
-    return last.run, (standing[-2].run if len(standing) > 1 else None)
-
-
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def _who() -> str:
-    """The name of the system's user, or its number where it has no name, as in some containers."""
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError, ImportError):  # Which of them differs between versions of Python.
-        return f"user {os.getuid()}" if hasattr(os, "getuid") else "unknown"
 
 
 def in_words(judged: Judged) -> list[str]:
@@ -247,32 +341,32 @@ def in_words(judged: Judged) -> list[str]:
     for metric, margin in MARGINS.items():
         found = judged.compared.difference(metric)
         verdict = (
-            f"falls short by {100 * judged.worse[metric]:.1f} points"
+            f"falls short by {100 * judged.worse[metric]:.2f} points"
             if metric in judged.worse
             else "holds"
         )
         lines.append(
-            f"{_WORDS[metric]}: {_share(found.a)} -> {_share(found.b)} of {found.b.n:,}, difference "
+            f"{WORDS[metric]}: {_share(found.a)} -> {_share(found.b)} of {found.b.n:,}, difference "
             f"{_points(found.difference)}; its lower end has to be {-100 * margin:+.1f} points or more: "
             f"{verdict}"
         )
     return lines
 
 
-def _same_test(candidate: Results, incumbent: Results, name: str, over: str) -> None:
+def _check_same_test(candidate: Results, incumbent: Results, name: str, over: str) -> None:
     if name == over:
         raise InputError(f"{name} cannot be compared with itself; name another run with --over.")
     if candidate.run is None or incumbent.run is None:
-        raise InputError(
-            "A table of another tool does not say what trained its model, so it cannot be promoted."
-        )
-    for what in ("protocol", "index_sha256", "seed"):
-        if getattr(candidate.run, what) != getattr(incumbent.run, what):
-            named = {"protocol": "split", "index_sha256": "image index", "seed": "seed"}[what]
-            raise InputError(
-                f"{name} and {over} have another {named}, so test images of one could have trained the "
-                "other; train the candidate --from it, or on the same split."
-            )
+        raise InputError(_NO_RUN)
+    other = _differs(candidate.run, incumbent.run)
+    if other is not None:
+        raise InputError(f"{name} and {over} have another {other}, so {_COULD_HAVE_TRAINED}")
+
+
+def _differs(one: Run, other: Run) -> str | None:
+    """What makes the test images of two runs others, in a word; None: they are the same."""
+    words = {"protocol": "split", "index_sha256": "image index", "seed": "seed"}
+    return next((words[key] for key in words if getattr(one, key) != getattr(other, key)), None)
 
 
 def _share(estimate: Estimate) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import getpass
+import os
 
 from brainmri.console import DONE, FAILED, models_option, print_list
 from brainmri.errors import InputError
@@ -11,7 +13,6 @@ from brainmri.wording import counted
 
 def user(options: argparse.Namespace) -> int:
     """`python -m brainmri user`: asks for a password and prints the line of a users file."""
-    import getpass
     import sys
 
     from brainmri import accounts
@@ -81,24 +82,33 @@ def promote(options: argparse.Namespace) -> int:
     if options.back:
         if options.run or options.over:
             raise InputError("--back stands alone: it takes the last promotion back.")
-        gone, now = promotion.roll_back(models)
+        gone, now = promotion.roll_back(models, who=_system_user())
         print(f"{gone} is no longer shown first; {now or 'the best run'} is.")
         return DONE
     if options.run is None:
         raise InputError("Say which run to promote, or --back.")
-    shown, *more = promotion.compared_with(models, options.run, options.over)
-    held = True
-    for over in (shown, *more):
-        judged = promotion.judge(models, options.run, over)
-        print(f"{options.run} beside {over} on {counted(judged.compared.n, 'test image')}:")
+    found = promotion.promote(models, options.run, who=_system_user(), over=options.over)
+    for judged in found.judged:
+        compared = judged.compared
+        print(f"{found.run} beside {compared.run_a} on {counted(compared.n, 'test image')}:")
         for line in promotion.in_words(judged):
             print(f"  {line}")
-        held &= judged.holds
-    if not held:
-        print(f"Not promoted: {shown} is still shown first.")
+    if not found.holds:
+        print(
+            " ".join(
+                filter(None, ["Not promoted:", f"{found.shown} is still shown first.", found.unfit])
+            )
+        )
         return FAILED
-    promotion.promote(models, options.run, shown)
     print(
         f"{options.run} is shown first from now on; `python -m brainmri promote --back` undoes it."
     )
     return DONE
+
+
+def _system_user() -> str:
+    """The name of the system's user, or its number where it has no name, as in some containers."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):  # Which of them differs between versions of Python.
+        return f"user {os.getuid()}" if hasattr(os, "getuid") else "unknown"

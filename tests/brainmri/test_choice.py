@@ -15,6 +15,7 @@ from brainmri import choice, promotion, runs
 from brainmri.errors import InputError
 from brainmri.runs import Run
 from brainmri.tally import Tallies, Tally
+from tests.dashboard.results import write_promoted
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ def test_a_run_answers_that_has_both_a_model_and_predictions(
     models = tmp_path / "models"
     for name in ("brightness", "cnn"):
         shutil.copytree(trained_models / name, models / name)
-    promotion.promote(models, "cnn", "brightness")
+    write_promoted(models, "cnn", "brightness")
     assert promotion.answering(models, []) == "cnn"
     # The pages cannot show a run without predictions, so it answers nowhere.
     (models / "cnn" / runs.PREDICTIONS_FILE).write_bytes(b"")
@@ -105,9 +106,9 @@ def test_the_best_run_with_a_model_answers_and_a_promoted_one_before_others(
     shutil.copytree(trained_models / "cnn", models / "other")
     told = json.loads((models / "other" / runs.RUN_FILE).read_text())
     (models / "other" / runs.RUN_FILE).write_text(json.dumps({**told, "name": "other"}))
-    promotion.promote(models, "cnn", "other")
+    write_promoted(models, "cnn", "other")
     assert promotion.answering(models, []) == "cnn"
-    promotion.promote(models, "other", "cnn")
+    write_promoted(models, "other", "cnn")
     assert promotion.answering(models, []) == "other"
 
 
@@ -118,7 +119,7 @@ def test_a_run_with_a_damaged_model_file_is_passed_over_and_named(
 ) -> None:
     models = Path(shutil.copytree(trained_models, tmp_path / "models"))
     if promoted:
-        promotion.promote(models, "cnn", "brightness")
+        write_promoted(models, "cnn", "brightness")
     assert promotion.answering(models, []) == "cnn"
     model = models / "cnn" / runs.MODEL_FILE
     whole = model.read_bytes()
