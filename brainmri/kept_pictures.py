@@ -3,12 +3,15 @@
 A picture is named by its content, so that two people who keep the same one share a file. Whether it is still
 needed is looked up, and it is deleted, in one turn; so is it written and its correction taken: else one
 person's undo could delete what another one's correction was just acknowledged with.
+
+A note beside the lock names the picture that is being written. Who finds one comes after a process that was
+killed before anybody was told that the picture is kept, and deletes it unless a correction speaks of it.
 """
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -18,7 +21,7 @@ from typing import TYPE_CHECKING
 from brainmri import corrections, manifests
 from brainmri.corrections import KEPT, UNDO, UNDONE, Record
 from brainmri.errors import InputError
-from brainmri.files import not_written, write_atomically
+from brainmri.files import turn, write_atomically
 from brainmri.manifests import Manifest
 
 if TYPE_CHECKING:
@@ -27,6 +30,8 @@ if TYPE_CHECKING:
     from brainmri.correction_store import Store
 
 _LOCK = "pictures.lock"
+_WRITING = "picture-being-written"
+_NAME = re.compile(rf"{re.escape(KEPT)}[0-9a-f]{{64}}\.png")
 
 
 def folder(models: Path) -> Path:
@@ -48,7 +53,7 @@ def say(models: Path, store: Store, record: Record, picture: bytes | None = None
     """
     if picture is not None:
         kept = f"{KEPT}{hashlib.sha256(picture).hexdigest()}.png"
-        with _turn(models) as alone:
+        with _turn(models, store, writes=kept) as alone:
             write_atomically(_file(models, kept), lambda to: to.write_bytes(picture))
             try:
                 return store.add(replace(record, path=kept))
@@ -60,7 +65,7 @@ def say(models: Path, store: Store, record: Record, picture: bytes | None = None
         paths = [one.path for one in store.records() if one.id == taken.about]
         for path in paths:
             if path is not None and path.startswith(KEPT):
-                with _turn(models) as alone:
+                with _turn(models, store) as alone:
                     if alone:
                         _delete_unneeded(models, store, path)
     return taken
@@ -76,7 +81,7 @@ def write_manifest(models: Path, store: Store) -> Manifest | None:
     """
     if not folder(models).is_dir():
         return manifests.write(models, _agreed(store))
-    with _turn(models):
+    with _turn(models, store):
         return manifests.write(models, _agreed(store))
 
 
@@ -106,22 +111,24 @@ def _file(models: Path, path: str) -> Path:
 
 
 @contextmanager
-def _turn(models: Path) -> Iterator[bool]:
-    """Wait until no other thread, process or machine has its turn with the pictures.
+def _turn(models: Path, store: Store, *, writes: str = "") -> Iterator[bool]:
+    """One's turn with the pictures; false: nobody may delete one.
 
-    A file and not the folder is locked, since network file systems lock only what can be written. False:
-    this one locks nothing, so that nobody may delete a picture.
+    Args:
+        models: folder of results.
+        store: where records are kept.
+        writes: the picture that is to be written in this turn.
     """
-    path = models / corrections.FOLDER / _LOCK
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("ab")
-    except OSError as error:
-        raise not_written(path, error) from error
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            alone = True
-        except OSError:
-            alone = False
+    place = models / corrections.FOLDER
+    note = place / _WRITING
+    with turn(place / _LOCK) as alone:
+        if alone and note.is_file():
+            left = note.read_text(encoding="ascii", errors="replace")
+            if _NAME.fullmatch(left):
+                _delete_unneeded(models, store, left)
+            note.unlink()
+        if alone and writes:
+            write_atomically(note, lambda to: to.write_text(writes, encoding="ascii"))
         yield alone
+        if alone and writes:
+            note.unlink(missing_ok=True)

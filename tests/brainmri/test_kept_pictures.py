@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -93,6 +94,36 @@ def test_a_record_that_was_stored_though_an_error_came_keeps_its_picture(
     with pytest.raises(OutputError):
         keep(tmp_path)
     assert len(kept(tmp_path)) == 1
+
+
+def keep_and_be_killed(models: Path) -> None:
+    """As by `kill -9`, after the picture was written and before its correction was."""
+    correction_store.Store.add = lambda *_: os._exit(9)  # type: ignore[method-assign]
+    keep(models)
+
+
+def test_a_picture_whose_correction_was_never_taken_goes_with_the_next_turn(
+    tmp_path: Path,
+) -> None:
+    killed = multiprocessing.get_context("spawn").Process(
+        target=keep_and_be_killed, args=(tmp_path,)
+    )
+    killed.start()
+    killed.join()
+    assert killed.exitcode == 9
+    assert len(kept(tmp_path)) == 1
+    kept_pictures.write_manifest(tmp_path, store(tmp_path))
+    assert kept(tmp_path) == []
+
+
+def test_a_picture_stays_whose_process_was_killed_after_its_correction_was_taken(
+    tmp_path: Path,
+) -> None:
+    keep(tmp_path)
+    (left,) = kept(tmp_path)
+    (left.parent.parent / "picture-being-written").write_text(f"{corrections.KEPT}{left.name}")
+    kept_pictures.write_manifest(tmp_path, store(tmp_path))
+    assert kept(tmp_path) == [left]
 
 
 def test_where_nothing_can_be_locked_nothing_is_deleted(
