@@ -93,9 +93,7 @@ def loop(
     train.train(data, models, name="taught-right", start="taught-wrong",
                 corrections=manifest.number, quiet=True)  # fmt: skip
     scoring.score(data, models, "taught-right", quiet=True)
-    judged = promotion.judge(models, "taught-right", "taught-wrong")
-    if judged.holds:
-        promotion.promote(models, "taught-right", "taught-wrong")
+    (judged,) = promotion.promote(models, "taught-right", who="the benchmark").judged
     return Loop(len(planted), int(training.sum()), len(found), judged)
 
 

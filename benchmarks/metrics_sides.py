@@ -116,7 +116,7 @@ def all_of_ours(models: Path) -> dict[str, Any]:
         ),
         "cell": lambda _: visitor.fire(
             "evaluate-chosen",
-            inputs={**here, "cell": cell, "sort": "error", "like": "", "leaf": 1},
+            inputs={**here, "cell": cell, "sort": "error", "like": ""},
             state={"evaluate-chosen": ""},
         ),
     }

@@ -193,23 +193,57 @@ def settings(a: Run, b: Run) -> list[Setting]:
 
 
 def _sentence(comparison: Comparison, name: str, verb: str, what: str, of: str) -> str:
-    found = comparison.difference(name).difference
-    if found.value is None or found.low is None or found.high is None:
-        return ""
-    if found.low <= 0 <= found.high:
+    shown = _shown(comparison, name)
+    if shown is None:
         return ""
     better, worse = comparison.run_b, comparison.run_a
-    value, low, high = found.value, found.low, found.high
-    if value < 0:
+    if shown[0] < 0:
         better, worse = worse, better
-        value, low, high = -value, -high, -low
-    # Zero is outside, so the smaller end is at least one image.
-    count, least, most = (max(1, round(share * found.n)) for share in (value, low, high))
+    count, least, most, n = map(abs, shown)
     more = what.split(maxsplit=1)[0]
     return (
-        f"{better} {verb} {count:,} {what} {of} {found.n:,} than {worse} "
-        f"({least:,} to {most:,} {more})."
+        f"{better} {verb} {count:,} {what} {of} {n:,} than {worse} ({least:,} to {most:,} {more})."
     )
+
+
+def _shown(comparison: Comparison, name: str) -> tuple[int, int, int, int] | None:
+    """How many images more B has right, the smaller and the larger end, and n; below 0 where A has.
+
+    None where the interval holds zero, or there is none.
+    """
+    found = comparison.difference(name).difference
+    if found.value is None or found.low is None or found.high is None:
+        return None
+    if found.low <= 0 <= found.high:
+        return None
+    ends = sorted((abs(found.low), abs(found.high)))
+    sign = 1 if found.value > 0 else -1
+    # Zero is outside, so the smaller end is at least one image.
+    count, least, most = (
+        sign * max(1, round(share * found.n)) for share in (abs(found.value), *ends)
+    )
+    return count, least, most, found.n
+
+
+def headline(comparison: Comparison, cells: Sequence[Sequence[Cell]]) -> str:
+    """The verdict as what B does better and worse, with its name once; A stands beside it on the page.
+
+    Args:
+        comparison: of the two runs.
+        cells: from `cells`, on the same images.
+    """
+    said = []
+    for name, what, of, fewer in (
+        ("sensitivity", "missed tumours", "of", True),
+        ("specificity", "false alarms", "on", True),
+        ("accuracy", "right answers", "of", False),
+    ):
+        shown = _shown(comparison, name)
+        if shown is not None:
+            count, least, most, n = map(abs, shown)
+            more = "fewer" if (shown[0] > 0) == fewer else "more"
+            said.append(f"{count:,} {more} {what} {of} {n:,} ({least:,} to {most:,} {more})")
+    return f"{comparison.run_b}: {', '.join(said)}" if said else verdict(comparison, cells)
 
 
 def _of_class(comparison: Comparison, cell: Cell) -> str:
@@ -231,7 +265,7 @@ def _flat(run: Run) -> dict[str, str]:
         "training": run.configuration,
         "input": run.preprocessing,
         "images": run.images,
-        "epochs trained": len(run.history),
+        "epochs trained": sum(map(len, run.histories)),
         "temperature": run.temperature,
         "operating point": None if run.operating_point is None else run.operating_point.threshold,
         "classes": run.classes,

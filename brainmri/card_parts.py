@@ -204,9 +204,10 @@ def _training(run: Run) -> list[str]:
     }
     lines = ["## Training", ""]
     lines += table(["Setting", "Value"], [[text(k), text(v)] for k, v in settings.items()])
-    if best := run.best_epoch:
+    for number, (best, history) in enumerate(zip(run.best_epochs, run.histories, strict=False)):
         right = proportion(round(best["val_accuracy"] * run.images["val"]), run.images["val"])
-        lines += ["", f"Epoch {best['epoch']:.0f} of {len(run.history)} had the lowest validation loss "
+        of = f"Network {number + 1} of {run.members}: epoch" if run.members > 1 else "Epoch"
+        lines += ["", f"{of} {best['epoch']:.0f} of {len(history)} had the lowest validation loss "
                   f"({best['val_loss']:.3f}; training {best['train_loss']:.3f}) and is the one kept; right "
                   f"on the validation images: {share(right)}."]  # fmt: skip
     return lines

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from html import escape
 from pathlib import Path
 
@@ -19,6 +20,13 @@ from brainmri.markdown import share
 from brainmri.metrics import Estimate
 from brainmri.truths import Truth
 
+_MOST_BESIDE = 5
+"""Classes with which two confusion matrices fit beside each other on paper."""
+_TOP = (
+    "<div class='top'><span>A research assistant, not a medical device. Every share stands with its "
+    "count or n and its 95\u00a0% interval.</span>"
+    "<button id='print' type='button'>Print / save as PDF</button></div>"
+)
 _SCRIPT = "document.getElementById('print').addEventListener('click', () => window.print());"
 
 
@@ -37,11 +45,14 @@ def render(models: Path, name: str, count: CountParts | None = None) -> str:
     three = truths.three(models, found.run, results.groups_of(found.known))
     markdown = card_parts.sections(models, found)
     parts = {key: _html(lines) for key, lines in markdown.items()}
-    parts["use"] += _three(three, found.by_readers)
+    parts["use"] = _below(parts["use"], "</h1>", _TOP) + _three(three, found.by_readers)
     parts["results"] += _per_class(found.parts)
-    parts["failures"] = _below_head(parts["failures"], _matrices(found))
+    parts["failures"] = _below(parts["failures"], "</h2>", _matrices(found))
     parts["calibration"] += _reliability(found.parts[0])
-    return _page(found, "".join(f"<section>{part}</section>" for part in parts.values()))
+    body = {key: f"<section class='part-{key}'>{part}</section>" for key, part in parts.items()}
+    # Both are narrow: on paper they stand beside each other.
+    body["data"] = f"<div class='beside'>{body['data']}{body.pop('training')}</div>"
+    return _page(found, "".join(body.values()))
 
 
 def _page(found: Sources, body: str) -> str:
@@ -55,9 +66,6 @@ def _page(found: Sources, body: str) -> str:
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{title}</title><style>{style}</style></head><body>"
-        "<div class='top'><span>A research assistant, not a medical device. Every share stands with its "
-        "count or n and its 95 % interval.</span>"
-        "<button id='print' type='button'>Print / save as PDF</button></div>"
         f"<main>{body}</main><script>{_SCRIPT}</script></body></html>\n"
     )
 
@@ -71,17 +79,19 @@ def _html(lines: list[str]) -> str:
 
 
 def _unbroken(text: str) -> str:
-    """No line breaks between a number and its unit, nor inside "n = 20"."""
-    return text.replace(" %", "\u00a0%").replace("n = ", "n\u00a0=\u00a0")
+    """No line breaks between a number and its unit, nor inside "n = 20" and "0.3 to 1.6"."""
+    text = text.replace(" %", "\u00a0%").replace("n = ", "n\u00a0=\u00a0")
+    return re.sub(r"(?<=\d) to (?=\d)", "\u00a0to\u00a0", text)
 
 
 def _share(estimate: Estimate) -> str:
     return _unbroken(escape(share(estimate)))
 
 
-def _below_head(section: str, figure: str) -> str:
-    head, end, rest = section.partition("</h2>")
-    return head + end + figure + rest
+def _below(section: str, end: str, more: str) -> str:
+    """More HTML below the first element of a section that ends so."""
+    before, end, rest = section.partition(end)
+    return before + end + more + rest
 
 
 def _three(found: list[Truth], by_readers: str) -> str:
@@ -163,7 +173,8 @@ def _matrices(found: Sources) -> str:
                 ),
             )
         )
-    return "".join(drawn)
+    beside = len(drawn) > 1 and len(found.run.classes) <= _MOST_BESIDE
+    return f"<div class='{'beside' if beside else 'below'}'>{''.join(drawn)}</div>"
 
 
 def _reliability(part: Part) -> str:

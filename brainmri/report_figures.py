@@ -16,7 +16,7 @@ from brainmri.metrics import Estimate, Ints
 _WIDTH = 720
 _NAMES, _FIGURES = 196, 236
 """Room for the names on the left and the figures on the right of intervals, in units of the drawing."""
-_ROW = 26
+_ROW = 22
 _LONGEST = 32
 """Letters of a name that fit there."""
 
@@ -61,7 +61,7 @@ def reliability(
     before: Sequence[ReliabilityBin], after: Sequence[ReliabilityBin] | None, *, says: str
 ) -> str:
     """Share of right answers by what the model said its chance was, with 95 % intervals."""
-    side, left, top = 300, 56, 10
+    side, left, top, width = 300, 56, 10, 640
 
     def point(confidence: float, right: float) -> tuple[float, float]:
         return left + side * confidence, top + side * (1 - right)
@@ -108,7 +108,7 @@ def reliability(
     parts.append(
         _text(left + side + 30, top + side - 24, "often as the model says.", "tick", "start")
     )
-    return _svg(top + side + 44, parts, says)
+    return _svg(top + side + 44, parts, says, width)
 
 
 def matrix(classes: Sequence[str], negative: str, per_group: Ints, *, says: str) -> str:
@@ -126,9 +126,13 @@ def matrix(classes: Sequence[str], negative: str, per_group: Ints, *, says: str)
             ends = (
                 ""
                 if e.low is None or e.high is None
-                else f"{100 * e.low:.1f} to {100 * e.high:.1f}"
+                else f"{100 * e.low:.1f}\u2013{100 * e.high:.1f}"
             )
-            told = "" if e.value is None else f"{100 * e.value:.1f} % ({ends})"
+            told = (
+                ""
+                if e.value is None
+                else f"{100 * e.value:.1f}\u00a0% <span class='ends'>({ends})</span>"
+            )
             cells.append(
                 f"<td class='{kind}' style='--share:{e.value or 0:.3f}'>"
                 f"<strong>{counts[i, j]:,}</strong><small>{told}</small></td>"
@@ -154,9 +158,9 @@ def _ticks(start: float) -> list[float]:
     return [1 - step * i for i in range(count, -1, -1)]
 
 
-def _svg(height: float, parts: Sequence[str], says: str) -> str:
+def _svg(height: float, parts: Sequence[str], says: str, width: float = _WIDTH) -> str:
     return (
-        f'<svg viewBox="0 0 {_WIDTH} {height:.0f}" role="img" aria-label="{escape(says)}">'
+        f'<svg viewBox="0 0 {width} {height:.0f}" role="img" aria-label="{escape(says)}">'
         f"{''.join(parts)}</svg>"
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -248,6 +248,48 @@ def calibration_report(
         if sets is None
         else conformal.coverage(y_true, y_prob, sets, predictions.classes, group),
         reasons=tuple(reasons),
+    )
+
+
+def counts_only(report: CalibrationReport, *, reason: str) -> CalibrationReport:
+    """The report on images that were chosen by whether their answers are right.
+
+    What measures right answers among them would only measure the choice, and gives way to the `reason`. How
+    many of these very images lie above a threshold or have their class in the set is known, and is a count:
+    without an interval, which would speak of other images.
+    """
+
+    def count(one: Estimate) -> Estimate:
+        if one.k is None or not one.n:
+            return replace(one, low=None, high=None, reason=one.reason or reason)
+        return Estimate(one.k / one.n, None, None, one.n, one.k, reason)
+
+    def slider(one: Slider | None) -> Slider | None:
+        return one and replace(one, intervals=[(count(a), count(b)) for a, b in one.intervals])
+
+    nothing = CalibrationError(Estimate(None, None, None, report.n, reason=reason), None)
+    point, sets = report.operating_point, report.coverage
+    return replace(
+        report,
+        error_before=nothing,
+        error_after=None if report.error_after is None else nothing,
+        by_sensitivity=slider(report.by_sensitivity),
+        by_cost=slider(report.by_cost),
+        operating_point=point
+        and replace(point, missed=count(point.missed), false_alarms=count(point.false_alarms)),
+        decision=None,
+        risk_coverage=None,
+        coverage=sets
+        and replace(
+            sets,
+            per_class=[replace(one, coverage=count(one.coverage)) for one in sets.per_class],
+            overall=count(sets.overall),
+            lowest=None,
+            mean_size=count(sets.mean_size),
+            empty=count(sets.empty),
+            single=count(sets.single),
+        ),
+        reasons=tuple(why for why in report.reasons if not why.startswith("No curves:")),
     )
 
 
