@@ -10,6 +10,14 @@ let agreed = null;
 let last = { key: null, at: 0 };
 const ONE_MOVE_MS = 1000;
 
+// Where a list stands that scrolls (scroller.js): kept, but no step of its own to go back to.
+const PLACE = "first";
+const withoutPlace = (query) => {
+    const rest = new URLSearchParams(query);
+    rest.delete(PLACE);
+    return rest.toString();
+};
+
 // Every control with an id {"page": ..., "state": key} and every store with {"page": ..., "kept": key}
 // is a key of the query.
 window.dash_clientside.address = {
@@ -22,19 +30,21 @@ window.dash_clientside.address = {
         let changed = null;
         for (const entry of entries) {
             const key = entry.id.state || entry.id.kept;
-            if ((entry.value ?? "") === "") query.delete(key);
+            const value = String(entry.value ?? ""); // Of a list that holds nothing too.
+            if (value === "") query.delete(key);
             else {
-                if (query.get(key) !== String(entry.value)) changed = key;
-                query.set(key, entry.value);
+                if (query.get(key) !== value) changed = key;
+                query.set(key, value);
             }
         }
         if (query.toString() !== before) {
             // An address that led here gets its defaults spelt out, which is no step of its own to go
             // back to; a choice is one.
             const dragged = changed === last.key && Date.now() - last.at < ONE_MOVE_MS;
-            const step = window.location.href === agreed && !dragged;
-            const record = step ? "pushState" : "replaceState";
-            last = { key: changed, at: Date.now() };
+            const scrolled = withoutPlace(query) === withoutPlace(before);
+            const chosen = window.location.href === agreed && !scrolled;
+            const record = chosen && !dragged ? "pushState" : "replaceState";
+            if (chosen) last = { key: changed, at: Date.now() };
             window.history[record](null, "", window.location.pathname + "?" + query.toString());
         }
         agreed = window.location.href;

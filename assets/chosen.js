@@ -1,10 +1,11 @@
 // What a click chooses on Evaluate: it becomes a key of the address, and the server tells the rest.
 // A cell is "truth~answer" (one of them may be empty), with "wrong~" in front the wrong answers in it, a slice
-// "property~value", a threshold
-// "class~probability". What is chosen and clicked again is not chosen any more.
+// "property~value", a threshold "class~probability", how sure answers are "least~highest". What is chosen and
+// clicked again is not chosen any more.
 //
 // Buttons are listened to here and not by Dash, which would note the click, ask for what follows from it, and ask
-// again for every button that is drawn anew. The matrix is marked at once.
+// again for every button that is drawn anew. The matrix is marked at once, and parts of the page that are still
+// about something else are covered until they have followed (style.css).
 
 window.dash_clientside = window.dash_clientside || {};
 
@@ -55,44 +56,68 @@ window.dash_clientside.chosen = (() => {
     }
 
     const PAGE = "evaluate";
-    const KEYS = ["cell", "slice", "above"];
+    const KEYS = ["cell", "slice", "above", "sure"];
     const propsOf = (id) => dash_component_api.getLayout(id)?.props;
     const kept = (key) => ({ page: PAGE, kept: key });
-    const isKept = () => KEYS.map((key) => propsOf(kept(key))?.data || null);
+    const state = (key) => ({ page: PAGE, state: key });
+    const isKept = () => Object.fromEntries(KEYS.map((key) => [key, propsOf(kept(key))?.data || null]));
 
-    // Other images are chosen: the first page of them. What stays as it was is not set, since Dash draws again all that
+    // Parts say what they are about, in the order of choosing.shown; those that depend on less of it say less.
+    function cover() {
+        const { cell, ...others } = isKept();
+        const of = ["run", "split"].map((key) => propsOf(state(key))?.value);
+        const now = [...of, ...Object.values(others), cell].map((one) => one ?? "").join("|") + "|";
+        for (const part of document.querySelectorAll(".page [data-shown]")) {
+            part.toggleAttribute("data-waits", !now.startsWith(propsOf(part.id)["data-shown"] + "|"));
+        }
+    }
+
+    // Other images are chosen. What stays as it was is not set, since Dash draws again all that
     // hangs on what is set.
     function choose(next) {
         const old = isKept();
-        const leaf = { page: PAGE, state: "leaf" };
-        if (next.every((value, i) => (value || null) === old[i])) return;
-        mark(next[0]);
-        KEYS.forEach((key, i) => {
-            if ((next[i] || null) !== old[i]) dash_clientside.set_props(kept(key), { data: next[i] || "" });
-        });
-        if (propsOf(leaf)?.value !== 1) dash_clientside.set_props(leaf, { value: 1 });
+        const changed = KEYS.filter((key) => (next[key] || null) !== old[key]);
+        if (!changed.length) return;
+        mark(next.cell);
+        for (const key of changed) dash_clientside.set_props(kept(key), { data: next[key] || "" });
+        cover();
     }
 
+    // Probabilities in the address are rounded down, so that the image of a point itself is among the chosen.
+    const down = (probability) => Math.floor(probability * 1e6) / 1e6;
+    const typed = (asked) => propsOf({ asked })?.value;
+    const ofPercent = (percent) => Math.round(percent * 1e4) / 1e6;
+
     // What a button chooses that is called so, of what is chosen; undefined where it is none of these.
-    function chosenBy(id, [cell, slice, above]) {
-        if (id.cell !== undefined) return [cellWith(cell, id.cell), slice, above];
+    function chosenBy(id, now) {
+        if (id.cell !== undefined) return { ...now, cell: cellWith(now.cell, id.cell) };
         if (id.slice !== undefined) {
             const only = id.only !== "all";
-            const again = slice === id.slice && (!only || cell === id.only);
-            return [only ? (again ? null : id.only) : cell, again ? null : id.slice, above];
+            const again = now.slice === id.slice && (!only || now.cell === id.only);
+            return {
+                ...now,
+                cell: only ? (again ? null : id.only) : now.cell,
+                slice: again ? null : id.slice,
+            };
         }
         if (id.least !== undefined) {
-            const [name, percent] = ["class", "least"].map((asked) => propsOf({ asked })?.value);
-            return [cell, slice, typeof percent === "number" ? `${name}~${Math.round(percent * 1e4) / 1e6}` : above];
+            const [name, percent] = [typed("class"), typed("least")];
+            return typeof percent === "number" ? { ...now, above: `${name}~${ofPercent(percent)}` } : now;
         }
-        const [, truth, answer] = read(cell);
+        if (id.sure !== undefined) {
+            const ends = [typed("from"), typed("to")];
+            if (!ends.every((end) => typeof end === "number")) return now;
+            return { ...now, sure: ends.sort((a, b) => a - b).map(ofPercent).join("~") };
+        }
+        const [, truth, answer] = read(now.cell);
         switch (id.chip) {
-            case "all": return [null, null, null];
-            case "truth": return [without(cell, 1), slice, above];
-            case "answer": return [without(cell, 2), slice, above];
-            case "wrong": return [truth || answer ? `${truth}~${answer}` : null, slice, above];
-            case "slice": return [cell, null, above];
-            case "above": return [cell, slice, null];
+            case "all": return {};
+            case "truth": return { ...now, cell: without(now.cell, 1) };
+            case "answer": return { ...now, cell: without(now.cell, 2) };
+            case "wrong": return { ...now, cell: truth || answer ? `${truth}~${answer}` : null };
+            case "slice":
+            case "above":
+            case "sure": return { ...now, [id.chip]: null };
         }
     }
 
@@ -103,27 +128,33 @@ window.dash_clientside.chosen = (() => {
         if (next) choose(next);
     });
 
+    // What a click on a point of a figure chooses; nothing where the point stands for no images.
+    function chosenAt(figure, told, name, now) {
+        if (figure === "bars") return { ...now, cell: cellWith(now.cell, told[told.length - 1]) };
+        if (figure === "calibration" || figure === "risk-coverage") {
+            const ends = figure === "calibration" ? told?.slice(3) : told && [told[0], 1];
+            const sure = ends?.length === 2 ? ends.map(down).join("~") : now.sure;
+            return { ...now, sure: sure === now.sure ? null : sure };
+        }
+        return typeof told === "number" ? { ...now, above: `${name}~${down(told)}` } : now;
+    }
+
     return {
         // A click on a bar or on a point of a curve.
         point: (_clicks, drawn) => {
             // Figures that have just been drawn count as triggers too, without a click.
             const hit = dash_clientside.callback_context.triggered.find((one) => one.value);
             if (!hit) return;
-            const id = JSON.parse(hit.prop_id.slice(0, hit.prop_id.lastIndexOf(".")));
-            const [cell, slice, above] = isKept();
+            const { figure } = JSON.parse(hit.prop_id.slice(0, hit.prop_id.lastIndexOf(".")));
+            const figures = dash_clientside.callback_context.inputs_list[0];
+            const at = figures.findIndex((one) => one.id.figure === figure);
             const point = hit.value.points[0];
-            const told = point.customdata;
-            if (id.figure === "bars") choose([cellWith(cell, told[told.length - 1]), slice, above]);
-            else if (typeof told === "number") {
-                const figures = dash_clientside.callback_context.inputs_list[0];
-                const at = figures.findIndex((one) => one.id.figure === id.figure);
-                const name = drawn[at].data[point.curveNumber].name;
-                // Rounded down, so that the image of the point itself is among them.
-                choose([cell, slice, `${name}~${Math.floor(told * 1e6) / 1e6}`]);
-            }
+            choose(chosenAt(figure, point.customdata, drawn[at].data[point.curveNumber].name, isKept()));
         },
         // The matrix was drawn anew, of what was chosen when it was asked for.
         mark: (_drawn, cell) => mark(cell),
+        // Another run or split was chosen, or a part has followed.
+        followed: cover,
         // What a click is about stands on the page: when that is painted, the rest is asked for. A tab in the background
         // paints nothing.
         painted: (shown) => new Promise((done) => {

@@ -44,7 +44,11 @@ window.dash_clientside.exports = (() => {
 
     const PARTS = { value: "(0-1)", low: "low", high: "high", n: "n", k: "count" };
 
-    const csvOf = (table) => {
+    // The table as it is read: where counts and shares are both there, one of them is hidden (style.css).
+    const csvOf = (whole) => {
+        const hidden = whole.closest('[data-show="share"]') ? ".as-count" : ".as-share";
+        const table = whole.cloneNode(true);
+        table.querySelectorAll(hidden).forEach((one) => one.remove());
         const heads = [...[...table.tHead.rows].at(-1).cells].map(text);
         const rows = [...table.querySelectorAll("tbody tr")].map((row) => [...row.children]);
         const figure = (cell) => cell && cell.querySelector("[data-n]");
@@ -127,11 +131,11 @@ window.dash_clientside.exports = (() => {
         const root = document.documentElement, scheme = "data-mantine-color-scheme";
         const before = root.getAttribute(scheme);
         root.setAttribute(scheme, "light");
-        node.classList.add("on-paper");
+        node.classList.add("as-picture");
         try {
             return made();
         } finally {
-            node.classList.remove("on-paper");
+            node.classList.remove("as-picture");
             if (before !== null) root.setAttribute(scheme, before);
         }
     };
@@ -150,7 +154,7 @@ window.dash_clientside.exports = (() => {
             range.setEnd(node, word.index + word[0].length);
             const box = range.getBoundingClientRect(), last = lines.at(-1);
             if (last && Math.abs(last.top - box.top) < 2) Object.assign(last, { words: `${last.words} ${word[0]}`, right: box.right });
-            else lines.push({ words: word[0], left: box.left, right: box.right, top: box.top });
+            else if (box.width) lines.push({ words: word[0], left: box.left, right: box.right, top: box.top });
         }
         return lines;
     };

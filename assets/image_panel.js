@@ -12,22 +12,29 @@ window.dash_clientside.image_panel = (() => {
         return image === undefined || place === undefined ? null : { image, list: place.replace(/-\d+$/, "") };
     };
 
-    // The list that the panel was opened from; of an address that names the image, the first one with it.
+    // The list that the panel was opened from; of an address that names the image, the first one with it. Of one that
+    // scrolls most are not on the page: assets/scroller.js brings the next.
     let from = null;
     const listOf = (image) => {
-        const tiles = [...document.querySelectorAll('#content button[id*="place"]')].map(openedBy).filter(Boolean);
+        const scrolls = dash_clientside.scroller.find(image);
+        if (scrolls) return scrolls;
+        const tiles = [...document.querySelectorAll('#content button[id*="place"]')]
+            .filter((button) => !button.closest("[role=dialog]")).map(openedBy).filter(Boolean);
         const mine = tiles.filter((one) => one.image === image);
         const list = (mine.find((one) => one.list === from) ?? mine[0])?.list;
-        return tiles.filter((one) => one.list === list).map((one) => one.image);
+        const images = tiles.filter((one) => one.list === list).map((one) => one.image);
+        return { place: images.indexOf(image), count: images.length, images };
     };
 
     const open = (image) => dash_clientside.set_props(kept(), { data: image });
 
-    const step = (by) => {
+    const step = async (by) => {
         const now = dash_component_api.getLayout(kept())?.props.data;
-        const all = listOf(now);
-        const next = all[all.indexOf(now) + by];
-        if (next && all.includes(now)) open(next);
+        const { list, place, count, images } = listOf(now);
+        const to = place + by;
+        if (place < 0 || to < 0 || to >= count) return;
+        const next = list ? await list.image(to) : images[to];
+        if (next && now === dash_component_api.getLayout(kept())?.props.data) open(next);
     };
 
     document.addEventListener("click", ({ target }) => {
@@ -54,9 +61,21 @@ window.dash_clientside.image_panel = (() => {
         // Of the panel that has just been filled: whether there is one before it and one after it, which it is, and
         // whether it is of a list at all. (No button is disabled: it would lose the focus.)
         steps: (_contents, [image]) => {
-            const all = listOf(image);
-            const at = all.indexOf(image);
-            return [String(at <= 0), String(at === all.length - 1), `${at + 1} of ${all.length} shown`, at < 0];
+            const { place, count } = listOf(image);
+            const words = `image ${(place + 1).toLocaleString("en")} of ${count.toLocaleString("en")}`;
+            return [String(place <= 0), String(place >= count - 1), words, place < 0];
+        },
+        // The panel closes: who went on through a list goes on in it from the image that was last looked at.
+        closed: (opened) => {
+            if (opened) return dash_clientside.no_update;
+            const image = dash_component_api.getLayout(kept())?.props.data;
+            const { list, place } = (image && dash_clientside.scroller.find(image)) || {};
+            if (list) setTimeout(() => { // After the panel has given the focus back to what opened it.
+                const held = document.activeElement;
+                const again = dash_component_api.getLayout(kept())?.props.data;
+                if (!again && (held === document.body || list.box.contains(held))) list.hold(place);
+            }, 50);
+            return "";
         },
     };
 })();

@@ -1,9 +1,30 @@
-// Figures keep the size of the screen when they are printed, and would be cut: before printing they are drawn
-// for the paper, and after it for the screen again.
+// What style_print.css cannot do. Figures keep the size of the screen when they are printed, and would be cut: before
+// printing they are drawn for the paper, and after it for the screen again. What is folded unfolds, since nobody
+// clicks on paper, and an interval is kept on one line.
 
 (() => {
     const PAPER_PX = 680, BESIDE_PX = 320, SMALLER = 0.68, LETTER_PX = 9;
+    const NO_BREAK = "\u2060";
     const onScreen = new Map();
+    const undo = [];
+
+    const unfold = () => {
+        for (const folded of document.querySelectorAll(":is(.reasons, .fold):not([open])")) {
+            folded.open = true;
+            undo.push(() => { folded.open = false; });
+        }
+    };
+
+    // Lines may break after the dash of "0.1–1.0 %"; only where text flows, so not in figures.
+    const keepTogether = () => {
+        const texts = document.createTreeWalker(document.getElementById("content"), NodeFilter.SHOW_TEXT);
+        while (texts.nextNode()) {
+            const text = texts.currentNode, before = text.data;
+            if (!/\d–\d/.test(before) || text.parentElement.closest("svg")) continue;
+            text.data = before.replace(/(\d–)(?=\d)/g, "$1" + NO_BREAK);
+            undo.push(() => { text.data = before; });
+        }
+    };
 
     // The figure fills its frame, so all of them have to be that tall.
     const tall = (graph, height) => {
@@ -12,17 +33,30 @@
     };
 
     window.addEventListener("beforeprint", () => {
+        if (undo.length) return;
+        unfold();
+        keepTogether();
         for (const graph of document.querySelectorAll(".js-plotly-plot")) {
             if (!graph.offsetParent || !graph.layout || onScreen.has(graph)) continue;
             onScreen.set(graph, { layout: { ...graph.layout }, height: graph.clientHeight });
             const layout = { ...graph.layout };
             const width = graph.closest(".columns") ? BESIDE_PX : PAPER_PX;
-            // Of many rows the first; how many more there are is said below.
-            const first = layout.meta?.on_paper;
-            if (first) layout.yaxis = { ...layout.yaxis, autorange: false, range: [first.rows - 0.5, -0.5] };
-            const height = Math.round(SMALLER * (first ? first.height_px : graph.clientHeight));
+            // Of many rows the first, each named in one line; how many more there are is said below.
+            const rows = layout.meta?.on_paper;
+            if (rows) {
+                layout.yaxis = { ...layout.yaxis, autorange: false, range: [rows.count - 0.5, -0.5] };
+                layout.margin = { ...layout.margin, ...rows.margin };
+                layout.annotations = layout.annotations.map((one) => one.yref === "paper"
+                    ? { ...one, text: one.text.replaceAll("<br>", " ") }
+                    : { ...one, text: rows.names[one.y] ?? "", yshift: rows.above_px });
+            }
+            const height = rows ? rows.height_px : Math.round(SMALLER * graph.clientHeight);
             tall(graph, height);
             const font = { ...layout.font, size: LETTER_PX };
+            for (const axis of ["xaxis", "yaxis"]) {
+                const title = layout[axis]?.title;
+                if (title?.text) layout[axis] = { ...layout[axis], title: { ...title, font } };
+            }
             // Unlike relayout, this is done when it returns.
             Plotly.react(graph, graph.data, { ...layout, autosize: false, width, height, font });
         }
@@ -34,5 +68,6 @@
             Plotly.Plots.resize(graph);
         }
         onScreen.clear();
+        for (const back of undo.splice(0)) back();
     });
 })();

@@ -39,3 +39,15 @@ document.addEventListener("click", (event) => {
 });
 
 window.addEventListener("scroll", () => term && meaning.hidePopover(), { passive: true });
+
+// Why numbers have no interval is told once, at the end of a page; what came into the page after it adds its own.
+document.addEventListener("toggle", (event) => {
+    const fold = event.target;
+    if (!fold.open || !fold.classList.contains("page-reasons")) return;
+    const list = fold.querySelector("ul"), page = fold.closest(".page");
+    const said = () => page.textContent.replace(/\s+/g, " ");
+    for (const { dataset } of page.querySelectorAll("[data-no-interval]")) {
+        const reason = dataset.noInterval;
+        if (!said().includes(reason.replace(/\s+/g, " "))) list.append(Object.assign(document.createElement("li"), { textContent: reason }));
+    }
+}, true);

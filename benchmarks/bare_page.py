@@ -13,7 +13,8 @@ def main(port: int) -> None:
     """Serve the page as ours is served: gunicorn, threads, compressed answers."""
     from gunicorn.app.base import BaseApplication
 
-    app = Dash("bare")
+    # It would find ours, in the folder that it is started from.
+    app = Dash("bare", include_assets_files=False)
     app.layout = html.Div(dcc.Graph(figure=go.Figure(go.Scatter(x=[1, 2, 3], y=[2, 1, 3]))))
     Compress(app.server)
     app.server.test_client().get("/_dash-dependencies")

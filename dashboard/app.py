@@ -13,8 +13,10 @@ import dash
 import dash_mantine_components as dmc
 from dash import ALL, ClientsideFunction, Dash, Input, Output, clientside_callback, dcc, html
 from dash.development.base_component import Component
+from dash.exceptions import CallbackException, DependencyException
 from flask import Flask, Response, abort, jsonify, request
 from flask_compress import Compress
+from werkzeug.exceptions import BadRequest, HTTPException, NotFound
 
 from brainmri import memory
 from brainmri.errors import InputError
@@ -27,6 +29,7 @@ from dashboard.pages import (
     evaluate,
     not_found_404,
     overview,
+    pieces,
     predict,
     predict_routes,
     review,
@@ -46,6 +49,7 @@ _PAGES = (
     ("Review", "/review", review.layout),
     ("Add", "/bring", bring.layout),
 )
+_NO_CALLBACK = "This is no request of these pages; reload the page."
 _ASSETS = Path(__file__).resolve().parent.parent / "assets"
 
 memory.share_between_threads()
@@ -72,11 +76,32 @@ server: Flask = app.server
 server.wsgi_app = bodies.Bodies(server.wsgi_app)  # type: ignore[method-assign]
 server.register_blueprint(predict_routes.routes)
 server.register_blueprint(uploads.routes)
+server.register_blueprint(pieces.routes)
 sign_in.install(app, frozenset(path for _, path, _ in _PAGES))
 dmc.pre_render_color_scheme()
 Compress(server)
 server.config["MAX_CONTENT_LENGTH"] = _MAX_REQUEST_BYTES
 server.register_blueprint(api.blueprint)
+
+
+@server.errorhandler(DependencyException)
+def _no_such_file(_error: DependencyException) -> HTTPException:
+    """A script that Dash does not have: it would answer as if the server had failed."""
+    return NotFound()
+
+
+@server.errorhandler(CallbackException)
+def _no_such_callback(error: CallbackException) -> HTTPException:
+    """A callback asked for with other inputs or outputs than it has, as no page of ours does."""
+    server.logger.warning("Refused: %s", next(iter(str(error).strip().splitlines()), ""))
+    return BadRequest(_NO_CALLBACK)
+
+
+@server.before_request
+def _refuse_unknown_callback() -> None:
+    """Dash would answer as if the server had failed."""
+    if request.path == sign_in.CALLBACKS and sign_in.asked_module(app) is None:
+        raise BadRequest(_NO_CALLBACK)
 
 
 def _with_single_values(layout: Callable[..., Component]) -> Callable[..., Component]:
@@ -123,8 +148,10 @@ def _frame() -> dmc.MantineProvider:
                         sign_in.badge(),
                         dmc.ColorSchemeToggle(
                             id="colour-scheme",
-                            lightIcon="☀",
-                            darkIcon="☾",
+                            lightIcon="☾ Dark",
+                            darkIcon="☀ Light",
+                            w="auto",
+                            px="xs",
                             variant="subtle",
                             size="lg",
                             color="gray",

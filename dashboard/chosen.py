@@ -6,7 +6,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from brainmri.calibration import BINS
+
 SEPARATOR = "~"
+_ROUNDED = 1e-6
+"""What a number loses at most in the address."""
 WRONG = "wrong"
 """Value of the key `cell` for all wrong answers; in front of a cell, for the wrong answers in it."""
 
@@ -21,6 +25,7 @@ class Chosen:
         wrong: only those with a wrong answer.
         slice: a property and the value that they share, as in `brainmri.slices`.
         above: a class and the least probability that the model gave it, before the temperature.
+        sure: the least and the highest probability of the answer, after the temperature.
     """
 
     truth: str | None = None
@@ -28,6 +33,7 @@ class Chosen:
     wrong: bool = False
     slice: tuple[str, str] | None = None
     above: tuple[str, float] | None = None
+    sure: tuple[float, float] | None = None
 
     def __bool__(self) -> bool:
         return self != Chosen()
@@ -38,9 +44,24 @@ class Chosen:
         return replace(self, truth=None, answer=None, wrong=False)
 
     @property
-    def slice_only(self) -> Chosen:
-        """Its slice alone: what the curves are counted in, whose points are thresholds."""
-        return replace(self.within, above=None)
+    def without_threshold(self) -> Chosen:
+        """The same without the threshold: what the curves are of, whose points are thresholds."""
+        return replace(self, above=None)
+
+    @property
+    def without_sureness(self) -> Chosen:
+        """The same without the sureness: what calibration is of, whose points are how sure answers are."""
+        return replace(self, sure=None)
+
+    @property
+    def decides(self) -> bool:
+        """Whether it decides which answers are right: that is no result then, but what was chosen."""
+        return self.wrong or (self.truth is not None and self.answer is not None)
+
+    @property
+    def by_truth(self) -> bool:
+        """Whether the class that the images show is among what chose them."""
+        return self.truth is not None or (self.slice is not None and self.slice[0] == "label")
 
     def without_slice_by(self, name: str) -> Chosen:
         """The same without a slice by that property: what slices by it are counted in."""
@@ -52,8 +73,14 @@ class Chosen:
         return self != self.within
 
 
-def read(classes: Sequence[str], cell: str | None, slice_: str | None, above: str | None) -> Chosen:
-    """What the keys `cell`, `slice` and `above` of the address choose; what they misspell, nothing."""
+def read(
+    classes: Sequence[str],
+    cell: str | None,
+    slice_: str | None,
+    above: str | None,
+    sure: str | None = None,
+) -> Chosen:
+    """What these keys of the address choose; what they misspell, nothing."""
     asked = cell or ""
     only = asked.removeprefix(f"{WRONG}{SEPARATOR}")
     wrong = asked == WRONG or (only != asked and SEPARATOR in only)
@@ -68,16 +95,33 @@ def read(classes: Sequence[str], cell: str | None, slice_: str | None, above: st
         wrong=wrong,
         slice=(name, value) if named and name else None,
         above=_threshold(classes, above),
+        sure=_sureness(sure),
     )
 
 
 def _threshold(classes: Sequence[str], above: str | None) -> tuple[str, float] | None:
     name, _, number = (above or "").rpartition(SEPARATOR)
+    least = _probability(number)
+    return None if least is None or name not in classes else (name, least)
+
+
+def _sureness(sure: str | None) -> tuple[float, float] | None:
+    low, high = (_probability(end) for end in (sure or "").partition(SEPARATOR)[::2])
+    return None if low is None or high is None or low > high else (_edge(low), _edge(high))
+
+
+def _probability(number: str) -> float | None:
     try:
-        least = float(number)
+        found = float(number)
     except ValueError:
         return None
-    return (name, least) if name in classes and math.isfinite(least) and 0 <= least <= 1 else None
+    return found if math.isfinite(found) and 0 <= found <= 1 else None
+
+
+def _edge(end: float) -> float:
+    """The edge of a bin of the calibration figure that has few digits in the address, as it is."""
+    edge = round(end * BINS) / BINS
+    return edge if abs(edge - end) < _ROUNDED else end
 
 
 def cell_of(truth: str | None, answer: str | None, *, wrong: bool = False) -> str:

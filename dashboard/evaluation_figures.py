@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
@@ -11,51 +11,71 @@ from brainmri.evaluation import ClassCurves, ClassReport
 from brainmri.metrics import Estimate
 from brainmri.ranking import Curve
 from dashboard.chosen import cell_of
-from dashboard.figures import ABOVE, add_diagonal, error_bars, lay_out, name_line, spans, thinned
-from dashboard.theme import MUTED
+from dashboard.figures import (
+    ABOVE,
+    add_diagonal,
+    error_bars,
+    from_where,
+    lay_out,
+    name_line,
+    spans,
+    thinned,
+)
+from dashboard.theme import CURVE_PX, MUTED
 
 _FLAT_FROM, _STEEPEST = 0.3, 0.25
 """Where the names of two curves begin, and how much they may rise there, as shares of the figure's side."""
-_PALE, _FAINT = 0.6, 0.3
+_SIDES = (0.1, 0.2, 0.4)
+"""Of the corner that is shown where all curves lie in it, as shares of the whole."""
+_FAINT = 0.3
+_ALARMS, _FOUND, _TUMOURS = "false alarm rate", "found (recall)", "tumours found"
+_RIGHT = "right when said (precision)"
 
 
 def per_class(
     classes: Sequence[ClassReport], colours: Mapping[str, str], *, shown: Sequence[str]
 ) -> go.Figure:
-    """Two bars a class with 95 % intervals: found (recall), and right when said (precision).
+    """Two points a class with 95 % intervals: found (recall), and right when said (precision).
 
-    The last entry of the custom data of a bar is the cell that it stands for: all images of the
-    class, or all that were called so. Classes that are not `shown` are pale.
+    The last entry of the custom data of a point is the cell that it stands for: all images of the
+    class, or all that were called so. Classes that are not `shown` are pale. The axis begins where the
+    intervals do, since what tells good classes apart lies near a hundred percent, and says so.
     """
-    bars: list[tuple[str, str, Estimate, str]] = []
+    rows: list[tuple[str, str, Estimate, str]] = []
     for c in classes:
-        bars.append((c.name, "found", c.recall, cell_of(c.name, None)))
-        bars.append((c.name, "right when said", c.precision, cell_of(None, c.name)))
-    values, low, high = spans([e for _, _, e, _ in bars])
+        rows.append((c.name, "found", c.recall, cell_of(c.name, None)))
+        rows.append((c.name, "right when said", c.precision, cell_of(None, c.name)))
+    names = [f"{name}<br>{what}" for name, what, _, _ in rows]
+    known = [row for row in rows if row[2].value is not None]
+    values, low, high = spans([e for _, _, e, _ in known])
     figure = go.Figure(
-        go.Bar(
-            y=[f"{name}<br>{what}" for name, what, _, _ in bars],
+        go.Scatter(
             x=values,
-            orientation="h",
+            y=[f"{name}<br>{what}" for name, what, _, _ in known],
+            mode="markers",
             marker={
-                "color": [colours[name] for name, _, _, _ in bars],
-                "opacity": [
-                    (1 if what == "found" else _PALE) * (1 if name in shown else _FAINT)
-                    for name, what, _, _ in bars
-                ],
+                "size": 12,
+                "color": [colours[name] for name, _, _, _ in known],
+                "symbol": ["circle" if what == "found" else "diamond" for _, what, _, _ in known],
+                "opacity": [1 if name in shown else _FAINT for name, _, _, _ in known],
             },
-            error_x=error_bars(values, low, high, color=MUTED, thickness=1.5, width=4),
+            error_x=error_bars(values, low, high, color=MUTED, thickness=1.5, width=5),
             customdata=[
-                [*ends, e.n, cell] for *ends, (_, _, e, cell) in zip(low, high, bars, strict=True)
+                [*ends, e.n, cell] for *ends, (_, _, e, cell) in zip(low, high, known, strict=True)
             ],
             hovertemplate="%{y}: %{x:.1f} % (%{customdata[0]:.1f}–%{customdata[1]:.1f} %, "
             "n = %{customdata[2]:,})<extra></extra>",
         )
     )
-    lay_out(figure, x="% of images (95 % interval)", height=72 + 40 * len(bars))
-    figure.update_layout(bargap=0.3, clickmode="event", hovermode="closest")
-    figure.update_yaxes(autorange="reversed")
-    figure.update_xaxes(range=[0, 101])
+    start = from_where(min(low, default=0.0))
+    begins = f", axis from {start:.0f} %" if start else ""
+    lay_out(figure, x=f"% of images{begins} (95 % interval)", height=72 + 40 * len(rows))
+    # A click anywhere in a row is one on its point.
+    figure.update_layout(clickmode="event", hovermode="y", hoverdistance=-1)
+    figure.update_yaxes(
+        categoryorder="array", categoryarray=names[::-1], range=[-0.5, len(rows) - 0.5]
+    )
+    figure.update_xaxes(range=[start, 100 + 0.02 * (100 - start)])
     return figure
 
 
@@ -64,11 +84,15 @@ def roc(
     colours: Mapping[str, str],
     above: tuple[str, float] | None = None,
 ) -> go.Figure:
-    """One-vs-rest ROC curves; `above`, a class and a threshold, is marked."""
+    """One-vs-rest ROC curves; `above`, a class and a threshold, is marked.
+
+    Where all of them lie in the corner of the good ones, that corner alone is shown.
+    """
     named = {c.name: c.roc for c in curves}
-    figure = _curves(named, colours, "false alarm rate", "found (recall)", above, _of(curves))
+    figure = _curves(named, colours, _ALARMS, _FOUND, above, _of(curves))
     add_diagonal(figure)
-    _names_inside(figure, named, colours, left=False)
+    side = _zoom(figure, named.values(), x=_ALARMS, y=_FOUND, to_left=True)
+    _names_inside(figure, named, colours, left=False, side=side)
     return figure
 
 
@@ -80,17 +104,14 @@ def tumour_roc(runs: Mapping[str, tuple[Curve, str]]) -> go.Figure:
     figure = _curves(
         {name: curve for name, (curve, _) in runs.items()},
         {name: colour for name, (_, colour) in runs.items()},
-        "false alarm rate",
-        "tumours found",
+        _ALARMS,
+        _TUMOURS,
         None,
         {},
     )
     add_diagonal(figure)
-    reach = max(float(curve.x[int(np.argmax(curve.y >= 0.99))]) for curve, _ in runs.values())
-    side = next((side for side in (0.1, 0.2, 0.4) if reach <= side / 2), 1.0)
-    if side < 1:
-        figure.update_xaxes(range=[-0.01 * side, side])
-        figure.update_yaxes(range=[1 - side, 1 + 0.02 * side])
+    drawn = [curve for curve, _ in runs.values()]
+    side = _zoom(figure, drawn, x=_ALARMS, y=_TUMOURS, to_left=True)
     if not _named_apart(figure, runs, side):
         figure.update_layout(showlegend=True, legend=ABOVE)
     return figure
@@ -120,11 +141,40 @@ def precision_recall(
 ) -> go.Figure:
     """One-vs-rest precision-recall curves; `above`, a class and a threshold, is marked."""
     named = {c.name: c.precision_recall for c in curves}
-    figure = _curves(
-        named, colours, "found (recall)", "right when said (precision)", above, _of(curves)
-    )
-    _names_inside(figure, named, colours, left=True)
+    figure = _curves(named, colours, _FOUND, _RIGHT, above, _of(curves))
+    side = _zoom(figure, named.values(), x=_FOUND, y=_RIGHT, to_left=False)
+    _names_inside(figure, named, colours, left=True, side=side)
     return figure
+
+
+def _zoom(
+    figure: go.Figure, curves: Iterable[Curve | None], *, x: str, y: str, to_left: bool
+) -> float:
+    """Show only the upper corner that all curves come close to, and say so at the axes.
+
+    Returns:
+        The side of what is shown, as a share of the whole; 1 where they come close to none.
+    """
+    off = [
+        float(np.min(np.maximum(curve.x if to_left else 1 - curve.x, 1 - curve.y)))
+        for curve in curves
+        if curve is not None
+    ]
+    side = next((side for side in _SIDES if max(off, default=1.0) <= side / 3), 1.0)
+    if side < 1:
+        edge = 0.01 * side
+        across = [-edge, side] if to_left else [1 - side, 1 + edge]
+        most = (
+            f"{x}, axis to {100 * side:.0f} %"
+            if to_left
+            else f"{x}, axis from {100 - 100 * side:.0f} %"
+        )
+        figure.update_xaxes(range=across, title={"text": most})
+        figure.update_yaxes(
+            range=[1 - side, 1 + 2 * edge],
+            title={"text": f"{y}, axis from {100 - 100 * side:.0f} %"},
+        )
+    return side
 
 
 def _of(curves: Sequence[ClassCurves]) -> dict[str, str]:
@@ -165,7 +215,7 @@ def _curves(
             marker={"size": 14, "symbol": "circle-open", "color": colours[above[0]],
                     "line": {"width": 3}},
         )  # fmt: skip
-    lay_out(figure, x=x, y=y, height=340)
+    lay_out(figure, x=x, y=y, height=CURVE_PX)
     figure.update_xaxes(range=[-0.01, 1.01], tickformat=".0%")
     figure.update_yaxes(range=[-0.01, 1.02], tickformat=".0%")
     # A click finds the nearest point, so that nobody has to hit a line of two pixels.
@@ -174,13 +224,18 @@ def _curves(
 
 
 def _names_inside(
-    figure: go.Figure, named: Mapping[str, Curve | None], colours: Mapping[str, str], *, left: bool
+    figure: go.Figure,
+    named: Mapping[str, Curve | None],
+    colours: Mapping[str, str],
+    *,
+    left: bool,
+    side: float,
 ) -> None:
     """Names of the classes in the corner that curves of a useful model leave free."""
     drawn = [name for name, curve in named.items() if curve is not None][::-1]
     figure.add_scatter(
-        x=[0.04 if left else 0.96] * len(drawn),
-        y=[0.07 + 0.08 * i for i in range(len(drawn))],
+        x=[1 - 0.96 * side if left else 0.96 * side] * len(drawn),
+        y=[1 - side * (0.93 - 0.08 * i) for i in range(len(drawn))],
         mode="markers+text",
         marker={"symbol": "square", "size": 11, "color": [colours[name] for name in drawn]},
         text=[f" {name}" if left else f"{name} " for name in drawn],

@@ -27,6 +27,17 @@ _MOST_POINTS = 400
 
 _LINE, _LINE_PX = 30, 16
 """Letters of a name that fit a line on a phone, and the height of one more line."""
+_PAPER_ROW_PX, _PAPER_LETTERS = 24, 90
+"""Of a row with its name above it, in one line, on paper."""
+
+_ROW_PX = 54
+"""Of a row with its name and figures in two lines above the point."""
+
+Trained = tuple[Sequence[Mapping[str, float]], Mapping[str, float], str]
+"""Epochs of a training, the one that was kept, and the colour of its lines."""
+
+_STARTS = (98.0, 95.0, 90.0, 80.0, 60.0, 40.0)
+"""Where an axis of percentages may begin instead of at zero, for points, not for bars."""
 
 _FEW_TICKS = {"nticks": 3, "tickangle": 0, "tickformat": ","}
 """Of counts, so that they do not touch on a phone."""
@@ -124,7 +135,7 @@ def intervals(
 ) -> go.Figure:
     """A dot with its 95 % interval per row, best on top, and a line to compare with.
 
-    Of many rows only the first are printed (assets/print.js).
+    Of many rows only the first are printed, with their names in one line (assets/print.js).
     """
     shown = [(name, e) for name, e in rows if e.value is not None]
     values, low, high = spans([e for _, e in shown])
@@ -142,12 +153,18 @@ def intervals(
         )
     )
     names = [_in_lines(name) for name, _ in shown]
-    row_px = 62 + _LINE_PX * max((name.count("<br>") for name in names), default=0)
-    lay_out(figure, x="right answers, % (95 % interval)", height=150 + row_px * len(shown))
+    row_px = _ROW_PX + _LINE_PX * max((name.count("<br>") for name in names), default=0)
+    lay_out(figure, x="right answers, % (95 % interval)", height=140 + row_px * len(shown))
     if most_on_paper is not None:
-        rows_printed = min(len(shown), most_on_paper)
-        printed = {"rows": rows_printed, "height_px": 150 + 62 * rows_printed}
-        figure.update_layout(meta={"on_paper": printed})
+        printed = [
+            (name, _row_name(textwrap.shorten(name, _PAPER_LETTERS, placeholder="…"), e))
+            for name, e in shown[:most_on_paper]
+        ]
+        margin = {"t": 36, "b": 28}
+        figure.update_layout(meta={"on_paper": {
+            "count": len(printed), "names": dict(printed), "margin": margin, "above_px": 4,
+            "height_px": sum(margin.values()) + _PAPER_ROW_PX * len(printed),
+        }})  # fmt: skip
     left, line = min([*values, 100 * reference]) - 8, 100 * reference
     figure.update_layout(
         yaxis={"autorange": "reversed", "showticklabels": False, "title": None},
@@ -163,17 +180,28 @@ def intervals(
         showarrow=False, xanchor=side,
         xshift={"left": 6, "center": 0, "right": -6}[side], align=side,
     )  # fmt: skip
-    # Names and figures above their rows leave the whole width to the intervals, on a phone too.
-    for (name, e), lines in zip(shown, names, strict=True):
-        spread = (
-            "" if e.low is None or e.high is None else f"{100 * e.low:.1f}–{100 * e.high:.1f} %, "
-        )
+    # Names and figures at their intervals leave the whole width to these, on a phone too.
+    for (name, e), lines, *ends in zip(shown, names, low, high, strict=True):
+        x, anchor = _beside(ends, left, 101)
         figure.add_annotation(
-            x=0, xref="paper", xanchor="left", y=name, yanchor="bottom", yshift=5, align="left",
-            text=f"<b>{lines}</b><br>{100 * (e.value or 0):.1f} % ({spread}n = {e.n:,})",
-            showarrow=False, bgcolor="rgba(0,0,0,0)",
+            x=x, xanchor=anchor, y=name, yanchor="bottom", yshift=8, align=anchor,
+            text=_row_name(lines, e, "<br>"), showarrow=False, bgcolor="rgba(0,0,0,0)",
         )  # fmt: skip
     return figure
+
+
+def _beside(ends: Sequence[float], left: float, right: float) -> tuple[float, str]:
+    """Where the name of an interval stands on an axis from `left` to `right`: at the end that has room."""
+    low, high = ((end - left) / (right - left) for end in ends)
+    if low + high > 1.2:
+        return ends[1], "right"
+    return (ends[0], "left") if low + high < 0.8 else (sum(ends) / 2, "center")
+
+
+def _row_name(name: str, e: Estimate, between: str = " ") -> str:
+    """Name of a row and its share with the interval and n."""
+    spread = "" if e.low is None or e.high is None else f"{100 * e.low:.1f}–{100 * e.high:.1f} %, "
+    return f"<b>{name}</b>{between}{100 * (e.value or 0):.1f} % ({spread}n = {e.n:,})"
 
 
 def differences(rows: Sequence[tuple[str, Estimate]], *, better: tuple[str, str]) -> go.Figure:
@@ -212,11 +240,11 @@ def differences(rows: Sequence[tuple[str, Estimate]], *, better: tuple[str, str]
     )
     figure.update_layout(margin={"l": 16})
     figure.add_vline(0, line={"color": MUTED, "dash": "dash", "width": 1.5})
-    # Names above their rows and in two lines above the figure leave room for it on a phone.
-    for name, _ in shown:
+    # Names at their intervals and in two lines above the figure leave room for it on a phone.
+    for (name, _), *ends in zip(shown, low, high, strict=True):
+        x, anchor = _beside(ends, -reach, reach)
         figure.add_annotation(
-            x=0, xref="paper", xanchor="left", y=name, yanchor="bottom", yshift=8, text=name,
-            showarrow=False,
+            x=x, xanchor=anchor, y=name, yanchor="bottom", yshift=8, text=name, showarrow=False,
         )  # fmt: skip
     left, right = _in_lines(f"← {better[0]}"), _in_lines(f"{better[1]} →")
     second = _LINE_PX * right.count("<br>")
@@ -233,13 +261,8 @@ def differences(rows: Sequence[tuple[str, Estimate]], *, better: tuple[str, str]
 def history(
     epochs: Sequence[Mapping[str, float]],
     best: Mapping[str, float],
-    *,
-    top: float | None = None,
 ) -> go.Figure:
-    """Training and validation loss by epoch; `best`, the one that was kept, is marked.
-
-    `top` is the largest loss that the scale has room for, where figures are to be compared.
-    """
+    """Training and validation loss by epoch; `best`, the one that was kept, is marked."""
     x = [entry["epoch"] for entry in epochs]
     figure = go.Figure()
     for key, colour, name in (
@@ -260,9 +283,51 @@ def history(
     # Room for few numbers on a phone, and for the names beside the figure, not in it.
     figure.update_xaxes(tick0=x[0], dtick=math.ceil(len(x) / 6), range=[x[0] - 0.5, x[-1] + 0.5])
     figure.update_yaxes(rangemode="tozero")
-    if top is not None:
-        figure.update_yaxes(range=[0, 1.08 * top])
     figure.update_layout(margin={"r": 84})
+    return figure
+
+
+def histories(runs: Mapping[str, Trained], measure: str) -> go.Figure:
+    """What several trainings reached on validation images by epoch, on training images dotted.
+
+    The epoch that was kept of each is marked. The names stand as a list in the corner that such lines
+    leave free: they fall to the right, or rise.
+
+    Args:
+        runs: epochs, the one that was kept, and the colour of each run.
+        measure: "loss" or "accuracy"; a fraction is shown in percent.
+    """
+    figure = go.Figure()
+    is_share = measure == "accuracy"
+    words, form = ("right answers", ":.1%") if is_share else (measure, ":.3f")
+    for name, (epochs, best, colour) in runs.items():
+        x = [entry["epoch"] for entry in epochs]
+        for part, dash in (("val", "solid"), ("train", "dot")):
+            what = "validation" if part == "val" else "training"
+            figure.add_scatter(
+                x=x, y=[entry[f"{part}_{measure}"] for entry in epochs], mode="lines",
+                line={"color": colour, "width": 2 if part == "val" else 1.5, "dash": dash},
+                name=f"{name}, {what}",
+                hovertemplate=f"{name}, {what}: {words} %{{y{form}}} after epoch %{{x}}<extra></extra>",
+            )  # fmt: skip
+        figure.add_scatter(
+            x=[best["epoch"]], y=[best[f"val_{measure}"]], mode="markers", hoverinfo="skip",
+            marker={"size": 16, "symbol": "circle-open", "color": colour, "line": {"width": 2}},
+        )  # fmt: skip
+    lay_out(figure, x="epoch", y=words, height=320)
+    last = max(epochs[-1]["epoch"] for epochs, _, _ in runs.values())
+    figure.update_xaxes(tick0=1, dtick=math.ceil(last / 6), range=[0.5, last + 0.5])
+    if is_share:
+        figure.update_yaxes(tickformat=".0%")
+    else:
+        figure.update_yaxes(rangemode="tozero")
+    for at, (name, (_, _, colour)) in enumerate(runs.items()):
+        row = at if not is_share else len(runs) - 1 - at
+        name_line(
+            figure, name, colour, 1, 0 if is_share else 1, xref="paper", yref="paper",
+            xanchor="right", yanchor="bottom" if is_share else "top",
+            yshift=(1 if is_share else -1) * (4 + 20 * row),
+        )  # fmt: skip
     return figure
 
 
@@ -375,6 +440,11 @@ def error_bars(
         "arrayminus": [value - end for value, end in zip(values, low, strict=True)],
         **look,
     }
+
+
+def from_where(lowest: float) -> float:
+    """Where an axis of percentages up to 100 begins that shows the lowest one apart from its edge."""
+    return next((start for start in _STARTS if lowest >= start + 0.05 * (100 - start)), 0.0)
 
 
 def add_diagonal(figure: go.Figure) -> None:

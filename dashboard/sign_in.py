@@ -39,6 +39,8 @@ from brainmri.errors import InputError
 from dashboard import asker, attempts, data, reach, roles
 from dashboard.components import empty, page
 
+CALLBACKS = "/_dash-update-component"
+"""Where Dash's pages ask for callbacks."""
 PATH = "/sign-in"
 ITSELF = "brainmri.itself"
 """In the environment of a request that the process makes of itself; no header can set it."""
@@ -165,14 +167,19 @@ def _barred_without_sign_in() -> AnyResponse | None:
 
 def _needed(app: Dash, pages: frozenset[str]) -> str:
     """The role that this request is for."""
-    if request.path != "/_dash-update-component":
+    if request.path != CALLBACKS:
         return roles.of_path(_page() if _page() in pages else request.path, pages)
+    module = asked_module(app)
+    return accounts.MAINTAINER if module is None else roles.of_module(module)
+
+
+def asked_module(app: Dash) -> str | None:
+    """The module of the callback that this request to `CALLBACKS` asks for; None for none of the server."""
     asked = request.get_json(silent=True)
     name = asked.get("output") if isinstance(asked, dict) else None
     known = app.callback_map.get(name) if isinstance(name, str) else None
-    if known is None or known.get("callback") is None:
-        return accounts.MAINTAINER
-    return roles.of_module(known["callback"].__module__)
+    callback = None if known is None else known.get("callback")
+    return None if callback is None else str(callback.__module__)
 
 
 def _user() -> Account | None:

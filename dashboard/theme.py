@@ -14,6 +14,8 @@ MUTED = "#8a919c"
 OTHER_RUN = "#b0722a"
 """The run that another one, in the accent, is compared with."""
 
+CURVE_PX = 340
+"""Height of a figure of curves, and of what stands in its place where there is nothing to draw."""
 COLOUR_SCALES = ("viridis", "cividis", "magma")
 """Colour-blind-safe scales with even steps of lightness."""
 

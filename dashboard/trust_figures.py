@@ -10,22 +10,46 @@ import plotly.graph_objects as go
 from brainmri.calibration import ReliabilityBin
 from brainmri.decisions import DecisionCurve, RiskCoverage
 from dashboard.figures import ABOVE, add_diagonal, error_bars, lay_out, name_line, spans, thinned
-from dashboard.theme import ACCENT, CLASS_COLOURS, MUTED
+from dashboard.theme import ACCENT, CLASS_COLOURS, CURVE_PX, MUTED
 
 _MOST_TUMOURS = 0.8
 """Share of tumours up to which the lines of a decision curve lie far enough apart to be named."""
+_LOWEST_NAME = 0.1
+"""Where a name below a line is still above the axis."""
+_FEWEST_BINS = 3
+"""Bins from which on lines are long enough to be named."""
 _RIGHT_PART = 0.5
 """Thresholds above which the name of the model's line stands."""
 
 
 def reliability(
-    before: Sequence[ReliabilityBin], after: Sequence[ReliabilityBin] | None
+    before: Sequence[ReliabilityBin],
+    after: Sequence[ReliabilityBin] | None,
+    sure: tuple[float, float] | None = None,
 ) -> go.Figure:
-    """Share of right answers by what the model said its chance was, with 95 % intervals."""
+    """Share of right answers by what the model said its chance was, with 95 % intervals.
+
+    Custom data of a point after the temperature end with the edges of its bin, which a click chooses;
+    `sure`, the edges that are chosen, are marked.
+    """
     kinds = [("as the model said", before, MUTED if after else ACCENT)]
     if after is not None:
         kinds.append(("after the temperature", after, ACCENT))
-    return reliabilities(kinds)
+    figure = reliabilities(kinds)
+    last = figure.data[-1]
+    full = [b for b in (after or before) if b.n and b.confidence is not None]
+    last.customdata = [
+        [*told, b.low, b.high] for told, b in zip(last.customdata, full, strict=True)
+    ]
+    _mark(figure, sure)
+    figure.update_layout(clickmode="event", hovermode="closest", hoverdistance=30)
+    return figure
+
+
+def _mark(figure: go.Figure, ends: tuple[float, float] | None) -> None:
+    """A band between two places of the x axis."""
+    if ends is not None:
+        figure.add_vrect(x0=ends[0], x1=ends[1], fillcolor=ACCENT, opacity=0.15, line_width=0)
 
 
 def reliabilities(kinds: Sequence[tuple[str, Sequence[ReliabilityBin], str]]) -> go.Figure:
@@ -47,12 +71,40 @@ def reliabilities(kinds: Sequence[tuple[str, Sequence[ReliabilityBin], str]]) ->
             hovertemplate=name + ": %{y:.1%} right (%{customdata[1]:.1%}–%{customdata[2]:.1%}, "
             "n = %{customdata[0]:,})<extra></extra>",
         )
-    lay_out(figure, x="probability of the answer", y="answers that are right", height=340)
-    figure.update_layout(showlegend=len(kinds) > 1, legend=ABOVE)
+    lay_out(figure, x="probability of the answer", y="answers that are right", height=CURVE_PX)
+    if len(kinds) > 1 and not _named_apart(figure, kinds):
+        figure.update_layout(showlegend=True, legend=ABOVE)
     least = min((b.confidence or 1.0 for _, bins, _ in kinds for b in bins if b.n), default=0)
     figure.update_xaxes(range=[min(least, 0.9) - 0.05, 1.01], tickformat=".0%")
     figure.update_yaxes(range=[-0.02, 1.04], tickformat=".0%")
     return figure
+
+
+def _named_apart(
+    figure: go.Figure, kinds: Sequence[tuple[str, Sequence[ReliabilityBin], str]]
+) -> bool:
+    """Name the upper of two lines above its interval and the other below, where they lie most apart."""
+    full = [[b for b in bins if b.n and b.confidence is not None] for _, bins, _ in kinds]
+    if len(kinds) != 2 or min(map(len, full)) < _FEWEST_BINS:
+        return False
+    x = [[b.confidence or 0.0 for b in bins] for bins in full]
+    of = [spans([b.accuracy for b in bins], scale=1) for bins in full]
+    across = np.linspace(max(x[0][0], x[1][0]), min(x[0][-1], x[1][-1]), 50)
+    first, second = (np.interp(across, at, share) for at, (share, _, _) in zip(x, of, strict=True))
+    apart = np.subtract(first, second)
+    at = int(np.abs(apart).argmax())
+    place = (across[at] - across[0]) / max(across[-1] - across[0], 1e-9)
+    side = "left" if place < 0.33 else "right" if place > 0.67 else "center"
+    for i, is_upper in enumerate((bool(apart[at] >= 0), bool(apart[at] < 0))):
+        name, _, colour = kinds[i]
+        nearest = int(np.abs(np.array(x[i]) - across[at]).argmin())
+        name_line(
+            figure, name, colour, x[i][nearest],
+            of[i][2][nearest] if is_upper else max(of[i][1][nearest], _LOWEST_NAME),
+            xanchor=side, yshift=12 if is_upper else -12,
+        )  # fmt: skip
+    figure.update_layout(margin={"t": 32})
+    return True
 
 
 def decision_curve(curve: DecisionCurve) -> go.Figure:
@@ -75,7 +127,7 @@ def decision_curve(curve: DecisionCurve) -> go.Figure:
         figure,
         x="tumour probability from which one acts",
         y="net benefit per hundred images",
-        height=340,
+        height=CURVE_PX,
     )
     top = 100 * curve.tumours / max(curve.n, 1)
     figure.update_xaxes(range=[-0.01, 1.01], tickformat=".0%")
@@ -96,8 +148,12 @@ def decision_curve(curve: DecisionCurve) -> go.Figure:
     return figure
 
 
-def risk_coverage(curve: RiskCoverage) -> go.Figure:
-    """Share of wrong answers when the least sure images are left to a person."""
+def risk_coverage(curve: RiskCoverage, sure: tuple[float, float] | None = None) -> go.Figure:
+    """Share of wrong answers when the least sure images are left to a person.
+
+    Custom data of a point begin with the probability from which images are answered, which a click
+    chooses; `sure`, the chosen probabilities, are marked.
+    """
     keep = thinned(len(curve.coverage))
     figure = go.Figure(
         go.Scatter(
@@ -105,12 +161,20 @@ def risk_coverage(curve: RiskCoverage) -> go.Figure:
             y=curve.risk[keep],
             mode="lines",
             line={"color": ACCENT, "width": 2},
-            customdata=np.column_stack([curve.confidence, curve.coverage * curve.n])[keep],
+            # A list, since Dash finds no entry of a packed array when a point is clicked.
+            customdata=np.column_stack([curve.confidence, curve.coverage * curve.n])[keep].tolist(),
             hovertemplate="%{y:.1%} of the answers wrong when the surest %{x:.1%} are answered "
             "(n = %{customdata[1]:,.0f}; probability from %{customdata[0]:.1%})<extra></extra>",
         )
     )
-    lay_out(figure, x="images answered, the surest first", y="answers that are wrong", height=340)
+    lay_out(
+        figure, x="images answered, the surest first", y="answers that are wrong", height=CURVE_PX
+    )
     figure.update_xaxes(range=[-0.01, 1.01], tickformat=".0%")
     figure.update_yaxes(rangemode="tozero", tickformat=".1%")
+    if sure is not None:  # By falling confidence.
+        shares = np.concatenate([[0.0], curve.coverage])
+        surer = int(np.count_nonzero(curve.confidence > sure[1]))
+        _mark(figure, (shares[surer], shares[np.count_nonzero(curve.confidence >= sure[0])]))
+    figure.update_layout(clickmode="event", hovermode="closest", hoverdistance=30)
     return figure

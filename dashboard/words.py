@@ -23,3 +23,50 @@ _PROPERTIES = {
 def property_words(name: str) -> str:
     """A column of the image index or of an audit in words; columns of the metadata keep their names."""
     return _PROPERTIES.get(name, name.replace("_", " "))
+
+
+_FACTS = {
+    "label": "label",
+    "split": "part",
+    "cluster": "near-copies as counted here",
+    "dup_cluster": "near-copies by the metadata",
+    "width_px": "width",
+    "height_px": "height",
+    "bytes": "file size",
+    "figshare_index": "number in the figshare set",
+    "source_label": "label at the source",
+}
+_VALUES = {
+    "mode": {
+        "1": "black and white (1)",
+        "L": "grey (L)",
+        "LA": "grey with transparency (LA)",
+        "I;16": "grey, 16 bits (I;16)",
+        "P": "colours from a table (P)",
+        "RGB": "colour (RGB)",
+        "RGBA": "colour with transparency (RGBA)",
+    },
+    "grouped_split": {
+        "train": "training",
+        "val": "validation",
+        "guard": "guard (kept apart, used for nothing)",
+    },
+}
+_UNITS = {
+    "cluster": "group number {}",
+    "dup_cluster": "group number {}",
+    "width_px": "{} pixels",
+    "height_px": "{} pixels",
+    "bytes": "{} bytes",
+    "mean_intensity": "{} (0 is black, 1 is white)",
+    "std_intensity": "{} (standard deviation of the brightness)",
+}
+NOT_RECORDED = "not recorded"
+
+
+def fact_words(name: str, value: str) -> tuple[str, str]:
+    """What one column of the image index is called and says of one image, with its unit."""
+    said = _VALUES.get(name, {}).get(value, value)
+    if name in _UNITS and value != NOT_RECORDED:
+        said = _UNITS[name].format(value)
+    return _FACTS.get(name) or property_words(name), said

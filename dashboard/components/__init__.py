@@ -8,6 +8,7 @@ from dashboard.components.frame import (
     contents,
     empty,
     faults,
+    missed_words,
     no_index,
     no_runs,
     not_shown,
@@ -22,6 +23,7 @@ from dashboard.components.graphs import (
     graph,
     legend,
     loss_history,
+    nothing_drawn,
     probability_bars,
     whose_probabilities,
 )
@@ -47,19 +49,31 @@ from dashboard.components.pickers import (
     run_picker,
 )
 from dashboard.components.reasons import reasons
+from dashboard.components.scroller import AT_FIRST, MOST_AT_ONCE, first_shown, scroller
 from dashboard.components.tables import (
     counted_cell,
     downloads,
     estimate_cell,
+    plain_count,
+    plain_count_cell,
+    points_cell,
     table,
     table_rows,
 )
 from dashboard.components.terms import explained
-from dashboard.components.tiles import image_tiles, paths_or_tiles, picture_tile, pictures_missing
+from dashboard.components.tiles import (
+    image_tile_list,
+    image_tiles,
+    paths_or_tiles,
+    picture_tile,
+    pictures_missing,
+    whose_note,
+)
 from dashboard.components.words import (
     SPLIT_WORDS,
     Children,
     aria,
+    but_meets,
     counted,
     counted_or_why,
     interval,
@@ -76,15 +90,18 @@ from dashboard.components.words import (
 )
 
 __all__ = [
+    "AT_FIRST",
     "GROUPED_WORDS",
     "LOSSES",
     "MEASURES",
+    "MOST_AT_ONCE",
     "OFFICIAL_WORDS",
     "ONE_IMAGE",
     "SPLIT_WORDS",
     "UNSEEN_WORDS",
     "Children",
     "aria",
+    "but_meets",
     "card",
     "choice",
     "colours_of",
@@ -102,7 +119,9 @@ __all__ = [
     "estimate_cell",
     "explained",
     "faults",
+    "first_shown",
     "graph",
+    "image_tile_list",
     "image_tiles",
     "images_of",
     "independent_note",
@@ -113,11 +132,13 @@ __all__ = [
     "loss_history",
     "matrix",
     "measured",
+    "missed_words",
     "name",
     "no_index",
     "no_interval",
     "no_runs",
     "not_shown",
+    "nothing_drawn",
     "page",
     "page_count",
     "page_heading",
@@ -129,12 +150,16 @@ __all__ = [
     "picker",
     "picture_tile",
     "pictures_missing",
+    "plain_count",
+    "plain_count_cell",
     "points",
+    "points_cell",
     "points_interval",
     "probability_bars",
     "reasons",
     "report_link",
     "run_picker",
+    "scroller",
     "section",
     "state_id",
     "statistic",
@@ -142,5 +167,6 @@ __all__ = [
     "table_rows",
     "three_figures",
     "told_script",
+    "whose_note",
     "whose_probabilities",
 ]

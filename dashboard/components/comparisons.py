@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dash import html
 from dash.development.base_component import Component
 
 from brainmri.comparison import Comparison
-from brainmri.metrics import Estimate
-from dashboard.components.exports import csv_columns
-from dashboard.components.tables import estimate_cell, table
-from dashboard.components.words import points, points_interval
+from dashboard.components.tables import estimate_cell, points_cell, table
 
 MEASURES = {
     "sensitivity": "Tumours found (sensitivity)",
@@ -33,21 +29,10 @@ def comparison_table(found: Comparison, measures: Sequence[str]) -> Component:
                 words,
                 estimate_cell(d.b),
                 estimate_cell(d.a),
-                _points_cell(d.difference),
+                points_cell(d.difference),
                 f"{d.difference.n:,}",
             ]
             for words, d in differences
         ],
         caption=f"{found.run_b} and {found.run_a}, each figure with its 95 % interval",
-    )
-
-
-def _points_cell(difference: Estimate) -> Component:
-    return html.Span(
-        [
-            points(difference.value),
-            html.Small(points_interval(difference), className="interval"),
-        ],
-        className="estimate",
-        **csv_columns(difference),
     )

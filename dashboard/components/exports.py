@@ -11,11 +11,15 @@ from brainmri.metrics import Estimate
 from dashboard.components.words import aria, told_script
 
 
-def export_frame(shown: Component, **kinds: str) -> Component:
-    """A table or figure above its download buttons; `kinds` are csv, png or svg with their names."""
+def export_frame(shown: Component, *below: Component | None, **kinds: str) -> Component:
+    """A table or figure above its download buttons; `kinds` are csv, png or svg with their names.
+
+    `below` stands between them.
+    """
     return html.Div(
         [
             shown,
+            *below,
             html.Div(
                 [
                     html.Button(

@@ -11,7 +11,7 @@ from dash.development.base_component import Component
 
 from brainmri.errors import InputError
 from dashboard import data
-from dashboard.components.reasons import reasons
+from dashboard.components.reasons import every_reason
 from dashboard.components.terms import explained
 from dashboard.components.words import (
     SPLIT_WORDS,
@@ -35,6 +35,7 @@ def page(title: str, lead: Children, *children: Children, about: str | None = No
             ),
             missed_line(),
             *children,
+            every_reason(lead, *children),
         ],
         className="page",
         **({} if about is None else told_script(about=about)),
@@ -46,10 +47,18 @@ _COUNTS = "These are counts, not estimates."
 
 def missed_line() -> Component:
     """What the best run misses, said on every page."""
+    words = missed_words()
+    if not words:
+        return html.Div()
+    return html.P(words, id="missed-line", className="missed-line", role="note")
+
+
+def missed_words() -> list[Children]:
+    """The words of that line, for a page that changes which run is shown first; none without a run."""
     shown, _ = data.list_runs()
     best = data.best_run(shown)
     if best is None or not best.splits:
-        return html.Div()
+        return []
     report = data.report(best, best.splits[0])
     words = SPLIT_WORDS[report.split]
     judged = (
@@ -59,20 +68,16 @@ def missed_line() -> Component:
         f"{words} images."
     )
     by_readers = best.labels.in_words(report.split, among=f"its {words} images")
-    return html.P(
-        [
-            html.Strong("This assists; it does not diagnose. "),
-            judged,
-            html.Span(
-                f" {by_readers} {_COUNTS}",
-                **no_interval(_COUNTS),
-            )
-            if by_readers
-            else None,
-        ],
-        className="missed-line",
-        role="note",
-    )
+    return [
+        html.Strong("This assists; it does not diagnose. "),
+        judged,
+        html.Span(
+            f" {by_readers} {_COUNTS}",
+            **no_interval(_COUNTS),
+        )
+        if by_readers
+        else None,
+    ]
 
 
 def report_link(view: data.RunView) -> Component:
@@ -111,7 +116,7 @@ def section(
     """A part of a page, with the finding as its heading and a note in small print.
 
     `why` says, below the heading, why the numbers of the heading have no interval. Why others have
-    none unfolds at its end.
+    none unfolds at the end of the page.
     """
     heading = dmc.Title(title, order=2)
     head: list[Component] = [heading if why is None else html.Div(heading, **no_interval(why))]
@@ -119,8 +124,7 @@ def section(
         note = why if note is None else [why, " ", *(note if isinstance(note, list) else [note])]
     if note is not None:
         head.append(dmc.Text(explained(note), className="note"))
-    body = [html.Div(head, className="section-head"), *children]
-    return html.Section([*body, reasons(body)], className="section")
+    return html.Section([html.Div(head, className="section-head"), *children], className="section")
 
 
 def contents(parts: Mapping[str, str], chosen: str) -> Component:

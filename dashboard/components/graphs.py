@@ -12,6 +12,7 @@ from dash.development.base_component import Component
 from brainmri.runs import Run
 from dashboard import data, figures
 from dashboard.components.exports import export_frame
+from dashboard.components.values import drawn_values
 from dashboard.components.words import aria, no_interval, percent, told_script
 from dashboard.theme import GRAPH_CONFIG, class_colours
 
@@ -26,31 +27,46 @@ def graph(
 ) -> Component:
     """A figure; `says` is its text for screen readers, `why` why its numbers have no interval.
 
-    A click on a point of a figure that `chooses` something is told as that of {"figure": chooses}.
+    All that is drawn, or even steps of it, unfolds below the figure as a table. A click on a point of a
+    figure that `chooses` something is told as that of {"figure": chooses}.
     """
     height = figure.layout.height or HEIGHT_PX
     identity: dict[str, Any] = {} if chooses is None else {"id": {"figure": chooses}}
     shown = html.Div(
         dcc.Graph(figure=figure, config=GRAPH_CONFIG, style={"height": height}, **identity),
-        className="figure",
+        className="figure" if chooses is None else "figure choosing",
         # The room is kept from the start, so that nothing moves when the figure is drawn.
         style={"minHeight": height},
         role="img",
         **aria(label=says),
         **({} if why is None else no_interval(why)),
     )
-    return export_frame(shown, png="Download this figure as PNG", svg="Download this figure as SVG")
+    told = drawn_values(figure, says=says, why=why)
+    return export_frame(
+        shown,
+        told,
+        **({} if told is None else {"csv": "Download the values of this figure as CSV"}),
+        png="Download this figure as PNG",
+        svg="Download this figure as SVG",
+    )
 
 
-def loss_history(run: Run, best: Mapping[str, float], *, top: float | None = None) -> Component:
-    """The losses of a training by epoch, `best` marked; `top` is the largest of all that stand beside it."""
+def nothing_drawn(why: str, *, height: int = HEIGHT_PX) -> Component:
+    """What stands in the place of a figure that has nothing to draw, as high as the figure, and why."""
+    return export_frame(
+        html.Div(html.P(why), className="nothing-drawn", style={"minHeight": height})
+    )
+
+
+def loss_history(run: Run, best: Mapping[str, float]) -> Component:
+    """The losses of a training by epoch, `best` marked."""
     told = "; ".join(
         f"epoch {e['epoch']:.0f} training {e['train_loss']:.3f}, validation {e['val_loss']:.3f}"
         for e in run.history
     )
     return html.Div(
         graph(
-            figures.history(run.history, best, top=top),
+            figures.history(run.history, best),
             says=f"Loss of {run.name} by epoch: {told}",
             why=LOSSES,
         ),

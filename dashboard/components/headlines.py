@@ -11,7 +11,6 @@ from brainmri.metrics import Estimate
 from brainmri.wording import INDEPENDENT
 from dashboard import data
 from dashboard.components.frame import card
-from dashboard.components.reasons import reasons
 from dashboard.components.terms import explained
 from dashboard.components.words import (
     SPLIT_WORDS,
@@ -94,7 +93,7 @@ def three_figures(figures: data.ThreeFigures) -> Component:
         **no_interval("Counts of these very images, not estimates of others."),
     )
     cards = [_truth(title, report, absent) for title, report, absent in kinds]
-    return html.Div([html.Div(cards, className="truths"), why, reasons(why), independent_note()])
+    return html.Div([html.Div(cards, className="truths"), why, independent_note()])
 
 
 def independent_note() -> Component | None:

@@ -20,7 +20,7 @@ def matrix(
     rows: Sequence[Row],
     *,
     caption: str,
-    side: str = "shows",
+    side: Children = "shows",
 ) -> Component:
     """The matrix as a table that scrolls where it is too wide; `over` and `side` name its two directions.
 

@@ -25,14 +25,24 @@ def run_picker(
 
 
 def picker(
-    page_name: str, key: str, label: str, options: Mapping[str, str], value: str
+    page_name: str,
+    key: str,
+    label: str,
+    options: Mapping[str, str],
+    value: str | None,
+    *,
+    placeholder: str = "",
 ) -> Component:
-    """A choice between many options from a list that opens, kept in the URL under `key`."""
+    """A choice between many options from a list that opens, kept in the URL under `key`.
+
+    While `value` is None nothing is chosen, and the `placeholder` says what to do.
+    """
     return dmc.Select(
         id=state_id(page_name, key),
         label=label,
         data=[{"value": v, "label": text} for v, text in options.items()],
         value=value,
+        placeholder=placeholder,
         allowDeselect=False,
         searchable=len(options) > 8,
         className="picker",

@@ -11,8 +11,20 @@ from dash.development.base_component import Component
 from brainmri.metrics import Estimate
 from dashboard.components.exports import csv_columns, export_frame
 from dashboard.components.terms import explained
-from dashboard.components.words import Children, aria, interval, no_interval, percent
+from dashboard.components.words import (
+    Children,
+    aria,
+    counted,
+    counted_or_why,
+    interval,
+    k_of_n,
+    no_interval,
+    percent,
+    points,
+    points_interval,
+)
 
+_COUNT = "These images were chosen by their answer, so this is a count of them and says nothing of others."
 _MOST_BESIDE = 3
 """Columns that fit beside each other on a phone; rows of more become cards there."""
 
@@ -92,6 +104,18 @@ def estimate_cell(estimate: Estimate, words: str | None = None) -> Component:
     )
 
 
+def points_cell(difference: Estimate) -> Component:
+    """A difference in percentage points with its interval underneath."""
+    return html.Span(
+        [
+            points(difference.value),
+            html.Small(points_interval(difference), className="interval"),
+        ],
+        className="estimate",
+        **csv_columns(difference),
+    )
+
+
 def counted_cell(estimate: Estimate) -> Component:
     """A count with its share and interval underneath."""
     if estimate.value is None:
@@ -105,6 +129,22 @@ def counted_cell(estimate: Estimate) -> Component:
         className="estimate counted",
         **csv_columns(estimate),
     )
+
+
+def plain_count(estimate: Estimate, what: str = "") -> Children:
+    """A proportion in words; of images that were chosen by their answer without an interval."""
+    if estimate.value is None or estimate.low is not None:
+        return counted_or_why(estimate, what) if what else counted(estimate)
+    words = f"{k_of_n(estimate)} {what}".strip()
+    return html.Span(f"{words} ({estimate.reason})", **no_interval(_COUNT))
+
+
+def plain_count_cell(estimate: Estimate) -> Component:
+    """The same as a cell of a table."""
+    if estimate.value is None or estimate.low is not None:
+        return estimate_cell(estimate)
+    cell = estimate_cell(estimate, k_of_n(estimate))
+    return html.Span(cell, **no_interval(_COUNT))
 
 
 def downloads(**lists: str) -> Component:

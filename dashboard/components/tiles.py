@@ -21,18 +21,38 @@ def image_tiles(
     shown: Sequence[data.Scored],
     remarks: Sequence[Children] = (),
     *,
-    opens: str | None = None,
+    opens: str,
 ) -> Component:
     """Images of a run with what it said of each; without the images, how to get them.
 
     `remarks` are a line for each, or none. `opens` makes buttons of them that open the image panel
-    (`pages.image_panel`), on a page that has one; it names the place, once on a page.
+    (`pages.image_panel`); it names the place, once on a page.
     """
+    entries = image_tile_list(view, shown, remarks, opens=opens)
+    note = whose_note(view)
+    return html.Div([note, paths_or_tiles(entries), reasons(note, entries)])
+
+
+def whose_note(view: data.RunView) -> Component:
+    """Which probabilities stand under the images of a run."""
+    whose = whose_probabilities(view.temperature, is_run=view.run is not None)
+    return html.P(f"{whose} {ONE_IMAGE}", className="note whose")
+
+
+def image_tile_list(
+    view: data.RunView,
+    shown: Sequence[data.Scored],
+    remarks: Sequence[Children] = (),
+    *,
+    opens: str,
+    start: int = 0,
+    count: int | None = None,
+) -> list[Component]:
+    """The tiles alone: as `image_tiles`, from place `start` of a list of `count` that scrolls."""
     colours = colours_of(view)
     here = data.images_folder() is not None
     entries: list[Component] = []
-    for i, (scored, remark) in enumerate(zip_longest(shown, remarks)):
-        seen = html.Small("has a near-copy in training", className="seen") if scored.seen else None
+    for i, (scored, remark) in enumerate(zip_longest(shown, remarks), start):
         said = (
             probability_bars(scored.probabilities, colours)
             if here
@@ -41,41 +61,71 @@ def image_tiles(
                 **no_interval(ONE_IMAGE),
             )
         )
-        place = None if opens is None else f"{opens}-{i}"
-        alt = f"{scored.label} image"
-        entries.append(picture_tile(scored.path, seen, remark, said, alt=alt, opens=place))
-    whose = whose_probabilities(view.temperature, is_run=view.run is not None)
-    note = html.P(f"{whose} {ONE_IMAGE}", className="note whose")
-    return html.Div([note, paths_or_tiles(entries), reasons(note, entries)])
+        entries.append(
+            picture_tile(
+                scored.path,
+                remark,
+                warning="has a near-copy in training" if scored.seen else None,
+                foot=said,
+                alt=f"{scored.label} image",
+                opens=f"{opens}-{i}",
+                place=None if count is None else (i + 1, count),
+            )
+        )
+    return entries
 
 
 def picture_tile(
-    path: str, *lines: Children, alt: str | None = None, opens: str | None = None
+    path: str,
+    *lines: Children,
+    warning: str | None = None,
+    foot: Children = None,
+    alt: str | None = None,
+    opens: str | None = None,
+    place: tuple[int, int] | None = None,
 ) -> Component:
     """An indexed image, or an upload that was kept, with some lines underneath.
 
     Without the images here it is a line with the path. `opens`, one of its kind on the page, makes it a
-    button that opens the image panel.
+    button that opens the image panel. `place` is its number, from 1 on, and the length of the list, in one
+    that scrolls (`scroller`): all of its tiles are of one height, with a line or without.
     """
     kept = path.startswith(KEPT)
     called = "an upload that was kept" if kept else path or "unnamed"
     named = html.Span(called, className="path", **name("path"))
+    said = [one for one in (data.reported_label(path), warning) if one is not None]
     below = [line for line in lines if line is not None]
-    changed = data.reported_label(path)
-    if changed is not None:
-        below.insert(0, html.Span(changed, className="seen"))
+    if said:
+        below.append(html.Span("; ".join(said), className="seen", title="; ".join(said)))
+    elif place is not None:
+        below.append(html.Span(className="seen"))
+    below += [] if foot is None else [foot]
     if kept:
         opens = None  # The panel is about indexed images.
     if data.images_folder() is None and not kept:
-        words = [_opener(path, opens, named, "link-button"), *(html.Span(line) for line in below)]
-        return html.Li(words, className="tile path-line")
+        words = [
+            _opener(path, opens, named, "link-button", place),
+            *(html.Span(line) for line in below),
+        ]
+        kind = "tile path-line"
+        return html.Li(words, className=kind) if place is None else _in_list(words, place, kind)
     source = f"/kept/{quote(path.removeprefix(KEPT))}" if kept else f"/image/{quote(path)}"
     picture = html.Img(src=source, alt=alt or called)
     caption = html.Figcaption([named, *(html.Div(line) for line in below)])
-    return html.Figure([_opener(path, opens, picture, "tile-open"), caption], className="tile")
+    figure = [_opener(path, opens, picture, "tile-open", place), caption]
+    if place is None:
+        return html.Figure(figure, className="tile")
+    return _in_list(html.Figure(figure), place, "tile")
 
 
-def _opener(path: str, opens: str | None, child: Component, kind: str) -> Component:
+def _in_list(child: Children, place: tuple[int, int], kind: str) -> Component:
+    number, count = (str(one) for one in place)
+    return html.Div(child, className=kind, role="listitem", **aria(posinset=number, setsize=count))
+
+
+def _opener(
+    path: str, opens: str | None, child: Component, kind: str, place: tuple[int, int] | None
+) -> Component:
     if opens is None or not path:
         return child
     return html.Button(
@@ -84,8 +134,13 @@ def _opener(path: str, opens: str | None, child: Component, kind: str) -> Compon
         className=kind,
         disable_n_clicks=True,
         **name("path"),
-        **aria(label=f"Open {path}", haspopup="dialog"),
+        **aria(label=f"Open {path}{_number(place)}", haspopup="dialog"),
     )
+
+
+def _number(place: tuple[int, int] | None) -> str:
+    """Which image of its list it is, as a screen reader says it."""
+    return "" if place is None else f", image {place[0]:,} of {place[1]:,}"
 
 
 def paths_or_tiles(entries: Sequence[Component], kind: str = "tiles") -> Component:

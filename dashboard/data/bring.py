@@ -24,7 +24,7 @@ from brainmri import (
 )
 from brainmri.classes import TUMOUR
 from brainmri.errors import InputError
-from brainmri.files import write_atomically
+from brainmri.files import sha256, write_atomically
 from brainmri.foreign_readings import Reading
 from brainmri.foreign_tables import Checked
 from brainmri.job_queue import Queue
@@ -34,6 +34,7 @@ from dashboard.data import received
 from dashboard.data.dataset import usable_index
 from dashboard.data.files import Stamp, cached, images_folder, models_folder, stamp
 from dashboard.data.received import Upload, forget_upload
+from dashboard.data.runs import list_runs
 
 _PREVIEW_LIMITS = Limits(load_seconds=30, answer_seconds=15, cpu_seconds=45)
 _BUSY_SECONDS = 5
@@ -120,8 +121,10 @@ def preview_model(
         assigned: columns that the classes of `reading` were assigned to.
 
     Raises:
-        InputError: it may not be run, or cannot look at an image.
+        InputError: it may not be run, cannot look at an image, or is the model of a run that is here.
     """
+    if reading is None:
+        _refuse_known(upload)
     known, folder = usable_index(), images_folder()
     classes, negative = _classes()
     pixels, is_test = phantom.draw(phantom.CLASSES[number % len(phantom.CLASSES)], 3), False
@@ -157,6 +160,20 @@ def preview_model(
         fault,
         is_test,
     )
+
+
+def _refuse_known(upload: Upload) -> None:
+    """A model that was trained here would be read in another way than it learned, and look worse than it is.
+
+    One that was brought may be brought again, to be read in another way.
+    """
+    digest = sha256(upload.path)
+    for view in list_runs()[0]:
+        if view.run is not None and view.run.history and view.run.model_sha256 == digest:
+            raise InputError(
+                f"{upload.name} is the model of the run {view.name}, whose results are on every page "
+                "already; nothing has to be added."
+            )
 
 
 def test_splits() -> dict[str, int]:

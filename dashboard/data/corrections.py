@@ -116,14 +116,19 @@ def picture_to_keep(
         names_nobody: somebody has looked at the text that there seems to be in it.
 
     Raises:
-        InputError: the record is not whole, or the file is no usable image, says that text is burned into
-            it, or seems to hold some that nobody has looked at.
+        InputError: the record is not whole, or the file is no usable image, says that it is no MRI or that
+            text is burned into it, or seems to hold some that nobody has looked at.
     """
     corrections.check(record)
     if not upload:
         raise InputError("The picture is not here any more; drop the file again.")
     file = intake.read(upload, number=number)
     noticed = {notice.code for notice in file.notices}
+    if intake.OTHER_MODALITY in noticed:
+        raise InputError(
+            "The header of the file says that this is no MRI, so it is not kept for training; send the "
+            "correction without the picture."
+        )
     if intake.BURNED_IN in noticed:
         raise InputError(
             "The header of the file says that text is burned into the picture, which may name the patient, "

@@ -3,8 +3,9 @@
 `files` says where things are and caches, `runs` counts predictions, `rows` holds them in memory,
 `selected` counts and lists chosen images, `dataset` is about the indexed images, `browsing` about which of
 them have some property, `one_image` about one of them, `audits` about what is wrong with them,
-`corrections` about what people say is wrong with their labels, `predictor` answers for one uploaded
-image, `received` takes uploads that are to be runs, and `bring` makes runs of them.
+`corrections` about what people say is wrong with their labels, `promoted` about which run is shown
+first, `predictor` answers for one uploaded image, `received` takes uploads that are to be runs, and
+`bring` makes runs of them.
 """
 
 import pyarrow as pa
@@ -86,6 +87,19 @@ from dashboard.data.predictor import (
     square_png,
     warm_up,
 )
+from dashboard.data.promoted import (
+    Candidacy,
+    Candidates,
+    First,
+    Weighed,
+    candidates,
+    first_run,
+    may_be_promoted,
+    promote,
+    promotions,
+    propose,
+    take_back,
+)
 from dashboard.data.received import (
     BUSY,
     CUT_OFF,
@@ -123,7 +137,6 @@ from dashboard.data.runs import (
     named_run,
     passed_over_runs,
     passed_over_words,
-    promotions,
     report,
     three_figures,
 )
@@ -134,6 +147,7 @@ from dashboard.data.selected import (
     chosen_calibration,
     chosen_curves,
     chosen_groups,
+    chosen_n,
     chosen_report,
     chosen_share,
     gallery,

@@ -14,10 +14,15 @@ from dashboard.data.dataset import bits_from, decoded, place_of, usable_index
 from dashboard.data.files import cached
 from dashboard.data.predictor import classifier
 from dashboard.data.runs import RunView, Scored, list_runs
+from dashboard.words import NOT_RECORDED
 
 MOST_NEAR = 12
 """Near-duplicates of an image that are told of."""
 _HIDDEN = {"path", "label", "split", "phash", "phash_mirrored", "file_sha256", "pixel_sha256"}
+
+
+_NUMBERED = {"cluster", "dup_cluster", "figshare_index"}
+_YES_NO = {"0": "no", "1": "yes", "False": "no", "True": "yes"}
 
 
 @dataclass(frozen=True)
@@ -81,7 +86,7 @@ def pictured(path: str) -> Pictured | None:
     else:
         row = known.rows.iloc[place]
         label, split = str(row["label"]), _text(row["split"])
-        facts = [(str(k), _text(row[k])) for k in known.rows.columns if k not in _HIDDEN]
+        facts = [(name, _fact(known, name, row[name])) for name in _told(known)]
         near = _near(known, place)
     return Pictured(
         path=path,
@@ -155,11 +160,31 @@ def _near(known: index.ImageIndex, place: int) -> list[Near]:
     return sorted(found, key=lambda near: (near.bits, near.path))
 
 
+@cached(2)
+def _told(known: index.ImageIndex) -> dict[str, bool]:
+    """Columns that are told of an image; whether all that is in them says yes or no."""
+    return {
+        str(name): len(known.rows) > 0 and known.rows[name].dropna().isin([0, 1]).all().item()
+        for name in known.rows.columns
+        if name not in _HIDDEN
+    }
+
+
+def _fact(known: index.ImageIndex, name: str, value: object) -> str:
+    text = _text(value)
+    if _told(known)[name] and text in _YES_NO:
+        return _YES_NO[text]
+    # A number that names something has no thousands.
+    return text.replace(",", "") if name in _NUMBERED else text
+
+
 def _text(value: object) -> str:
     import pandas as pd
 
     if value is None or pd.isna(value):  # type: ignore[call-overload]
-        return "not recorded"
+        return NOT_RECORDED
+    if isinstance(value, int | np.integer) and not isinstance(value, bool):
+        return f"{value:,}"
     if isinstance(value, float | np.floating):
         return f"{value:,.0f}" if float(value).is_integer() else f"{value:.3g}"
     return str(value)

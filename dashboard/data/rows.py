@@ -73,14 +73,16 @@ def compare_settings(a: RunView, b: RunView) -> list[Setting]:
     return [] if a.run is None or b.run is None else beside.settings(a.run, b.run)
 
 
-def changed_images(view: RunView, changes: list[Change], limit: int) -> list[tuple[Change, Scored]]:
-    """The surest `limit` of the images that a run (B of a comparison) answered differently."""
-    rows = np.array([change.row_b for change in changes], dtype=np.int64)
-    order, scored = _surest(view, rows, limit)
+def changed_images(
+    view: RunView, changes: list[Change], most: int, *, start: int = 0
+) -> list[tuple[Change, Scored]]:
+    """Images that a run (B of a comparison) answered differently, the surest first, from place `start`."""
+    at = np.array([change.row_b for change in changes], dtype=np.int64)
+    order = _surest_first(view, at.tobytes())[start : start + most]
     return [
         # The class as the comparison knows it: this table need not have labels of its own.
         (changes[i], replace(one, label=view.classes[changes[i].truth]))
-        for i, one in zip(order.tolist(), scored, strict=True)
+        for i, one in zip(order.tolist(), scored(view, at[order]), strict=True)
     ]
 
 
@@ -167,10 +169,8 @@ def _pairs(view: RunView, other: RunView, split: str) -> tuple[Pairs, Ints]:
     return pairs, clusters(other)[pairs.rows_a]
 
 
-def _surest(
-    view: RunView, rows: NDArray[np.int64], limit: int
-) -> tuple[NDArray[np.int64], list[Scored]]:
-    """Places in `rows` of the surest `limit` answers, the surest first, and those images."""
-    y_prob = view.calibrated(view.predictions.y_prob[rows])
-    order = np.argsort(-y_prob.max(axis=1), kind="stable")[:limit]
-    return order, scored(view, rows[order])
+@cached(8)
+def _surest_first(view: RunView, rows: bytes) -> NDArray[np.int64]:
+    """Order of rows (int64, as bytes, so that a list is sorted once), the surest answers first."""
+    y_prob = view.calibrated(view.predictions.y_prob[np.frombuffer(rows, dtype=np.int64)])
+    return np.argsort(-y_prob.max(axis=1), kind="stable")

@@ -17,7 +17,6 @@ from brainmri.evaluation import ClassCurves, Report
 from brainmri.manifests import Relabelling
 from brainmri.metrics import Estimate
 from brainmri.predictions import Predictions
-from brainmri.promotion import Promotion
 from brainmri.runs import BrokenRun, Run
 from brainmri.tally import Tallies
 from dashboard.data.dataset import usable_index
@@ -198,14 +197,6 @@ def promoted_run() -> str | None:
     folder = models_folder()
     found = _promoted(str(folder), stamp(folder / promotion.FILE))
     return None if isinstance(found, BrokenRun) else found
-
-
-def promotions() -> list[Promotion]:
-    """What was promoted and taken back, the last first; empty where the list cannot be read."""
-    try:
-        return promotion.history(models_folder())[::-1]
-    except InputError:
-        return []  # It is among the runs that cannot be shown.
 
 
 def best_by_architecture() -> list[RunView]:

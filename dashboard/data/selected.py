@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+BY_ANSWER = "chosen by their answer"
+"""Why a count of images has no interval when the choice decides which answers are right."""
+
+
 @dataclass(frozen=True)
 class Gallery:
     """Some of the chosen images, in order.
@@ -46,9 +50,11 @@ class Gallery:
 def usable(view: RunView, split: str, chosen: Chosen) -> Chosen:
     """What can be chosen of this run: a slice that its images do not have chooses nothing.
 
-    Of a table too large to be held, a slice or a threshold can be chosen, not both, and thresholds
-    are those of `parts.THRESHOLDS`.
+    Of a table too large to be held, a slice or a threshold can be chosen, not both, thresholds
+    are those of `parts.THRESHOLDS`, and how sure the answers are is not known.
     """
+    if not view.in_memory:
+        chosen = chosen.without_sureness
     if chosen.slice is not None:
         name, value = chosen.slice
         if value not in _slice_values(view, split, name):
@@ -65,14 +71,18 @@ def usable(view: RunView, split: str, chosen: Chosen) -> Chosen:
 def within_slices_by(view: RunView, chosen: Chosen, by: str) -> Chosen:
     """What the slices by a property are counted in: what is chosen, but for one of themselves.
 
-    Of a table too large to be held they are counted in all of it.
+    Of a choice that decides which answers are right it is what else is chosen: how many images of each
+    slice are among them is told beside. Of a table too large to be held they are counted in all of it.
     """
-    return chosen.without_slice_by(by).within if view.in_memory else Chosen()
+    if not view.in_memory:
+        return Chosen()
+    among = chosen.without_slice_by(by)
+    return among.within if among.decides else among
 
 
 def within_curves(view: RunView, chosen: Chosen) -> Chosen:
-    """What curves and calibration are of: the chosen slice; all of a table too large to be held."""
-    return chosen.slice_only if view.in_memory else Chosen()
+    """What the curves are of: all that is chosen but a threshold; all of a table too large to be held."""
+    return chosen.without_threshold if view.in_memory else Chosen()
 
 
 def slice_choices(view: RunView, split: str) -> tuple[list[str], list[str]]:
@@ -101,29 +111,38 @@ def _slice_values(view: RunView, split: str, name: str) -> list[str]:
 
 
 def chosen_report(view: RunView, split: str, within: Chosen) -> Report:
-    """Figures of the chosen images; those that divide by too few say so."""
+    """Figures of the images of a chosen slice, threshold or sureness; those that divide by too few say so."""
     if not within:
         return report(view, split)
     return _report(view, split, within)
 
 
-def chosen_curves(view: RunView, split: str, within: Chosen) -> list[ClassCurves]:
-    """One-vs-rest curves of the chosen images."""
-    return _curves(view, split, within) if within else curves(view, split)
+def chosen_curves(view: RunView, split: str, chosen: Chosen) -> list[ClassCurves]:
+    """One-vs-rest curves of the chosen images; none where the choice decides which answers are right."""
+    return _curves(view, split, chosen) if chosen else curves(view, split)
 
 
 @cached(64)
-def chosen_calibration(view: RunView, split: str, within: Chosen) -> CalibrationReport:
-    """How far a run's answers about the chosen images can be trusted; of runs in memory only."""
+def chosen_calibration(view: RunView, split: str, chosen: Chosen) -> CalibrationReport:
+    """How far a run's answers about the chosen images can be trusted; of runs in memory only.
+
+    Where the choice decides which answers are right, all of it is counts of these images.
+    """
     table, negative = view.predictions, view.negative_class
-    return trust.calibration_report(
+    found = trust.calibration_report(
         table,
         trust.fit(table, negative=negative) if view.run is None else trust.stored(view.run),
         split=split,
         negative=negative,
         groups=rows.clusters(view),
-        among=_rows(view, split, within),
+        among=_rows(view, split, chosen),
     )
+    return trust.counts_only(found, reason=BY_ANSWER) if chosen.decides else found
+
+
+def chosen_n(view: RunView, split: str, chosen: Chosen) -> int:
+    """How many images of the split are chosen."""
+    return int(cells(view.classes, chosen, chosen_groups(view, split, chosen.within)).sum())
 
 
 def chosen_groups(view: RunView, split: str, within: Chosen) -> Ints:
@@ -192,7 +211,7 @@ def weak_spots(
     if by not in properties or metric not in {**figures, **scored}:
         return []
     table = view.predictions
-    among = np.isin(here, _rows(view, split, (chosen or Chosen()).within))
+    among = np.isin(here, _rows(view, split, chosen or Chosen()))
     at = here[among]
     value, groups = properties[by].reset_index(drop=True)[among], rows.clusters(view)[at]
     if metric in scored:
@@ -288,6 +307,10 @@ def _rows(view: RunView, split: str, chosen: Chosen) -> Ints:
     if chosen.above is not None:
         name, least = chosen.above
         at = at[table.y_prob[at, view.classes.index(name)] >= np.float32(least)]
+    if chosen.sure is not None:
+        low, high = chosen.sure
+        sure = view.calibrated(table.y_prob[at]).max(axis=1).astype(np.float64)
+        at = at[(sure >= low) & (sure <= high)]
     for called, column in ((chosen.truth, table.y_true), (chosen.answer, table.y_pred)):
         if called is not None:
             at = at[column[at] == view.classes.index(called)]
@@ -340,10 +363,12 @@ def _report(view: RunView, split: str, within: Chosen) -> Report:
 
 
 @cached(32)
-def _curves(view: RunView, split: str, within: Chosen) -> list[ClassCurves]:
-    if not len(_rows(view, split, within)):
-        return []
-    return evaluation.shown_curves(evaluation.curves_of(_tally(view, split, within)))
+def _curves(view: RunView, split: str, chosen: Chosen) -> list[ClassCurves]:
+    n = len(_rows(view, split, chosen))
+    if chosen.decides or not n:
+        none = Estimate(None, None, None, n, reason=BY_ANSWER if n else "no images")
+        return [ClassCurves(name, None, None, none, none, 0, 0) for name in view.classes]
+    return evaluation.shown_curves(evaluation.curves_of(_tally(view, split, chosen)))
 
 
 def _surest_only(view: RunView, split: str, chosen: Chosen, start: int, most: int) -> Gallery:

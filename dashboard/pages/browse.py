@@ -1,8 +1,9 @@
-"""The part of Data that shows single images: chosen by any property, a page at a time."""
+"""The part of Data that shows single images: chosen by any property, in one list that scrolls."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import dash_mantine_components as dmc
 from dash import Input, Output, callback, html
@@ -13,18 +14,16 @@ from brainmri.wording import counted
 from dashboard import data
 from dashboard.chosen import SEPARATOR
 from dashboard.components import (
+    AT_FIRST,
     SPLIT_WORDS,
     aria,
     controls,
+    first_shown,
     name,
     no_interval,
-    page_count,
-    page_heading,
-    page_number,
-    page_turned,
-    page_turner,
-    paths_or_tiles,
     picture_tile,
+    pictures_missing,
+    scroller,
     section,
     state_id,
 )
@@ -33,18 +32,17 @@ from dashboard.words import property_words
 if TYPE_CHECKING:
     from dashboard.data import Filters, Sample
 
-_IMAGES_AT_ONCE = 24
+MORE = "/pieces/browse"
+"""Address of further tiles, with the filters as its query."""
 _ONE_IMAGE = "Measured of this one image, not estimated from several."
 _ALL_COUNTED = "All indexed images are counted, none is a sample of others."
 
 
-def part(page: str, index: ImageIndex, asked: str | None, at: str | None) -> Component:
+def part(page: str, index: ImageIndex, asked: str | None, first: str | None) -> Component:
     """The images that pass the filters that the address names, `asked` as the picker writes it."""
     filters = _filters(index, (asked or "").split(","))
-    count, _ = data.samples(index, filters, 0, 0)
-    number = page_number(at, page_count(count, _IMAGES_AT_ONCE))
     return section(
-        "Look at single images",
+        _title(index),
         controls(
             dmc.MultiSelect(
                 id=state_id(page, "only"),
@@ -62,8 +60,16 @@ def part(page: str, index: ImageIndex, asked: str | None, at: str | None) -> Com
                 comboboxProps={"shadow": "md"},
             )
         ),
-        html.Div(_found(index, filters, number), id="sample-images", **aria(live="polite")),
-        page_turner(page, "images", page_count(count, _IMAGES_AT_ONCE), number, "Pages of images"),
+        html.Div(_found(index, filters, first), id="sample-images"),
+    )
+
+
+def _title(index: ImageIndex) -> Component:
+    """How many images there are to look at, and how many of them with a tumour."""
+    with_tumour = int((index.rows["label"] != index.negative_class).sum())
+    return html.Span(
+        f"{len(index.rows):,} images to look at, {with_tumour:,} of them with a tumour",
+        **no_interval(_ALL_COUNTED),
     )
 
 
@@ -72,22 +78,18 @@ def register(page: str) -> None:
 
     @callback(
         Output("sample-images", "children"),
-        Output(state_id(page, "images"), "total"),
-        Output(state_id(page, "images"), "value"),
         Input(state_id(page, "only"), "value"),
-        Input(state_id(page, "images"), "value"),
         prevent_initial_call=True,
     )
-    def show_samples(asked: list[str] | None, number: int) -> tuple[Any, ...]:
-        """Other filters or another page were chosen; new filters start at the first page."""
+    def show_samples(asked: list[str] | None) -> Component:
+        """Other filters were chosen; their images start at the first."""
         index = data.usable_index()
-        if index is None:
-            return html.Div(), 1, 1
-        filters = _filters(index, asked or [])
-        count, _ = data.samples(index, filters, 0, 0)
-        pages = page_count(count, _IMAGES_AT_ONCE)
-        number = page_turned(page, "images", number, pages)
-        return _found(index, filters, number), pages, number
+        return html.Div() if index is None else _found(index, _filters(index, asked or []))
+
+
+def more(index: ImageIndex, asked: str, start: int, most: int) -> list[Component]:
+    """Further tiles of the images that pass the filters, from place `start` on."""
+    return _tiles(index, _filters(index, asked.split(",")), start, most)[1]
 
 
 def _code(property_: str, value: str) -> str:
@@ -122,32 +124,56 @@ def _words(value: str) -> str:
     return SPLIT_WORDS.get(value, value)
 
 
-def _found(index: ImageIndex, filters: Filters, number: int) -> Component:
-    start = (number - 1) * _IMAGES_AT_ONCE
-    count, shown = data.samples(index, filters, start, _IMAGES_AT_ONCE)
+def _found(index: ImageIndex, filters: Filters, first: str | None = None) -> Component:
+    count, _ = data.samples(index, filters, 0, 0)
     if not count:
         return html.P("No image has all of these properties. Remove one above.", className="note")
+    number, start = first_shown(first, count)
+    _, tiles = _tiles(index, filters, start, 2 * AT_FIRST if start else AT_FIRST)
     total = len(index.rows)
     of = f"of {total:,} indexed" if filters else "indexed"
     return html.Div(
         [
-            page_heading("Images", start, len(shown), count),
             html.P(
-                f"{counted(count, 'image')} {of}.", className="note", **no_interval(_ALL_COUNTED)
+                f"{counted(count, 'image')} {of}.",
+                className="note",
+                **aria(live="polite"),
+                **no_interval(_ALL_COUNTED),
             ),
-            paths_or_tiles([_tile(one) for one in shown]),
+            pictures_missing(),
+            scroller(
+                tiles,
+                count=count,
+                number=number,
+                start=start,
+                more=f"{MORE}?{urlencode({'only': ','.join(_code(*one) for one in filters)})}",
+                label="Indexed images",
+            ),
         ]
     )
 
 
-def _tile(one: Sample) -> Component:
+def _tiles(
+    index: ImageIndex, filters: Filters, start: int, most: int
+) -> tuple[int, list[Component]]:
+    """How many images pass the filters, and the tiles of some of them."""
+    count, shown = data.samples(index, filters, start, most)
+    return count, [_tile(one, (i, count)) for i, one in enumerate(shown, start + 1)]
+
+
+def _tile(one: Sample, place: tuple[int, int]) -> Component:
     split = f", {SPLIT_WORDS.get(one.split, one.split)}" if one.split else ""
     width, height = one.size_px
     return picture_tile(
         one.path,
         html.Span([html.Strong(one.label), split]),
-        html.Span(f"{width} × {height} px", **name("size")),
-        html.Span(f"brightness {one.brightness:.2f}", **no_interval(_ONE_IMAGE)),
+        html.Span(
+            [
+                html.Span(f"{width:,} × {height:,} px", **name("size")),
+                html.Span(f", brightness {one.brightness:.2f}", **no_interval(_ONE_IMAGE)),
+            ]
+        ),
         alt=f"{one.label} image",
-        opens="browse",
+        opens=f"browse-{place[0] - 1}",
+        place=place,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 import dash_mantine_components as dmc
 from dash import Input, Output, State, callback, html, no_update
@@ -13,43 +14,42 @@ from brainmri.errors import InputError
 from brainmri.wording import counted
 from dashboard import data
 from dashboard.components import (
-    image_tiles,
+    AT_FIRST,
+    first_shown,
+    image_tile_list,
     no_interval,
-    page_count,
-    page_heading,
-    page_number,
-    page_turned,
-    page_turner,
+    pictures_missing,
+    reasons,
+    scroller,
     section,
     state_id,
+    whose_note,
 )
 
+MORE = "/pieces/changed"
+"""Address of further tiles, with the runs and the list as its query."""
 KINDS = ("missed", "found", "wrong", "right")
 """Values of `now` in the address."""
-_AT_ONCE = 24
 _COUNTED = "Counted here to be looked at; the difference and its interval are above."
 
 
 def part(
-    page: str, view: data.RunView, found: Comparison, now: str | None, place: str | None
+    page: str, view: data.RunView, found: Comparison, now: str | None, first: str | None
 ) -> Component:
-    """The lists, with `now` or else the first that is not empty open at page `place`."""
+    """The lists, with `now` or else the first that is not empty open, image number `first` at its top."""
     if now not in KINDS:
         now = next((kind for kind in KINDS if _kinds(found)[kind][1]), KINDS[0])
-    pages = page_count(len(_kinds(found)[now][1]), _AT_ONCE)
-    number = page_number(place, pages)
     return section(
         f"{counted(len(found.gained), 'image')} won and {len(found.lost):,} lost: of the tumours "
         f"{len(found.newly_found):,} newly found, {len(found.newly_missed):,} newly missed",
         dmc.Accordion(
-            [_list(view, found, kind, now, number) for kind in KINDS],
+            [_list(view, found, kind, now, first) for kind in KINDS],
             id=state_id(page, "now"),
             value=now,
             order=3,
             variant="separated",
             className="lists",
         ),
-        page_turner(page, "place", pages, number, "Pages of the open list"),
         why=_COUNTED,
         note=f"The probabilities are those of {found.run_b}, its surest answers first.",
     )
@@ -60,32 +60,33 @@ def register(page: str) -> None:
 
     @callback(
         *(Output({"changed": kind}, "children") for kind in KINDS),
-        Output(state_id(page, "place"), "total"),
-        Output(state_id(page, "place"), "value"),
         Input(state_id(page, "now"), "value"),
-        Input(state_id(page, "place"), "value"),
         State(state_id(page, "run"), "value"),
         State(state_id(page, "other"), "value"),
         State(state_id(page, "split"), "value"),
         prevent_initial_call=True,
     )
-    def open_list(now: str | None, place: int, run: str, other: str, split: str) -> list[Any]:
-        """A list was opened, at its first page, or its page turned; the others stay as they are."""
+    def open_list(now: str | None, run: str, other: str, split: str) -> list[Any]:
+        """A list was opened, at its first image; the others stay as they are."""
         view, beside = data.find_run(run), data.find_run(other)
         if view is None or beside is None or now not in KINDS:
-            return [*[no_update] * len(KINDS), 1, 1]
+            return [no_update] * len(KINDS)
         try:
             found = data.compare(view, beside, split)
         except InputError:
-            return [*[no_update] * len(KINDS), 1, 1]
-        pages = page_count(len(_kinds(found)[now][1]), _AT_ONCE)
-        number = page_turned(page, "place", place, pages)
-        shown = [_images(view, found, kind, number) if kind == now else no_update for kind in KINDS]
-        return [*shown, pages, number]
+            return [no_update] * len(KINDS)
+        return [_images(view, found, kind) if kind == now else no_update for kind in KINDS]
+
+
+def more(
+    view: data.RunView, found: Comparison, kind: str, start: int, most: int
+) -> list[Component]:
+    """Further tiles of a list, from place `start` on; none of a list that there is not."""
+    return _tiles(view, found, kind, start, most) if kind in KINDS else []
 
 
 def _list(
-    view: data.RunView, found: Comparison, kind: str, now: str | None, number: int
+    view: data.RunView, found: Comparison, kind: str, now: str | None, first: str | None
 ) -> Component:
     thing, changes, words = _kinds(found)[kind]
     heading = f"{counted(len(changes), thing)} that {words}"
@@ -94,7 +95,7 @@ def _list(
             dmc.AccordionControl(html.Span(heading, **no_interval(_COUNTED))),
             dmc.AccordionPanel(
                 html.Div(
-                    _images(view, found, kind, number) if kind == now else None,
+                    _images(view, found, kind, first) if kind == now else None,
                     id={"changed": kind},
                 )
             ),
@@ -114,29 +115,50 @@ def _kinds(found: Comparison) -> dict[str, tuple[str, list[Change], str]]:
     }
 
 
-def _images(view: data.RunView, found: Comparison, kind: str, number: int) -> Component:
-    _, changes, _ = _kinds(found)[kind]
+def _images(
+    view: data.RunView, found: Comparison, kind: str, first: str | None = None
+) -> Component:
+    _, changes, words = _kinds(found)[kind]
     if not changes:
         return html.P("There is none.", className="note")
-    start = (number - 1) * _AT_ONCE
-    shown = data.changed_images(view, changes, start + _AT_ONCE)[start:]
+    number, start = first_shown(first, len(changes))
+    note, tiles = whose_note(view), _tiles(view, found, kind, start, 2 * AT_FIRST)
+    query = {"run": found.run_b, "other": found.run_a, "split": found.split, "now": kind}
     return html.Div(
         [
-            page_heading("Images", start, len(shown), len(changes))
-            if len(changes) > _AT_ONCE
-            else None,
-            image_tiles(
-                view,
-                [scored for _, scored in shown],
-                [_remark(found, change) for change, _ in shown],
-                opens=f"changed-{kind}",
+            note,
+            pictures_missing(),
+            scroller(
+                tiles,
+                count=len(changes),
+                number=number,
+                start=start,
+                more=f"{MORE}?{urlencode(query)}",
+                label=f"Images that {words}",
             ),
+            reasons(note, tiles),
         ]
     )
 
 
-def _remark(found: Comparison, change: Change) -> str:
+def _tiles(
+    view: data.RunView, found: Comparison, kind: str, start: int, most: int
+) -> list[Component]:
+    _, changes, _ = _kinds(found)[kind]
+    shown = data.changed_images(view, changes, most, start=start)
+    return image_tile_list(
+        view,
+        [scored for _, scored in shown],
+        [_remark(found, change) for change, _ in shown],
+        opens=f"changed-{kind}",
+        start=start,
+        count=len(changes),
+    )
+
+
+def _remark(found: Comparison, change: Change) -> Component:
     truth, before, after = (
         found.classes[c] for c in (change.truth, change.answer_a, change.answer_b)
     )
-    return f"{truth}: {found.run_a} said {before}, {found.run_b} says {after}"
+    words = f"{truth}: {found.run_a} said {before}, {found.run_b} says {after}"
+    return html.Span(words, className="two-runs")

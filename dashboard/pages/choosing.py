@@ -1,7 +1,8 @@
 """What is chosen on Evaluate: a bar of chips that stays in sight, and the clicks that choose.
 
-A cell of the matrix, a bar, a point of a curve and a slice are the same to the rest of the page: keys
-of the address (`cell`, `slice`, `above`). assets/chosen.js turns clicks into them without a request.
+A cell of the matrix, a bar, a point of a curve, a slice and how sure an answer is are the same to the rest
+of the page: keys of the address (`KEYS`). assets/chosen.js turns clicks into them without a request, and
+covers the parts of the page that are about something else until they have followed.
 """
 
 from __future__ import annotations
@@ -27,10 +28,12 @@ from dashboard.components import (
 )
 from dashboard.words import property_words
 
-KEYS = ("cell", "slice", "above")
+KEYS = ("cell", "slice", "above", "sure")
 PAINTED = ("evaluate-chosen", "data-painted")
 """Changes when what a click is about stands on the page. What every click changes and is less urgent waits
-for it; matrix, curves and sliders, which change with slices and thresholds only, do not."""
+for it; the matrix, in which a cell is only marked, does not."""
+LATE = ("evaluate-classes", "curves-content", "weak-head", "weak-table", "trust-content")
+"""The parts that wait for it."""
 _CHOSEN = "A threshold that was chosen, not a measurement."
 
 
@@ -45,13 +48,35 @@ def stores(page: str, **values: str | None) -> Component:
 
 
 def register() -> None:
-    """The callback of a click on a point of a figure; it writes as buttons do, without Dash."""
+    """The callbacks of a click on a point of a figure, which writes as buttons do, without Dash, and of
+    parts that have followed.
+    """
     clientside_callback(
         ClientsideFunction("chosen", "point"),
         Input({"figure": ALL}, "clickData"),
         State({"figure": ALL}, "figure"),
         prevent_initial_call=True,
     )
+    for part in ("evaluate-truths", "evaluate-content", "evaluate-chosen", *LATE):
+        clientside_callback(
+            ClientsideFunction("chosen", "followed"),
+            Input(part, "data-shown"),
+            prevent_initial_call=True,
+        )
+
+
+def shown(
+    run: str, split: str, cell: str | None, slice_: str | None, above: str | None, sure: str | None
+) -> str:
+    """What a part of the page is about, as assets/chosen.js says it of the page; the cell stands last, since
+    the matrix is the same with any.
+    """
+    return "|".join([run, split, slice_ or "", above or "", sure or "", cell or ""])
+
+
+def shown_but_cell(run: str, split: str, *keys: str | None) -> str:
+    """The same of a part in which the cell is only marked."""
+    return shown(run, split, *keys).rpartition("|")[0]
 
 
 def chooses(**key: str) -> dict[str, Any]:
@@ -92,6 +117,34 @@ def by_probability(classes: list[str], above: tuple[str, float] | None) -> Compo
     )
 
 
+def by_sureness(sure: tuple[float, float] | None) -> Component:
+    """What a click on a point of the calibration figure chooses, for those who do not use a pointer."""
+    low, high = sure or (0.5, 1.0)
+    ends = (("from", "Probability of the answer from", low), ("to", "to", high))
+    return html.Div(
+        [
+            *(
+                dmc.NumberInput(
+                    id={"asked": asked},
+                    label=label,
+                    value=round(100 * end, 4),
+                    min=0,
+                    max=100,
+                    suffix=" %",
+                    className="picker",
+                    hideControls=True,
+                )
+                for asked, label, end in ends
+            ),
+            dmc.Button("Choose these images", id={"sure": "choose"}, variant="default"),
+        ],
+        className="controls",
+        role="group",
+        **aria(label="Choose images by how sure the model was"),
+        **no_interval(_CHOSEN),
+    )
+
+
 def bar(view: data.RunView, split: str, chosen: Chosen) -> Component:
     """How many images are chosen and by what, each of which can be taken away."""
     if not chosen:
@@ -99,7 +152,7 @@ def bar(view: data.RunView, split: str, chosen: Chosen) -> Component:
         return html.Div(
             html.Span(
                 f"All {n:,} {SPLIT_WORDS[split]} images. Choose a cell, a bar, a point of a curve or a "
-                "slice, and the page is about its images.",
+                "slice, and everything below is about its images.",
             ),
             className="chosen-line",
         )
@@ -141,6 +194,12 @@ def among_words(chosen: Chosen) -> list[Children]:
     return [" Among images with ", *words, "."]
 
 
+def among_n(chosen: Chosen, n: int) -> list[Children]:
+    """The end of a note on what a figure is of: which images, and how many."""
+    words = among_words(chosen)[:-1] if chosen else [" Of all images"]
+    return [*words, f" (n = {n:,})."]
+
+
 def _chips(chosen: Chosen) -> list[tuple[str, str, dict[str, Any]]]:
     """Key of each thing that is chosen, what its chip says, and why its numbers have no interval."""
     found: list[tuple[str, str, dict[str, Any]]] = []
@@ -157,6 +216,11 @@ def _chips(chosen: Chosen) -> list[tuple[str, str, dict[str, Any]]]:
         called, least = chosen.above
         text = f"probability of {called} ≥ {percent(least, _digits(least))}"
         found.append(("above", text, no_interval(_CHOSEN)))
+    if chosen.sure is not None:
+        high = chosen.sure[1]
+        first, last = (percent(end, _digits(end)) for end in chosen.sure)
+        ends = f"≥ {first}" if high == 1 else f"{first} to {last}"
+        found.append(("sure", f"probability of the answer {ends}", no_interval(_CHOSEN)))
     return found
 
 

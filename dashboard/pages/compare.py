@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
-from dash import ALL, Input, Output, State, callback, ctx, html
+from dash import ALL, Input, Output, State, callback, ctx, dcc, html
 from dash.development.base_component import Component
 
-from brainmri.beside import Cell, verdict
+from brainmri.accounts import MAINTAINER
+from brainmri.beside import Cell, headline
 from brainmri.comparison import Comparison, McNemar
 from brainmri.errors import InputError
 from brainmri.runs import OFFICIAL
-from dashboard import data, figures
+from dashboard import asker, data, figures
 from dashboard.components import (
     MEASURES,
     SPLIT_WORDS,
@@ -52,7 +54,7 @@ def layout(
     other: str | None = None,
     split: str | None = None,
     now: str | None = None,
-    place: str | None = None,
+    first: str | None = None,
     image: str | None = None,
     **_query: str,
 ) -> Component:
@@ -80,9 +82,9 @@ def layout(
             choice(PAGE, "split", "Images", {"test": "Test", "val": "Validation"}, split),
         ),
         html.Div(
-            _content(view, beside, split, now, place), id="compare-content", **aria(live="polite")
+            _content(view, beside, split, now, first), id="compare-content", **aria(live="polite")
         ),
-        choosing.stores(PAGE, image=image),
+        choosing.stores(PAGE, image=image, first=first),
         image_panel.panel(PAGE, view, image),
         problems,
     )
@@ -122,7 +124,7 @@ def _one_run(view: data.RunView) -> Component:
 
 
 def _content(
-    view: data.RunView, beside: data.RunView, split: str, now: str | None, place: str | None
+    view: data.RunView, beside: data.RunView, split: str, now: str | None, first: str | None
 ) -> Component:
     if view.name == beside.name:
         return empty("This is one run twice", "Choose another run above.")
@@ -140,9 +142,9 @@ def _content(
     cells = data.compare_cells(view, beside, split)
     return html.Div(
         [
-            _figures(found, cells),
+            _figures(view, found, cells),
             differences.part(found, cells, view.negative_class),
-            changed.part(PAGE, view, found, now, place),
+            changed.part(PAGE, view, found, now, first),
             side_by_side.curves(found, data.compare_sides(view, beside, split)),
             side_by_side.training(view, beside),
             side_by_side.configuration(view, beside),
@@ -154,7 +156,7 @@ def _content(
     )
 
 
-def _figures(found: Comparison, cells: list[list[Cell]]) -> Component:
+def _figures(view: data.RunView, found: Comparison, cells: list[list[Cell]]) -> Component:
     rows = [(words, found.difference(name)) for name, words in MEASURES.items()]
     said = "; ".join(
         f"{words} {points(d.difference.value)} ({points_interval(d.difference)} points, "
@@ -164,7 +166,7 @@ def _figures(found: Comparison, cells: list[list[Cell]]) -> Component:
     return html.Div(
         [
             section(
-                verdict(found, cells),
+                headline(found, cells),
                 card(
                     graph(
                         figures.differences(
@@ -177,6 +179,7 @@ def _figures(found: Comparison, cells: list[list[Cell]]) -> Component:
                 note=_common(found),
             ),
             _seen(found),
+            _promote(view),
             independent_note(),
             section(
                 _measures_title(found),
@@ -209,9 +212,17 @@ def _measures_title(found: Comparison) -> list[Any]:
     ends = [found.difference(name).difference for name in MEASURES]
     better = sum(e.low is not None and e.low > 0 for e in ends)
     worse = sum(e.high is not None and e.high < 0 for e in ends)
-    said = f"clearly better in {better} of {len(ends)} measures, clearly worse in {worse}"
+    said = f"clearly better in {better} of {len(ends)} measures, clearly worse in {worse or 'none'}"
     why = no_interval("Measures are counted; each has its interval below.")
-    return [f"{found.run_b} beside {found.run_a}: ", html.Span(said, **why)]
+    return [f"{found.run_b} is ", html.Span(said, **why)]
+
+
+def _promote(view: data.RunView) -> Component | None:
+    """Where a maintainer makes the run the one that is shown first, if it could be."""
+    if not asker.may(MAINTAINER) or not data.may_be_promoted(view):
+        return None
+    href = f"/review?candidate={quote(view.name)}"
+    return html.P(dcc.Link(f"Promote {view.name}", href=href, className="look"))
 
 
 _IMAGES = "These very images are counted, nothing is estimated."
@@ -250,7 +261,8 @@ def _alone(test: McNemar) -> list[Component]:
 
 def _common(found: Comparison) -> Any:
     text = (
-        f"Judged on the {found.n:,} labelled {SPLIT_WORDS[found.split]} images that both answered"
+        f"Beside {found.run_a}, judged on the {found.n:,} labelled {SPLIT_WORDS[found.split]} images that "
+        "both answered"
     )
     alone = [
         f"{count:,} that only {name} answered"

@@ -22,23 +22,22 @@ from dashboard.components import (
     section,
 )
 from dashboard.confusions import Shares
-from dashboard.pages.choosing import about, among_words, chooses
+from dashboard.pages.choosing import about, among_n, chooses
 
 
-def part(view: data.RunView, split: str, show: str, chosen: Chosen) -> Component:
-    """The matrix as counts or shares of its rows (`show`) with the chosen cell marked, and in words.
+def part(view: data.RunView, split: str, chosen: Chosen) -> Component:
+    """The matrix as counts and as shares of its rows with the chosen cell marked, and in words.
 
-    It is counted among the images of the chosen slice and threshold, and shows all their cells, so
-    that another one can be chosen.
+    It is counted among the images of the chosen slice, threshold and sureness, and shows all their cells, so
+    that another one can be chosen. `data-show` of what is around it says whether counts or shares are seen.
     """
     report = data.chosen_report(view, split, chosen.within)
     shares = confusions.shares(data.chosen_groups(view, split, chosen.within))
-    among = among_words(chosen.within)
     return section(
         _confusion_title(report, shares),
         html.Div(
             [
-                card(_matrix(report, shares, show, chosen)),
+                card(_matrix(report, shares, chosen)),
                 card(
                     html.Div(words(view, split, chosen), id="evaluate-words"),
                     title="In words",
@@ -49,9 +48,9 @@ def part(view: data.RunView, split: str, show: str, chosen: Chosen) -> Component
         ),
         note=[
             "Rows are what the image shows, columns what the model said. Choose a cell, or the name of a "
-            "class at the side or on top, and the page is about its images. In small print the 95 % "
-            "interval of its share of the row.",
-            *among,
+            "class at the side or on top, and the page is about its images; the matrix keeps its other "
+            "cells, so that they can be chosen. In small print the 95 % interval of its share of the row.",
+            *among_n(chosen.within, report.n),
         ],
     )
 
@@ -64,13 +63,13 @@ def words(view: data.RunView, split: str, chosen: Chosen) -> Component:
     return _in_words(report, confusions.shares(data.chosen_groups(view, split, chosen.within)))
 
 
-def _matrix(report: Report, shares: Shares, show: str, chosen: Chosen) -> Component:
+def _matrix(report: Report, shares: Shares, chosen: Chosen) -> Component:
     """The confusion matrix as a table of buttons, so that it works with keyboard and screen reader."""
     rows = []
     for i, truth in enumerate(report.classes):
         total = int(report.matrix[i].sum())
         cells = [
-            _cell(report, shares, i, j, show, on=_marked(chosen, truth, said))
+            _cell(report, shares, i, j, on=_marked(chosen, truth, said))
             for j, said in enumerate(report.classes)
         ]
         head = _head(truth, cell_of(truth, None), chosen.truth == truth)
@@ -80,19 +79,24 @@ def _matrix(report: Report, shares: Shares, show: str, chosen: Chosen) -> Compon
         [_head(c, cell_of(None, c), chosen.answer == c) for c in report.classes],
         rows,
         caption=f"Confusion matrix of {report.run}, {SPLIT_WORDS[report.split]} images",
-        side="shows, % of row" if show == "share" else "shows",
+        side=["shows", html.Span(", % of row", className="as-share")],
     )
 
 
-def _cell(report: Report, shares: Shares, i: int, j: int, show: str, *, on: bool) -> Component:
+def _cell(report: Report, shares: Shares, i: int, j: int, *, on: bool) -> Component:
     """The images of class `i` that were called `j`, as a button that chooses them."""
     truth, said, estimate = report.classes[i], report.classes[j], shares[i][j]
     count, total = int(report.matrix[i, j]), int(report.matrix[i].sum())
     share = count / total if total else 0.0
     kind = "right" if i == j else "missed" if j == report.negative else "wrong"
-    text: list[Any] = [f"{count:,}"]
-    if show == "share":  # On a phone there is room for the number alone.
-        text = [f"{100 * share:.1f}", html.Span("\u00a0%", className="unit")] if total else ["–"]
+    # On a phone there is room for the number alone.
+    percent: list[Any] = (
+        [f"{100 * share:.1f}", html.Span("\u00a0%", className="unit")] if total else ["–"]
+    )
+    text: list[Any] = [
+        html.Span(f"{count:,}", className="as-count"),
+        html.Span(percent, className="as-share"),
+    ]
     told = counted(estimate, f"images of {truth} called {said}")
     why: dict[str, Any] = {"title": told}
     label = f"{told}; show them"

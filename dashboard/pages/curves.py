@@ -5,24 +5,29 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from dash import Input, Output, callback, html
+from dash import Input, Output, State, callback, html
 from dash.development.base_component import Component
 
 from brainmri.evaluation import ClassCurves
 from dashboard import data, evaluation_figures
 from dashboard.chosen import Chosen, read
 from dashboard.components import (
+    but_meets,
     card,
     colours_of,
     estimate_cell,
     graph,
     kept,
     measured,
+    nothing_drawn,
     section,
     state_id,
     table,
+    told_script,
 )
-from dashboard.pages.choosing import about, among_words, by_probability
+from dashboard.pages.choosing import KEYS, PAINTED, about, among_n, by_probability, shown
+from dashboard.pages.undrawn import of_curves
+from dashboard.theme import CURVE_PX
 
 _CURVES = "A curve has no interval of its own; the areas under it have one, below it."
 _BEFORE = (
@@ -31,14 +36,16 @@ _BEFORE = (
 )
 _CHOOSE = (
     "Choose a point, or a class and a probability below, and the page is about the images with at "
-    "least that probability."
+    "least that probability; the curves keep the others, with the threshold marked."
 )
 
 
-def part(view: data.RunView, split: str, chosen: Chosen) -> Component:
-    """ROC and precision-recall curves of the chosen slice, the chosen threshold marked on them."""
+def part(view: data.RunView, split: str, chosen: Chosen, about_now: str) -> Component:
+    """ROC and precision-recall curves of the chosen images, the chosen threshold marked on them."""
     return html.Div(
-        _content(view, split, data.within_curves(view, chosen), chosen.above), id="curves-content"
+        _content(view, split, data.within_curves(view, chosen), chosen.above),
+        id="curves-content",
+        **told_script(shown=about_now),
     )
 
 
@@ -47,43 +54,48 @@ def register(page: str) -> None:
 
     @callback(
         Output("curves-content", "children"),
-        Input(state_id(page, "run"), "value"),
-        Input(state_id(page, "split"), "value"),
-        Input(kept(page, "slice"), "data"),
-        Input(kept(page, "above"), "data"),
+        Output("curves-content", "data-shown"),
+        Input(*PAINTED),
+        State(state_id(page, "run"), "value"),
+        State(state_id(page, "split"), "value"),
+        *(State(kept(page, key), "data") for key in KEYS),
         prevent_initial_call=True,
     )
-    def draw_again(run: str, split: str, slice_: str | None, above: str | None) -> Any:
-        """Another run, split, slice or threshold was chosen."""
+    def draw_again(_painted: str, run: str, split: str, *keys: str | None) -> tuple[Any, str]:
+        """Other images were chosen, and stand on the page: the curves of them."""
         view = data.find_run(run)
         if view is None:
-            return html.Div()
-        chosen = data.usable(view, split, read(view.classes, None, slice_, above))
-        return _content(view, split, data.within_curves(view, chosen), chosen.above)
+            return html.Div(), shown(run, split, *keys)
+        chosen = data.usable(view, split, read(view.classes, *keys))
+        content = _content(view, split, data.within_curves(view, chosen), chosen.above)
+        return content, shown(run, split, *keys)
 
 
 @lru_cache(maxsize=16)  # Figures take longer to build than all else.
 def _content(
     view: data.RunView, split: str, among: Chosen, above: tuple[str, float] | None
 ) -> Component:
-    n = data.chosen_report(view, split, among).n
-    if not n:
+    if not data.report(view, split).n:
         return html.Div()
+    n = data.chosen_n(view, split, among)
     curves = data.chosen_curves(view, split, among)
+    why = of_curves(curves, among, n)
     colours = colours_of(view)
     areas = "; ".join(f"{c.name} {measured(c.area)}" for c in curves if c.area.value is not None)
     note: list[Any] = [
         _CURVES,
         f" {_BEFORE}" if view.temperature is not None else "",
         f" {_CHOOSE}",
-        *among_words(among),
+        *among_n(among, n),
     ]
     return section(
         _title(curves),
         html.Div(
             [
                 card(
-                    graph(
+                    nothing_drawn(why, height=CURVE_PX)
+                    if why
+                    else graph(
                         evaluation_figures.roc(curves, colours, above),
                         says=f"ROC curves. Areas: {areas}",
                         why=_CURVES,
@@ -92,7 +104,9 @@ def _content(
                     title=_roc_title(curves),
                 ),
                 card(
-                    graph(
+                    nothing_drawn(why, height=CURVE_PX)
+                    if why
+                    else graph(
                         evaluation_figures.precision_recall(curves, colours, above),
                         says="Precision-recall curves, one class against the rest. Average precision: "
                         + "; ".join(
@@ -128,7 +142,11 @@ def _title(curves: list[ClassCurves]) -> str:
         return "How well the probabilities separate each class from the rest"
     worst = min(areas, key=areas.__getitem__)
     area = next(c.area for c in curves if c.name == worst)
-    return f"{worst.capitalize()} is hardest to tell from the rest: area {measured(area)}"
+    others = [c.area for c in curves if c.name != worst and c.area.value is not None]
+    return (
+        f"{worst.capitalize()} is hardest to tell from the rest: area {measured(area)}"
+        + but_meets(area, others)
+    )
 
 
 def _roc_title(curves: list[ClassCurves]) -> str:

@@ -45,7 +45,7 @@ PARTS = {
 }
 """Parts of the page by the value of `part` in the address."""
 _CHOICES = {
-    "browse": {"only", "images"},
+    "browse": {"only", "first"},
     "copies": {"protocol", "kind", "pairs"},
     "drift": {"drift"},
     "quality": {"flag", "flagged"},
@@ -63,7 +63,7 @@ def layout(**query: str) -> Component:
     if chosen == "images":
         shown = images.part(PAGE, index, query)
     elif chosen == "browse":
-        shown = [browse.part(PAGE, index, query.get("only"), query.get("images"))]
+        shown = [browse.part(PAGE, index, query.get("only"), query.get("first"))]
     else:
         shown = _audit(chosen, query)
     return page(
@@ -71,7 +71,7 @@ def layout(**query: str) -> Component:
         _LEAD,
         contents({_address(part): words for part, words in PARTS.items()}, _address(chosen)),
         *shown,
-        choosing.stores(PAGE, image=query.get("image")),
+        choosing.stores(PAGE, image=query.get("image"), first=query.get("first")),
         image_panel.panel(PAGE, data.find_run(None), query.get("image")),
         faults("These files could not be read and are left out", data.unreadable_files()),
         about=f"The data set, n = {len(index.rows):,} images",

@@ -25,6 +25,7 @@ from dashboard.components import (
     LOSSES,
     SPLIT_WORDS,
     aria,
+    but_meets,
     card,
     choice,
     colours_of,
@@ -38,6 +39,7 @@ from dashboard.components import (
     loss_history,
     measured,
     name,
+    no_interval,
     no_runs,
     not_shown,
     page,
@@ -47,6 +49,7 @@ from dashboard.components import (
     state_id,
     table,
     three_figures,
+    told_script,
 )
 from dashboard.pages import choosing, confusion, curves, gallery, image_panel, trust, weak_spots
 
@@ -54,7 +57,6 @@ PAGE = "evaluate"
 _FITS_PICKER = 24
 """Letters of a run's name that its picker has room for."""
 choosing.register()
-gallery.register(PAGE)
 trust.register(PAGE)
 weak_spots.register(PAGE)
 curves.register(PAGE)
@@ -72,8 +74,9 @@ def layout(
     worth: str | None = None,
     slice: str | None = None,  # noqa: A002 (a key of the address)
     above: str | None = None,
+    sure: str | None = None,
     sort: str | None = None,
-    leaf: str | None = None,
+    first: str | None = None,
     like: str | None = None,
     image: str | None = None,
     **_query: str,
@@ -85,7 +88,9 @@ def layout(
     if view is None:
         return page("Evaluate", "One run in depth.", no_runs(), problems)
     split, show = _usable(view, split, show)
-    chosen = data.usable(view, split, read(view.classes, cell, slice, above))
+    keys = cell, slice, above, sure
+    chosen = data.usable(view, split, read(view.classes, *keys))
+    now = choosing.shown(view.name, split, *keys)
     return page(
         "Evaluate",
         "One run in depth: what it confuses, how sure it is, and the images behind each mistake.",
@@ -95,8 +100,17 @@ def layout(
             choice(PAGE, "split", "Images", {"test": "Test", "val": "Validation"}, split),
             choice(PAGE, "show", "Matrix shows", {"counts": "Counts", "share": "Row share"}, show),
         ),
-        choosing.stores(PAGE, cell=cell, slice=slice, above=above, like=like, image=image),
-        html.Div(_truths(view), id="evaluate-truths"),
+        choosing.stores(
+            PAGE,
+            cell=cell,
+            slice=slice,
+            above=above,
+            sure=sure,
+            like=like,
+            image=image,
+            first=first,
+        ),
+        html.Div(_truths(view), id="evaluate-truths", **told_script(shown=view.name)),
         html.Div(
             choosing.bar(view, split, chosen),
             id="evaluate-chosen",
@@ -104,16 +118,23 @@ def layout(
             role="region",
             tabIndex="-1",  # Of the last chip the focus goes to it: assets/focus.js.
             disable_n_clicks=True,
-            **_shown_attribute(view.name, split, cell, slice, above),
+            **told_script(shown=now),
             **aria(label="Chosen images", live="polite"),
         ),
-        html.Div(_matrix(view, split, show, chosen), id="evaluate-content", disable_n_clicks=True),
-        html.Div(_per_class(view, split, chosen), id="evaluate-classes"),
-        gallery.part(PAGE, view, split, chosen, sort, leaf, like),
-        html.Div(curves.part(view, split, chosen)),
-        weak_spots.part(PAGE, view, split, by, rank, chosen),
-        trust.part(PAGE, view, split, chosen, find, worth) if view.in_memory else _too_many(),
-        html.Div(_history(view), id="evaluate-below"),
+        html.Div(
+            _matrix(view, split, chosen),
+            id="evaluate-content",
+            disable_n_clicks=True,
+            **told_script(show=show, shown=choosing.shown_but_cell(view.name, split, *keys)),
+        ),
+        html.Div(_per_class(view, split, chosen), id="evaluate-classes", **told_script(shown=now)),
+        gallery.part(PAGE, view, split, chosen, sort, first, like),
+        weak_spots.part(PAGE, view, split, by, rank, chosen, now),
+        trust.part(PAGE, view, split, chosen, now, {"find": find, "worth": worth})
+        if view.in_memory
+        else _too_many(),
+        html.Div(curves.part(view, split, chosen, now)),
+        html.Div(_history(view), id="evaluate-below", **told_script(shown=view.name)),
         image_panel.panel(PAGE, view, image),
         problems,
     )
@@ -123,27 +144,28 @@ def layout(
     Output("evaluate-truths", "children"),
     Output("evaluate-content", "children"),
     Output("evaluate-below", "children"),
+    Output("evaluate-truths", "data-shown"),
+    Output("evaluate-content", "data-shown"),
+    Output("evaluate-below", "data-shown"),
     Input(state_id(PAGE, "run"), "value"),
     Input(state_id(PAGE, "split"), "value"),
-    Input(state_id(PAGE, "show"), "value"),
     Input(kept(PAGE, "slice"), "data"),
     Input(kept(PAGE, "above"), "data"),
+    Input(kept(PAGE, "sure"), "data"),
     State(kept(PAGE, "cell"), "data"),
     prevent_initial_call=True,
 )
-def show_run(
-    run: str, split: str, show: str, slice_: str | None, above: str | None, cell: str | None
-) -> tuple[Any, ...]:
-    """Another run, split or matrix was chosen, or what the matrix counts; a cell is only marked in it."""
-    view = data.find_run(run)
+def show_run(run: str, split: str, *others: str | None) -> tuple[Any, ...]:
+    """Another run or split was chosen, or what the matrix counts; a cell is only marked in it."""
+    *rest, cell = others
+    keys = cell, *rest
+    view, now = data.find_run(run), choosing.shown_but_cell(run, split, *keys)
     if view is None:
-        return html.Div(), _no_matrix(no_runs()), html.Div()
-    matrix = _matrix(
-        view, split, show, data.usable(view, split, read(view.classes, cell, slice_, above))
-    )
+        return html.Div(), _no_matrix(no_runs()), html.Div(), run, now, run
+    matrix = _matrix(view, split, data.usable(view, split, read(view.classes, *keys)))
     if ctx.triggered_id not in (state_id(PAGE, "run"), state_id(PAGE, "split")):
-        return no_update, matrix, no_update
-    return _truths(view), matrix, _history(view)
+        return no_update, matrix, no_update, no_update, now, no_update
+    return _truths(view), matrix, _history(view), run, now, run
 
 
 @callback(
@@ -152,13 +174,11 @@ def show_run(
     Output("evaluate-chosen", "data-shown"),
     Output("gallery-head", "children"),
     Output("gallery-tiles", "children"),
-    Output(state_id(PAGE, "leaf"), "total"),
     Input(state_id(PAGE, "run"), "value"),
     Input(state_id(PAGE, "split"), "value"),
     *(Input(kept(PAGE, key), "data") for key in choosing.KEYS),
     Input(state_id(PAGE, "sort"), "value"),
     Input(kept(PAGE, "like"), "data"),
-    Input(state_id(PAGE, "leaf"), "value"),
     State("evaluate-chosen", "data-shown"),
     prevent_initial_call=True,
 )
@@ -168,31 +188,21 @@ def show_chosen(
     cell: str | None,
     slice_: str | None,
     above: str | None,
+    sure: str | None,
     sort: str,
     like: str | None,
-    leaf: int,
     shown: str,
 ) -> tuple[Any, ...]:
-    """Other images were chosen, or another order or page of them: all that a click is about at once."""
-    view = data.find_run(run)
+    """Other images were chosen, or another order of them: all that a click is about at once."""
+    view, now = data.find_run(run), choosing.shown(run, split, cell, slice_, above, sure)
     if view is None:
-        return html.Div(), no_update, no_update, html.Div(), html.Div(), 1
-    chosen = data.usable(view, split, read(view.classes, cell, slice_, above))
-    images = gallery.content(view, split, chosen, sort, leaf, like)
-    now = _shown(run, split, cell, slice_, above)
+        return html.Div(), no_update, now, html.Div(), html.Div()
+    chosen = data.usable(view, split, read(view.classes, cell, slice_, above, sure))
+    images = gallery.content(view, split, chosen, sort, like)
     if now == shown:
         return no_update, no_update, no_update, *images
     words = confusion.words(view, split, chosen) if data.report(view, split).n else no_update
     return choosing.bar(view, split, chosen), words, now, *images
-
-
-def _shown(run: str, split: str, *keys: str | None) -> str:
-    """What the bar of chips is about."""
-    return "|".join([run, split, *(key or "" for key in keys)])
-
-
-def _shown_attribute(run: str, split: str, *keys: str | None) -> dict[str, Any]:
-    return {"data-shown": _shown(run, split, *keys)}
 
 
 clientside_callback(
@@ -207,31 +217,36 @@ clientside_callback(
     State(kept(PAGE, "cell"), "data"),
     prevent_initial_call=True,
 )
+# Both are on the page, so it needs no server to show the other.
+clientside_callback(
+    "show => show",
+    Output("evaluate-content", "data-show"),
+    Input(state_id(PAGE, "show"), "value"),
+    prevent_initial_call=True,
+)
+clientside_callback(
+    ClientsideFunction("chosen", "followed"),
+    Input(state_id(PAGE, "run"), "value"),
+    Input(state_id(PAGE, "split"), "value"),
+    prevent_initial_call=True,
+)
 
 
 @callback(
     Output("evaluate-classes", "children"),
+    Output("evaluate-classes", "data-shown"),
     Input(*choosing.PAINTED),
     State(state_id(PAGE, "run"), "value"),
     State(state_id(PAGE, "split"), "value"),
     *(State(kept(PAGE, key), "data") for key in choosing.KEYS),
     prevent_initial_call=True,
 )
-def show_classes(
-    _painted: str,
-    run: str,
-    split: str,
-    cell: str | None,
-    slice_: str | None,
-    above: str | None,
-) -> Component:
+def show_classes(_painted: str, run: str, split: str, *keys: str | None) -> tuple[Component, str]:
     """Other images were chosen, and stand on the page: the classes among them."""
-    view = data.find_run(run)
+    view, now = data.find_run(run), choosing.shown(run, split, *keys)
     if view is None:
-        return html.Div()
-    return _per_class(
-        view, split, data.usable(view, split, read(view.classes, cell, slice_, above))
-    )
+        return html.Div(), now
+    return _per_class(view, split, data.usable(view, split, read(view.classes, *keys))), now
 
 
 def _truths(view: data.RunView) -> list[Component]:
@@ -256,7 +271,7 @@ def _usable(view: data.RunView, split: str | None, show: str | None) -> tuple[st
     return usable_split, show if show in ("counts", "share") else "counts"
 
 
-def _matrix(view: data.RunView, split: str, show: str, chosen: Chosen) -> Component:
+def _matrix(view: data.RunView, split: str, chosen: Chosen) -> Component:
     if not data.report(view, split).n:
         return _no_matrix(
             empty(
@@ -264,7 +279,7 @@ def _matrix(view: data.RunView, split: str, show: str, chosen: Chosen) -> Compon
                 "Choose other images above, or score labelled ones with `python -m brainmri predict`.",
             )
         )
-    return confusion.part(view, split, show, chosen)
+    return confusion.part(view, split, chosen)
 
 
 def _no_matrix(instead: Component) -> Component:
@@ -276,7 +291,7 @@ def _no_matrix(instead: Component) -> Component:
 def _per_class(view: data.RunView, split: str, chosen: Chosen) -> Component:
     """How each class fares among the chosen images; of a chosen cell, the classes that it is about."""
     report = data.chosen_report(view, split, chosen.within)
-    if not report.n:
+    if not data.report(view, split).n:
         return html.Div()
     about = {chosen.truth, chosen.answer} - {None}
     shown = [c for c in report.per_class if not about or c.name in about]
@@ -301,15 +316,11 @@ def _per_class(view: data.RunView, split: str, chosen: Chosen) -> Component:
             ]
         )
     note: list[Any] = [
-        "Under each figure its 95 % interval. Choose a bar, and the page is about the images of that "
-        "class, or about those called so."
+        "Under each figure its 95 % interval. Choose a point, and the page is about the images of that "
+        "class, or about those called so. The points keep the images of all classes, so that others can be "
+        f"chosen{'; those of what is chosen are not pale' if about else ''}."
     ]
-    if about:
-        note.append(
-            " Shown are the classes of what is chosen, each with all its images: among those of one "
-            "cell alone everything would be right, or wrong."
-        )
-    note += choosing.among_words(chosen.within)
+    note += choosing.among_n(chosen.within, report.n)
     return section(
         _classes_title(report),
         html.Div(
@@ -346,7 +357,10 @@ def _classes_title(report: Report) -> str:
     if not found:
         return "How each class fares"
     worst = min(found, key=lambda c: c.recall.value or 0.0)
-    return f"{worst.name.capitalize()} is found least often: {counted(worst.recall)}"
+    others = [c.recall for c in found if c is not worst]
+    return f"{worst.name.capitalize()} is found least often: {counted(worst.recall)}" + but_meets(
+        worst.recall, others
+    )
 
 
 def _history(view: data.RunView) -> Component:
@@ -364,9 +378,13 @@ def _history(view: data.RunView) -> Component:
         return section(
             "Training", html.P("This model has no epochs: it is fitted in one step."), note=facts
         )
+    of = f" of the first of {run.members} networks" if run.members > 1 else ""
     return section(
-        f"Epoch {best['epoch']:.0f} of {len(run.history)} was kept: it has the lowest validation loss",
+        f"Epoch {best['epoch']:.0f} of {len(run.history)}{of} was kept: it has the lowest validation loss",
         card(loss_history(run, best)),
-        why=LOSSES,
+        html.P(" ".join(run.kept), className="note", **no_interval(LOSSES))
+        if run.members > 1
+        else None,
+        why=f"{LOSSES} It is about the training, not about images: what is chosen does not change it.",
         note=facts,
     )

@@ -1,32 +1,36 @@
-"""The chosen images, a page at a time, as a part of Evaluate."""
+"""The chosen images in one list that scrolls, as a part of Evaluate."""
 
 from __future__ import annotations
 
 from itertools import zip_longest
 from typing import Any
+from urllib.parse import urlencode
 
-from dash import Input, Output, clientside_callback, html
+from dash import html
 from dash.development.base_component import Component
 
 from dashboard import data
-from dashboard.chosen import Chosen
+from dashboard.chosen import SEPARATOR, Chosen, cell_of
 from dashboard.components import (
+    AT_FIRST,
     SPLIT_WORDS,
     aria,
     controls,
-    image_tiles,
+    first_shown,
+    image_tile_list,
     name,
     no_interval,
-    page_count,
-    page_number,
-    page_turner,
     picker,
+    pictures_missing,
+    reasons,
+    scroller,
     section,
-    state_id,
+    whose_note,
 )
 from dashboard.pages.choosing import among_words
 
-AT_ONCE = 12
+MORE = "/pieces/gallery"
+"""Address of further tiles, with what is chosen as its query."""
 _SORTS = {
     "error": "Most wrong first",
     "unsure": "Least sure first",
@@ -43,59 +47,80 @@ def part(
     split: str,
     chosen: Chosen,
     sort: str | None,
-    leaf: str | None,
+    first: str | None,
     like: str | None,
 ) -> Component:
-    """The chosen images in an order that can be picked, `leaf` of them at a time."""
+    """The chosen images in an order that can be picked, number `first` of them at the top."""
     sort = sort if sort in _SORTS else next(iter(_SORTS))
-    found, pages, at = _found(view, split, chosen, sort, leaf, like)
+    head, tiles = content(view, split, chosen, sort, like, first)
     return html.Div(
         [
-            html.Div(_head(view, split, chosen, sort, found, like), id="gallery-head"),
+            html.Div(head, id="gallery-head", **aria(live="polite")),
             controls(picker(page, "sort", "Order", _SORTS, sort)),
-            html.Div(_tiles(view, found), id="gallery-tiles", **aria(live="polite")),
-            page_turner(page, "leaf", pages, at, "Pages of images"),
+            html.Div(tiles, id="gallery-tiles"),
         ],
         className="section gallery",
     )
 
 
-def register(page: str) -> None:
-    """The callback of the part, on the page that shows it and that answers with `content`."""
-    # In the browser, as choosing is, so that the address need not wait for the server.
-    clientside_callback(
-        "() => 1",
-        Output(state_id(page, "leaf"), "value", allow_duplicate=True),
-        *(Input(state_id(page, key), "value") for key in ("run", "split", "sort")),
-        prevent_initial_call=True,
-    )
-
-
 def content(
-    view: data.RunView, split: str, chosen: Chosen, sort: str, leaf: int, like: str | None
-) -> tuple[Component, Component, int]:
-    """Head and tiles of the images of a page, and how many pages there are."""
-    found, pages, _ = _found(view, split, chosen, sort, leaf, like)
-    return _head(view, split, chosen, sort, found, like), _tiles(view, found), pages
-
-
-def _found(
     view: data.RunView,
     split: str,
     chosen: Chosen,
     sort: str,
-    leaf: str | int | None,
     like: str | None,
-) -> tuple[data.Gallery, int, int]:
-    """The images of a page, how many pages there are, and which one it is."""
-    first = data.gallery(view, split, chosen, sort=sort, like=like, start=0, most=AT_ONCE)
-    pages = page_count(first.known, AT_ONCE)
-    at = page_number(leaf, pages)
-    if at == 1:
-        return first, pages, at
-    start = (at - 1) * AT_ONCE
-    turned = data.gallery(view, split, chosen, sort=sort, like=like, start=start, most=AT_ONCE)
-    return turned, pages, at
+    first: str | None = None,
+) -> tuple[Component, Component]:
+    """Head of the images, and the box that they scroll in."""
+    found = data.gallery(view, split, chosen, sort=sort, like=like, start=0, most=AT_FIRST)
+    number, start = first_shown(first, found.known)
+    if start:
+        found = data.gallery(
+            view, split, chosen, sort=sort, like=like, start=start, most=2 * AT_FIRST
+        )
+    head = _head(view, split, chosen, sort, found, like)
+    if not found.known:
+        return head, html.Div()
+    query = {
+        "run": view.name,
+        "split": split,
+        "sort": sort,
+        "cell": cell_of(chosen.truth, chosen.answer, wrong=chosen.wrong) if chosen.has_cell else "",
+        "slice": SEPARATOR.join(chosen.slice or ()),
+        "above": "" if chosen.above is None else f"{chosen.above[0]}{SEPARATOR}{chosen.above[1]!r}",
+        "sure": SEPARATOR.join(repr(end) for end in chosen.sure or ()),
+        "like": (like or "") if sort == "like" else "",
+    }
+    note, tiles = whose_note(view), _tiles(view, found, start)
+    return head, html.Div(
+        [
+            note,
+            pictures_missing(),
+            scroller(
+                tiles,
+                count=found.known,
+                number=number,
+                start=start,
+                more=f"{MORE}?{urlencode(query)}",
+                label="Chosen images",
+            ),
+            reasons(note, tiles),
+        ]
+    )
+
+
+def more(
+    view: data.RunView,
+    split: str,
+    chosen: Chosen,
+    sort: str,
+    like: str | None,
+    start: int,
+    most: int,
+) -> list[Component]:
+    """Further tiles of the same list, from place `start` on."""
+    found = data.gallery(view, split, chosen, sort=sort, like=like, start=start, most=most)
+    return _tiles(view, found, start)
 
 
 def _head(
@@ -115,7 +140,8 @@ def _head(
         )
     what = f"{found.n:,} {'image' if found.n == 1 else 'images'}"
     if not chosen:
-        what = f"All {found.n:,} {SPLIT_WORDS[split]} images"
+        wrong = sum(one.count for one in data.report(view, split).confusions)
+        what = f"All {found.n:,} {SPLIT_WORDS[split]} images, {wrong:,} of them named wrong"
     if chosen.truth:
         what += f" of {chosen.truth}"
     if chosen.answer:
@@ -153,9 +179,11 @@ def _how(view: data.RunView, sort: str, like: str | None) -> list[Any]:
     return [words.get(sort, "")]
 
 
-def _tiles(view: data.RunView, found: data.Gallery) -> Component:
+def _tiles(view: data.RunView, found: data.Gallery, start: int) -> list[Component]:
     remarks = [_remark(one, bits) for one, bits in zip_longest(found.shown, found.bits)]
-    return image_tiles(view, found.shown, remarks, opens="gallery")
+    return image_tile_list(
+        view, found.shown, remarks, opens="gallery", start=start, count=found.known
+    )
 
 
 def _remark(one: data.Scored, bits: int | None) -> Component:
@@ -163,6 +191,6 @@ def _remark(one: data.Scored, bits: int | None) -> Component:
     if bits is None:
         return html.Span(words)
     return html.Span(
-        [*words, html.Small(f"{bits} bits differ", className="bits")],
+        [*words, html.Small(f" · {bits} bits differ", className="bits")],
         **no_interval("Bits in which two hashes differ, not an estimate."),
     )

@@ -30,9 +30,11 @@ from brainmri.errors import InputError
 from dashboard import asker, data, map_figures
 from dashboard.components import (
     SPLIT_WORDS,
+    Children,
     aria,
     colours_of,
     empty,
+    explained,
     kept,
     name,
     no_interval,
@@ -47,7 +49,7 @@ from dashboard.components import (
     whose_probabilities,
 )
 from dashboard.pages import correct
-from dashboard.words import property_words
+from dashboard.words import fact_words
 
 if TYPE_CHECKING:
     Said = tuple[data.RunView, str, data.Scored]
@@ -76,6 +78,8 @@ def panel(page: str, view: data.RunView | None, image: str | None) -> Component:
         size="min(46rem, 100vw)",
         padding="lg",
         closeButtonProps=aria(label="Close the image"),
+        # Inside main its header is no second banner of the page, as it would be at the end of the body.
+        portalProps={"target": "#content"},
         className="image-panel",
     )
 
@@ -129,7 +133,7 @@ def register(page: str, *, has_run: bool = True) -> None:
         return True, _title(image), _content(data.find_run(run), image)
 
     clientside_callback(
-        """(opened) => (opened ? dash_clientside.no_update : "")""",
+        ClientsideFunction("image_panel", "closed"),
         Output(kept(page, "image"), "data", allow_duplicate=True),
         Input(drawer, "opened"),
         prevent_initial_call=True,
@@ -230,7 +234,11 @@ def _picture(found: data.Pictured, own: Said | None) -> Component:
         wanted = {"run": own[0].name, "image": found.path, "answer": own[2].answer}
         pictures += [
             dcc.Store(id="panel-wanted", data=wanted),
-            html.Div(html.Div(className="skeleton"), id="panel-map", className="panel-figure"),
+            html.Div(
+                _map_figure(html.Div(className="skeleton"), _map_words(own[2].answer)),
+                id="panel-map",
+                className="panel-figure",
+            ),
         ]
     return html.Div(pictures, className="panel-pictures")
 
@@ -239,25 +247,31 @@ def _map(view: data.RunView, image: str, answer: str) -> Component:
     try:
         told = data.activation_map(view, image, answer)
     except InputError as error:
-        return html.P(
-            f"There is no activation map. {error}", className="note", **no_interval(_RECORDED)
-        )
+        why = html.Span(f"There is no activation map. {error}", **no_interval(_RECORDED))
+        return _map_figure(html.Div(className="no-map"), why)
     if told is None:
-        return html.P("The model of this run gives no activation map.", className="note")
-    return html.Figure(
-        [
-            html.Img(
-                src=map_figures.lit(told.square, told.heat),
-                alt=f"Where {view.name} found what speaks for {answer}: the brighter, the more",
-                className="picture",
-            ),
-            html.Figcaption(
-                f"What the model is given, and where it found what speaks for {answer}: the brighter, the "
-                "more. It is no outline of a tumour.",
-                className="note",
-            ),
-        ]
+        words = "The model of this run gives no activation map."
+        return _map_figure(html.Div(className="no-map"), words)
+    return _map_figure(
+        html.Img(
+            src=map_figures.lit(told.square, told.heat),
+            alt=f"Where {view.name} found what speaks for {answer}: the brighter, the more",
+            className="picture",
+        ),
+        _map_words(answer),
     )
+
+
+def _map_words(answer: str) -> str:
+    return (
+        f"What the model is given, and where it found what speaks for {answer}: the brighter, the more. It "
+        "is no outline of a tumour."
+    )
+
+
+def _map_figure(square: Component, words: Children) -> Component:
+    """The map, what stands in its place until it comes, or why there is none: always of one size."""
+    return html.Figure([square, html.Figcaption(words, className="note")])
 
 
 def _said(view: data.RunView | None, own: Said | None) -> Component | None:
@@ -363,12 +377,10 @@ def _facts(found: data.Pictured) -> Component:
     if not found.facts:
         return html.P("The image index does not know this image.", className="note")
     entries: list[Component] = []
-    for key, value in [
-        ("label", found.label),
-        ("part", SPLIT_WORDS.get(found.split, found.split)),
-        *found.facts,
-    ]:
-        entries += [html.Dt("label" if key == "label" else property_words(key)), html.Dd(value)]
+    split = SPLIT_WORDS.get(found.split, found.split)
+    for key, value in [("label", found.label), ("split", split), *found.facts]:
+        words, said = fact_words(key, value)
+        entries += [html.Dt(explained(words)), html.Dd(said)]
     return html.Section(
         [
             dmc.Title("What the index knows of it", order=3),

@@ -167,9 +167,12 @@ def _average_rows(
         for label in present
     ]
     contrasts: list[Component] = []
-    if index.negative_class in present:
+    if index.negative_class in present and len(present) > 1:
         for label in present:
+            # Each difference stands below its average, so the class that the others are compared with
+            # has a place too.
             if label == index.negative_class:
+                contrasts.append(_compared_with(label))
                 continue
             difference = averages.contrast(split, label, index.negative_class)
             largest = np.unravel_index(np.abs(difference).argmax(), difference.shape)
@@ -198,6 +201,15 @@ def _average_rows(
             else html.Div(),
         ],
         **no_interval(_PICTURES),
+    )
+
+
+def _compared_with(label: str) -> Component:
+    return html.Div(
+        html.P(
+            f"The others minus the average of {label}: where they are brighter, and where darker."
+        ),
+        className="compared-with",
     )
 
 
@@ -232,6 +244,7 @@ def _scale_bar(scale: str, low: str, high: str) -> Component:
 def _sizes(index: ImageIndex, colours: Mapping[str, str]) -> Component:
     sizes, modes = data.image_sizes(index), data.image_modes(index)
     common = data.commonest_size(index)
+    images_of = {name: sum(of.values()) for name, of in sizes}
     title = (
         f"Size gives the class away: {percent(common.of_tumours, 0)} of tumour images are "
         f"{common.size}, {percent(common.of_negatives, 0)} of {index.negative_class} ones"
@@ -250,7 +263,11 @@ def _sizes(index: ImageIndex, colours: Mapping[str, str]) -> Component:
                         + "; ".join(f"{n} {sum(c.values())}" for n, c in sizes),
                         why=balance.ALL_OF_THEM,
                     ),
-                    title="Width × height in pixels",
+                    title=html.Span(
+                        f"Width × height in pixels: {common.size} in {images_of.get(common.size, 0):,} of "
+                        f"{len(index.rows):,} images",
+                        **no_interval(balance.ALL_OF_THEM),
+                    ),
                 ),
                 card(
                     graph(
@@ -281,13 +298,16 @@ def _format_title(modes: Sequence[tuple[str, Mapping[str, int]]]) -> Component:
 
 
 def _black_title(densities: Mapping[str, NDArray[np.float32]]) -> Component:
+    return html.Span(f"Pixel density: {_black(densities)}", **no_interval(balance.ALL_OF_THEM))
+
+
+def _black(densities: Mapping[str, NDArray[np.float32]]) -> str:
     """Which class has the most black pixels; the levels of the first bin of the figure are black."""
     black = {name: float(of[:4].sum()) for name, of in densities.items()}
     most, least = max(black, key=black.__getitem__), min(black, key=black.__getitem__)
-    return html.Span(
-        f"Pixel density: {percent(black[most], 0)} of all pixels of {most} images are black (grey levels "
-        f"0 to 3 of 255), {percent(black[least], 0)} of those of {least} ones",
-        **no_interval(balance.ALL_OF_THEM),
+    return (
+        f"{percent(black[most], 0)} of all pixels of {most} images are black (grey levels 0 to 3 of 255), "
+        f"{percent(black[least], 0)} of those of {least} ones"
     )
 
 
@@ -305,7 +325,11 @@ def _brightness(
                 + "; ".join(f"{label} {m:.2f}" for label, m in middle.items()),
                 why=balance.ALL_OF_THEM,
             ),
-            title="Brightness of images",
+            title=html.Span(
+                f"Brightness: half of the {brightest} images have a mean grey level above "
+                f"{middle[brightest]:.2f}, half of the {darkest} ones below {middle[darkest]:.2f}",
+                **no_interval(balance.ALL_OF_THEM),
+            ),
         )
     ]
     if averages is not None:
@@ -315,7 +339,7 @@ def _brightness(
             card(
                 graph(
                     figures.densities(densities, colours),
-                    says="Share of pixels at each grey level per class",
+                    says="Share of pixels at each grey level per class. " + _black(densities),
                     why=balance.ALL_OF_THEM,
                 ),
                 title=_black_title(densities),

@@ -16,9 +16,7 @@ from dashboard.components import (
     estimate_cell,
     k_of_n,
     kept,
-    measured,
     no_interval,
-    section,
     table,
     table_rows,
 )
@@ -45,36 +43,39 @@ _RISING = ("run", "missed")
 
 
 def part(reports: list[Report], sort: str | None) -> Component:
-    """All runs, in the order that the address asks for; without one the most accurate first.
+    """All runs, in the order that the address asks for; without one folded, the most accurate first.
 
     Args:
         reports: of `reports_of`.
         sort: a column, with a minus before it where its largest figure stands on top.
     """
     order = _order(sort)
-    return section(
-        _title(reports),
-        html.Div(
-            table(
-                list(_HEADS.values()),
-                _rows(reports, order),
-                caption="All runs with their figures",
-                sortable=[_head(key, words, order) for key, words in _HEADS.items()],
-                body="leaderboard-rows",
+    return html.Details(
+        [
+            html.Summary("Every run with all its figures"),
+            html.P(
+                [
+                    html.Span("Click a column's head to sort by it. ", className="on-screen"),
+                    "Under each figure its 95 % interval; what was seen in training is counted, so it has "
+                    "none.",
+                ],
+                className="note",
             ),
-            id="leaderboard",
-        ),
-        dcc.Store(id=kept(PAGE, "sort"), data=_in_address(order)),
-        note="Click a column's head to sort by it. Under each figure its 95 % interval; what was seen "
-        "in training is counted, so it has none.",
+            html.Div(
+                table(
+                    list(_HEADS.values()),
+                    _rows(reports, order),
+                    caption="All runs with their figures",
+                    sortable=[_head(key, words, order) for key, words in _HEADS.items()],
+                    body="leaderboard-rows",
+                ),
+                id="leaderboard",
+            ),
+            dcc.Store(id=kept(PAGE, "sort"), data=_in_address(order)),
+        ],
+        open=order != BEST_FIRST,
+        className="fold",
     )
-
-
-def _title(reports: list[Report]) -> str:
-    judged = _sorted([r for r in reports if r.accuracy.value is not None], BEST_FIRST)
-    if not judged:
-        return "All runs"
-    return f"All runs: {judged[0].run} has the highest accuracy, {measured(judged[0].accuracy)}"
 
 
 def reports_of(shown: list[data.RunView]) -> list[Report]:

@@ -263,8 +263,8 @@ def _pairs(found: Findings, protocol: str, kind: str, number: int) -> Component:
                 className="note",
             ),
             html.P(
-                "Blink lays the two over each other and lets them take turns once a second, a mirrored "
-                "copy turned round; what moves is what differs. Where the system asks for less motion "
+                "Blink lays the copy over the test image and lets them take turns once a second, a mirrored "
+                "one turned round; what moves is what differs. Where the system asks for less motion "
                 "each press turns them.",
                 className="note",
             )

@@ -39,8 +39,10 @@ RADIOLOGISTS = 0.87
 RADIOLOGISTS_TEXT = "radiologists 87 %<br>(N = 154, no interval published;<br>Munir et al. 2021)"
 
 _ABOUT = "Right answers (accuracy) of every run, on its test images where it has any"
-_RUNS_ON_PAPER, _MODELS_ON_PAPER = 8, 6
-"""The page prints on two sheets, however many runs there are; the style sheet for paper knows the second."""
+_RUNS_ON_PAPER, _MODELS_ON_PAPER = 10, 6
+"""The page prints on two sheets, however many runs there are; the style sheet for paper knows both."""
+
+_MODELS_COUNTED = "Models are counted; each figure below has its interval."
 
 _TERMS = {
     "Missed tumours": "missed tumours",
@@ -80,11 +82,14 @@ def layout(sort: str | None = None, **_query: str) -> Component:
         )
     reports = leaderboard.reports_of(shown)
     report = next(r for r in reports if r.run == best.name)
+    more_runs = _on_paper(
+        len(reports) - _RUNS_ON_PAPER, "N more run is on the page.", "N more runs are on the page."
+    )
     return page(
         "Overview",
-        _best_sentence(report, chosen_on_validation=best.splits == ["test", "val"]),
         _purpose(best),
-        _trust(best),
+        report_link(best),
+        _trust(best, _chosen(report, on_validation=best.splits == ["test", "val"])),
         _misses(best, report),
         _every_model(data.best_by_architecture()),
         section(
@@ -102,14 +107,22 @@ def layout(sort: str | None = None, **_query: str) -> Component:
                 ),
                 **told_script(about=_ABOUT),
             ),
-            _on_paper(
-                len(reports) - _RUNS_ON_PAPER, "N more run is on the page.", "N more runs are on the page."
+            more_runs,
+            html.Div(
+                [
+                    leaderboard.part(reports, sort),
+                    more_runs,
+                    html.P(
+                        "Sensitivity, weighted precision, recall and F1 are on the page.",
+                        className="on-paper note",
+                    ),
+                ],
+                className="runs-on-paper",
             ),
             why="Runs are counted here; each has its interval and n in the figure and below.",
             note="The line is the accuracy of radiologists in a published study of other images: "
             "something to compare with, not a match won or lost.",
         ),
-        html.Div(leaderboard.part(reports, sort), className="on-screen"),
         html.Div([problems, damaged], className="on-screen"),
         _on_paper(
             len(broken),
@@ -117,35 +130,34 @@ def layout(sort: str | None = None, **_query: str) -> Component:
             "N runs cannot be shown; the page says why.",
         ),
         latest_change.part(),
-        html.Div(section(
-            "What each figure means",
-            html.Dl(
-                [part for words, term in _TERMS.items()
-                 for part in (html.Dt(words), html.Dd(MEANINGS[term]))],
-                className="glossary",
-            ),
-        ), className="on-screen"),
-    )  # fmt: skip
-
-
-def _purpose(best: data.RunView) -> Component:
-    tumours = [name for name in best.classes if name != best.negative_class]
-    return html.Div(
-        [
-            html.P(
-                f"What it is for: given one slice of a brain MRI, a model says how probable "
-                f"{', '.join(tumours)} and {best.negative_class} (no tumour) are. It is made for research "
-                "and teaching on public images, to see how far such a model can be trusted; the mistake "
-                "to fear is a missed tumour. It has not been tested on patients of a hospital.",
-                className="purpose",
-            ),
-            report_link(best),
-        ]
+        html.Details(
+            [
+                html.Summary("What each figure means"),
+                html.Dl(
+                    [
+                        part
+                        for words, term in _TERMS.items()
+                        for part in (html.Dt(words), html.Dd(MEANINGS[term]))
+                    ],
+                    className="glossary",
+                ),
+            ],
+            className="fold on-screen",
+        ),
     )
 
 
-def _trust(best: data.RunView) -> Component:
-    """The three figures under what they come to."""
+def _purpose(best: data.RunView) -> str:
+    tumours = [name for name in best.classes if name != best.negative_class]
+    return (
+        f"Given one slice of a brain MRI, a model says how probable {', '.join(tumours)} and "
+        f"{best.negative_class} (no tumour) are. For research and teaching on public images; it has not "
+        "been tested on patients of a hospital."
+    )
+
+
+def _trust(best: data.RunView, chosen: str) -> Component:
+    """The three figures under what they come to; `chosen` says whose they are."""
     found = data.three_figures(best)
     strict = [
         (words, one)
@@ -160,7 +172,7 @@ def _trust(best: data.RunView) -> Component:
     else:
         words, hardest = min(strict, key=lambda entry: entry[1].accuracy.value or 0.0)
         title = f"Can I trust it? On {words}, right answers are {measured(hardest.accuracy)}"
-    return section(title, three_figures(found))
+    return section(title, three_figures(found), note=chosen)
 
 
 def _misses(best: data.RunView, report: Report) -> Component:
@@ -174,30 +186,29 @@ def _misses(best: data.RunView, report: Report) -> Component:
     grouped = data.three_figures(best).grouped
     if grouped is not None and grouped.run != report.run and grouped.missed.value is not None:
         title += f"; of the grouped split {counted(grouped.missed)}"
-    note = None
+    first: list[Component] = []
     if report.confusions:
         most = report.confusions[0]
         cell = data.cell_share(best, report.split, most.truth, most.answer)
-        note = (
-            f"{most.truth.capitalize()} is most often mistaken for {most.answer}: {counted(cell)} of the "
-            f"{SPLIT_WORDS[report.split]} images of {most.truth}."
+        first.append(
+            statistic(
+                "Most frequent mistake",
+                k_of_n(cell),
+                cell,
+                f"{most.truth.capitalize()} called {most.answer}, of the {SPLIT_WORDS[report.split]} "
+                f"images of {most.truth}.",
+            )
         )
     return section(
         title,
         html.Div(
             [
-                statistic(
-                    "Missed tumours",
-                    k_of_n(report.missed),
-                    report.missed,
-                    f"{measured(report.missed)} of the images with a tumour were called free of one.",
-                ),
+                *first,
                 statistic(
                     "False alarms",
                     k_of_n(report.false_alarms),
                     report.false_alarms,
-                    f"{measured(report.false_alarms)} of the images without a tumour were called a "
-                    "tumour.",
+                    "Images without a tumour that were called a tumour.",
                 ),
                 statistic(
                     "“No tumour” answers that are right",
@@ -205,28 +216,18 @@ def _misses(best: data.RunView, report: Report) -> Component:
                     report.negative_precision,
                     "How far a “no tumour” answer can be trusted.",
                 ),
-                statistic(
-                    "Accuracy",
-                    percent(report.accuracy.value),
-                    report.accuracy,
-                    "Answers that name the right class.",
-                ),
             ],
             className="statistics",
         ),
-        note=note,
     )
 
 
-def _best_sentence(report: Report, *, chosen_on_validation: bool) -> str:
-    chosen = ", chosen on validation images," if chosen_on_validation else ""
+def _chosen(report: Report, *, on_validation: bool) -> str:
+    """Which run the figures are of, and how it was chosen."""
     if not report.n:
         return f"{report.run} has no labelled images to judge it by."
-    return (
-        f"The best run{chosen} is {report.run}: it names the right class for "
-        f"{percent(report.accuracy.value)} of {report.n:,} {SPLIT_WORDS[report.split]} images "
-        f"({interval(report.accuracy)})."
-    )
+    how = ", chosen on validation images" if on_validation else ""
+    return f"These are the figures of {report.run}, the best run{how}."
 
 
 def _every_model(views: list[data.RunView]) -> Component:
@@ -271,34 +272,43 @@ def _every_model(views: list[data.RunView]) -> Component:
                 ],
                 caption="Right answers of every model: official test, unseen images of it, grouped split",
             ),
-            className="first-on-paper",
+            className="models-on-paper",
         ),
         _on_paper(
             len(figures_of) - _MODELS_ON_PAPER,
             "N more model is on the page.",
             "N more are on the page.",
         ),
-        note="Right answers with their 95 % interval, and missed tumours.",
+        note="Right answers with their 95 % interval, and missed tumours. A model is shown to be less often "
+        "right where its interval there lies below the one of the official test; the others cannot be "
+        "told apart, or are more often right.",
     )
 
 
 def _models_title(models: list[data.ThreeFigures]) -> Children:
-    """How many models are less often right where nothing was seen in training."""
-    pairs = [
-        (first.accuracy.value, strict.accuracy.value)
-        for each in models
-        if (first := each.table or each.official) is not None
-        for strict in (each.unseen or each.grouped,)
-        if strict is not None
-    ]
-    known = [(a, b) for a, b in pairs if a is not None and b is not None]
-    if not known:
+    """How many models are shown to be less often right where nothing was seen in training.
+
+    Shown to be: the two intervals do not meet.
+    """
+    told = []
+    for where in ("grouped", "unseen"):
+        pairs = [
+            (first.accuracy.low, strict.accuracy.high)
+            for each in models
+            if (first := each.table or each.official) is not None
+            and (strict := getattr(each, where)) is not None
+        ]
+        known = [(low, high) for low, high in pairs if low is not None and high is not None]
+        if known:
+            less = sum(high < low for low, high in known)
+            told.append((less, len(known), where))
+    if not told:
         return "The same three figures for every model"
-    return html.Span(
-        f"{sum(b < a for a, b in known)} of {len(known)} models are less often right about images that "
-        "they have not seen",
-        **no_interval("Models are counted; each figure below has its interval."),
-    )
+    places = {"grouped": "on the grouped split", "unseen": "on unseen images"}
+    (less, of, where), *rest = told
+    said = f"{less} of {of} models are shown to be less often right {places[where]}"
+    said += "".join(f", {less} of {of} {places[where]}" for less, of, where in rest)
+    return html.Span(said, **no_interval(_MODELS_COUNTED))
 
 
 def _on_paper(count: int, one: str, many: str) -> Component:

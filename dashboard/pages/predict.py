@@ -1,6 +1,7 @@
 """Predict: images in, answers out. Nothing is stored.
 
-The parts of an answer are in predict_answer, those of reading first in predict_reading, what the page asks
+What stands there before an image is in predict_before, the parts of an answer are in predict_answer, those of
+reading first in predict_reading, what the page asks
 while it stands in predict_routes, and what the browser does in assets/predict.js.
 """
 
@@ -25,7 +26,7 @@ from dashboard.components import (
     table,
     told_script,
 )
-from dashboard.pages import correct, predict_answer, predict_reading
+from dashboard.pages import correct, predict_answer, predict_before, predict_reading
 
 PAGE = "predict"
 _SHOW = {"once": "At once", "after": "After my reading"}
@@ -98,7 +99,7 @@ def layout(
                         html.P("", id="predict-status", className="visually-hidden", role="status"),
                         _list(),
                         html.Div(
-                            empty("No image yet", "The answer appears here."),
+                            predict_before.part(chosen),
                             id="predict-answer",
                         ),
                         html.Div(
@@ -248,6 +249,7 @@ clientside_callback(
 )
 
 correct.register(PAGE)
+predict_before.register(PAGE)
 correct.follow_answers(PAGE, "predict-after", "predict-reply")
 
 clientside_callback(

@@ -11,8 +11,10 @@ from dash.development.base_component import Component
 
 from brainmri.answer import Finding, Tumour
 from brainmri.asked import scan_in_words
+from brainmri.evaluation import Report
 from brainmri.runs import Run
 from brainmri.similar import Similar
+from brainmri.trust import AtOperatingPoint
 from brainmri.worth import ConformalSet
 from dashboard import data
 from dashboard.components import (
@@ -206,22 +208,34 @@ def _set(held: ConformalSet) -> list[Component]:
     return lines
 
 
-def _record(run: Run) -> Component | None:
-    """What the run misses of its test images, counted by the very rule of its verdict."""
-    view = data.find_run(run.name)
-    if view is None or not view.splits:
+def record(view: data.RunView) -> tuple[Report, Report | AtOperatingPoint, str] | None:
+    """A run's figures on labelled images, and what it missed by the rule of its verdict.
+
+    Returns:
+        The figures, those with missed tumours and false alarms by that rule, and the rule in words; None
+        where there is no image to judge it by.
+    """
+    if not view.splits:
         return None
     report = data.report(view, view.splits[0])
     at = data.at_operating_point(view, report.split) if view.in_memory else None
     # Of a table too large to be held the thresholds are not known; without one nothing is called.
-    missed, alarms = (
-        (report.missed, report.false_alarms) if at is None else (at.missed, at.false_alarms)
-    )
-    rule = "by the most probable class alone" if at is None else "at this operating point"
+    if at is None:
+        return report, report, "by the most probable class alone"
+    return report, at, "at this operating point"
+
+
+def _record(run: Run) -> Component | None:
+    """What the run misses of its test images, counted by the very rule of its verdict."""
+    view = data.find_run(run.name)
+    found = None if view is None else record(view)
+    if found is None:
+        return None
+    report, at, rule = found
     return html.P(
         f"On {report.n:,} {SPLIT_WORDS[report.split]} images of known class, {rule}, this model missed "
-        f"{counted_or_why(missed, 'tumours')} and raised false alarms on "
-        f"{counted_or_why(alarms, 'images without one')}. A probability is the model's opinion, "
+        f"{counted_or_why(at.missed, 'tumours')} and raised false alarms on "
+        f"{counted_or_why(at.false_alarms, 'images without one')}. A probability is the model's opinion, "
         "not a finding. A radiologist decides.",
         className="note",
     )

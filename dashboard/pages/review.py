@@ -1,4 +1,4 @@
-"""Review: labels that are probably wrong, corrections that wait for a second reader, and what they become."""
+"""Review: labels that are probably wrong, what two readers make of them, and which run is shown first."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ from dashboard.components import (
     state_id,
     table,
 )
-from dashboard.pages import correct, review_agreed, review_said
+from dashboard.pages import correct, review_agreed, review_promoted, review_said
 
 PAGE = "review"
 _LEAD = (
-    "Which labels are probably wrong, and what two readers agree on. A label changes only when two "
-    "people say so."
+    "Which labels are probably wrong, what two readers agree on, and which run is shown first. A label "
+    "changes only when two people say so."
 )
 _OWN_LEAD = "What you said of labels. A second reader decides; you can always take it back."
 _AT_ONCE = 12
@@ -47,7 +47,11 @@ review_said.register(PAGE)
 
 
 def layout(
-    image: str | None = None, at: str | None = None, said: str | None = None, **_query: str
+    image: str | None = None,
+    at: str | None = None,
+    said: str | None = None,
+    candidate: str | None = None,
+    **_query: str,
 ) -> Component:
     """The page in the state that the URL gives; who may not review sees what they said themselves."""
     if not asker.may(MAINTAINER):
@@ -60,11 +64,14 @@ def layout(
     if (missing := no_index()) is not None:
         return page("Review", _LEAD, missing)
     number = page_number(at, review_said.MOST_PAGES)
+    first = html.Div(review_promoted.part(candidate), id="review-first")
     return page(
         "Review",
         _LEAD,
         _one(image),
         review_said.head(PAGE, image),
+        # Who comes with a candidate comes for this.
+        first if candidate else None,
         html.Div(review_agreed.unwritten(), id="review-unwritten", **aria(live="polite")),
         html.Div(_waiting(), id="review-waiting"),
         html.Div(
@@ -82,6 +89,7 @@ def layout(
         ),
         review_said.part(PAGE, said),
         html.Div(review_agreed.part(), id="review-agreed"),
+        None if candidate else first,
     )
 
 

@@ -17,7 +17,6 @@ from dashboard.components import command, faults, name, no_interval, paths_or_ti
 from dashboard.pages import correct, review_said
 
 _MOST_CONTRADICTIONS = 24
-_MOST_PROMOTIONS = 24
 _WRITE = "Write numbered corrections"
 TESTS = "Test and validation images get the label that is reported of them, and never train."
 
@@ -109,26 +108,20 @@ def _contradictions(found: list[Correction]) -> Component | None:
     )
 
 
-def _promotions() -> Component | None:
-    """Who made which run the one that is shown first, and took that back."""
-    found = data.promotions()
-    if not found:
-        return None
-    rows = [
-        [
-            html.Span(one.run, **name("version")),
-            html.Span(one.done, **name("version")),
-            html.Span(one.who or "not noted", **name("version")),
-            html.Span(f"{one.at[:16].replace('T', ' ')} UTC", **name("version")),
-        ]
-        for one in found[:_MOST_PROMOTIONS]
-    ]
+def _write_button(*, possible: bool) -> Component:
+    """The button that writes the next manifest, and why it cannot be pressed where it cannot."""
+    why = html.P(
+        "Nothing to write yet: a correction is written once two people have confirmed it.",
+        id="review-make-why",
+        className="note",
+    )
+    described: dict[str, Any] = {} if possible else {"aria-describedby": "review-make-why"}
     return html.Div(
         [
-            dmc.Title("Who made which run the first one", order=3, className="card-title"),
-            table(["Run", "What", "Who", "When"], rows, caption="Promotions, the last first"),
-            review_said.cut_words(_MOST_PROMOTIONS, len(found)),
-        ]
+            dmc.Button(_WRITE, id="review-make", disabled=not possible, **described),
+            None if possible else why,
+        ],
+        className="controls write",
     )
 
 
@@ -167,10 +160,7 @@ def part() -> Component:
         )
         if rows
         else None,
-        html.Div(
-            dmc.Button(_WRITE, id="review-make", disabled=not (confirmed or lines)),
-            className="controls",
-        ),
+        _write_button(possible=bool(confirmed or lines)),
         html.Div(
             [
                 html.P("Train a model again with them, and make it the one that is shown first:"),
@@ -184,7 +174,6 @@ def part() -> Component:
         )
         if last
         else None,
-        _promotions(),
         why=review_said.COUNTED,
         note=f"{TESTS} Those that are left out are bad images, or nobody is sure of them.",
     )

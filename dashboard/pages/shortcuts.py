@@ -95,6 +95,15 @@ def _title(protocol: str, told: list[Told]) -> str:
     )
 
 
+def _best_shortcut(words: str, rows: list[Told]) -> str:
+    """What is told best of a protocol without seeing the brain."""
+    known = [row for row in rows if not row.is_run and row.tumour.value is not None]
+    if not known:
+        return f"{words} test"
+    best = max(known, key=lambda row: row.tumour.value or 0.0)
+    return f"{words} test: {best.name} alone tell tumour from none for {measured(best.tumour)}"
+
+
 def _protocol(found: Findings, name: str, rows: list[Told]) -> Component:
     negatives, unseen = found.unseen_negatives(name)
     words = name.replace("_", " ").capitalize()
@@ -122,7 +131,7 @@ def _protocol(found: Findings, name: str, rows: list[Told]) -> Component:
             className="note",
             **no_interval("A count of these very images, not an estimate of others."),
         ),
-        title=f"{words} test",
+        title=_best_shortcut(words, rows),
     )
 
 

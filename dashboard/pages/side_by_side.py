@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 from dash import html
 from dash.development.base_component import Component
 
 from brainmri.beside import Setting, Side
 from brainmri.comparison import Comparison
 from brainmri.runs import Run
-from dashboard import data, evaluation_figures, trust_figures
+from dashboard import data, evaluation_figures, figures, trust_figures
 from dashboard.components import (
     LOSSES,
     card,
     graph,
-    loss_history,
     measured,
     name,
     no_interval,
+    percent,
     points,
     points_interval,
     section,
     table,
+    told_script,
 )
+from dashboard.pages import trust_titles
 from dashboard.theme import ACCENT, OTHER_RUN
 
 _CURVES = "A curve has no interval of its own; the area under it has one, in the line below it."
@@ -51,11 +55,10 @@ def curves(found: Comparison, sides: tuple[Side, Side]) -> Component:
                         trust_figures.reliabilities(
                             [(run, side.reliability, c) for run, (side, c) in runs.items()]
                         ),
-                        says="Right answers by how sure the model was. Calibration error: "
-                        + "; ".join(errors),
+                        says="Reliability diagram of both. Calibration error: " + "; ".join(errors),
                     ),
                     html.P(f"Calibration error: {'; '.join(errors)}.", className="note"),
-                    title="Calibration: right answers by how sure the model was",
+                    title=_calibration_title(found, sides),
                 ),
                 card(
                     roc,
@@ -87,6 +90,18 @@ def _curves_title(found: Comparison, sides: tuple[Side, Side]) -> str:
     return "The probabilities of both can be taken at their word about equally"
 
 
+def _calibration_title(found: Comparison, sides: tuple[Side, Side]) -> str:
+    """What comes of answers given with about ninety percent, of both runs."""
+    said = [
+        f"{right} for {run}"
+        for run, side in ((found.run_b, sides[1]), (found.run_a, sides[0]))
+        if (right := trust_titles.of_ninety(side.reliability)) is not None
+    ]
+    if not said:
+        return "Calibration: right answers by how sure the model was"
+    return f"Of the answers given with about ninety percent, {' and '.join(said)} are right"
+
+
 def _roc_title(found: Comparison) -> str:
     area = found.difference("auroc").difference
     if area.value is None or area.low is None or area.high is None:
@@ -103,47 +118,71 @@ def _roc_title(found: Comparison) -> str:
     )
 
 
-def _training_title(runs: list[Run]) -> str:
-    kept = [(run, run.best_epoch) for run in runs]
-    losses = [f"{best['val_loss']:.3f} ({run.name})" for run, best in kept if best is not None]
-    if not losses:
-        return "How they were trained: loss by epoch"
-    return f"The validation loss of what was kept is {' and '.join(losses)}"
-
-
 def training(view: data.RunView, beside: data.RunView) -> Component:
-    """The losses of both trainings, in two figures with the same scale."""
-    runs = [one.run for one in (view, beside) if one.run is not None and one.run.history]
-    if not runs:
+    """How both were trained, in the same figures: loss, and right answers, by epoch."""
+    trained = {
+        one.name: (one.run, best, colour)
+        for one, colour in ((view, ACCENT), (beside, OTHER_RUN))
+        if one.run is not None and (best := one.run.best_epoch) is not None
+    }
+    if not trained:
         return section("Neither run has a training history")
-    top = max(max(e["train_loss"], e["val_loss"]) for run in runs for e in run.history)
+    drawn = {name: (run.history, best, colour) for name, (run, best, colour) in trained.items()}
+    measures = [
+        measure
+        for measure in _EPOCHS
+        if all(f"{part}_{measure}" in epoch for run, _, _ in trained.values()
+               for epoch in run.history for part in ("train", "val"))
+    ]  # fmt: skip
     return section(
-        _training_title(runs),
-        html.Div([_history(one, top) for one in (view, beside)], className="columns"),
+        _training_title({name: best for name, (_, best, _) in trained.items()}),
+        html.Div(
+            [_trained(drawn, measure) for measure in measures],
+            className="columns",
+            **told_script(about=f"Training of {' and '.join(drawn)}"),
+        ),
+        *(_kept(one) for one in (view, beside)),
         why=LOSSES,
-        note="Both with the same scale; the ring is the epoch that was kept.",
+        note="Solid on validation images, dotted on training images; the ring is the epoch that was kept.",
     )
 
 
-def _history(view: data.RunView, top: float) -> Component:
-    run = view.run
-    best = None if run is None else run.best_epoch
-    if run is None or best is None:
-        what = (
-            "Its predictions come from another tool."
-            if run is None
-            else "It has no epochs: it is fitted in one step."
-        )
-        return card(html.P(what), title=view.name)
-    said = (
-        f"Epoch {best['epoch']:.0f} of {len(run.history)} was kept, "
-        f"validation loss {best['val_loss']:.3f}."
-    )
+_EPOCHS: dict[str, tuple[str, Callable[[float], str]]] = {
+    "loss": ("Loss", "{:.3f}".format),
+    "accuracy": ("Right answers", percent),
+}
+"""What is recorded by epoch, in words, and its form."""
+
+
+def _trained(drawn: Mapping[str, figures.Trained], measure: str) -> Component:
+    """One measure of the trainings by epoch, under what the kept epochs reached."""
+    words, form = _EPOCHS[measure]
+    reached = [
+        f"{form(best[f'val_{measure}'])} in epoch {best['epoch']:.0f} ({name})"
+        for name, (_, best, _) in drawn.items()
+    ]
+    said = f"{words} on validation images: {', '.join(reached)}"
     return card(
-        loss_history(run, best, top=top),
-        html.P(said, className="note", **no_interval(LOSSES)),
-        title=view.name,
+        graph(figures.histories(drawn, measure), says=said, why=LOSSES),
+        title=html.Span(said, **no_interval(LOSSES)),
     )
+
+
+def _training_title(kept: Mapping[str, Mapping[str, float]]) -> str:
+    losses = {name: best["val_loss"] for name, best in kept.items()}
+    lowest = min(losses, key=losses.__getitem__)
+    said = f"The lowest validation loss of {lowest} is {losses[lowest]:.3f}"
+    return said + "".join(f", that of {n} {loss:.3f}" for n, loss in losses.items() if n != lowest)
+
+
+def _kept(view: data.RunView) -> Component:
+    """Which epoch of a run was kept, or why it has none."""
+    run = view.run
+    if run is None:
+        said = "Its predictions come from another tool."
+    else:
+        said = " ".join(run.kept) or "It has no epochs: it is fitted in one step."
+    return html.P([html.Strong(f"{view.name}: "), said], className="note", **no_interval(LOSSES))
 
 
 def configuration(view: data.RunView, beside: data.RunView) -> Component:

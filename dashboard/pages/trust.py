@@ -17,27 +17,31 @@ from dashboard.components import (
     Children,
     aria,
     card,
-    counted,
-    counted_or_why,
     graph,
     kept,
     measured,
     name,
     no_interval,
+    nothing_drawn,
     percent,
+    plain_count,
     section,
     state_id,
     statistic,
+    told_script,
 )
-from dashboard.pages import trust_sets, trust_titles
-from dashboard.pages.choosing import about, among_words
+from dashboard.pages import trust_curves, trust_sets, trust_titles
+from dashboard.pages.choosing import KEYS, PAINTED, about, among_n, by_sureness, shown
+from dashboard.pages.undrawn import of_calibration
+from dashboard.theme import CURVE_PX
 
 _SLIDERS = {"find": "sensitivity", "worth": "cost"}
 """Key in the address to the rule that the slider sets."""
-_CURVES = (
-    "A curve has no interval of its own; what is read off it at one point has, above and below."
+_CALIBRATION = "How often answers are right, by how sure the model was"
+_BY_TRUTH = (
+    " These images were chosen by what they show: even probabilities that are right on average over all "
+    "images are off among them."
 )
-
 _CHOSEN = "The rule and its threshold are chosen, not measured, so they have no interval."
 _COST = (
     "The cost is the two counts above, added at the chosen price; each of them has its interval."
@@ -46,12 +50,20 @@ _MISSING = "This is why figures are missing; nothing is measured here."
 
 
 def part(
-    page: str, view: data.RunView, split: str, chosen: Chosen, find: str | None, worth: str | None
+    page: str,
+    view: data.RunView,
+    split: str,
+    chosen: Chosen,
+    about_now: str,
+    at: dict[str, str | None],
 ) -> Component:
-    """How far the answers of a run about the chosen slice can be believed and acted on."""
-    among = data.within_curves(view, chosen)
+    """How far the answers of a run about the chosen images can be believed and acted on; `at` says where
+    the sliders stand.
+    """
     return html.Div(
-        _content(page, view, split, among, {"find": find, "worth": worth}), id="trust-content"
+        _content(page, view, split, chosen, at),
+        id="trust-content",
+        **told_script(shown=about_now),
     )
 
 
@@ -60,20 +72,21 @@ def register(page: str) -> None:
 
     @callback(
         Output("trust-content", "children"),
-        Input(state_id(page, "run"), "value"),
-        Input(state_id(page, "split"), "value"),
-        Input(kept(page, "slice"), "data"),
+        Output("trust-content", "data-shown"),
+        Input(*PAINTED),
         State({"page": page, "state": ALL}, "value"),
+        *(State(kept(page, key), "data") for key in KEYS),
         prevent_initial_call=True,
     )
-    def show_again(run: str, split: str, slice_: str | None, _values: list[Any]) -> Any:
-        """Another run, split or slice was chosen; the sliders stay where they are."""
+    def show_again(_painted: str, _values: list[Any], *keys: str | None) -> tuple[Any, str]:
+        """Other images were chosen, and stand on the page; the sliders stay where they are."""
+        at = {entry["id"]["state"]: entry.get("value") for entry in ctx.states_list[0]}
+        run, split = at["run"], at["split"]
         view = data.find_run(run)
         if view is None or not view.in_memory:
-            return html.Div()
-        at = {entry["id"]["state"]: entry.get("value") for entry in ctx.states_list[0]}
-        chosen = data.usable(view, split, read(view.classes, None, slice_, None))
-        return _content(page, view, split, data.within_curves(view, chosen), at)
+            return html.Div(), shown(run, split, *keys)
+        chosen = data.usable(view, split, read(view.classes, *keys))
+        return _content(page, view, split, chosen, at), shown(run, split, *keys)
 
     for key in _SLIDERS:
         clientside_callback(
@@ -90,17 +103,22 @@ def register(page: str) -> None:
 
 
 def _content(
-    page: str, view: data.RunView, split: str, among: Chosen, at: dict[str, Any]
+    page: str, view: data.RunView, split: str, chosen: Chosen, at: dict[str, Any]
 ) -> Component:
-    report = data.chosen_calibration(view, split, among)
-    if not report.n:
+    if not data.report(view, split).n:
         return html.Div()
-    of = among_words(among)
+    report = data.chosen_calibration(view, split, chosen)
+    # What chooses by how sure answers are keeps all of them, so that others can be chosen.
+    whole = data.chosen_calibration(view, split, chosen.without_sureness)
+    of, of_whole = among_n(chosen, report.n), among_n(chosen.without_sureness, whole.n)
     return html.Div(
         [
-            _calibration(report, of),
+            html.Div(
+                _calibration(whole, of_whole, chosen),
+                **about(view, split, chosen.without_sureness, whole.n),
+            ),
             _operating_point(page, report, at, of),
-            _curves(report, of),
+            trust_curves.part(report, of, whole, of_whole, chosen),
             trust_sets.part(report, of),
             html.P(
                 f"{' '.join(report.reasons)} {_MISSING}", className="note", **no_interval(_MISSING)
@@ -108,11 +126,12 @@ def _content(
             if report.reasons
             else None,
         ],
-        **about(view, split, among, report.n),
+        **about(view, split, chosen, report.n),
     )
 
 
-def _calibration(report: CalibrationReport, of: list[Children]) -> Component:
+def _calibration(report: CalibrationReport, of: list[Children], chosen: Chosen) -> Component:
+    why = of_calibration(report, chosen)
     before, after = report.error_before, report.error_after
     now = after or before
     chance = (
@@ -151,19 +170,30 @@ def _calibration(report: CalibrationReport, of: list[Children]) -> Component:
         html.Div(
             [
                 card(
-                    graph(
-                        trust_figures.reliability(report.before, report.after),
-                        says=f"Reliability diagram; calibration error {measured(now.ece)}",
+                    nothing_drawn(why, height=CURVE_PX)
+                    if why
+                    else graph(
+                        trust_figures.reliability(report.before, report.after, chosen.sure),
+                        says=f"Reliability diagram. {trust_titles.ninety(report.after or report.before)}; "
+                        f"calibration error {measured(now.ece)}",
+                        chooses="calibration",
                     ),
-                    title=trust_titles.ninety(report.after or report.before),
+                    title=_CALIBRATION
+                    if why
+                    else trust_titles.ninety(report.after or report.before),
                 ),
                 html.Div(figures, className="stack"),
             ],
             className="columns",
         ),
+        by_sureness(chosen.sure),
         note=[
             "Fifteen bins of equal width; bars are 95 % intervals. On the dotted line the model is as "
-            "often right as it says.",
+            "often right as it says. Choose a point",
+            " after the temperature" if after is not None else "",
+            " or of the curve of wrong answers, or two probabilities here, and the page is about the images "
+            "with such answers; the two figures themselves keep all of them, the chosen ones marked.",
+            _BY_TRUTH if chosen.by_truth and why is None else "",
             *of,
         ],
     )
@@ -197,9 +227,11 @@ def _operating_point(
                 **no_interval("A threshold that was chosen, not a measurement."),
             ),
             *_capped(stored.point),
-            f" On these {SPLIT_WORDS[report.split]} images it misses "
-            f"{counted_or_why(stored.missed, 'tumours')} and raises "
-            f"{counted_or_why(stored.false_alarms, 'false alarms')}.",
+            f" On these {SPLIT_WORDS[report.split]} images it misses ",
+            plain_count(stored.missed, "tumours"),
+            " and raises ",
+            plain_count(stored.false_alarms, "false alarms"),
+            ".",
         ]
     )
     return section(
@@ -309,8 +341,8 @@ def _told(slider: Slider, names: list[str], at: int, n: int) -> list[Component]:
             "A tumour from a probability of",
             html.Span(percent(float(slider.outcomes.thresholds[at]), 2), **chosen),
         ),
-        ("Missed tumours", counted(missed)),
-        ("False alarms", counted(alarms)),
+        ("Missed tumours", plain_count(missed)),
+        ("False alarms", plain_count(alarms)),
     ]
     if slider.rule == "cost":
         cost = html.Span(
@@ -326,44 +358,3 @@ def _told(slider: Slider, names: list[str], at: int, n: int) -> list[Component]:
         ),
         html.P(" ".join(notes), className="note"),
     ]
-
-
-def _curves(report: CalibrationReport, of: list[Children]) -> Component:
-    if report.decision is None or report.risk_coverage is None:
-        return html.Div()
-    area = report.risk_coverage.area
-    return section(
-        trust_titles.pays(report.decision),
-        html.Div(
-            [
-                card(
-                    graph(
-                        trust_figures.decision_curve(report.decision),
-                        says=f"Decision curve on {report.decision.n:,} images",
-                        why=_CURVES,
-                    ),
-                    html.P(
-                        "Tumours found per hundred images, less the false alarms at the price that the "
-                        f"probability stands for; n = {report.decision.n:,}, with a tumour "
-                        f"n = {report.decision.tumours:,}. It holds for this share of tumours.",
-                        className="note",
-                    ),
-                    title=trust_titles.decision(report.decision),
-                ),
-                card(
-                    graph(
-                        trust_figures.risk_coverage(report.risk_coverage),
-                        says=f"Risk-coverage curve; area {measured(area)}",
-                        why=_CURVES,
-                    ),
-                    html.P(
-                        f"Mean share of wrong answers over all shares answered: {measured(area)}.",
-                        className="note",
-                    ),
-                    title=trust_titles.surest(report.risk_coverage),
-                ),
-            ],
-            className="columns",
-        ),
-        note=[_CURVES, *of],
-    )

@@ -10,11 +10,11 @@ from dash.development.base_component import Component
 from brainmri.trust import CalibrationReport
 from dashboard.components import (
     Children,
-    counted,
-    estimate_cell,
     measured,
     no_interval,
     percent,
+    plain_count,
+    plain_count_cell,
     section,
     table,
 )
@@ -37,11 +37,13 @@ def part(report: CalibrationReport, of: list[Children]) -> Component:
         ]
     size = coverage.mean_size
     size_words = (
-        "no sets"
+        f"not known ({size.reason})"
         if size.value is None
         else f"{size.value:.2f} classes"
         + ("" if size.low is None or size.high is None else f" ({size.low:.2f}–{size.high:.2f})")
     )
+    counts_only = size.value is not None and size.low is None
+    why = no_interval(f"The mean of these very images, {size.reason}.") if counts_only else {}
     own = report.split == "val" and any(c.fitted_on for c in coverage.per_class)
     return section(
         title,
@@ -58,7 +60,7 @@ def part(report: CalibrationReport, of: list[Children]) -> Component:
             [
                 [
                     c.name,
-                    estimate_cell(c.coverage),
+                    plain_count_cell(c.coverage),
                     f"{c.coverage.n:,}",
                     "always in the set"
                     if c.always
@@ -70,12 +72,18 @@ def part(report: CalibrationReport, of: list[Children]) -> Component:
                 ]
                 for c in coverage.per_class
             ]
-            + [["all", estimate_cell(coverage.overall), f"{coverage.overall.n:,}", "", ""]],
+            + [["all", plain_count_cell(coverage.overall), f"{coverage.overall.n:,}", "", ""]],
             caption="How often the set of an image holds its true class, by class",
         ),
         html.P(
-            f"Mean size {size_words}, n = {size.n:,}. One class only: {counted(coverage.single)}. "
-            f"No class at all: {counted(coverage.empty)}.",
+            [
+                html.Span(f"Mean size {size_words}, n = {size.n:,}. ", **why),
+                "One class only: ",
+                plain_count(coverage.single),
+                ". No class at all: ",
+                plain_count(coverage.empty),
+                ".",
+            ],
             className="note",
         ),
         note=[

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from dash import html
 
 from brainmri.calibration import ReliabilityBin
@@ -15,20 +17,24 @@ _NINETY = 0.9
 """The confidence that a title takes as its example."""
 
 
-def ninety(bins: list[ReliabilityBin]) -> str:
+def of_ninety(bins: Sequence[ReliabilityBin]) -> str | None:
+    """How many answers given with about ninety percent are right; None where there are too few."""
+    found = next((b.accuracy for b in bins if b.low < _NINETY <= b.high), None)
+    return None if found is None or found.value is None else measured(found)
+
+
+def ninety(bins: Sequence[ReliabilityBin]) -> str:
     """What comes of answers given with about ninety percent, where there are any."""
-    of_ninety = next((b for b in bins if b.low < _NINETY <= b.high), None)
-    if of_ninety is None or of_ninety.accuracy.value is None:
+    right = of_ninety(bins)
+    if right is None:
         return "Right answers by how sure the model was"
-    return (
-        f"Of its answers given with about ninety percent, {measured(of_ninety.accuracy)} are right"
-    )
+    return f"Of its answers given with about ninety percent, {right} are right"
 
 
 def operating(report: CalibrationReport) -> str:
     """What the operating point of the run comes to, where it has one."""
     stored = report.operating_point
-    if stored is None or stored.missed.value is None:
+    if stored is None or stored.missed.low is None:
         return "From which tumour probability on should somebody look?"
     return f"Called a tumour from its stored threshold on, it misses {counted(stored.missed, 'tumours')}"
 

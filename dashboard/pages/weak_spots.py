@@ -35,11 +35,16 @@ from dashboard.components import (
     section,
     state_id,
     table,
+    told_script,
 )
-from dashboard.pages.choosing import KEYS, PAINTED, among_words, chooses
+from dashboard.pages.choosing import KEYS, PAINTED, among_n, chooses, shown
 from dashboard.words import property_words
 
 _COUNTED = "The last column counts images to look at; the figure beside it has the interval."
+_KEPT = (
+    " Among images that were chosen for being right or wrong a figure would only say so: the figures keep "
+    "what else is chosen, and the last column says how many of the chosen images each slice has."
+)
 
 
 def part(
@@ -49,6 +54,7 @@ def part(
     by: str | None,
     rank: str | None,
     chosen: Chosen,
+    about_now: str,
 ) -> Component:
     """Pickers for property and metric, and the slices worst first, each of which can be chosen."""
     properties, metrics = data.slice_choices(view, split)
@@ -66,12 +72,20 @@ def part(
         [
             _not_there("figure", asked_rank, rank, rank),
             _not_there("column", asked_by, by, property_words(by)),
-            html.Div(_found(view, split, by, rank, chosen), id="weak-head"),
+            html.Div(
+                _found(view, split, by, rank, chosen),
+                id="weak-head",
+                **told_script(shown=about_now),
+            ),
             controls(
                 picker(page, "by", "By", {one: property_words(one) for one in properties}, by),
                 picker(page, "rank", "Figure", {one: one for one in metrics}, rank),
             ),
-            html.Div(_table(view, split, by, rank, chosen), id="weak-table"),
+            html.Div(
+                _table(view, split, by, rank, chosen),
+                id="weak-table",
+                **told_script(shown=about_now),
+            ),
             _left_out(view, split),
         ],
         className="section",
@@ -109,6 +123,8 @@ def register(page: str) -> None:
     @callback(
         Output("weak-head", "children"),
         Output("weak-table", "children"),
+        Output("weak-head", "data-shown"),
+        Output("weak-table", "data-shown"),
         Input(state_id(page, "by"), "value"),
         Input(state_id(page, "rank"), "value"),
         Input(*PAINTED),
@@ -123,18 +139,18 @@ def register(page: str) -> None:
         _painted: str,
         run: str,
         split: str,
-        cell: str | None,
-        slice_: str | None,
-        above: str | None,
+        *keys: str | None,
     ) -> tuple[Any, ...]:
         """Another property, metric, run or split was chosen, or other images."""
-        view = data.find_run(run)
+        view, now = data.find_run(run), shown(run, split, *keys)
         if view is None:
-            return html.Div(), html.Div()
-        chosen = data.usable(view, split, read(view.classes, cell, slice_, above))
+            return html.Div(), html.Div(), now, now
+        chosen = data.usable(view, split, read(view.classes, *keys))
         return (
             _found(view, split, by, rank, chosen),
             _table(view, split, by, rank, chosen),
+            now,
+            now,
         )
 
 
@@ -164,7 +180,8 @@ def _found(view: data.RunView, split: str, by: str, rank: str, chosen: Chosen) -
                     html.Span(FEWEST, **name("setting")),
                     " images is not ranked. ",
                     _COUNTED,
-                    *among_words(among),
+                    _KEPT if chosen.decides else "",
+                    *among_n(among, sum(one.n for one in spots)),
                 ],
                 className="note",
             ),
@@ -221,11 +238,12 @@ def _table(view: data.RunView, split: str, by: str, rank: str, chosen: Chosen) -
     truth, answer = mistakes_of(view.classes, view.classes.index(view.negative_class)).get(
         rank, (None, None)
     )
-    cell = chosen if chosen.has_cell else Chosen(truth, answer, wrong=True)
+    truth, answer = truth or chosen.truth, answer or chosen.answer
+    cell = chosen if chosen.decides else Chosen(truth, answer, wrong=True)
     what = _what(cell, view.negative_class)
     counts = rank in (MISSED, FALSE_ALARMS)
     # A mistake of the figure is one of the images that the figure divides by; of all of them where it is any.
-    every = chosen.has_cell or (truth is None and answer is None)
+    every = chosen.decides or (truth is None and answer is None)
     rows = []
     for one in data.weak_spots(view, split, by, rank, data.within_slices_by(view, chosen, by)):
         count = int(data.cells(view.classes, cell, one.matrix).sum())
@@ -251,7 +269,7 @@ def _table(view: data.RunView, split: str, by: str, rank: str, chosen: Chosen) -
                     disabled=count == 0,
                     **aria(label=f"{of}, {what}, for {one.value}; show them"),
                 )
-                if not chosen.has_cell
+                if not chosen.decides
                 else html.Span(of, **no_interval(_COUNTED)),
             ]
         )

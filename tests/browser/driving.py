@@ -122,3 +122,8 @@ def drop(page: Page, **contents: bytes) -> None:
     transfer = page.evaluate_handle(FILE_TRANSFER, entries)
     for event in ("dragenter", "dragover", "drop"):
         page.dispatch_event("#predict-one .drop", event, {"dataTransfer": transfer})
+
+
+def unfold(page: Page, what: str) -> None:
+    """Open what is folded under a line that says so."""
+    page.locator("summary", has_text=what).click()

@@ -26,6 +26,10 @@ PAGES = [
     "review",
     "bring",
 ]
+WITH_PANEL = ["evaluate?image=", "data?part=browse&image=", "compare?image="]
+"""Links that open the panel of one image; there is no other dialogue."""
+SHIPPED_IMAGE = "Testing/glioma/Te-glTr_0000.jpg"
+PHANTOM_IMAGE = "Testing/glioma/glioma-0001.png"
 MOST_SHIFT = 0.05
 
 _AXE = files("axe_playwright_python").joinpath("axe.min.js")
@@ -71,6 +75,33 @@ def test_axe_finds_nothing(
     assert violations(page) == []
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("screen", SCREENS)
+@pytest.mark.parametrize("address", WITH_PANEL)
+def test_axe_finds_nothing_in_the_panel_of_an_image(
+    tab: Tab, site: Site, address: str, screen: str, scheme: str
+) -> None:
+    page = tab(screen, dark=scheme == "dark")
+    go(page, site.url + address + PHANTOM_IMAGE)
+    page.get_by_role("dialog").wait_for()
+    settle(page)
+    assert violations(page) == []
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_axe_finds_nothing_in_a_panel_that_a_click_opened(
+    tab: Tab, site: Site, screen: str
+) -> None:
+    page = tab(screen)
+    go(page, site.url + "evaluate")
+    settle(page)
+    page.locator(".tile-open").first.click()
+    expect(page.get_by_role("dialog").locator(".verdict")).to_be_visible()
+    settle(page)
+    expect(page.get_by_role("dialog")).to_have_css("opacity", "1")
+    assert violations(page) == []
+
+
 def test_axe_would_find_a_picture_without_a_text(page: Page, shipped_site: Site) -> None:
     go(page, shipped_site.url)
     page.evaluate("document.querySelector('main').append(new Image())")
@@ -78,14 +109,27 @@ def test_axe_would_find_a_picture_without_a_text(page: Page, shipped_site: Site)
 
 
 @pytest.mark.parametrize("screen", SCREENS)
-@pytest.mark.parametrize("address", PAGES)
+@pytest.mark.parametrize("address", [*PAGES, *(f"{link}{SHIPPED_IMAGE}" for link in WITH_PANEL)])
 def test_nothing_jumps_while_a_page_loads(
     opened: Opened, shipped_site: Site, address: str, screen: str
 ) -> None:
+    jumps_less_than_allowed(opened, shipped_site.url + address, screen)
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+@pytest.mark.parametrize("address", WITH_PANEL)
+def test_nothing_jumps_while_a_panel_with_pictures_loads(
+    opened: Opened, site: Site, address: str, screen: str
+) -> None:
+    jumps_less_than_allowed(opened, site.url + address + PHANTOM_IMAGE, screen)
+
+
+def jumps_less_than_allowed(opened: Opened, address: str, screen: str) -> None:
+    """Open an address in a fresh browser and add up what moved."""
     context = opened(screen=SCREENS[screen])
     context.add_init_script(f"(() => {{{_SHIFTS}}})()")
     page = context.new_page()
-    go(page, shipped_site.url + address)
+    go(page, address)
     settle(page)
     found = shifts(page)
     assert sum(float(str(value)) for value, *_ in found) <= MOST_SHIFT, found
@@ -110,11 +154,11 @@ def test_back_and_forward_restore_each_page_with_its_state(page: Page, shipped_s
     navigation = page.get_by_role("navigation", name="Pages")
     navigation.get_by_role("link", name="Data").click()
     page.get_by_role("link", name="Browse").click()
-    expect(page.locator("h2").first).to_have_text("Look at single images")
+    expect(page.locator("h2").first).to_contain_text("images to look at")
     navigation.get_by_role("link", name="Overview").click()
     expect(page.locator("h1")).to_have_text("Overview")
     page.go_back()
-    expect(page.locator("h2").first).to_have_text("Look at single images")
+    expect(page.locator("h2").first).to_contain_text("images to look at")
     page.go_back()
     expect(page.locator("h2").first).to_contain_text("The classes are")
     page.go_back()

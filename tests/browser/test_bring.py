@@ -90,6 +90,11 @@ def test_a_table_is_dropped_and_becomes_a_run(
     go(page, f"{site.url}bring")
     dropped(page, path)
     expect(page.get_by_text("of-others.csv can be a run")).to_be_visible()
+    # What came after the page tells its reasons at the page's end, too, once somebody asks for them.
+    reasons = page.locator(".page-reasons")
+    expect(reasons).not_to_contain_text("Rows and files are counted here")
+    reasons.locator("summary").click()
+    expect(reasons).to_contain_text("Rows and files are counted here, not estimated.")
     page.reload()
     page.get_by_role("button", name="Add this run").click()
     page.get_by_role("link", name="See how good it is").click()

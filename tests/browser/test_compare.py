@@ -28,11 +28,11 @@ def test_another_run_changes_the_comparison_and_the_address(page: Page, site: Si
     settle(page)
     choose(page, "Beside", "careful")
     expect(page.get_by_text("This is one run twice")).to_be_visible()
-    expect(page).to_have_url(
-        f"{site.url}compare?run=careful&other=careful&split=test&now=found&place=1"
-    )
+    expect(page).to_have_url(f"{site.url}compare?run=careful&other=careful&split=test&now=found")
     choose(page, "Run", "hasty")
-    expect(page.get_by_role("heading", name="hasty beside careful")).to_be_visible()
+    expect(
+        page.get_by_text("Beside careful, judged on the 20 labelled test images")
+    ).to_be_visible()
 
 
 def test_the_images_that_changed_are_those_that_were_asked_for(page: Page, site: Site) -> None:
@@ -42,9 +42,7 @@ def test_the_images_that_changed_are_those_that_were_asked_for(page: Page, site:
         "button", name="5 images that hasty names wrong and careful named right"
     ).click()
     expect(page.locator(".tile img:visible")).to_have_count(5)
-    expect(page).to_have_url(
-        f"{site.url}compare?run=hasty&other=careful&split=test&now=wrong&place=1"
-    )
+    expect(page).to_have_url(f"{site.url}compare?run=hasty&other=careful&split=test&now=wrong")
     page.go_back()
     expect(page.locator(".tile img:visible")).to_have_count(2)
     page.get_by_text("Validation", exact=True).click()

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Tab
-from tests.browser.driving import go, settle
+from tests.browser.driving import go, settle, unfold
 from tests.dashboard.serving import Site
 
 MISSED = re.compile("images of glioma called notumor", re.IGNORECASE)
@@ -44,6 +44,7 @@ def test_the_address_follows_the_choices_and_opens_the_same_view(
     page: Page, tab: Tab, site: Site
 ) -> None:
     go(page, site.url + "evaluate")
+    settle(page)
     pick_run(page, "hasty")
     first_cell(page, "2")
     pick(page, "Validation")
@@ -174,7 +175,7 @@ FOCUS = """() => {
 }"""
 
 
-def tab_through(page: Page, most: int = 90) -> list[dict[str, str]]:
+def tab_through(page: Page, most: int = 120) -> list[dict[str, str]]:
     """What Tab reaches, in order, from the top of the page."""
     reached = []
     for _ in range(most):
@@ -194,8 +195,8 @@ def test_the_keyboard_reaches_navigation_pickers_and_cells_in_that_order(
     kinds = [entry["kind"] for entry in reached]
     assert kinds[0] == "skip"
     assert kinds.count("nav") == 7
-    # Three above the matrix, the order, three of a probability, two of the weak spots.
-    assert kinds.count("picker") == 9
+    # Three above the matrix, the order, three of a probability, two of the weak spots, three of sureness.
+    assert kinds.count("picker") == 12
     assert kinds.count("cell") == 7  # those that hold an image
     assert kinds.index("nav") < kinds.index("picker") < kinds.index("cell")
     assert any("Switch between light and dark" in entry["text"] for entry in reached)
@@ -327,6 +328,7 @@ def test_the_test_images_have_averages_of_their_own(page: Page, site: Site) -> N
 
 def test_a_click_on_a_column_sorts_the_runs_and_keeps_the_focus(page: Page, site: Site) -> None:
     go(page, site.url)
+    unfold(page, "Every run")
     first = page.locator("#leaderboard tbody th").first
     expect(first).to_have_text("careful")
     head = page.locator("#leaderboard").get_by_role("button", name="Accuracy")
@@ -339,6 +341,7 @@ def test_a_click_on_a_column_sorts_the_runs_and_keeps_the_focus(page: Page, site
 
 def test_the_order_of_the_runs_is_in_the_address(page: Page, site: Site) -> None:
     go(page, site.url)
+    unfold(page, "Every run")
     first = page.locator("#leaderboard tbody th").first
     page.locator("#leaderboard").get_by_role("button", name="Accuracy").click()
     address_says(page, sort="accuracy")
@@ -352,6 +355,7 @@ def test_the_order_of_the_runs_is_in_the_address(page: Page, site: Site) -> None
 
 def test_missed_tumours_are_sorted_as_numbers_and_shown_as_counts(page: Page, site: Site) -> None:
     go(page, site.url)
+    unfold(page, "Every run")
     head = page.locator("#leaderboard").get_by_role("button", name="Missed tumours")
     missed = page.locator('#leaderboard [data-label="Missed tumours"]').first
     head.click()

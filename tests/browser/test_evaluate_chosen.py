@@ -26,7 +26,7 @@ def chosen(page: Page, text: str) -> None:
 def opened(page: Page, address: str) -> None:
     """Open the page and wait until its address is spelt out, so that a choice is a step of its own."""
     go(page, address)
-    address_says(page, show="counts", leaf="1")
+    address_says(page, show="counts", sort="error")
     settle(page)
 
 
@@ -41,9 +41,10 @@ def click_point(page: Page, figure: str, curve: int, point: int) -> None:
             const box = plot.getBoundingClientRect();
             const { xaxis, yaxis, margin } = plot._fullLayout;
             const trace = plot._fullData[curve];
-            const x = figure === "bars" ? trace.x[point] * 0.5 : trace.x[point];
+            // Of a curve that is shown in part, the first point in sight from there on.
+            while (trace.y[point] < yaxis.range[0] || trace.x[point] < xaxis.range[0]) point += 1;
             return [
-                box.x + xaxis._offset + xaxis.d2p(x),
+                box.x + xaxis._offset + xaxis.d2p(trace.x[point]),
                 box.y + yaxis._offset + yaxis.d2p(trace.y[point]),
             ];
         }""",
@@ -66,7 +67,7 @@ def test_a_cell_shows_as_chips_and_each_can_be_taken_away(page: Page, site: Site
     expect(page.locator(".gallery .tile")).to_have_count(5)
     page.get_by_role("button", name="Remove all").click()
     expect(chips(page)).to_have_count(0)
-    expect(page.locator(".gallery .tile")).to_have_count(12)
+    expect(page.locator(".scroller-at")).to_contain_text("of 20")
     page.wait_for_url(lambda url: "cell" not in url)
 
 
@@ -131,7 +132,7 @@ def test_a_bar_chooses_the_images_of_its_class(page: Page, shipped_site: Site) -
 
 def test_a_threshold_is_typed_and_chosen_with_the_keyboard_alone(page: Page, site: Site) -> None:
     opened(page, f"{site.url}{HASTY}&slice=seen~unseen")
-    expect(page.locator("#trust-content")).to_contain_text("not: unseen.")
+    expect(page.locator("#trust-content")).to_contain_text("not: unseen (n = 16).")
     least = page.get_by_label("at least")
     least.fill("60")
     least.press("Tab")
@@ -154,6 +155,92 @@ def test_a_point_of_a_curve_chooses_the_images_above_its_threshold(
     page.wait_for_url("**above=**")
     count = page.locator(".chosen-count").inner_text()
     assert 0 < int(count.split()[0]) < 20
+
+
+def test_every_figure_but_the_one_that_was_clicked_follows_a_choice(
+    page: Page, shipped_site: Site
+) -> None:
+    opened(page, shipped_site.url + "evaluate?run=champion-grouped&split=test&show=counts")
+
+    def drawn() -> list[str]:
+        """What each figure shows; of those that are not drawn, why."""
+        told: list[str] = page.evaluate(
+            """() => [...document.querySelectorAll(".figure, .nothing-drawn")].map((one) => {
+                const isLine = ({ hoverinfo }) => hoverinfo !== "skip";
+                const plot = one.querySelector(".js-plotly-plot");
+                if (!plot) return one.textContent;
+                return JSON.stringify(plot.data.filter(isLine).map(({ x, y }) => [x, y]));
+            })"""
+        )
+        return told  # The mark of what is chosen is no line.
+
+    def changed(before: list[str]) -> list[int]:
+        settle(page)
+        expect(page.locator("[data-waits]")).to_have_count(0)
+        expect(page.locator(".figure:not(:has(.main-svg))")).to_have_count(0)
+        after = drawn()
+        assert len(after) == len(before) == 7
+        return [at for at, was in enumerate(before) if was != after[at]]
+
+    page.locator(".figure .main-svg").nth(18).wait_for(state="attached")
+    before = drawn()
+    # Classes, calibration, decisions, risk-coverage, ROC, precision-recall; the losses are about epochs.
+    page.locator(".matrix-cell.wrong:enabled").first.click()
+    chosen(page, "of 780")
+    assert changed(before) == [1, 2, 3, 4, 5]
+    page.get_by_role("button", name="Remove all").click()
+    expect(page.locator(".nothing-drawn")).to_have_count(0)
+    assert changed(before) == []
+    click_point(page, "roc", 2, 5)
+    chosen(page, "of 780")
+    assert changed(before) == [0, 1, 2, 3]
+    page.get_by_role("button", name="Remove all").click()
+    expect(chips(page)).to_have_count(0)
+    assert changed(before) == []
+    page.locator("#weak-table").get_by_role("button", name="web").first.click()
+    chosen(page, "of 780")
+    assert changed(before) == [0, 1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize(("figure", "curve"), [("calibration", 2), ("risk-coverage", 0)])
+def test_a_point_of_calibration_and_of_risk_coverage_chooses_answers_that_sure(
+    page: Page, shipped_site: Site, figure: str, curve: int
+) -> None:
+    opened(page, shipped_site.url + "evaluate?run=champion-grouped&split=test&show=counts")
+    page.locator(f'[id*="{figure}"] .main-svg').first.wait_for(state="attached")
+    click_point(page, figure, curve, 5)
+    expect(chips(page)).to_have_text(re.compile("probability of the answer"))
+    page.wait_for_url("**sure=**")
+    told = page.locator(".chosen-count").inner_text()
+    assert 0 < int(told.split()[0]) < 780
+    expect(page.locator("#trust-content")).to_contain_text(f"(n = {told.split()[0]}).")
+    chips(page).first.click()
+    expect(chips(page)).to_have_count(0)
+
+
+def test_how_sure_answers_are_is_typed_and_chosen_with_the_keyboard_alone(
+    page: Page, site: Site
+) -> None:
+    opened(page, site.url + HASTY)
+    page.get_by_label("Probability of the answer from").fill("30")
+    page.get_by_label("to", exact=True).fill("72")
+    page.keyboard.press("Tab")
+    expect(page.locator("button", has_text="Choose these images").first).to_be_focused()
+    page.wait_for_function("() => dash_component_api.getLayout({ asked: 'to' }).props.value === 72")
+    page.keyboard.press("Enter")
+    address_says(page, sure="0.3~0.72")
+    expect(chips(page)).to_have_count(1)
+    chosen(page, "of 20 test images")
+
+
+def test_only_figures_that_choose_look_as_if_they_did(page: Page, shipped_site: Site) -> None:
+    go(page, shipped_site.url + "evaluate?run=champion-grouped")
+    page.locator(".figure .main-svg").nth(18).wait_for(state="attached")
+    cursors = page.locator(".figure .nsewdrag").evaluate_all(
+        "all => all.map((one) => getComputedStyle(one).cursor)"
+    )
+    # Classes, calibration, decisions, risk and coverage, both curves, training.
+    assert cursors == ["pointer", "pointer", "default", *["pointer"] * 3, "default"]
 
 
 def test_a_slice_narrows_the_matrix_and_the_images(page: Page, site: Site) -> None:
@@ -220,31 +307,33 @@ def test_the_chips_stay_in_sight_while_the_page_scrolls(page: Page, site: Site) 
     expect(chips(page)).to_be_in_viewport()
 
 
-def test_images_are_turned_over_and_ordered(page: Page, site: Site) -> None:
+def test_images_are_ordered(page: Page, site: Site) -> None:
     opened(page, site.url + HASTY)
     tiles = page.locator(".gallery .tile .path")
     first = tiles.first.inner_text()
-    page.get_by_label("Pages of images").get_by_role("button", name="2").click()
-    expect(tiles).to_have_count(8)
-    address_says(page, leaf="2")
-    page.go_back()
-    expect(tiles).to_have_count(12)
-    expect(tiles.first).to_have_text(first)
     page.get_by_label("Order", exact=True).first.click()
     page.get_by_role("option", name="Surest first").click()
     expect(tiles.first).not_to_have_text(first)
     address_says(page, sort="sure")
+    page.go_back()
+    expect(tiles.first).to_have_text(first)
 
 
-def test_a_choice_starts_at_the_first_page_in_one_step(page: Page, site: Site) -> None:
+def test_a_choice_starts_at_the_first_image_and_back_leads_to_where_one_was(
+    page: Page, site: Site
+) -> None:
     opened(page, site.url + HASTY)
-    page.get_by_label("Pages of images").get_by_role("button", name="2").click()
-    expect(page.locator(".gallery .tile")).to_have_count(8)
+    page.locator(".gallery .tile-open").first.focus()
+    page.keyboard.press("End")
+    page.wait_for_url("**first=**")
+    place = page.locator(".scroller-at").inner_text()
     page.get_by_role("button", name=MISSED).click()
     expect(page.locator(".gallery .tile")).to_have_count(3)
-    address_says(page, leaf="1", cell="glioma~notumor")
+    expect(page.locator(".scroller-at")).to_have_text("Images 1 to 3 of 3")
+    page.wait_for_url(lambda url: "cell=" in url and "first=" not in url)
     page.go_back()
-    expect(page.locator(".gallery .tile")).to_have_count(8)
+    expect(page.locator(".scroller-at")).to_have_text(place)
+    page.wait_for_url(lambda url: "cell=" not in url and "first=" in url)
 
 
 # The panel of one image
@@ -280,28 +369,28 @@ def test_the_panel_steps_through_the_list_with_buttons_and_arrow_keys(
     page.get_by_role("button", name=f"Open {names[0]}").click()
     panel = page.get_by_role("dialog")
     before, after = (panel.get_by_role("button", name=name) for name in ("Previous", "Next"))
-    expect(panel).to_contain_text("1 of 3 shown")
+    expect(panel).to_contain_text("image 1 of 3")
     expect(before).to_have_attribute("aria-disabled", "true")
 
     after.focus()
     page.keyboard.press("Enter")
     address_says(page, image=names[1])
-    expect(panel).to_contain_text("2 of 3 shown")
+    expect(panel).to_contain_text("image 2 of 3")
     expect(panel.get_by_role("heading").first).to_have_text(names[1])
     expect(after).to_be_focused()
 
     page.keyboard.press("ArrowRight")
-    expect(panel).to_contain_text("3 of 3 shown")
+    expect(panel).to_contain_text("image 3 of 3")
     expect(after).to_have_attribute("aria-disabled", "true")
     page.keyboard.press("ArrowRight")  # There is none.
     expect(after).to_be_focused()
     page.keyboard.press("ArrowLeft")
-    expect(panel).to_contain_text("2 of 3 shown")
+    expect(panel).to_contain_text("image 2 of 3")
     address_says(page, image=names[1])
 
     other = tab()
     go(other, page.url)
-    expect(other.get_by_role("dialog")).to_contain_text("2 of 3 shown")
+    expect(other.get_by_role("dialog")).to_contain_text("image 2 of 3")
 
 
 def test_an_image_is_in_the_address_and_back_closes_it(page: Page, tab: Tab, site: Site) -> None:

@@ -56,6 +56,11 @@ def test_the_confusion_matrix_is_a_table_of_counts_shares_and_intervals(
     assert share == pytest.approx(counts["glioma"] / 286, abs=1e-6)
     assert float(glioma["glioma low"]) < share < float(glioma["glioma high"]) <= 1
     assert glioma["glioma n"] == "286"
+    assert glioma["glioma"].split()[0] == str(counts["glioma"])
+    page.locator(".controls").get_by_text("Row share", exact=True).click()
+    _, content = saved(page, page.locator(".matrix"), "csv")
+    shared = next(row for row in rows_of(content) if row["shows, % of row"] == "glioma")
+    assert shared["glioma"].startswith(f"{100 * share:.1f} %")
 
 
 def test_the_confusion_matrix_of_few_images_has_counts_alone(page: Page, site: Site) -> None:
@@ -89,10 +94,11 @@ def test_a_matrix_is_drawn_on_paper_with_what_it_is_about(
     assert name.endswith(".svg")
     assert " ".join(heading.split()) in words
     assert "hasty, n = 20 test images" in words
-    for cell in page.locator(
-        ".matrix-cell > *"
-    ).all_text_contents():  # A phone has no room for them.
+    # A phone has no room for intervals.
+    for cell in page.locator(".matrix-cell > :not(.as-share)").all_text_contents():
         assert " ".join(cell.split()) in words
+    assert "40.0" not in words
+    assert content.count(b'height="64"') == 16  # Each cell has its place.
     assert b"foreignObject" not in content  # Which other programs leave out.
     assert b'fill="rgb(29,36,48)"' in content  # The ink of the light page.
     _, png = saved(page, page.locator(".matrix"), "png")

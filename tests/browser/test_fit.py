@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Tab
-from tests.browser.driving import SCREENS, go, settle
+from tests.browser.driving import SCREENS, go, settle, unfold
 from tests.dashboard.serving import Site
 
 COLUMNS = ("Images (n)", "Missed tumours", "Accuracy", "Weighted precision", "Weighted recall",
@@ -72,6 +72,7 @@ def test_at_twice_the_size_every_page_and_every_class_can_be_read(
 def test_every_figure_of_every_run_is_in_sight(tab: Tab, site: Site, screen: str) -> None:
     page = tab(screen)
     go(page, site.url)
+    unfold(page, "Every run")
     expect(page.locator("#leaderboard tbody tr")).to_have_count(2)
     for name in COLUMNS:
         cells = page.locator(f'#leaderboard [data-label="{name}"]')

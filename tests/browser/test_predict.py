@@ -225,3 +225,18 @@ def test_the_largest_shipped_model_answers(
     answer = page.locator("#predict-answer")
     expect(answer.locator(".facts")).to_contain_text(largest_model)
     assert sum(percentages(answer)) == pytest.approx(100, abs=0.21)
+
+
+def test_who_answers_is_said_of_the_run_that_is_chosen(page: Page, shipped_site: Site) -> None:
+    go(page, shipped_site.url + "predict?run=champion-official")
+    told = page.locator(".before")
+    expect(told).to_contain_text("champion-official names the right class for 98.9")
+    page.get_by_role("textbox", name="Run").click()
+    page.get_by_role("option", name="champion-grouped").click()
+    expect(told).to_contain_text("champion-grouped names the right class for 94.5")
+    page.locator(".example").first.click()
+    expect(page.locator("#predict-answer .verdict")).to_be_visible()
+    expect(told).to_have_count(0)
+    page.get_by_role("textbox", name="Run").click()
+    page.get_by_role("option", name="champion-official").click()
+    expect(page.locator("#predict-answer .facts")).to_contain_text("champion-official")

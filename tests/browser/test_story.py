@@ -13,14 +13,22 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Download, Locator, Page, Request, expect
 
-from brainmri import index, runs
+from brainmri import card, index, report, runs
 from tests.browser.conftest import Opened
-from tests.browser.driving import go, settle
+from tests.browser.driving import go, settle, unfold
 from tests.conftest import SHIPPED
 from tests.dashboard.results import CAREFUL, HASTY_MISTAKES, answers, write_run
 from tests.dashboard.serving import Site, serving
 
 PNG = b"\x89PNG\r\n\x1a\n"
+PROSE = """() => {
+    const content = document.getElementById("content").cloneNode(true);
+    content.querySelectorAll("svg").forEach(figure => figure.remove());
+    return content.textContent;
+}"""
+MOST_PAGES = 4
+"""Of a report on paper."""
+WHOLE = ".scroll, figure, .three, .beside"
 EVERY_MS = 10_000
 """How often a page asks whether there is news."""
 
@@ -100,8 +108,47 @@ def test_a_figure_on_paper_is_no_wider_than_the_paper(page: Page, site: Site) ->
     page.evaluate("window.dispatchEvent(new Event('afterprint'))")
 
 
+def test_on_paper_nothing_is_folded_cut_or_torn_apart(page: Page, shipped_site: Site) -> None:
+    go(page, shipped_site.url)
+    settle(page)
+    expect(page.locator(".figure .main-svg").first).to_be_visible()
+    as_shown = page.locator("#content").text_content()
+    page.emulate_media(media="print")
+    page.set_viewport_size({"width": 703, "height": 1032})  # A4 without its margins
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    assert page.locator(".reasons").count() > 0
+    expect(page.locator(".reasons:not([open])")).to_have_count(0)
+    edges = page.locator(".card").evaluate_all(
+        "all => all.map(o => o.getBoundingClientRect().right)"
+    )
+    assert max(edges) <= 702  # a border at the very edge is not printed
+    told = page.evaluate(PROSE)
+    assert re.search(r"\d–\u2060\d", told)
+    assert not re.search(r"\d–\d", told)
+    page.evaluate("window.dispatchEvent(new Event('afterprint'))")
+    assert page.locator(".reasons[open]").count() == 0
+    assert page.locator("#content").text_content() == as_shown
+
+
+def test_every_run_that_ships_is_on_paper_in_figure_and_table(
+    page: Page, shipped_site: Site
+) -> None:
+    go(page, shipped_site.url)
+    settle(page)
+    expect(page.locator(".figure .main-svg").first).to_be_visible()
+    page.emulate_media(media="print")
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    shipped = [one.name for one in runs.folders(SHIPPED) if (one / runs.RUN_FILE).is_file()]
+    rows = page.locator("#leaderboard-rows tr:visible th").all_inner_texts()
+    assert sorted(rows) == sorted(shipped)
+    named = " ".join(page.locator(".figure .annotation").all_text_contents())
+    assert all(f"{name} " in named for name in shipped)
+    page.evaluate("window.dispatchEvent(new Event('afterprint'))")
+
+
 def test_a_table_is_downloaded_with_n_and_interval_columns(page: Page, site: Site) -> None:
     go(page, site.url)
+    unfold(page, "Every run")
     button = page.locator(".export-frame", has=page.locator("#leaderboard-rows")).locator(
         "[data-export]"
     )
@@ -141,7 +188,34 @@ def test_the_report_is_printed_by_the_server(page: Page, site: Site) -> None:
     assert waiting.value.suggested_filename == f"{CAREFUL}-report.pdf"
     printed = waiting.value.path().read_bytes()
     assert printed.startswith(b"%PDF-")
-    assert printed.count(b"/Type /Page\n") > 3
+    assert 2 <= pages_of(printed) <= MOST_PAGES
+
+
+@pytest.mark.parametrize("paper", ["A4", "Letter"])
+def test_the_report_is_a_few_full_pages_with_its_title_on_top(
+    opened: Opened, tmp_path: Path, paper: str
+) -> None:
+    kept = tmp_path / "report.html"
+    kept.write_text(report.render(SHIPPED, "cnn-official", card.count_parts), encoding="utf-8")
+    page = opened(r"file://\S*report\.html$").new_page()  # the file itself
+    page.goto(kept.as_uri())
+    title, said = (
+        page.locator("h1").bounding_box(),
+        page.get_by_text("not a medical device").bounding_box(),
+    )
+    assert title is not None
+    assert said is not None
+    assert title["y"] + title["height"] <= said["y"]
+    assert pages_of(page.pdf(print_background=True, format=paper)) == MOST_PAGES
+    page.emulate_media(media="print")
+    whole = page.locator(WHOLE).evaluate_all("all => all.map(o => getComputedStyle(o).breakInside)")
+    assert set(whole) == {"avoid"}
+    heads = page.locator("thead").evaluate_all("all => all.map(o => getComputedStyle(o).display)")
+    assert set(heads) == {"table-header-group"}  # repeated where a table is longer than a page
+    kept_with_next = page.locator("h2, h3").evaluate_all(
+        "all => all.map(o => getComputedStyle(o).breakAfter)"
+    )
+    assert set(kept_with_next) == {"avoid"}
 
 
 @pytest.mark.parametrize("address", ["", f"evaluate?run={CAREFUL}"])

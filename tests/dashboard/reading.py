@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import numpy as np
@@ -52,10 +51,16 @@ def table_named(page: Node, caption: str) -> dict[str, list[str]]:
 
 
 def matrix(page: Node) -> dict[str, list[str]]:
-    """The confusion matrix without the intervals in small print."""
+    """The confusion matrix as the page shows it, counts or shares, without the intervals in small print."""
+    (table,) = [
+        t for t in find(page, "Table") if visible(find(t, "Caption")).startswith("Confusion")
+    ]
+    shown = "as-share" if find(page, "Div", **{"data-show": "share"}) else "as-count"
     return {
-        truth: [re.sub(r" [\d.]+–[\d.]+ %$", "", cell) for cell in cells]
-        for truth, cells in table_named(page, "Confusion matrix").items()
+        visible(find(row, "Th")): [
+            visible(find(cell, "Span", className=shown) or cell) for cell in find(row, "Td")
+        ]
+        for row in find(find(table, "Tbody"), "Tr")
     }
 
 

@@ -24,7 +24,7 @@ from tests.brainmri.lettering import lettered
 from tests.brainmri.volumes import dicom, nifti, volume
 from tests.conftest import SHIPPED
 from tests.dashboard.faults import change_run
-from tests.dashboard.results import CAREFUL, HASTY, png
+from tests.dashboard.results import CAREFUL, HASTY, png, write_promoted
 from tests.dashboard.visit import Visitor, reply, visible
 
 pytestmark = pytest.mark.usefixtures("shown")
@@ -117,7 +117,7 @@ def test_a_promoted_run_whose_predictions_are_damaged_answers_nowhere(
 ) -> None:
     shutil.copytree(own / HASTY, own / "first")
     change_run(own / "first", name="first")
-    promotion.promote(own, "first", HASTY)
+    write_promoted(own, "first", HASTY)
     assert send(client, png()).get_json()["trace"]["run"] == promotion.answering(own, []) == "first"
     (own / "first" / runs.PREDICTIONS_FILE).write_bytes(b"")
     assert send(client, png()).get_json()["trace"]["run"] == promotion.answering(own, []) == HASTY
@@ -128,7 +128,7 @@ def test_a_run_with_a_damaged_model_file_is_passed_over_and_named(
 ) -> None:
     shutil.copytree(own / HASTY, own / "first")
     change_run(own / "first", name="first")
-    promotion.promote(own, "first", HASTY)
+    write_promoted(own, "first", HASTY)
     (own / "first" / runs.MODEL_FILE).write_bytes(b"junk")
     answer = checked(told, send(client, png()))
     assert answer["trace"]["run"] == HASTY

@@ -62,6 +62,31 @@ def test_a_wrong_method_is_refused(client: FlaskClient, method: str, path: str) 
     assert client.open(path, method=method).status_code == 405
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/_dash-component-suites/dash/deps/x.js",
+        "/_dash-component-suites/nothing/x.js",
+        "/_dash-component-suites/dash/../../app.py",
+    ],
+)
+def test_a_script_that_there_is_not_answers_404(client: FlaskClient, path: str) -> None:
+    assert client.get(path).status_code == 404
+
+
+@pytest.mark.parametrize("output", ["..a.b...c.d..", "page.children", "..nothing.children.."])
+def test_a_callback_that_no_page_asks_for_is_refused_and_not_a_fault(
+    client: FlaskClient, output: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    known = [one["output"] for one in client.get("/_dash-dependencies").json or []]
+    for name in (output, known[0], known[-1]):
+        empty: dict[str, list[str]] = {"outputs": [], "inputs": [], "changedPropIds": []}
+        answer = client.post("/_dash-update-component", json={"output": name, **empty})
+        assert 400 <= answer.status_code < 500, name
+        assert "Traceback" not in answer.get_data(as_text=True)
+    assert all(record.exc_info is None for record in caplog.records)
+
+
 def test_the_page_embeds_no_results(client: FlaskClient, shown: Path) -> None:
     assert HASTY not in client.get("/").text
     assert str(shown) not in client.get("/").text

@@ -13,12 +13,13 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from brainmri import jobs, predictions, table_child
+from brainmri import index, jobs, predictions, table_child
 from brainmri.errors import InputError, OutputError
 from brainmri.foreign_tables import Checked
 from brainmri.job_queue import Queue
 from dashboard import bodies, data, uploads
 from tests.brainmri import foreign
+from tests.dashboard import results
 from tests.dashboard.every_number import bare_numbers
 from tests.dashboard.results import CLASSES
 from tests.dashboard.visit import Node, Visitor, as_node, find, visible, words
@@ -280,7 +281,7 @@ def test_a_dropped_table_becomes_a_run_on_every_page(visitor: Visitor, own: Path
     token, shown = dropped(visitor, TABLE, "their table.csv")
     assert "3 (3 test)" in visible(shown)
     assert "Rows that were rounded, scaled to sum to one: 1" in visible(shown)
-    assert [str(bare) for bare in bare_numbers(shown, CLASSES)] == []
+    assert [str(bare) for bare in bare_numbers(shown, CLASSES, is_part=True)] == []
     assert find(shown, id="bring-name")[0]["props"]["value"] == "their-table"
     assert find(shown, id="bring-negative")[0]["props"]["value"] == "notumor"
     assert "The run theirs is on every page" in words(added(visitor, token, "theirs"))
@@ -387,7 +388,7 @@ def test_a_dropped_model_is_evaluated_in_the_background_and_becomes_a_run(
     body = foreign.keras().SerializeToString()
     token, shown = dropped(visitor, body, "theirs.onnx")
     assert "Input input_1: n × 32 × 32 × 3" in visible(shown)
-    assert [str(bare) for bare in bare_numbers(shown, CLASSES)] == []
+    assert [str(bare) for bare in bare_numbers(shown, CLASSES, is_part=True)] == []
     values, classes = form(shown)
     assert [value for _, value in classes] == ["1", "2", "3", "4"]
     preview, _ = previewed(visitor, token, values, classes, clicks=1)
@@ -512,6 +513,17 @@ def test_a_file_that_is_no_model_is_refused_and_forgotten(visitor: Visitor, own:
 
 
 @pytest.mark.usefixtures("own")
+def test_a_model_that_was_trained_here_is_not_evaluated_in_another_way(
+    visitor: Visitor, own: Path
+) -> None:
+    model = foreign.torch().SerializeToString()
+    table = results.answers(index.read(index.path(own)), {})
+    results.write_run(own, "trained", table, model=model, history=results.HISTORY)
+    _, shown = dropped(visitor, model, "downloaded.onnx")
+    assert "downloaded.onnx is the model of the run trained" in visible(shown)
+    assert left(own) == []
+
+
 def test_a_fault_of_the_upload_is_shown(visitor: Visitor) -> None:
     shown = visitor.fire(
         "bring-next",

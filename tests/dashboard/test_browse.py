@@ -22,13 +22,17 @@ def known() -> ImageIndex:
 
 
 @pytest.mark.usefixtures("shown")
-def test_all_images_are_there_a_page_at_a_time(visitor: Visitor) -> None:
+def test_all_images_are_in_one_list_of_which_the_page_brings_the_first(visitor: Visitor) -> None:
     page = visitor.open("/data?part=browse")
-    assert "Images 1 to 24 of 68" in visible(page)
-    assert len(tiles(page)) == 24
-    last = visitor.open("/data?part=browse&images=3")
-    assert "Images 49 to 68 of 68" in visible(last)
-    assert len(tiles(last)) == 20
+    assert "68 images indexed." in visible(page)
+    (box,) = find(page, className="scroller")
+    assert (len(tiles(page)), box["props"]["data-count"]) == (12, "68")
+    rest = visitor.client.get(f"{box['props']['data-more']}&start=12&most=60").get_json()
+    assert len({*tiles(page), *tiles(rest)}) == 68
+    named = visitor.open("/data?first=50")
+    (box,) = find(named, className="scroller")
+    assert box["props"]["data-first"] == "50"
+    assert tiles(rest)[43 - 12 : 67 - 12] == tiles(named)
 
 
 @pytest.mark.usefixtures("shown")
@@ -49,15 +53,13 @@ def test_filters_that_stand_for_nothing_are_left_out(visitor: Visitor) -> None:
 
 
 @pytest.mark.usefixtures("shown")
-def test_other_filters_start_at_the_first_page(visitor: Visitor) -> None:
-    fired = visitor.fire(
-        "sample-images",
-        inputs={"only": ["split~train"], "images": 3},
-        changed=['{"page":"data","state":"only"}.value'],
-    )
-    turned = fired['{"page":"data","state":"images"}']
-    assert (turned["total"], turned["value"]) == (2, 1)
-    assert "Images 1 to 24 of 48" in visible(fired["sample-images"]["children"])
+def test_other_filters_start_at_the_first_image(visitor: Visitor) -> None:
+    fired = visitor.fire("sample-images", inputs={"only": ["split~train"]})
+    (box,) = find(fired["sample-images"]["children"], className="scroller")
+    assert (box["props"]["data-count"], box["props"]["data-start"]) == ("48", "0")
+    rest = visitor.client.get(f"{box['props']['data-more']}&start=40&most=60").get_json()
+    assert len(rest) == 8
+    assert all("Training/" in tile for tile in tiles(rest))
 
 
 @pytest.mark.usefixtures("shown")
@@ -104,7 +106,7 @@ def test_values_under_the_pointer_are_there_on_demand_only(visitor: Visitor) -> 
 
 def test_without_an_index_a_choice_shows_nothing(visitor: Visitor, own: Path) -> None:
     shutil.rmtree(own / "dataset")
-    fired = visitor.fire("sample-images", inputs={"only": [], "images": 1})
+    fired = visitor.fire("sample-images", inputs={"only": []})
     assert visible(fired["sample-images"]["children"]) == ""
 
 

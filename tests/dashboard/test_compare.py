@@ -36,7 +36,7 @@ def comparison(page: Node) -> dict[str, list[str]]:
 def test_the_best_run_is_compared_with_the_next_one_on_the_same_images(visitor: Visitor) -> None:
     page = visitor.open("/compare")
     assert (picked(page, "run"), picked(page, "other")) == (CAREFUL, HASTY)
-    assert "Judged on the 20 labelled test images that both answered." in visible(page)
+    assert "judged on the 20 labelled test images that both answered." in visible(page)
     rows = comparison(page)
     assert [row[-1] for row in rows.values()] == ["15", "5", "20", "20", "20"]
     found = rows["Tumours found (sensitivity)"]
@@ -213,7 +213,7 @@ def test_equal_answers_have_no_difference_to_say(visitor: Visitor, own: Path) ->
 def test_opening_a_list_fills_it_and_leaves_the_others(visitor: Visitor) -> None:
     answer = visitor.fire(
         '{"changed":"missed"}',
-        inputs={"now": "right", "place": 1},
+        inputs={"now": "right"},
         state={"run": HASTY, "other": CAREFUL, "split": "test"},
     )
     assert [key for key in answer if "changed" in key] == ['{"changed":"right"}']
@@ -221,21 +221,30 @@ def test_opening_a_list_fills_it_and_leaves_the_others(visitor: Visitor) -> None
 
 
 @pytest.mark.usefixtures("shown")
-def test_every_image_that_changed_is_on_some_page(
-    visitor: Visitor, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("dashboard.pages.changed._AT_ONCE", 2)
-    shown = []
-    for place, heading_ in enumerate(
-        ["Images 1 to 2 of 5", "Images 3 to 4 of 5", "Images 5 to 5 of 5"]
-    ):
-        page = visitor.open(f"/compare?run={HASTY}&other={CAREFUL}&now=wrong&place={place + 1}")
-        assert heading_ in visible(page)
-        shown += tiles(page)
-    assert len(set(shown)) == 5
-    assert "not shown" not in visible(page)
-    beyond = visitor.open(f"/compare?run={HASTY}&other={CAREFUL}&now=wrong&place=99")
-    assert "Images 5 to 5 of 5" in visible(beyond)
+def test_every_image_that_changed_is_in_its_list(visitor: Visitor) -> None:
+    page = visitor.open(f"/compare?run={HASTY}&other={CAREFUL}&now=wrong&first=99")
+    (box,) = find(page, className="scroller")
+    assert (box["props"]["data-count"], box["props"]["data-first"]) == ("5", "5")
+    pieces = [
+        visitor.client.get(f"{box['props']['data-more']}&start={start}&most=2").get_json()
+        for start in (0, 2, 4)
+    ]
+    assert [len(piece) for piece in pieces] == [2, 2, 1]
+    assert [text for piece in pieces for text in tiles(piece)] == tiles(page)
+
+
+@pytest.mark.usefixtures("shown")
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        (f"run={HASTY}&other={CAREFUL}&split=test&now=nothing", 200),
+        (f"run={HASTY}&other={CAREFUL}&split=guard&now=wrong", 404),
+        (f"run={HASTY}&other=nobody&split=test&now=wrong", 404),
+        ("", 404),
+    ],
+)
+def test_a_list_that_there_is_not_has_no_images(visitor: Visitor, query: str, status: int) -> None:
+    assert visitor.client.get(f"/pieces/changed?{query}").status_code == status
 
 
 @pytest.mark.usefixtures("shown")

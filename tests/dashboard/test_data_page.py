@@ -42,6 +42,20 @@ def test_there_is_an_average_per_class_and_a_contrast_per_tumour(visitor: Visito
 
 
 @pytest.mark.usefixtures("shown")
+def test_each_contrast_stands_below_the_average_of_its_class(visitor: Visitor) -> None:
+    page = visitor.open("/data")
+    averages, contrasts = (
+        [visible(tile) for tile in grid["props"]["children"]]
+        for grid in find(page, className="pictures")
+    )
+    assert len(averages) == len(contrasts)
+    place = CLASSES.index("notumor")
+    assert contrasts[place].startswith("The others minus the average of notumor")
+    for name, below in zip(CLASSES, contrasts, strict=True):
+        assert name == "notumor" or below.startswith(f"{name} − notumor")
+
+
+@pytest.mark.usefixtures("shown")
 @pytest.mark.parametrize("query", ["scale=rainbow", "scale=", "split=holdout", "split=%3Cb%3E"])
 def test_a_bad_value_on_the_data_page_falls_back(visitor: Visitor, query: str) -> None:
     page = visitor.open(f"/data?{query}")

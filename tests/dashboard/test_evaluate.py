@@ -15,6 +15,7 @@ from brainmri import index, predictions, runs
 from brainmri.metrics import FEWEST
 from brainmri.predictions import Predictions
 from dashboard import data
+from tests.dashboard.faults import change_run
 from tests.dashboard.reading import (
     TWO_ROWS,
     alerts,
@@ -29,6 +30,7 @@ from tests.dashboard.reading import (
 from tests.dashboard.results import (
     CAREFUL,
     HASTY,
+    HISTORY,
     answers,
     write_run,
     write_table,
@@ -154,7 +156,9 @@ def test_a_bad_split_or_matrix_falls_back(
 @pytest.mark.usefixtures("shown")
 @pytest.mark.parametrize("cell", ["", "glioma", "glioma~cat", "cat~glioma", "~", "a~b~c"])
 def test_a_bad_cell_chooses_nothing(visitor: Visitor, cell: str) -> None:
-    assert "All 20 test images" in headings(visitor.open(f"/evaluate?cell={cell}"))
+    assert "All 20 test images, 2 of them named wrong" in headings(
+        visitor.open(f"/evaluate?cell={cell}")
+    )
 
 
 @pytest.mark.usefixtures("shown")
@@ -165,7 +169,7 @@ def test_a_cell_that_is_empty_in_another_run_says_so(visitor: Visitor) -> None:
 
 def choose(visitor: Visitor, output: str, **chosen: str) -> dict[str, Any]:
     """What a part of the page says when that is chosen of "hasty"."""
-    state = {"run": HASTY, "split": "test", "show": "counts", "sort": "error", "leaf": 1,
+    state = {"run": HASTY, "split": "test", "show": "counts", "sort": "error",
              "by": "seen", "rank": "accuracy", "cell": "", "slice": "", "above": "", "like": ""}  # fmt: skip
     key = next(iter(chosen), "run")
     return visitor.fire(
@@ -181,7 +185,7 @@ def test_a_chosen_cell_lists_its_images_the_most_wrong_first(visitor: Visitor) -
     assert headings(shown["gallery-head"]["children"]) == ["3 images of glioma called notumor"]
     node = shown["gallery-tiles"]["children"]
     assert tiles(node)[0].startswith(
-        "Testing/glioma/glioma-0002.png has a near-copy in training glioma, called notumor notumor "
+        "Testing/glioma/glioma-0002.png glioma, called notumor has a near-copy in training notumor "
         "74.0 % glioma 8.7 %"
     )
     sources = [picture["props"]["src"] for picture in find(node, "Img")]
@@ -189,7 +193,9 @@ def test_a_chosen_cell_lists_its_images_the_most_wrong_first(visitor: Visitor) -
     assert all(visitor.client.get(source).mimetype == "image/png" for source in sources)
 
 
-def test_a_large_cell_is_shown_a_page_at_a_time(visitor: Visitor, bare: Path) -> None:
+def test_a_large_cell_is_one_list_of_which_the_page_brings_the_first(
+    visitor: Visitor, bare: Path
+) -> None:
     n = 1030
     write_table(
         bare,
@@ -199,8 +205,13 @@ def test_a_large_cell_is_shown_a_page_at_a_time(visitor: Visitor, bare: Path) ->
     page = visitor.open("/evaluate?cell=glioma~normal")
     assert "1,030 images of glioma called normal" in headings(page)
     assert len(tiles(page)) == 12
-    (turner,) = find(page, "Pagination")
-    assert turner["props"]["total"] == 86
+    (box,) = find(page, className="scroller")
+    assert box["props"]["data-count"] == "1030"
+    # The last ones are asked for as one scrolls there, and no more at once than a box has room for.
+    last = visitor.client.get(f"{box['props']['data-more']}&start=1024&most=60").get_json()
+    assert [tile["props"]["aria-posinset"] for tile in last] == [str(i) for i in range(1025, 1031)]
+    many = visitor.client.get(f"{box['props']['data-more']}&start=0&most=100000").get_json()
+    assert len(many) == 60
     assert "unnamed" in tiles(page)[0]
 
 
@@ -217,14 +228,16 @@ def test_another_run_changes_everything_on_the_page(visitor: Visitor) -> None:
 
 
 @pytest.mark.usefixtures("shown")
-def test_counts_or_shares_change_the_matrix_only(visitor: Visitor) -> None:
-    shown = visitor.fire(
-        "evaluate-truths",
-        inputs={"run": HASTY, "split": "test", "show": "share", "cell": "glioma~notumor"},
-        changed=['{"page":"evaluate","state":"show"}.value'],
-    )
-    assert matrix(shown["evaluate-content"]["children"])["glioma"][0] == "40.0 %"
-    assert list(shown) == ["evaluate-content"]
+def test_counts_and_shares_are_both_on_the_page_so_that_the_browser_can_show_either(
+    visitor: Visitor,
+) -> None:
+    (cell, *_) = find(visitor.open("/evaluate?run=hasty"), className="matrix-cell")
+    assert visible(find(cell, className="as-count")) == "2"
+    assert visible(find(cell, className="as-share")).split() == ["40.0", "%"]
+    asked = visitor.client.get("/_dash-dependencies").get_json()
+    show = {"id": '{"page":"evaluate","state":"show"}', "property": "value"}
+    # Nothing but the address and the switch itself, both in the browser, follows it.
+    assert all(one["clientside_function"] for one in asked if show in one["inputs"])
 
 
 def test_a_run_that_vanished_meanwhile_falls_back_to_another(visitor: Visitor, own: Path) -> None:
@@ -240,6 +253,18 @@ def test_the_training_history_marks_the_epoch_that_was_kept(visitor: Visitor) ->
     page = visitor.open("/evaluate?run=careful")
     assert "Epoch 2 of 3 was kept: it has the lowest validation loss" in headings(page)
     assert "seed 7, 36 training and 12 validation images" in visible(page)
+
+
+def test_of_several_networks_each_says_which_epoch_it_is_from(visitor: Visitor, own: Path) -> None:
+    change_run(own / CAREFUL, further_histories=[HISTORY[:1]])
+    page = visitor.open(f"/evaluate?run={CAREFUL}")
+    assert "Epoch 2 of 3 of the first of 2 networks was kept" in " ".join(headings(page))
+    said = (
+        "Network 1 of 2: epoch 2 of 3 was kept, validation loss 0.800. "
+        "Network 2 of 2: epoch 1 of 1 was kept, validation loss 1.100."
+    )
+    assert said in visible(page)
+    assert said in visible(visitor.open(f"/compare?run={HASTY}&other={CAREFUL}"))
 
 
 def test_a_table_of_another_tool_is_shown_as_a_run(visitor: Visitor, bare: Path) -> None:

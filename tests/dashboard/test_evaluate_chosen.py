@@ -19,7 +19,7 @@ from dashboard import data
 from dashboard.chosen import Chosen, cell_of, read
 from tests.dashboard.reading import headings, matrix, table_named, tiles
 from tests.dashboard.results import CAREFUL, CLASSES, HASTY, view_of
-from tests.dashboard.visit import Node, Visitor, find, picked, visible
+from tests.dashboard.visit import Node, Visitor, find, visible
 
 
 def chips(page: Node) -> list[str]:
@@ -168,6 +168,119 @@ def test_curves_are_those_of_the_chosen_slice(visitor: Visitor) -> None:
     assert {row[-1] for row in areas.values()} == {"16"}
 
 
+def counts_of(page: Node) -> dict[str, set[str]]:
+    """Every n that a part of the page says in words or in a column that is headed so."""
+    parts = ("curves-content", "weak-head", "trust-content")
+    return {
+        part: set(re.findall(r"\(n = ([\d,]+)\)", visible(find(page, id=part)))) for part in parts
+    }
+
+
+@pytest.mark.usefixtures("shown")
+@pytest.mark.parametrize(
+    ("query", "n"),
+    [("", 20), ("cell=glioma~", 5), ("cell=~notumor", 6), ("slice=seen~unseen", 16)],
+)
+def test_every_part_is_about_the_chosen_images_and_says_how_many(
+    visitor: Visitor, query: str, n: int
+) -> None:
+    page = visitor.open(f"/evaluate?run=hasty&by=size&{query}")
+    assert {part: said for part, said in counts_of(page).items() if said != {str(n)}} == {}
+    assert {row[-1] for row in table_named(page, "Areas under the curves").values()} == {str(n)}
+
+
+@pytest.mark.usefixtures("plenty")
+def test_figures_keep_what_is_chosen_in_themselves_so_that_something_else_can_be_chosen(
+    visitor: Visitor,
+) -> None:
+    view = view_of("plenty")
+    page = visitor.open("/evaluate?run=plenty&above=glioma~0.2&sure=0.9~1")
+    some = data.chosen_n(view, "test", Chosen(above=("glioma", 0.2), sure=(0.9, 1.0)))
+    above = data.chosen_n(view, "test", Chosen(above=("glioma", 0.2)))
+    sure = data.chosen_n(view, "test", Chosen(sure=(0.9, 1.0)))
+    assert some < above < 80
+    assert counts_of(page)["curves-content"] == {str(sure)}  # Their points are thresholds.
+    assert counts_of(page)["trust-content"] == {str(above), str(some)}
+    assert chosen_line(page).startswith(f"{some} of 80 test images (")
+
+
+@pytest.mark.usefixtures("plenty")
+@pytest.mark.parametrize(
+    ("query", "why"),
+    [
+        ("cell=glioma~glioma", "These images were chosen for being right (n ="),
+        ("cell=wrong", "These images were chosen for being wrong (n ="),
+    ],
+)
+def test_among_images_chosen_by_their_answer_right_and_wrong_are_no_result(
+    visitor: Visitor, query: str, why: str
+) -> None:
+    page = visitor.open(f"/evaluate?run=plenty&{query}")
+    places = [visible(place) for place in find(page, className="nothing-drawn")]
+    assert len(places) == 5  # Both curves, calibration, decisions, coverage of risks.
+    assert all(place.startswith(why) for place in places)
+    assert not find(find(page, id="trust-content"), "Graph")
+    assert not find(find(page, id="curves-content"), "Graph")
+    trust = visible(find(page, id="trust-content"))
+    # What is known of these very images is counted, and no interval speaks of others.
+    assert re.search(
+        r"Missed tumours: +\d+ of \d+ tumours|Missed tumours: +(\d+ of \d+|no )", trust
+    )
+    assert "(chosen by their answer)" in trust
+    assert not re.search(r"\d–\d+\.\d %", trust)
+
+
+@pytest.mark.usefixtures("plenty")
+def test_of_one_class_there_is_nothing_to_tell_it_from_and_the_rest_is_measured(
+    visitor: Visitor,
+) -> None:
+    page = visitor.open("/evaluate?run=plenty&cell=glioma~")
+    places = [visible(place) for place in find(page, className="nothing-drawn")]
+    assert sorted(place.split(":")[0].split(" and ")[0] for place in places) == [
+        "All of these images show glioma (n = 20)",
+        "All of these images show glioma (n = 20)",
+        "Of these images each shows a tumour (n = 20)",
+        "These are fewer than 50 images (n = 20), too few for a curve, so there is nothing to draw.",
+    ]
+    assert find(find(page, id="trust-content"), "Graph", id={"figure": "calibration"})
+    assert "These images were chosen by what they show" in visible(find(page, id="trust-content"))
+
+
+@pytest.mark.usefixtures("plenty")
+def test_a_place_without_a_figure_is_as_high_as_the_figure(visitor: Visitor) -> None:
+    def heights(query: str, kind: str) -> set[int]:
+        page = find(visitor.open(f"/evaluate?run=plenty{query}"), id="curves-content")
+        return {part["props"]["style"]["minHeight"] for part in find(page, "Div", className=kind)}
+
+    assert heights("", "figure") == heights("&cell=wrong", "nothing-drawn")
+
+
+@pytest.mark.usefixtures("plenty")
+def test_the_images_of_a_bin_of_the_calibration_figure_can_be_chosen() -> None:
+    view = view_of("plenty")
+    found = data.chosen_calibration(view, "test", Chosen())
+    bins = [b for b in (found.after or found.before) if b.n]
+    assert len(bins) > 2
+    for one in bins:
+        # As the address holds it: six digits, rounded down.
+        edges = "~".join(str(int(end * 1e6) / 1e6) for end in (one.low, one.high))
+        chosen = read(view.classes, None, None, None, edges)
+        assert chosen.sure == (one.low, one.high)
+        assert data.chosen_n(view, "test", chosen) == one.n
+
+
+@pytest.mark.usefixtures("shown")
+def test_slices_of_a_row_are_of_its_images(visitor: Visitor) -> None:
+    page = visitor.open("/evaluate?run=hasty&by=seen&cell=glioma~")
+    rows = table_named(page, "accuracy by seen in training or not")
+    assert {name: row[-2] for name, row in rows.items()} == {
+        "unseen": "4",
+        "near-copy in training": "1",
+    }
+    (wrong, *_) = find(find(page, id="weak-table"), "Button", className="link-button")[1::2]
+    assert wrong["props"]["id"]["only"] == "wrong~glioma~"
+
+
 # The images in order
 
 
@@ -212,11 +325,58 @@ def test_images_alike_to_one_come_by_the_bits_in_which_their_hashes_differ(shown
 
 
 @pytest.mark.usefixtures("shown")
-def test_pages_of_images_follow_each_other(visitor: Visitor) -> None:
-    first, second = (visitor.open(f"/evaluate?run=hasty&leaf={leaf}") for leaf in (1, 2))
-    assert (len(tiles(first)), len(tiles(second))) == (12, 8)
-    assert not set(tiles(first)) & set(tiles(second))
-    assert picked(visitor.open("/evaluate?run=hasty&leaf=99"), "leaf") == 2
+def test_the_rest_of_the_list_follows_what_the_page_brings(visitor: Visitor) -> None:
+    page = visitor.open("/evaluate?run=hasty&cell=wrong~glioma~&sort=sure&slice=seen~unseen")
+    (box,) = find(page, className="scroller")
+    more = visitor.client.get(f"{box['props']['data-more']}&start=0&most=99").get_json()
+    assert tiles(more) == tiles(page) != []
+    whole = visitor.open("/evaluate?run=hasty")
+    (box,) = find(whole, className="scroller")
+    rest = visitor.client.get(f"{box['props']['data-more']}&start=12&most=60").get_json()
+    assert (len(tiles(whole)), len(tiles(rest))) == (12, 8)
+    assert not set(tiles(whole)) & set(tiles(rest))
+    (button,) = find(rest[-1], "Button")
+    assert button["props"]["aria-label"].endswith(", image 20 of 20")
+
+
+@pytest.mark.usefixtures("shown")
+@pytest.mark.parametrize(
+    ("first", "number", "start"),
+    [("15", "15", "8"), ("99", "20", "13"), ("x", "1", "0"), ("²", "1", "0"), ("-4", "1", "0")],
+)
+def test_an_address_names_the_first_image_in_sight(
+    visitor: Visitor, first: str, number: str, start: str
+) -> None:
+    page = visitor.open(f"/evaluate?run=hasty&first={first}")
+    (box,) = find(page, className="scroller")
+    assert (box["props"]["data-first"], box["props"]["data-start"]) == (number, start)
+    assert find(page, className="tile")[0]["props"]["aria-posinset"] == str(int(start) + 1)
+
+
+@pytest.mark.usefixtures("shown")
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ("run=nobody&split=test", 404),
+        ("run=hasty&split=train", 404),
+        ("", 404),
+        ("run=hasty&split=test&cell=cat~dog&slice=a~b&above=x&sort=no&start=-9&most=-9", 200),
+        ("run=hasty&split=test&start=999999999999999999999&most=x", 200),
+    ],
+)
+def test_what_is_not_there_is_not_answered(visitor: Visitor, query: str, status: int) -> None:
+    assert visitor.client.get(f"/pieces/gallery?{query}").status_code == status
+
+
+@pytest.mark.usefixtures("shown", "pictures")
+def test_all_tiles_have_the_same_lines_so_that_they_are_of_one_height(visitor: Visitor) -> None:
+    page = visitor.open("/evaluate?run=hasty")
+    lines = [
+        len(find(tile, "Figcaption")[0]["props"]["children"])
+        for tile in find(page, className="tile")
+    ]
+    assert len(set(lines)) == 1
+    assert len({"near-copy" in text for text in tiles(page)}) == 2
 
 
 @pytest.mark.usefixtures("shown")
@@ -246,6 +406,25 @@ def test_the_panel_tells_what_every_run_says_of_an_image(visitor: Visitor) -> No
     }
     assert find(drawer, "Img")[0]["props"]["src"] == f"/image/{IMAGE}"
     assert "This is wrong" in text
+
+
+@pytest.mark.usefixtures("shipped")
+def test_the_panel_tells_the_metadata_in_words_with_units(visitor: Visitor) -> None:
+    drawer = panel(visitor.open("/evaluate?image=Training/pituitary/Tr-pi_1456.jpg"))
+    (facts,) = find(drawer, className="facts")
+    names, values = ([visible(one) for one in find(facts, kind)] for kind in ("Dt", "Dd"))
+    told = dict(zip(names, values, strict=True))
+    assert told["file size"] == "21,371 bytes"
+    assert told["width"] == "512 pixels"
+    assert told["mirrored"] == "yes"
+    assert told["pixel format"] == "grey (L)"
+    assert told["near-copies as counted here"] == "group number 3527"
+    assert told["near-copies by the metadata"] == "group number 3150"
+    assert told["number in the figshare set"] == "1006"
+    assert told["grouped split"] == "guard (kept apart, used for nothing)"
+    assert {"near-copies", "grouped split"} <= {
+        visible(term) for term in find(facts, className="term")
+    }
 
 
 @pytest.mark.usefixtures("shown")
@@ -285,7 +464,7 @@ def test_pictures_of_other_pages_open_the_same_panel(visitor: Visitor, address: 
     assert not panel(page)["props"]["opened"]
     if "browse" in address:
         tiles = [tile["props"]["id"] for tile in find(page, "Button", className="tile-open")]
-        assert {tile["place"] for tile in tiles} == {"browse"}
+        assert [tile["place"] for tile in tiles] == [f"browse-{i}" for i in range(12)]
 
 
 @pytest.mark.usefixtures("shown")
@@ -406,12 +585,12 @@ def test_calibration_and_sets_are_those_of_the_chosen_slice(visitor: Visitor) ->
     whole = visible(find(visitor.open("/evaluate?run=hasty"), id="trust-content"))
     some = visible(
         find(
-            visitor.open("/evaluate?run=hasty&slice=seen~unseen&cell=glioma~notumor"),
+            visitor.open("/evaluate?run=hasty&slice=seen~unseen"),
             id="trust-content",
         )
     )
-    assert "Among images with" not in whole
-    assert "Among images with seen in training or not: unseen" in some
+    assert "Of all images (n = 20)." in whole
+    assert "Among images with seen in training or not: unseen (n = 16)." in some
     assert "No curves: 20 images" in whole
     assert "No curves: 16 images" in some
 
@@ -440,7 +619,7 @@ def test_calibration_of_some_rows_is_that_of_a_table_without_the_others() -> Non
 @pytest.mark.usefixtures("shown")
 def test_a_probability_can_be_typed_instead_of_pointed_at(visitor: Visitor) -> None:
     def asked(address: str) -> list[Any]:
-        group = find(visitor.open(address), role="group")[0]
+        (group,) = [one for one in find(visitor.open(address), role="group") if find(one, "Select")]
         return [
             one["props"]["value"] for kind in ("Select", "NumberInput") for one in find(group, kind)
         ]

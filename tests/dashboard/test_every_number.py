@@ -29,7 +29,7 @@ VIEWS = [
     "/data?part=images&split=test&scale=magma",
     "/data?by=split&pointer=values",
     "/data?by=brightness",
-    "/data?only=split~test,label~glioma&images=2",
+    "/data?only=split~test,label~glioma&first=20",
     "/data?part=copies&protocol=grouped_split&kind=mirrored",
     "/data?part=drift&drift=grouped_split",
     "/data?part=quality&flag=dark",
@@ -40,7 +40,9 @@ VIEWS = [
     "/evaluate?cell=notumor~&slice=source~web",
     "/evaluate?cell=~pituitary&above=pituitary~0.99",
     "/evaluate?cell=wrong&sort=unsure",
-    "/evaluate?sort=like&like=Testing/glioma/Te-glTr_0000.jpg&leaf=3",
+    "/evaluate?cell=glioma~glioma",
+    "/evaluate?cell=glioma~&sure=0.6~0.9",
+    "/evaluate?sort=like&like=Testing/glioma/Te-glTr_0000.jpg&first=30",
     "/evaluate?image=Testing/glioma/Te-glTr_0000.jpg",
     "/compare",
     "/compare?now=wrong",
@@ -48,6 +50,7 @@ VIEWS = [
     "/predict",
     "/bring",
     "/review",
+    "/review?candidate=champion-official",
     "/review?image=Training/pituitary/Tr-pi_0515.jpg",
     "/nowhere",
 ]  # fmt: skip
@@ -155,7 +158,7 @@ def forget() -> None:
     [
         ("/", "dashboard.components.headlines.interval", "90.0 %"),
         ("/", "dashboard.components.frame.counted", "careful, misses"),
-        ("/", "dashboard.pages.overview.measured", "of the images with a tumour"),
+        ("/", "dashboard.pages.overview.measured", "right answers are"),
         ("/evaluate?run=plenty", "dashboard.components.tables.interval", "95.0 %"),
         ("/evaluate?run=plenty", "dashboard.pages.confusion.interval", "18"),
         ("/compare?run=careful&other=hasty", "dashboard.pages.compare.points_interval", "points"),
@@ -230,15 +233,25 @@ def test_a_reason_that_nobody_can_see_is_refused() -> None:
             bare_numbers(as_node(html.P("12 tumours", **hidden)))
 
 
-def test_a_reason_unfolds_below_the_section_of_its_numbers_unless_it_stands_there_anyway() -> None:
+def test_every_reason_unfolds_once_at_the_end_of_its_page_unless_it_stands_there_anyway() -> None:
     why = components.no_interval("Counted, and never estimated.")
-    folded = as_node(components.section("Found", html.P("12 tumours", **why)))
+    parts = [components.section(title, html.P("12 tumours", **why)) for title in ("Found", "Lost")]
+    folded = as_node(components.page("Page", "Lead.", *parts))
     (details,) = find(folded, "Details")
-    assert "Counted, and never estimated." in visible(details)
-    assert visible(find(details, "Summary")[0]) == "Why some numbers here have no interval"
+    assert visible(details).count("Counted, and never estimated.") == 1
+    assert visible(find(details, "Summary")[0]) == "Why some numbers on this page have no interval"
     assert bare_numbers(folded) == []
+    assert find(folded, className="page")[0]["props"]["children"][-1] == details
     said = components.section("Found", html.P("12 tumours", **why), note=why["title"])
-    assert not find(as_node(said), "Details")
+    (rest,) = find(as_node(components.page("Page", "Lead.", said)), "Details")
+    assert why["title"] not in visible(rest)
+
+
+@pytest.mark.parametrize("address", ["/", "/data", "/evaluate", "/compare"])
+@pytest.mark.usefixtures("shipped")
+def test_a_page_tells_its_reasons_in_one_place(visitor: Visitor, address: str) -> None:
+    folds = find(visitor.open(address), className="reasons")
+    assert [fold["props"]["className"] for fold in folds] == ["reasons page-reasons"]
 
 
 def test_a_reason_of_a_word_or_for_a_whole_section_is_refused() -> None:
@@ -261,11 +274,10 @@ def test_labels_and_hover_texts_of_a_figure_are_read_too() -> None:
 
     good = "%{x}: %{y:.1f} % (%{customdata[0]:.1f}–%{customdata[1]:.1f} %, n = %{customdata[2]:,})"
     point = {"x": ["a"], "y": [1.0], "customdata": [[0.5, 1.5, 20]]}
-    assert judged(go.Scatter(**point, hovertemplate=good)) == []
-    assert judged(go.Scatter(**point, hovertemplate="%{x}: %{y:.1f} %"))
-    assert judged(go.Scatter(**point))
+    bars = {"array": [0.5], "arrayminus": [0.5]}
+    assert judged(go.Scatter(**point, hovertemplate=good, error_y=bars)) == []
+    assert judged(go.Scatter(**point, hovertemplate="%{x}: %{y:.1f} %", error_y=bars))
+    assert judged(go.Scatter(**point, error_y=bars))
     assert judged(go.Scatter(**point, hovertemplate=good, text=["1.0 %"]))
-    assert not judged(
-        go.Scatter(**point, hovertemplate=good, text=["1.0 %"], error_y={"array": [1]})
-    )
+    assert not judged(go.Scatter(**point, hovertemplate=good, text=["1.0 %"], error_y=bars))
     assert judged(go.Scatter(**point, hovertemplate=good), title="AUC 0.93")

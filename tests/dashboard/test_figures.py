@@ -175,23 +175,54 @@ def test_the_chosen_threshold_is_marked_where_the_curve_reaches_it() -> None:
     assert list(between.y) == [0.4]
 
 
-def test_each_bar_of_a_class_says_which_images_it_is_about() -> None:
+def test_each_point_of_a_class_says_which_images_it_is_about() -> None:
     known = metrics.proportion(9, 10)
     classes = [
         ClassReport("glioma", 10, known, NOTHING, NOTHING),
         ClassReport("notumor", 10, known, known, NOTHING),
     ]
-    (bars,) = checked(evaluation_figures.per_class(classes, COLOURS, shown=["notumor"]))
-    assert list(bars.y)[:2] == ["glioma<br>found", "glioma<br>right when said"]
-    assert list(bars.x) == [0, 90, 90, 90]
-    assert [entry[-1] for entry in bars.customdata] == [
-        "glioma~",
-        "~glioma",
-        "notumor~",
-        "~notumor",
-    ]
-    assert bars.marker.opacity[0] < bars.marker.opacity[2]
-    assert bars.error_x.arrayminus[1] == pytest.approx(90 - 100 * (known.low or 0))
+    figure = evaluation_figures.per_class(classes, COLOURS, shown=["notumor"])
+    (points,) = checked(figure)
+    rows = [f"{name}<br>{what}" for name in COLOURS for what in ("found", "right when said")]
+    assert list(figure.layout.yaxis.categoryarray) == rows[::-1]
+    # What is not known has a row, and no point that could be taken for nought.
+    assert (list(points.y), list(points.x)) == (rows[1:], [90, 90, 90])
+    assert [entry[-1] for entry in points.customdata] == ["~glioma", "notumor~", "~notumor"]
+    assert points.marker.opacity[0] < points.marker.opacity[1]
+    assert points.error_x.arrayminus[0] == pytest.approx(90 - 100 * (known.low or 0))
+
+
+@pytest.mark.parametrize(
+    ("right", "of", "start"), [(297, 300, 95), (290, 300, 90), (30, 60, 0), (100_000, 100_000, 98)]
+)
+def test_the_axis_of_the_classes_begins_where_the_intervals_do_and_says_so(
+    right: int, of: int, start: int
+) -> None:
+    each = metrics.proportion(right, of)
+    figure = evaluation_figures.per_class(
+        [ClassReport("glioma", of, each, each, NOTHING)], COLOURS, shown=["glioma"]
+    )
+    low, high = figure.layout.xaxis.range
+    assert low == start < 100 * (each.low or 0)
+    assert high > 100
+    assert (f"axis from {start} %" in figure.layout.xaxis.title.text) == bool(start)
+
+
+def test_curves_of_good_classes_have_the_room_of_their_corner() -> None:
+    good = class_curves("glioma", curve([0, 0.005, 0.02, 1], [0, 0.97, 0.99, 1]))
+    poor = class_curves("notumor", curve([0, 0.3, 1], [0, 0.6, 1]))
+    figure = evaluation_figures.roc([good], COLOURS)
+    assert figure.layout.xaxis.range == pytest.approx((-0.001, 0.1))
+    assert figure.layout.yaxis.range == pytest.approx((0.9, 1.002))
+    assert figure.layout.xaxis.title.text.endswith("axis to 10 %")
+    assert figure.layout.yaxis.title.text.endswith("axis from 90 %")
+    inside = figure.data[-1]
+    assert (0 < inside.x[0] < 0.1, 0.9 < inside.y[0] < 1) == (True, True)
+    assert evaluation_figures.roc([good, poor], COLOURS).layout.xaxis.range[1] > 1
+    exact = class_curves("glioma", curve([0, 0.97, 0.99, 1], [1, 0.995, 0.98, 0.3]))
+    zoomed = evaluation_figures.precision_recall([exact], COLOURS).layout
+    assert zoomed.xaxis.range == pytest.approx((0.9, 1.001))
+    assert zoomed.yaxis.range[0] == pytest.approx(0.9)
 
 
 def test_precision_recall_has_a_line_per_class() -> None:

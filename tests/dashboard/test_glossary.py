@@ -47,7 +47,7 @@ def test_what_is_no_text_stays_as_it_is() -> None:
 @pytest.mark.parametrize(
     ("address", "terms"),
     [
-        ("/", {"Missed tumours", "Accuracy", "Grouped split"}),
+        ("/", {"False alarms", "accuracy", "Grouped split", "missed tumours"}),
         ("/data?part=copies", set()),
         ("/evaluate", {"Precision", "Recall", "F1", "95 % interval", "Area under ROC"}),
         ("/compare", {"ROC", "McNemar", "Calibration"}),

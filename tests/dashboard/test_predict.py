@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from brainmri import images, phantom, predictions, promotion, runs
+from brainmri import images, phantom, predictions, runs
 from dashboard import data
+from dashboard.pages import predict_before
 from tests.dashboard.faults import change_run
 from tests.dashboard.reading import (
     TWO_ROWS,
@@ -25,9 +26,10 @@ from tests.dashboard.results import (
     CLASSES,
     HASTY,
     png,
+    write_promoted,
     write_table,
 )
-from tests.dashboard.visit import Node, Visitor, find, picked, reply, visible, words
+from tests.dashboard.visit import Node, Visitor, as_node, find, picked, reply, visible, words
 
 
 def ask(
@@ -44,6 +46,29 @@ def test_only_runs_with_a_model_can_be_asked(visitor: Visitor) -> None:
     (picker,) = find(page, "Select")
     assert [option["value"] for option in picker["props"]["data"]] == [HASTY]
     assert "No image yet" in words(page)
+
+
+@pytest.mark.usefixtures("shown")
+def test_before_an_image_the_page_says_who_answers_and_how_well_what_goes_in_and_what_is_kept(
+    visitor: Visitor,
+) -> None:
+    said = visible(visitor.open("/predict")).replace("\u00a0", " ")
+    assert (
+        f"Who answers {HASTY} names the right class for 70.0 % of 20 test images (48.1–85.5 %)"
+        in said
+    )
+    assert "by the most probable class alone, missed 3 of 15 tumours (7.0–45.2 %)" in said
+    assert "JPEG, PNG, BMP, TIFF, DICOM or NIfTI, up to 64 MB each" in said
+    assert "How probable a tumour is, and which: glioma, meningioma, pituitary" in said
+    assert "no picture and no file name is stored" in said
+
+
+@pytest.mark.usefixtures("shown")
+def test_who_answers_follows_the_choice_of_the_run() -> None:
+    view = data.named_run(CAREFUL)
+    assert view is not None
+    said = visible(as_node(predict_before.part(view))).replace("\u00a0", " ")
+    assert f"{CAREFUL} names the right class for 90.0 % of 20 test images" in said
 
 
 @pytest.mark.parametrize(
@@ -72,7 +97,7 @@ def test_a_run_with_a_damaged_model_file_is_not_offered_and_named(
 ) -> None:
     shutil.copytree(own / HASTY, own / "first")
     change_run(own / "first", name="first")
-    promotion.promote(own, "first", HASTY)
+    write_promoted(own, "first", HASTY)
     (own / "first" / runs.MODEL_FILE).write_bytes(b"junk")
     page = visitor.open("/predict")
     assert picked(page, "run") == HASTY

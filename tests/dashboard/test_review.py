@@ -26,7 +26,7 @@ from tests.brainmri import volumes
 from tests.brainmri.lettering import lettered
 from tests.dashboard.every_number import bare_numbers
 from tests.dashboard.reading import heading
-from tests.dashboard.results import HASTY
+from tests.dashboard.results import HASTY, write_promoted
 from tests.dashboard.visit import Node, Visitor, find, table_rows, visible
 
 PASSWORD = "correct horse battery"
@@ -324,12 +324,20 @@ def test_a_volume_without_its_slice_is_not_kept(visitor: Visitor) -> None:
     assert data.corrections_made() == []
 
 
-def test_a_picture_with_text_burned_in_by_its_header_is_not_kept(
-    visitor: Visitor, own: Path
+@pytest.mark.parametrize(
+    ("header", "why"),
+    [
+        ({"BurnedInAnnotation": "YES"}, "text is burned into the picture"),
+        ({"Modality": "CT"}, "this is no MRI"),
+    ],
+    ids=["burned in", "no MRI"],
+)
+def test_a_picture_that_its_header_rules_out_is_not_kept(
+    header: dict[str, str], why: str, visitor: Visitor, own: Path
 ) -> None:
-    file = volumes.dicom(phantom.draw("glioma", 1)[None], BurnedInAnnotation="YES")
+    file = volumes.dicom(phantom.draw("glioma", 1)[None], **header)
     told = send(visitor, upload=file, **about_upload(keep=True))
-    assert "text is burned into the picture" in visible(told)
+    assert why in visible(told)
     assert not (own / "corrections" / "images").exists()
     assert data.corrections_made() == []
 
@@ -619,6 +627,23 @@ def test_confirmed_corrections_change_what_is_reported_and_are_marked(
 
 
 @pytest.mark.usefixtures("own")
+def test_beside_the_button_stands_why_there_is_nothing_to_write(visitor: Visitor) -> None:
+    def button() -> tuple[bool, str]:
+        page = visitor.open("/review")
+        (pressed,) = find(page, id="review-make")
+        why = find(page, id=pressed["props"].get("aria-describedby", ""))
+        return pressed["props"]["disabled"], " ".join(map(visible, why))
+
+    send(visitor)
+    assert button() == (
+        True,
+        "Nothing to write yet: a correction is written once two people have confirmed it.",
+    )
+    review(visitor, CONFIRM, "Grace")
+    assert button() == (False, "")
+
+
+@pytest.mark.usefixtures("own")
 def test_what_is_confirmed_and_not_in_the_numbers_is_told_until_it_is_written(
     visitor: Visitor,
 ) -> None:
@@ -701,12 +726,10 @@ def test_a_run_that_cannot_be_asked_is_told_without_where_the_server_keeps_it(
 def test_every_number_of_the_page_has_a_reason(visitor: Visitor) -> None:
     names = [HASTY, "careful", *CLASSES]
     queue = visitor.fire("review-doubtful", inputs={"at": 1, "children": []})
-    for shown in (
-        visitor.open("/review"),
-        visitor.open(f"/review?image={PATH}"),
-        queue["review-doubtful"]["children"],
-    ):
+    for shown in (visitor.open("/review"), visitor.open(f"/review?image={PATH}")):
         assert [str(bare) for bare in bare_numbers(shown, names)] == []
+    part = queue["review-doubtful"]["children"]
+    assert [str(bare) for bare in bare_numbers(part, names, is_part=True)] == []
     send(visitor)
     review(visitor, CONFIRM, "Grace")
     data.make_manifest()
@@ -718,7 +741,7 @@ def test_one_image_comes_with_what_each_voice_says_and_an_open_form(visitor: Vis
     page = visitor.open(f"/review?image={PATH}")
     assert "Labelled glioma" in visible(page)
     assert HASTY in visible(page)
-    (form,) = find(page, "Details")
+    (form,) = [one for one in find(page, "Details") if "This is wrong" in visible(one)]
     assert form["props"]["open"] is True
     assert "There is no such image" in str(visitor.open("/review?image=nowhere.png"))
 
@@ -776,7 +799,7 @@ def test_the_promoted_run_is_shown_first(own: Path) -> None:
     before = data.find_run(None)
     assert before is not None
     other = next(name for name in ("careful", HASTY) if name != before.name)
-    promotion.promote(own, other, before.name)
+    write_promoted(own, other, before.name)
     after = data.find_run(None)
     assert after is not None
     assert after.name == other
@@ -786,14 +809,10 @@ def test_the_promoted_run_is_shown_first(own: Path) -> None:
     assert [one.name for one in broken] == [promotion.FILE]
 
 
-def test_who_made_which_run_the_first_one_is_shown(
-    visitor: Visitor, own: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_who_made_which_run_the_first_one_is_shown(visitor: Visitor, own: Path) -> None:
     assert "Who made which run" not in visible(visitor.open("/review"))
-    monkeypatch.setenv("LOGNAME", "ada")
-    promotion.promote(own, "careful", HASTY)
-    monkeypatch.setenv("LOGNAME", "grace")
-    promotion.roll_back(own)
+    write_promoted(own, "careful", HASTY)
+    promotion.roll_back(own, who="grace")
     page = visitor.open("/review")
     back, done = table_rows(find(page, "Table")[-1])
     assert done[:3] == ["careful", f"promoted in place of {HASTY}", "ada"]

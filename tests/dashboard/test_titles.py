@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from brainmri import decisions
+from brainmri import decisions, metrics
+from brainmri.calibration import ReliabilityBin
 from brainmri.decisions import DecisionCurve
 from brainmri.ranking import Curve
-from dashboard import evaluation_figures, trust_figures
+from dashboard import components, evaluation_figures, figures, trust_figures
 from dashboard.pages import trust_titles
 from tests.dashboard.results import CAREFUL, HASTY
 from tests.dashboard.visit import Visitor, as_node, find, visible
@@ -23,6 +24,8 @@ NAMES = {
     "When the least sure images are left to a person", "ROC: tumour against no tumour",
     "When it says ninety percent, is it right nine times in ten?", f"{HASTY} beside {CAREFUL}",
     "Images that one run alone got right", "How they were trained: loss by epoch",
+    "Look at single images", "Calibration: right answers by how sure the model was",
+    "Width × height in pixels", "Brightness of images", "Official test",
     "What following the model would bring", "Pixel density: share of pixels at each grey level",
 }  # fmt: skip
 """What is drawn, without what it shows."""
@@ -123,3 +126,57 @@ def test_two_roc_curves_are_named_above_and_below_where_they_are_flat() -> None:
     assert heights["good"] > heights["other"]
     assert not flat.layout.showlegend
     assert drawn([0.0, 0.02, 0.5, 1.0]).layout.showlegend
+
+
+def test_a_lowest_figure_is_said_to_be_that_by_chance_where_intervals_meet() -> None:
+    low, high = metrics.proportion(700, 1000), metrics.proportion(950, 1000)
+    near = metrics.proportion(705, 1000)
+    assert components.but_meets(low, [high]) == ""
+    assert components.but_meets(low, [high, near]) == (
+        ", but its interval meets that of another class"
+    )
+
+
+@pytest.mark.usefixtures("shipped")
+def test_compare_is_headed_by_what_one_run_does_better_with_its_name_once(visitor: Visitor) -> None:
+    found = titles(visitor, "/compare?run=champion-official&other=cnn-regularised-official")[1]
+    assert found.startswith("champion-official: 42 fewer missed tumours of 906 (")
+    assert "103 more right answers of 1,311 (" in found
+    assert (found.count("champion-official"), found.count("cnn-regularised")) == (1, 0)
+
+
+def test_both_trainings_are_drawn_in_the_same_figure() -> None:
+    epochs = [
+        {
+            "epoch": e,
+            **{f"{p}_{m}": 0.9 / e for p in ("val", "train") for m in ("loss", "accuracy")},
+        }
+        for e in range(1, 9)
+    ]
+    runs = {"a": (epochs, epochs[-1], "#111"), "b": (epochs[:5], epochs[4], "#222")}
+    figure = figures.histories(runs, "accuracy")
+    lines = [line.name for line in figure.data if line.hoverinfo != "skip"]
+    assert lines == ["a, validation", "a, training", "b, validation", "b, training"]
+    assert figure.layout.xaxis.range == (0.5, 8.5)
+    assert figure.layout.yaxis.tickformat == ".0%"
+    assert names_in(figure) == {"a", "b"}
+    assert not figure.layout.showlegend
+
+
+def test_lines_of_a_calibration_figure_are_named_where_they_lie_most_apart() -> None:
+    def bins(right: list[int]) -> list[ReliabilityBin]:
+        edges = [0.2, 0.4, 0.6, 0.8]
+        return [
+            ReliabilityBin(low, low + 0.2, 100, low + 0.1, metrics.proportion(k, 100))
+            for low, k in zip(edges, right, strict=True)
+        ]
+
+    figure = trust_figures.reliabilities(
+        [("upper", bins([30, 70, 80, 90]), "#111"), ("lower", bins([30, 45, 75, 90]), "#222")]
+    )
+    assert names_in(figure) == {"upper", "lower"}
+    places = {note.text.split()[-1]: (note.x, note.y) for note in figure.layout.annotations}
+    assert places["upper"][0] == places["lower"][0] == pytest.approx(0.5)
+    assert places["upper"][1] > 0.7
+    assert places["lower"][1] < 0.45
+    assert not figure.layout.showlegend

@@ -1,0 +1,69 @@
+"""The values of a figure as a table that unfolds below it, for those who do not see the figure."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import plotly.graph_objects as go
+from dash import html
+from dash.development.base_component import Component
+
+from brainmri.metrics import Estimate
+from dashboard.components.tables import estimate_cell, points_cell
+from dashboard.components.words import Children, aria, no_interval
+from dashboard.figure_values import values
+
+_WHAT = re.compile(r"[.:;]")
+_ALONG = "Where a point stands along the figure is drawn, not estimated."
+_AT_STEPS = "Read off the lines at even steps."
+
+
+def drawn_values(figure: go.Figure, *, says: str, why: str | None) -> Component | None:
+    """What a figure draws, row by row; `says` and `why` as of `graphs.graph`. None where it draws nothing."""
+    told = values(figure)
+    if not told.rows:
+        return None
+    what = _WHAT.split(says)[0]
+    notes = [_ALONG] if told.place is not None and why is None else []
+    notes += [_AT_STEPS] if told.at_steps else []
+    place: dict[str, Any] = no_interval(_ALONG) if why is None else {}
+    body = [
+        html.Tr(
+            [
+                html.Td(_cell(cell, told.in_points), **(place if i == told.place else {}))
+                for i, cell in enumerate(row)
+            ]
+        )
+        for row in told.rows
+    ]
+    table = html.Table(
+        [
+            html.Caption(f"Values of: {what}", className="visually-hidden"),
+            html.Thead(html.Tr([html.Th(name, scope="col") for name in told.head])),
+            html.Tbody(body),
+        ],
+        className="table drawn-values",
+    )
+    reason: dict[str, Any] = {} if why is None else no_interval(why)
+    return html.Details(
+        [
+            html.Summary("Its values as a table"),
+            html.Div(
+                table,
+                className="scroll",
+                role="region",
+                tabIndex=0,
+                **aria(label=f"Values of: {what}"),
+                **reason,
+            ),
+            html.P(" ".join(notes), className="note") if notes else None,
+        ],
+        className="values",
+    )
+
+
+def _cell(cell: str | Estimate, in_points: bool) -> Children:
+    if isinstance(cell, str):
+        return cell
+    return points_cell(cell) if in_points else estimate_cell(cell)
