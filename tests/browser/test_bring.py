@@ -90,16 +90,26 @@ def test_a_table_is_dropped_and_becomes_a_run(
     go(page, f"{site.url}bring")
     dropped(page, path)
     expect(page.get_by_text("of-others.csv can be a run")).to_be_visible()
-    # What came after the page tells its reasons at the page's end, too, once somebody asks for them.
-    reasons = page.locator(".page-reasons")
-    expect(reasons).not_to_contain_text("Rows and files are counted here")
-    reasons.locator("summary").click()
-    expect(reasons).to_contain_text("Rows and files are counted here, not estimated.")
     page.reload()
     page.get_by_role("button", name="Add this run").click()
     page.get_by_role("link", name="See how good it is").click()
     page.wait_for_url("**/evaluate?run=of-others*")
     expect(page.locator("#content")).to_contain_text("of-others")
+
+
+def test_what_came_after_the_page_tells_its_reasons_at_the_page_s_end_too(
+    site: Site, page: Page, tmp_path: Path
+) -> None:
+    # A site where no file has been judged yet: the list of those gives the same reason from the start.
+    path = tmp_path / "of-others.csv"
+    path.write_text("label,prob_glioma,prob_notumor\nglioma,0.9,0.1\nnotumor,0.2,0.8\n")
+    go(page, f"{site.url}bring")
+    dropped(page, path)
+    expect(page.get_by_text("of-others.csv can be a run")).to_be_visible()
+    reasons = page.locator(".page-reasons")
+    expect(reasons).not_to_contain_text("Rows and files are counted here")
+    reasons.locator("summary").click()
+    expect(reasons).to_contain_text("Rows and files are counted here, not estimated.")
 
 
 def test_another_output_rebuilds_the_form(
