@@ -49,11 +49,24 @@ _PAGES = (
     ("Review", "/review", review.layout),
     ("Add", "/bring", bring.layout),
 )
+_WITH_FIGURES = frozenset(("/", "/data", "/evaluate", "/compare"))
+_PLOTLY = "/_dash-component-suites/plotly/package_data/plotly.min.js"
 _NO_CALLBACK = "This is no request of these pages; reload the page."
 _ASSETS = Path(__file__).resolve().parent.parent / "assets"
 
+
+class _App(Dash):
+    """Pages with figures name plotly.js, to be asked for at once (assets/plotly_ahead.js)."""
+
+    def interpolate_index(self, **parts: str) -> str:  # type: ignore[override]
+        index: str = super().interpolate_index(**parts)  # type: ignore[no-untyped-call]
+        if request.path not in _WITH_FIGURES:
+            return index
+        return index.replace("<body>", f'<body data-plotly="{_PLOTLY}">')
+
+
 memory.share_between_threads()
-app = Dash(
+app = _App(
     "dashboard",
     use_pages=True,
     pages_folder="",

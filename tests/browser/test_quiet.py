@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 
-from playwright.sync_api import Page, Request
+import pytest
+from playwright.sync_api import Page, Request, expect
 
-from tests.browser.driving import settle
+from tests.browser.conftest import Opened
+from tests.browser.driving import go, settle
 from tests.browser.test_evaluate import MISSED
-from tests.browser.test_evaluate_chosen import HASTY, opened
+from tests.browser.test_evaluate_chosen import HASTY
+from tests.browser.test_evaluate_chosen import opened as chosen_opened
 from tests.dashboard.serving import Site
 
+_CALLBACKS = "/_dash-update-component"
 _COUNT = """() => {
     window.told = 0;
     window.dash_stores.at(-1).subscribe(() => { window.told += 1; });
@@ -18,7 +22,7 @@ _COUNT = """() => {
 
 
 def test_a_cell_asks_only_for_what_depends_on_it(page: Page, site: Site) -> None:
-    opened(page, site.url + HASTY)
+    chosen_opened(page, site.url + HASTY)
     asked: list[str] = []
 
     def note(request: Request) -> None:
@@ -41,11 +45,41 @@ def test_a_cell_asks_only_for_what_depends_on_it(page: Page, site: Site) -> None
     assert not [one for one in asked if "panel" in one or "evaluate-content" in one]
 
 
+@pytest.mark.parametrize("place", ["", "data", "evaluate", "compare", "predict", "review", "bring"])
+def test_plotly_is_asked_for_once_and_before_the_page_where_it_has_figures(
+    page: Page, site: Site, place: str
+) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url.partition("?")[0]))
+    go(page, site.url + place)
+    settle(page)
+    plotly = [i for i, url in enumerate(asked) if url.endswith("/plotly.min.js")]
+    drawn = page.locator(".js-plotly-plot .main-svg").count()
+    assert len(plotly) == (1 if drawn else 0)
+    if drawn:
+        assert plotly[0] < next(i for i, url in enumerate(asked) if url.endswith(_CALLBACKS))
+
+
+def test_without_plotly_the_page_says_what_it_can_and_draws_when_it_is_back(
+    opened: Opened, site: Site
+) -> None:
+    # Dash tries once more itself, and notes that as an event.
+    complaints = "plotly.js did not load|Failed to load resource|ERR_FAILED|error: Event$"
+    page = opened(expected=complaints).new_page()
+    page.route("**/plotly.min.js", lambda route: route.abort())
+    go(page, site.url)
+    expect(page.locator("#content h1").first).to_be_visible()
+    assert page.evaluate("window.Plotly") is None
+    page.unroute("**/plotly.min.js")
+    page.reload()
+    expect(page.locator(".js-plotly-plot .main-svg").first).to_be_attached()
+
+
 def test_drawing_many_components_does_not_tell_each_of_them_of_every_other(
     page: Page, site: Site
 ) -> None:
     """assets/quiet_store.js still does its work with this version of Dash."""
-    opened(page, site.url + HASTY)
+    chosen_opened(page, site.url + HASTY)
     page.evaluate(_COUNT)
     page.get_by_role("button", name=MISSED).click()
     page.locator(".chosen-bar .chip").first.wait_for()
@@ -57,7 +91,7 @@ def test_drawing_many_components_does_not_tell_each_of_them_of_every_other(
 def test_components_are_told_of_what_they_read_and_once_of_what_changes_together(
     page: Page, site: Site
 ) -> None:
-    opened(page, site.url + HASTY)
+    chosen_opened(page, site.url + HASTY)
     page.evaluate(_COUNT)
     page.get_by_role("button", name=MISSED).click()
     page.locator(".chosen-bar .chip").first.wait_for()
