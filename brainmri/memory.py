@@ -9,6 +9,8 @@ import numpy as np
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
 """Names of settings in malloc.h."""
+_LARGE_BYTES = 1 << 16
+"""From here on, arrays of a process with threads are given back when they are freed."""
 
 
 def keep_freed() -> None:
@@ -35,16 +37,21 @@ def expect_large() -> None:
 
 
 def share_between_threads() -> None:
-    """For a process with threads that take turns: let them reuse what any of them has freed.
+    """For a process with threads that take turns: let them reuse what any of them has freed, and keep little.
 
     By default glibc gives each thread buffers of its own, and Arrow keeps some beside them; each keeps its
-    largest. After a walk through all pages that was a quarter of a dashboard's memory.
+    largest. After a walk through all pages that was a quarter of a dashboard's memory. And once glibc has
+    seen a large array freed, it puts the next ones of that size between small things that stay, where what
+    they leave is given back to nobody.
     """
     import pyarrow
 
     pyarrow.set_memory_pool(pyarrow.system_memory_pool())
     with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL("libc.so.6").mallopt(_ARENA_MAX, 1)
+        libc = ctypes.CDLL("libc.so.6")
+        libc.mallopt(_ARENA_MAX, 1)
+        libc.mallopt(_MMAP_THRESHOLD, _LARGE_BYTES)
+        libc.mallopt(_TRIM_THRESHOLD, _LARGE_BYTES)
 
 
 def keep_no_more() -> None:
