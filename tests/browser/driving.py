@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import re
 import shutil
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -107,6 +108,14 @@ def go(page: Page, address: str) -> None:
 def settle(page: Page) -> None:
     """Wait until the page asks the server for nothing more."""
     page.wait_for_load_state("networkidle")
+
+
+def until(page: Page, holds: str, arg: object = None) -> None:
+    """Wait until something is true. (`Page.wait_for_function` evaluates text, which the page forbids.)"""
+    end = time.monotonic() + PATIENCE_MS / 1000
+    while not page.evaluate(holds, arg):
+        assert time.monotonic() < end, f"it never became true: {holds}"
+        page.wait_for_timeout(20)
 
 
 def choose_file(page: Page, path: Path) -> None:

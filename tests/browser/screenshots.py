@@ -25,6 +25,7 @@ from tests.browser.driving import (
     launch,
     new_context,
     settle,
+    until,
 )
 from tests.dashboard.results import HASTY, HASTY_MISTAKES, answers, write_run, write_runs
 from tests.dashboard.serving import ROOT, serving
@@ -140,9 +141,7 @@ def _shot(
     page.evaluate("document.fonts.ready.then(() => null)")
     page.mouse.move(0, 0)
     page.evaluate("window.scrollTo({top: 0, behavior: 'instant'})")
-    # `wait_for_function` evaluates text, which the page forbids.
-    while page.evaluate("window.scrollY"):
-        page.wait_for_timeout(20)
+    until(page, "window.scrollY === 0")
     width, height = page.evaluate("[window.innerWidth, document.body.scrollHeight]")
     part: FloatRect = {
         "x": 0,

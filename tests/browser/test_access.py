@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Opened, Tab
-from tests.browser.driving import SCREENS, go, settle
+from tests.browser.driving import SCREENS, go, settle, until
 from tests.dashboard.serving import Site
 
 PAGES = [
@@ -126,7 +126,7 @@ def test_a_jump_would_be_noticed(opened: Opened, shipped_site: Site) -> None:
     page = opened().new_page()
     jumps_less_than_allowed(page, shipped_site.url)
     page.evaluate("document.querySelector('main').style.marginTop = '300px'")
-    page.wait_for_function(f"window.shifts.some(([value]) => value > {MOST_SHIFT})")
+    until(page, f"window.shifts.some(([value]) => value > {MOST_SHIFT})")
 
 
 def test_back_and_forward_restore_each_page_with_its_state(page: Page, shipped_site: Site) -> None:

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import Tab
-from tests.browser.driving import go, settle
+from tests.browser.driving import go, settle, until
 from tests.browser.test_evaluate import MISSED, address_says
 from tests.dashboard.serving import Site
 
@@ -226,7 +226,7 @@ def test_how_sure_answers_are_is_typed_and_chosen_with_the_keyboard_alone(
     page.get_by_label("to", exact=True).fill("72")
     page.keyboard.press("Tab")
     expect(page.locator("button", has_text="Choose these images").first).to_be_focused()
-    page.wait_for_function("() => dash_component_api.getLayout({ asked: 'to' }).props.value === 72")
+    until(page, "() => dash_component_api.getLayout({ asked: 'to' }).props.value === 72")
     page.keyboard.press("Enter")
     address_says(page, sure="0.3~0.72")
     expect(chips(page)).to_have_count(1)

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import Opened, Tab
-from tests.browser.driving import go, settle
+from tests.browser.driving import go, settle, until
 from tests.browser.test_evaluate import MISSED, first_cell, pick, pick_run
 from tests.browser.test_evaluate_chosen import HASTY, chosen
 from tests.browser.test_evaluate_chosen import opened as at_rest
@@ -53,7 +53,7 @@ def slow(page: Page) -> Iterator[None]:
 
 def covered(page: Page, *places: str) -> None:
     for place in places:
-        page.wait_for_function(COVERED, arg=place)
+        until(page, COVERED, place)
 
 
 def uncovered(page: Page) -> None:
