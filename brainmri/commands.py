@@ -107,6 +107,8 @@ def split(options: argparse.Namespace) -> int:
     table = index.read(index.path(options.models))
     part = splits.assign(table, protocol, seed=options.seed)
     leak = splits.leak_sentence(protocol, leakage.leaks(table, part))
+    if options.out is not None:
+        _kind(options.out, ".csv")
     if leak and options.out is not None and not options.allow_leaks:
         raise InputError(f"{leak}; --allow-leaks writes it all the same.")
     counts = splits.counts(table, part)
@@ -192,6 +194,8 @@ def predict(options: argparse.Namespace) -> int:
             "--json, --maps and --slice are about the answer for one image, which is not written as a "
             "table; leave them out."
         )
+    if options.out is not None:
+        _kind(options.out, ".parquet")
     choose = _only_run if options.images.is_dir() else promotion.answering
     passed_over: list[str] = []
     run = options.run or choose(options.models, passed_over)
@@ -319,15 +323,25 @@ def report(options: argparse.Namespace) -> int:
     from brainmri import card, printing, report
     from brainmri.files import check_writable, write_atomically
 
-    kind = options.out.suffix.lower()
-    if kind not in (".html", ".pdf"):
-        raise InputError(f"{options.out} ends in neither .html nor .pdf; name a file that does.")
+    kind = _kind(options.out, ".html", ".pdf")
     check_writable(options.out)
     page = report.render(options.models, options.run, card.count_parts)
     written = printing.pdf(page) if kind == ".pdf" else page.encode()
     write_atomically(options.out, lambda to: to.write_bytes(written))
     print(f"Wrote {options.out}, the report of {options.run}.")
     return DONE
+
+
+def _kind(out: Path, *known: str) -> str:
+    """The end of a name that tells what is written into the file.
+
+    Raises:
+        InputError: it promises something else.
+    """
+    kind = out.suffix.lower()
+    if kind not in known:
+        raise InputError(f"{out} does not end in {' or '.join(known)}; name a file that does.")
+    return kind
 
 
 def demo(options: argparse.Namespace) -> int:

@@ -173,6 +173,20 @@ def test_training_without_an_index_says_which_command_makes_it(
     assert not (tmp_path / "models").exists()
 
 
+def test_a_name_that_promises_another_kind_of_table_is_refused(
+    phantom_data: Path, trained_models: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    out = tmp_path / "table.csv"
+    arguments = ("predict", phantom_data / "Testing", "--models", trained_models, "--run", "cnn")
+    says = refusal(capsys, *arguments, "--out", out)
+    assert f"{out} does not end in .parquet; name a file that does." in says
+    assert not out.exists()
+    out = tmp_path / "split.parquet"
+    says = refusal(capsys, "split", "--models", trained_models, "--out", out)
+    assert f"{out} does not end in .csv" in says
+    assert not out.exists()
+
+
 # --- refused: the disk -----------------------------------------------------------------------
 
 

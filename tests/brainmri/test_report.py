@@ -171,7 +171,7 @@ def test_the_command_refuses_what_it_cannot_do(
         assert main(["report", "--run", run, *options]) == REFUSED
         return capsys.readouterr().err
 
-    assert "ends in neither .html nor .pdf" in said("cnn", "report.doc")
+    assert "does not end in .html or .pdf" in said("cnn", "report.doc")
     assert 'no run "nobody"' in said("nobody", "report.html")
     monkeypatch.setenv("PATH", str(tmp_path))
     assert "There is no Chromium on this machine" in said("cnn", "report.pdf")
