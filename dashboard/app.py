@@ -7,6 +7,7 @@ import hashlib
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import dash
@@ -192,9 +193,25 @@ def _frame() -> dmc.MantineProvider:
             "defaultRadius": "md",
             "colors": {"blue": _shades(ACCENT)},
             "primaryShade": 7,
+            "components": {
+                "Combobox": {"defaultProps": {"withinPortal": False, "shadow": "md"}},
+                "ComboboxTarget": {"defaultProps": {"withExpandedAttribute": True}},
+                "ComboboxEventsTarget": {"defaultProps": {"withExpandedAttribute": True}},
+                "Select": _list_of("input"),
+                "MultiSelect": _list_of("inputField"),
+            },
         },
         defaultColorScheme="auto",
     )
+
+
+def _list_of(field: str) -> dict[str, Any]:
+    """Settings of pickers: the list that opens is itself what scrolls, and its field says what it is.
+
+    As Mantine has it, a nameless part of the page scrolls, in a place beside the content, which belongs to no
+    field that a screen reader knows.
+    """
+    return {"defaultProps": {"withScrollArea": False, "attributes": {field: {"role": "combobox"}}}}
 
 
 def _shades(colour: str) -> list[str]:

@@ -46,7 +46,6 @@ def picker(
         allowDeselect=False,
         searchable=len(options) > 8,
         className="picker",
-        comboboxProps={"shadow": "md"},
     )
 
 

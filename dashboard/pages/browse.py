@@ -57,7 +57,6 @@ def part(page: str, index: ImageIndex, asked: str | None, first: str | None) -> 
                 clearButtonProps=aria(label="Remove all filters"),
                 hidePickedOptions=True,
                 className="picker wide",
-                comboboxProps={"shadow": "md"},
             )
         ),
         html.Div(_found(index, filters, first), id="sample-images"),

@@ -116,6 +116,32 @@ def test_axe_finds_nothing_in_a_panel_that_a_click_opened(
     assert violations(page) == []
 
 
+@pytest.mark.parametrize("screen", SCREENS)
+@pytest.mark.parametrize(
+    ("address", "picker"),
+    [("evaluate", "Run"), ("evaluate", "Figure"), ("compare", "Beside"), ("predict", "Run"),
+     ("data", "Classes by"), ("data?part=browse", "Only images with")],
+)  # fmt: skip
+def test_axe_finds_nothing_while_a_list_is_open(
+    tab: Tab, shipped_site: Site, address: str, picker: str, screen: str
+) -> None:
+    page = tab(screen)
+    go(page, shipped_site.url + address)
+    settle(page)
+    field = page.get_by_role("combobox", name=picker, exact=True)
+    field.click()
+    page.get_by_role("option").first.wait_for()
+    expect(field).to_have_attribute("aria-expanded", "true")
+    assert violations(page) == []
+    # What the keyboard comes to is in sight, though the list is longer than what is seen of it.
+    for _ in range(7):
+        field.press("ArrowDown")
+        come_to = page.locator("[role=option][data-combobox-selected]")
+        expect(come_to).to_be_in_viewport(ratio=0.9)
+    field.press("Escape")
+    expect(field).to_have_attribute("aria-expanded", "false")
+
+
 def test_axe_would_find_a_picture_without_a_text(page: Page, shipped_site: Site) -> None:
     go(page, shipped_site.url)
     page.evaluate("document.querySelector('main').append(new Image())")
@@ -147,6 +173,6 @@ def test_back_and_forward_restore_each_page_with_its_state(page: Page, shipped_s
     expect(page.locator("h2").first).to_contain_text("The classes are")
     page.go_back()
     expect(page.get_by_text("labelled validation images that both answered")).to_be_visible()
-    expect(page.get_by_role("textbox", name="Beside")).to_have_value("cnn-augmented-official")
+    expect(page.get_by_role("combobox", name="Beside")).to_have_value("cnn-augmented-official")
     page.go_forward()
     expect(page.locator("h2").first).to_contain_text("The classes are")

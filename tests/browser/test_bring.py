@@ -126,7 +126,7 @@ def test_another_output_rebuilds_the_form(
     expect(columns).to_have_count(4)
     expect(columns.first).to_have_value("column 1")
     for output, first in (("features", "1"), ("logits", "column 1")):
-        page.get_by_role("textbox", name="Output", exact=True).click()
+        page.get_by_role("combobox", name="Output", exact=True).click()
         page.get_by_role("option", name=output, exact=True).click()
         expect(columns.first).to_have_value(first)
         expect(columns).to_have_count(4)

@@ -11,7 +11,7 @@ from tests.dashboard.serving import Site
 
 
 def choose(page: Page, label: str, option: str) -> None:
-    page.get_by_role("textbox", name=label).click()
+    page.get_by_role("combobox", name=label).click()
     page.get_by_role("option", name=option).click()
 
 

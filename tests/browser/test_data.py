@@ -86,7 +86,7 @@ def test_a_list_is_downloaded_as_csv(
 def test_the_list_of_flagged_images_follows_the_flag(page: Page, shipped_site: Site) -> None:
     go(page, shipped_site.url + "data?part=quality")
     settle(page)
-    page.get_by_role("textbox", name="Images to show").click()
+    page.get_by_role("combobox", name="Images to show").click()
     page.get_by_role("option", name="Dark").click()
     expect(page.get_by_text("Images 1 to 11 of 11 with the flag dark")).to_be_visible()
     expect(page.locator(".path-line")).to_have_count(11)
@@ -105,7 +105,7 @@ def test_images_are_browsed_by_filters_that_live_in_the_address(page: Page, site
     go(page, site.url + "data?part=browse")
     settle(page)
     expect(page.locator(".tile img")).to_have_count(12)
-    page.get_by_role("textbox", name="Only images with").click()
+    page.get_by_role("combobox", name="Only images with").click()
     page.get_by_role("option", name="class: glioma").click()
     expect(page.get_by_text("17 images of 68 indexed.")).to_be_visible()
     expect(page).to_have_url(f"{site.url}data?part=browse&only=label%7Eglioma")
@@ -133,7 +133,7 @@ def test_a_picture_opens_what_is_known_of_it_and_the_form(
 def test_the_balance_follows_the_property(page: Page, site: Site) -> None:
     go(page, site.url + "data")
     settle(page)
-    page.get_by_role("textbox", name="Classes by").click()
+    page.get_by_role("combobox", name="Classes by").click()
     page.get_by_role("option", name="brightness", exact=True).click()
     expect(page.get_by_role("table", name="Images per class by brightness")).to_be_visible()
     expect(page).to_have_url(re.compile("by=mean_intensity"))

@@ -49,7 +49,7 @@ def compare(page: Page) -> None:
 def answers(page: Page, site: Site) -> str:
     """The run that Predict asks."""
     go(page, f"{site.url}predict")
-    return page.get_by_role("textbox", name="Run").input_value()
+    return page.get_by_role("combobox", name="Run").input_value()
 
 
 def test_a_run_is_promoted_is_shown_everywhere_and_is_taken_back(
@@ -99,7 +99,7 @@ def test_on_a_phone_a_worse_run_has_no_button_and_what_changed_meanwhile_is_refu
     page = opened(screen=PHONE, dark=True).new_page()
     go(page, f"{own_site.url}review")
     page.get_by_label("Your name").fill("Ada")
-    chosen = page.get_by_role("textbox", name="In its place")
+    chosen = page.get_by_role("combobox", name="In its place")
     chosen.click()
     page.get_by_role("option", name="worse").click()
     expect(page).to_have_url(f"{own_site.url}review?at=1&said=1&candidate=worse")
