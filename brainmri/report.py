@@ -15,7 +15,7 @@ from pathlib import Path
 from markdown_it import MarkdownIt
 
 from brainmri import card_parts, metrics, report_figures, results, truths
-from brainmri.card_results import CountParts, Part, Sources
+from brainmri.card_results import Part, Sources
 from brainmri.markdown import share
 from brainmri.metrics import Estimate
 from brainmri.truths import Truth
@@ -30,18 +30,17 @@ _TOP = (
 _SCRIPT = "document.getElementById('print').addEventListener('click', () => window.print());"
 
 
-def render(models: Path, name: str, count: CountParts | None = None) -> str:
+def render(models: Path, name: str) -> str:
     """The report of the run `name`, a whole HTML page.
 
     Args:
         models: folder with the results.
         name: of the run.
-        count: as `card_parts.sources` takes it.
 
     Raises:
         InputError: as `card_parts.sources`.
     """
-    found = card_parts.sources(models, name, count)
+    found = card_parts.sources(models, name)
     three = truths.three(models, found.run, results.groups_of(found.known))
     markdown = card_parts.sections(models, found)
     parts = {key: _html(lines) for key, lines in markdown.items()}
