@@ -73,8 +73,12 @@ def _html(lines: list[str]) -> str:
     """Markdown of the card as HTML; what looks like a tag in it stays text."""
     parser = MarkdownIt("commonmark", {"html": False}).enable("table")
     text: str = parser.render("\n".join(lines))
-    text = text.replace("<table>", "<div class='scroll'><table>")
-    return _unbroken(text.replace("</table>", "</table></div>"))
+    text = text.replace("<th></th>", "<td></td>")  # A corner heads nothing.
+    pieces = re.split(r"(<table>.*?</table>)", text, flags=re.DOTALL)
+    for i in range(1, len(pieces), 2):
+        title = re.findall(r"<h[23]>(.*?)</h[23]>", "".join(pieces[:i]))[-1]
+        pieces[i] = report_figures.scrolled(pieces[i], title)
+    return _unbroken("".join(pieces))
 
 
 def _unbroken(text: str) -> str:

@@ -210,6 +210,12 @@ def test_the_report_is_a_few_full_pages_with_its_title_on_top(
     page.emulate_media(media="print")
     whole = page.locator(WHOLE).evaluate_all("all => all.map(o => getComputedStyle(o).breakInside)")
     assert set(whole) == {"avoid"}
+    page.set_viewport_size({"width": 690, "height": 980})
+    lines = page.locator(".matrix thead th:not(:first-child)").evaluate_all(
+        "all => all.map(o => { const text = document.createRange(); text.selectNodeContents(o);"
+        " return text.getClientRects().length; })"
+    )
+    assert set(lines) == {1}  # no word of a matrix is broken
     heads = page.locator("thead").evaluate_all("all => all.map(o => getComputedStyle(o).display)")
     assert set(heads) == {"table-header-group"}  # repeated where a table is longer than a page
     kept_with_next = page.locator("h2, h3").evaluate_all(
