@@ -1,6 +1,6 @@
 """What a model card is made of, and its sections that describe: use, data, shortcuts, training, files.
 
-Neither this nor `report` needs scikit-learn, which draws splits: who has it passes the `counts`.
+Neither this nor `report` needs scikit-learn, so the dashboard makes the same of them as the command line.
 """
 
 from __future__ import annotations
@@ -10,10 +10,9 @@ from pathlib import Path
 import pandas as pd
 
 import brainmri
-from brainmri import audit_tables, embedding, index, quality, results, runs
+from brainmri import audit_tables, embedding, index, part_counts, quality, results, runs
 from brainmri.card_results import (
     SPLIT,
-    CountParts,
     Sources,
     calibration_section,
     failures,
@@ -27,13 +26,12 @@ from brainmri.metrics import Estimate, proportion
 from brainmri.runs import Run
 
 
-def sources(models: Path, name: str, count: CountParts | None = None) -> Sources:
+def sources(models: Path, name: str) -> Sources:
     """Everything that the card of the run `name` is written from.
 
     Args:
         models: folder with the results.
         name: of the run.
-        count: images of each class in each part; without it only the parts are counted.
 
     Raises:
         InputError: there is no such run, or it has no predictions, or a file cannot be used.
@@ -58,8 +56,8 @@ def sources(models: Path, name: str, count: CountParts | None = None) -> Sources
         groups=groups,
         known=known,
         same_index=same,
-        counts=count(models, known, run)
-        if count is not None and known is not None and same
+        counts=part_counts.of_run(models, known, run, scored)
+        if known is not None and same
         else None,
         audit=audit_tables.read(models / "dataset") if audited else None,
         parts=parts,
@@ -119,9 +117,12 @@ def _data(found: Sources) -> list[str]:
             ],
         )
     else:
-        if not found.same_index:
-            why = "no image index" if found.known is None else "another image index"
-            lines += [f"There is {why} here, so classes cannot be counted.", ""]
+        why = "There is no image index here"
+        if found.known is not None:
+            why = "There is another image index here"
+        if found.same_index:
+            why = "The predictions lack some of its images"
+        lines += [f"{why}, so classes cannot be counted.", ""]
         lines += table(["Part", "Images"], [[part, f"{n:,}"] for part, n in run.images.items()])
     lines += [
         "",

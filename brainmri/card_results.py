@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -30,8 +28,6 @@ WORST = 3
 SUREST = 10
 """Mistakes of each kind that are named."""
 _SLICED = {"source": "source", "size": "size", "mean_intensity": "mean grey level (0-1)"}
-CountParts = Callable[[Path, ImageIndex, Run], pd.DataFrame]
-"""Images of each class (row) in each part (column) of the split of a run, by the models folder."""
 _SEEN = "near-copies of images that shaped the model"
 
 

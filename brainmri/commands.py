@@ -97,7 +97,7 @@ def audit(options: argparse.Namespace) -> int:
 
 def split(options: argparse.Namespace) -> int:
     """`python -m brainmri split`."""
-    from brainmri import index, leakage, splits
+    from brainmri import index, leakage, part_counts, splits
 
     if options.by is not None and options.split not in (None, splits.AUTO):
         raise InputError("--by belongs to the automatic split; leave --split out, or --by.")
@@ -111,7 +111,7 @@ def split(options: argparse.Namespace) -> int:
         _kind(options.out, ".csv")
     if leak and options.out is not None and not options.allow_leaks:
         raise InputError(f"{leak}; --allow-leaks writes it all the same.")
-    counts = splits.counts(table, part)
+    counts = part_counts.counts(table, part)
     print(f'Split "{protocol}", seed {options.seed}: {len(part):,} images.')
     print(f"  {'':14}" + "".join(f"{name:>8}" for name in counts.columns))
     for label, *numbers in counts.itertuples(name=None):
@@ -320,12 +320,12 @@ def card(options: argparse.Namespace) -> int:
 
 def report(options: argparse.Namespace) -> int:
     """`python -m brainmri report`."""
-    from brainmri import card, printing, report
+    from brainmri import printing, report
     from brainmri.files import check_writable, write_atomically
 
     kind = _kind(options.out, ".html", ".pdf")
     check_writable(options.out)
-    page = report.render(options.models, options.run, card.count_parts)
+    page = report.render(options.models, options.run)
     written = printing.pdf(page) if kind == ".pdf" else page.encode()
     write_atomically(options.out, lambda to: to.write_bytes(written))
     print(f"Wrote {options.out}, the report of {options.run}.")

@@ -15,7 +15,7 @@ from pathlib import Path
 from markdown_it import MarkdownIt
 
 from brainmri import card_parts, metrics, report_figures, results, truths
-from brainmri.card_results import CountParts, Part, Sources
+from brainmri.card_results import Part, Sources
 from brainmri.markdown import share
 from brainmri.metrics import Estimate
 from brainmri.truths import Truth
@@ -30,18 +30,17 @@ _TOP = (
 _SCRIPT = "document.getElementById('print').addEventListener('click', () => window.print());"
 
 
-def render(models: Path, name: str, count: CountParts | None = None) -> str:
+def render(models: Path, name: str) -> str:
     """The report of the run `name`, a whole HTML page.
 
     Args:
         models: folder with the results.
         name: of the run.
-        count: as `card_parts.sources` takes it.
 
     Raises:
         InputError: as `card_parts.sources`.
     """
-    found = card_parts.sources(models, name, count)
+    found = card_parts.sources(models, name)
     three = truths.three(models, found.run, results.groups_of(found.known))
     markdown = card_parts.sections(models, found)
     parts = {key: _html(lines) for key, lines in markdown.items()}
@@ -74,8 +73,12 @@ def _html(lines: list[str]) -> str:
     """Markdown of the card as HTML; what looks like a tag in it stays text."""
     parser = MarkdownIt("commonmark", {"html": False}).enable("table")
     text: str = parser.render("\n".join(lines))
-    text = text.replace("<table>", "<div class='scroll'><table>")
-    return _unbroken(text.replace("</table>", "</table></div>"))
+    text = text.replace("<th></th>", "<td></td>")  # A corner heads nothing.
+    pieces = re.split(r"(<table>.*?</table>)", text, flags=re.DOTALL)
+    for i in range(1, len(pieces), 2):
+        title = re.findall(r"<h[23]>(.*?)</h[23]>", "".join(pieces[:i]))[-1]
+        pieces[i] = report_figures.scrolled(pieces[i], title)
+    return _unbroken("".join(pieces))
 
 
 def _unbroken(text: str) -> str:

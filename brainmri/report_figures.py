@@ -24,7 +24,13 @@ _LONGEST = 32
 def figure(title: str, drawing: str, note: str = "") -> str:
     """A drawing under a title that states the finding."""
     below = f"<p class='note'>{escape(note)}</p>" if note else ""
-    return f"<figure><figcaption>{escape(title)}</figcaption>{drawing}{below}</figure>"
+    head = escape(title)
+    return f"<figure><figcaption>{head}</figcaption>{scrolled(drawing, head)}{below}</figure>"
+
+
+def scrolled(wide: str, name: str) -> str:
+    """What scrolls sideways where it does not fit, by keyboard too; `name` is HTML."""
+    return f'<div class="scroll" role="region" tabindex="0" aria-label="{name}">{wide}</div>'
 
 
 def intervals(rows: Sequence[tuple[str, Estimate]], *, says: str) -> str:
@@ -142,9 +148,9 @@ def matrix(classes: Sequence[str], negative: str, per_group: Ints, *, says: str)
             f"<td class='total'>n = {int(counts[i].sum()):,}</td></tr>"
         )
     return (
-        f"<div class='scroll'><table class='matrix'><caption>{escape(says)}</caption><thead><tr>"
+        f"<table class='matrix'><caption>{escape(says)}</caption><thead><tr>"
         f"<th scope='col'>truth \u2193 answer \u2192</th>{heads}<th scope='col'>images</th></tr></thead>"
-        f"<tbody>{''.join(rows)}</tbody></table></div>"
+        f"<tbody>{''.join(rows)}</tbody></table>"
     )
 
 

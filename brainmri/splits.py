@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,6 +16,7 @@ from brainmri.errors import InputError
 from brainmri.files import write_atomically
 from brainmri.index import ImageIndex
 from brainmri.leakage import EXACT, MIRRORED, NEAR, Leakage
+from brainmri.part_counts import UNUSED, by_column, folded
 from brainmri.wording import counted
 
 OFFICIAL = runs.OFFICIAL
@@ -27,14 +27,8 @@ SHARES = {"train": 0.70, "val": 0.15, "test": 0.15}
 PART = "part"
 """Column of the table that `write` writes."""
 
-UNUSED = "unused"
-"""Part of the images that are used for nothing."""
-
-_NAMES = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val",
-          "test": "test", "testing": "test", "guard": UNUSED, "unused": UNUSED}  # fmt: skip
 _LARGEST_SEED = 2**32 - 1
 """What scikit-learn takes."""
-_SHOWN_VALUES = 5
 _COPY = {EXACT: "copy", NEAR: "near-copy", MIRRORED: "mirrored copy"}
 _VALIDATION_FOLDS = 10
 """One fold in ten of the training rows becomes the validation part."""
@@ -77,7 +71,7 @@ def assign(index: ImageIndex, protocol: str, *, seed: int) -> pd.Series[str]:
     elif columns is not None:
         part = _drawn(index, columns, seed)
     elif protocol in rows.columns:
-        part = _named(rows[protocol])
+        part = by_column(rows[protocol])
     else:
         raise InputError(
             f'There is no split "{protocol}"; use official, auto, auto:COLUMN, or a column of the '
@@ -96,36 +90,16 @@ def assign(index: ImageIndex, protocol: str, *, seed: int) -> pd.Series[str]:
     return part
 
 
-def _named(column: pd.Series[Any]) -> pd.Series[str]:
-    """The parts that a metadata column names."""
-    folded = _folded(column)
-    unknown = column[(folded != "") & ~folded.isin(list(_NAMES))]
-    if len(unknown):
-        counts = unknown.astype("string").value_counts()
-        said = [f'"{value}" ({counted(n, "image")})' for value, n in counts.items()]
-        more = len(said) - _SHOWN_VALUES
-        said = [*said[:_SHOWN_VALUES], *([f"{more:,} more"] if more > 0 else [])]
-        raise InputError(
-            f'The column "{column.name}" holds values that name no part: {", ".join(said)}; write '
-            "train, val or test, or guard, unused or nothing to leave an image out, and index again."
-        )
-    return folded.map(_NAMES).fillna(UNUSED).astype(str)
-
-
 def left_out(index: ImageIndex, protocol: str) -> str | None:
     """How many images a metadata column leaves out, by what it says of them; None where none is."""
     if protocol == OFFICIAL or grouped_by(protocol) is not None:
         return None
-    folded = _folded(index.rows[protocol])
-    found = {value: int((folded == value).sum()) for value in ("guard", UNUSED, "")}
+    values = folded(index.rows[protocol])
+    found = {value: int((values == value).sum()) for value in ("guard", UNUSED, "")}
     if not (total := sum(found.values())):
         return None
     said = [f"{n:,} {value or 'without a value'}" for value, n in found.items() if n]
     return f'The column "{protocol}" leaves {counted(total, "image")} out: {", ".join(said)}'
-
-
-def _folded(column: pd.Series[Any]) -> pd.Series[str]:
-    return column.astype("string").fillna("").str.strip().str.casefold().astype(str)
 
 
 def grouped_by(protocol: str) -> list[str] | None:
@@ -148,15 +122,6 @@ def groups(rows: pd.DataFrame, columns: Sequence[str]) -> NDArray[np.int64]:
         _, first, of = np.unique(codes[known], return_index=True, return_inverse=True)
         pairs.append(np.column_stack([known, known[first[of]]]))
     return components(len(rows), np.concatenate(pairs))
-
-
-def counts(index: ImageIndex, part: pd.Series[str]) -> pd.DataFrame:
-    """Images of each class, and of all, in each part; "unused" only where there are some."""
-    table = pd.crosstab(index.rows["label"], part).reindex(index.classes, fill_value=0)
-    names = [*SHARES, *([UNUSED] if UNUSED in table else [])]
-    table = table.reindex(columns=names, fill_value=0)
-    table.loc["all"] = table.sum()
-    return table
 
 
 def write(path: Path, index: ImageIndex, part: pd.Series[str]) -> None:

@@ -46,7 +46,7 @@ class Seen(HTMLParser):
 
 @pytest.fixture(scope="module")
 def page(trained_models: Path) -> str:
-    return report.render(trained_models, "cnn", card.count_parts)
+    return report.render(trained_models, "cnn")
 
 
 def test_the_report_says_all_that_the_card_says(page: str, trained_models: Path) -> None:

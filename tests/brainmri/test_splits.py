@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brainmri import index, leakage, phantom, splits
+from brainmri import index, leakage, part_counts, phantom, splits
 from brainmri.errors import InputError
 from brainmri.features import perceptual_hashes
 from brainmri.index import ImageIndex
@@ -244,7 +244,7 @@ def test_the_automatic_split_is_stratified_in_the_shares_it_promises(seed: int) 
 
 def test_images_without_copies_are_split_exactly() -> None:
     table = an_index([None] * 400, ["no"] * 300 + ["yes"] * 100)
-    counts = splits.counts(table, splits.assign(table, splits.AUTO, seed=0))
+    counts = part_counts.counts(table, splits.assign(table, splits.AUTO, seed=0))
     assert counts.to_dict("index") == {
         "no": {"train": 210, "val": 45, "test": 45},
         "yes": {"train": 70, "val": 15, "test": 15},
@@ -282,7 +282,7 @@ def test_three_groups_of_a_class_are_enough_however_unequal(seed: int) -> None:
     table = an_index([None] * len(labels), labels, patient=patient)
     part = splits.assign(table, "auto:patient", seed=seed)
     assert parts_of_each(table, part, "patient") == 1
-    assert (splits.counts(table, part) > 0).all(axis=None)
+    assert (part_counts.counts(table, part) > 0).all(axis=None)
 
 
 @pytest.mark.parametrize(
@@ -354,7 +354,7 @@ def test_the_automatic_split_of_the_same_images_leaks_nothing() -> None:
 def test_unused_rows_are_counted_where_there_are_some() -> None:
     table = an_index([None] * 8, ["no", "yes"] * 4, fold=["train", "train", "val", "val", "test",
                      "test", "guard", None])  # fmt: skip
-    counts = splits.counts(table, splits.assign(table, "fold", seed=0))
+    counts = part_counts.counts(table, splits.assign(table, "fold", seed=0))
     assert counts.columns.tolist() == ["train", "val", "test", "unused"]
     assert counts.to_dict("index")["all"] == {"train": 2, "val": 2, "test": 2, "unused": 2}
 

@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image, ImageOps
 from playwright.sync_api import Browser, FloatRect, Page, expect, sync_playwright
 
-from brainmri import audit, card, index, phantom, report
+from brainmri import audit, index, phantom, report
 from tests.browser.driving import (
     DESKTOP,
     SCREENS,
@@ -253,7 +253,7 @@ def _printed(browser: Browser, url: str) -> bytes:
 def _report(browser: Browser, models: Path, folder: Path) -> bytes:
     """The first sheet of the report of a run on paper."""
     kept = folder / "report.html"
-    kept.write_text(report.render(models, "cnn-official", card.count_parts), encoding="utf-8")
+    kept.write_text(report.render(models, "cnn-official"), encoding="utf-8")
     page = new_context(browser).new_page()
     page.goto(kept.as_uri())
     return _sheet(page, 38)

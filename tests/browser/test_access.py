@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from importlib.resources import files
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from brainmri import report
 from tests.browser.conftest import Opened, Tab
 from tests.browser.driving import SCREENS, go, settle, until
+from tests.conftest import SHIPPED
 from tests.dashboard.serving import Site
 
 PAGES = [
@@ -140,6 +143,39 @@ def test_axe_finds_nothing_while_a_list_is_open(
         expect(come_to).to_be_in_viewport(ratio=0.9)
     field.press("Escape")
     expect(field).to_have_attribute("aria-expanded", "false")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("screen", SCREENS)
+def test_axe_finds_nothing_in_the_report_of_a_run(
+    opened: Opened, tmp_path: Path, screen: str, scheme: str
+) -> None:
+    kept = tmp_path / "report.html"
+    kept.write_text(report.render(SHIPPED, "champion-official"), encoding="utf-8")
+    look = {"screen": SCREENS[screen], "dark": scheme == "dark"}
+    page = opened(r"file://\S*report\.html$", **look).new_page()  # the file itself
+    page.goto(kept.as_uri())
+    assert violations(page) == []
+
+
+def test_the_report_on_a_phone_names_an_image_in_one_line_and_shows_where_more_is(
+    opened: Opened, tmp_path: Path
+) -> None:
+    kept = tmp_path / "report.html"
+    kept.write_text(report.render(SHIPPED, "champion-official"), encoding="utf-8")
+    page = opened(r"file://\S*report\.html$", screen=SCREENS["phone"]).new_page()
+    page.goto(kept.as_uri())
+    lines = page.locator("td:first-child code").evaluate_all(
+        "all => all.map(name => name.getClientRects().length)"
+    )
+    assert lines
+    assert set(lines) == {1}
+    wide = page.locator(".scroll").evaluate_all(
+        "all => all.filter(one => one.scrollWidth > one.clientWidth)"
+        ".map(one => getComputedStyle(one).backgroundAttachment)"
+    )
+    assert wide
+    assert set(wide) == {"local, local, scroll, scroll"}
 
 
 def test_axe_would_find_a_picture_without_a_text(page: Page, shipped_site: Site) -> None:

@@ -19,6 +19,7 @@ from playwright.sync_api import Page, Route, expect
 from tests.brainmri.volumes import dicom
 from tests.browser.conftest import Opened, Tab
 from tests.browser.driving import FILE_TRANSFER, choose_file, drop, go, settle
+from tests.browser.test_access import violations
 from tests.browser.test_predict import CANARY
 from tests.dashboard.lookers import (
     LOOKER,
@@ -521,6 +522,7 @@ def test_the_longest_reports_are_one_page_on_either_paper(
         report = tmp_path / f"{what}.html"
         report.write_text(told["report"])
         page.goto(report.as_uri())
+        assert violations(page) == []
         assert [pages_of(page, paper) for paper in PAPERS] == [1, 1], what
 
 

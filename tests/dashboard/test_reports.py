@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from brainmri import card, index, report, runs
+from brainmri import index, report, results, runs
+from brainmri.cli import main
+from brainmri.files import sha256
 from dashboard import data
 from tests.dashboard.reading import TWO_ROWS, table_named
-from tests.dashboard.results import CAREFUL, HASTY, HASTY_MISTAKES, answers, write_run, write_table
+from tests.dashboard.results import (
+    CAREFUL,
+    CLASSES,
+    HASTY,
+    HASTY_MISTAKES,
+    VAL_PER_CLASS,
+    answers,
+    write_run,
+    write_table,
+)
 from tests.dashboard.visit import Visitor, find, visible
 
 
@@ -20,7 +32,29 @@ def test_the_report_is_the_one_of_the_command_line_as_a_file_to_keep(
     answer = visitor.client.get(f"/report/{CAREFUL}.html")
     assert answer.status_code == 200
     assert answer.headers["Content-Disposition"] == f'attachment; filename="{CAREFUL}-report.html"'
-    assert answer.text == report.render(shown, CAREFUL, card.count_parts)
+    assert answer.text == report.render(shown, CAREFUL)
+
+
+def test_the_report_counts_the_classes_of_each_part_as_that_of_the_command_line_does(
+    visitor: Visitor, own: Path, tmp_path: Path
+) -> None:
+    known = results.known_images(own) or pytest.fail("no index")
+    judged = {
+        "val": len(CLASSES) * VAL_PER_CLASS,
+        "test": int((known.rows["split"] == "test").sum()),
+    }
+    run = replace(runs.load(own, CAREFUL), index_sha256=sha256(index.path(own)), images=judged)
+    runs.save(own, run)
+    out = tmp_path / "report.html"
+    assert main(["report", "--run", CAREFUL, "--out", str(out), "--models", str(own)]) == 0
+    page = visitor.client.get(f"/report/{CAREFUL}.html").text
+    assert page == out.read_text(encoding="utf-8")
+    table = page[page.index("Data and protocol") :]
+    for name, there in known.rows.groupby("label"):
+        test = int((there["split"] == "test").sum())
+        train = len(there) - test - VAL_PER_CLASS
+        cells = "".join(rf"\s*<td.*?>{n}</td>" for n in (train, VAL_PER_CLASS, test))
+        assert re.search(rf"<t[dh].*?>{name}</t[dh]>{cells}", table)
 
 
 @pytest.mark.usefixtures("shown")
@@ -64,7 +98,7 @@ def test_the_report_can_be_had_as_pdf_where_a_browser_can_print_it(
     answer = visitor.client.get(f"/report/{CAREFUL}.pdf")
     assert answer.mimetype == "application/pdf"
     assert answer.headers["Content-Disposition"] == f'attachment; filename="{CAREFUL}-report.pdf"'
-    assert answer.text == report.render(shown, CAREFUL, card.count_parts)
+    assert answer.text == report.render(shown, CAREFUL)
     assert visitor.client.get("/report/nobody.pdf").status_code == 404
     assert visitor.client.get(f"/report/{CAREFUL}.doc").status_code == 404
 
