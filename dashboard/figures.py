@@ -360,7 +360,7 @@ def heatmap(values: NDArray[np.floating], scale: str, low: float, high: float) -
             hovertemplate="%{z:.2f}<extra></extra>",
         )
     )
-    lay_out(figure, height=256)
+    lay_out(figure, height=None)  # The page gives it a square.
     figure.update_layout(margin={"l": 0, "r": 0, "t": 0, "b": 0})
     figure.update_xaxes(visible=False)
     figure.update_yaxes(visible=False, autorange="reversed", scaleanchor="x", constrain="domain")
@@ -461,7 +461,7 @@ def thinned(n: int) -> NDArray[np.int64]:
     return np.unique(np.linspace(0, n - 1, _MOST_POINTS).astype(np.int64))
 
 
-def lay_out(figure: go.Figure, *, height: int, x: str = "", y: str = "") -> None:
+def lay_out(figure: go.Figure, *, height: int | None, x: str = "", y: str = "") -> None:
     axes: dict[str, Any] = {"zeroline": False, "fixedrange": True, "automargin": True}
     figure.update_layout(LAYOUT, height=height)
     figure.update_xaxes(title={"text": x, "font": {"size": 13}}, **axes)
