@@ -39,6 +39,9 @@ Trained = tuple[Sequence[Mapping[str, float]], Mapping[str, float], str]
 _STARTS = (98.0, 95.0, 90.0, 80.0, 60.0, 40.0)
 """Where an axis of percentages may begin instead of at zero, for points, not for bars."""
 
+_BESIDE_BAR, _BAR_LETTERS, _NAMED_BAR_PX = 14, 38, 46
+"""Letters of a name that fits beside its bar, letters that fit above it, and the height of such a row."""
+
 _FEW_TICKS = {"nticks": 3, "tickangle": 0, "tickformat": ","}
 """Of counts, so that they do not touch on a phone."""
 
@@ -73,8 +76,9 @@ def class_balance(counts: Mapping[str, Mapping[str, int]], colours: Mapping[str,
 def stacked_shares(
     rows: Sequence[tuple[str, Mapping[str, int]]], colours: Mapping[str, str]
 ) -> go.Figure:
-    """Horizontal bars, one per property value, split by class."""
+    """Horizontal bars, one per property value, split by class; long names stand above their bars."""
     names = [name for name, _ in rows]
+    above = any(len(name) > _BESIDE_BAR for name in names)
     figure = go.Figure()
     for label, colour in colours.items():
         figure.add_bar(
@@ -90,11 +94,21 @@ def stacked_shares(
         y=names, x=totals, mode="text", text=[f" {total:,}" for total in totals],
         textposition="middle right", hoverinfo="skip", cliponaxis=False, showlegend=False,
     )  # fmt: skip
-    lay_out(figure, x="images", height=70 + 30 * max(len(names), 2))
+    row_px = _NAMED_BAR_PX if above else 30
+    lay_out(figure, x="images", height=70 + row_px * max(len(names), 2))
     figure.update_layout(
         barmode="stack", yaxis={"autorange": "reversed"}, margin={"l": 104, "r": 48}
     )
     figure.update_xaxes(_FEW_TICKS)
+    if above:  # Beside the bars they leave these no room on a phone, or are cut.
+        figure.update_layout(bargap=0.6, margin={"l": 8, "t": 20})
+        figure.update_yaxes(showticklabels=False, automargin=False, title=None)
+        for name in names:
+            figure.add_annotation(
+                x=0, xanchor="left", y=name, yanchor="bottom", yshift=0.2 * _NAMED_BAR_PX + 1,
+                text=textwrap.shorten(name, _BAR_LETTERS, placeholder="…"), showarrow=False,
+                bgcolor="rgba(0,0,0,0)", borderpad=0,
+            )  # fmt: skip
     return figure
 
 
