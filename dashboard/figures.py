@@ -123,15 +123,25 @@ def histograms(
         name: (middles, 100 * np.histogram(v, bins=edges)[0] / max(len(v), 1))
         for name, v in values.items()
     }
-    return _lines(lines, colours, x=title, y="% of images", hover="%{y:.1f} % at %{x:.2f}")
+    images = {name: len(v) for name, v in values.items()}
+    return _lines(lines, colours, images, x=title, y="% of images", hover="%{y:.1f} % at %{x:.2f}")
 
 
-def densities(shares: Mapping[str, NDArray[np.float32]], colours: Mapping[str, str]) -> go.Figure:
-    """One line per class: share of pixels at each grey level, in 64 bins of four levels."""
+def densities(
+    shares: Mapping[str, NDArray[np.float32]],
+    colours: Mapping[str, str],
+    images: Mapping[str, int],
+) -> go.Figure:
+    """One line per class: share of pixels of its images at each grey level, in 64 bins of four levels."""
     x = (np.arange(64) * 4 + 1.5) / 255
     lines = {name: (x, 100 * row.reshape(64, 4).sum(axis=1)) for name, row in shares.items()}
     figure = _lines(
-        lines, colours, x="grey level", y="% of pixels (log)", hover="%{y:.2f} % at %{x:.2f}"
+        lines,
+        colours,
+        images,
+        x="grey level",
+        y="% of pixels (log)",
+        hover="%{y:.2f} % at %{x:.2f}",
     )
     ticks = [10.0, 1.0, 0.1, 0.01, 0.001]
     figure.update_yaxes(
@@ -389,6 +399,7 @@ def png_uri(png: bytes) -> str:
 def _lines(
     lines: Mapping[str, tuple[NDArray[np.floating], NDArray[np.floating]]],
     colours: Mapping[str, str],
+    images: Mapping[str, int],
     *,
     x: str,
     y: str,
@@ -398,7 +409,7 @@ def _lines(
     for name, (across, up) in lines.items():
         figure.add_scatter(
             x=across, y=up, mode="lines", line={"color": colours[name], "width": 2}, name=name,
-            hovertemplate=f"{name}: {hover}<extra></extra>",
+            hovertemplate=f"{name}: {hover} (n = {images[name]:,} images)<extra></extra>",
         )  # fmt: skip
     lay_out(figure, x=x, y=y, height=300)
     return figure

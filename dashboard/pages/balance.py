@@ -22,6 +22,7 @@ from dashboard.components import (
     percent,
     picker,
     section,
+    share_cell,
     state_id,
     table,
 )
@@ -61,22 +62,35 @@ def part(index: ImageIndex, colours: Mapping[str, str]) -> Component:
         title = f"The classes are nearly balanced: the largest has {worst:.2f} times the smallest"
     else:
         title = f"The classes are unbalanced: the largest has {worst:.2f} times the smallest"
-    rows = [
+    totals = {split: sum(of.values()) for split, of in found.counts.items()}
+    rows: list[list[Any]] = [
+        *(
+            [label, *(share_cell(of[label], totals[split]) for split, of in found.counts.items())]
+            for label in index.classes
+        ),
+        ["Images (n)", *(f"{total:,}" for total in totals.values())],
         [
-            SPLIT_WORDS.get(split, split),
-            *(_with_share(of[name], sum(of.values())) for name in index.classes),
-            f"{sum(of.values()):,}",
-            f"{found.ratio[split]:.2f}" if split in found.ratio else "–",
-        ]
-        for split, of in found.counts.items()
+            "Largest : smallest",
+            *(
+                f"{found.ratio[split]:.2f}" if split in found.ratio else _ratio(None)
+                for split in found.counts
+            ),
+        ],
     ]
     first, *rest = found.counts
-    others = " and ".join(SPLIT_WORDS.get(split, split) for split in rest) or "none"
+    others = " and ".join(SPLIT_WORDS.get(split, split) for split in rest)
     return section(
         title,
         html.Div(
             [
                 card(
+                    html.P(
+                        f"Solid bars: {SPLIT_WORDS.get(first, first)}; pale bars: {others}.",
+                        className="note",
+                        **no_interval(ALL_OF_THEM),
+                    )
+                    if rest
+                    else None,
                     graph(
                         figures.class_balance(found.counts, colours),
                         says="Bars of images per class: "
@@ -86,20 +100,15 @@ def part(index: ImageIndex, colours: Mapping[str, str]) -> Component:
                             for part, of in found.counts.items()
                         ),
                         why=ALL_OF_THEM,
-                    )
+                    ),
                 ),
                 card(
                     html.Div(
                         table(
-                            ["Split", *index.classes, "Images (n)", "Largest : smallest"],
+                            ["Class", *(SPLIT_WORDS.get(split, split) for split in found.counts)],
                             rows,
                             caption="Images per split and class",
                         ),
-                        **no_interval(ALL_OF_THEM),
-                    ),
-                    html.P(
-                        f"Solid bars: {SPLIT_WORDS.get(first, first)}; pale bars: {others}.",
-                        className="note",
                         **no_interval(ALL_OF_THEM),
                     ),
                 ),
@@ -169,7 +178,7 @@ def _balance_by(index: ImageIndex, by: str) -> Component:
                                         **name("slice"),
                                     ),
                                     *(
-                                        _with_share(of[label], sum(of.values()))
+                                        share_cell(of[label], sum(of.values()))
                                         for label in index.classes
                                     ),
                                     f"{sum(of.values()):,}",
@@ -199,8 +208,3 @@ def _balance_by(index: ImageIndex, by: str) -> Component:
 
 def _ratio(ratio: float | None) -> str:
     return "a class is missing" if ratio is None else f"{ratio:.2f}"
-
-
-def _with_share(count: int, total: int) -> Component:
-    share = html.Small(percent(count / total) if total else "–", className="interval")
-    return html.Span([f"{count:,}", share], className="estimate")

@@ -297,6 +297,14 @@ def _format_title(modes: Sequence[tuple[str, Mapping[str, int]]]) -> Component:
     )
 
 
+def _averaged(averages: Averages) -> dict[str, int]:
+    """Images of each class that the averages are of."""
+    found: dict[str, int] = {}
+    for (_, label), count in zip(averages.groups, averages.counts, strict=True):
+        found[label] = found.get(label, 0) + int(count)
+    return found
+
+
 def _black_title(densities: Mapping[str, NDArray[np.float32]]) -> Component:
     return html.Span(f"Pixel density: {_black(densities)}", **no_interval(balance.ALL_OF_THEM))
 
@@ -338,7 +346,7 @@ def _brightness(
         cards.append(
             card(
                 graph(
-                    figures.densities(densities, colours),
+                    figures.densities(densities, colours, _averaged(averages)),
                     says="Share of pixels at each grey level per class. " + _black(densities),
                     why=balance.ALL_OF_THEM,
                 ),

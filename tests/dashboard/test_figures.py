@@ -115,7 +115,7 @@ def test_a_class_without_images_is_a_flat_line() -> None:
 def test_densities_group_four_grey_levels() -> None:
     share = np.zeros(256, dtype=np.float32)
     share[[0, 3, 4]] = 0.5, 0.25, 0.25
-    (line,) = checked(figures.densities({"glioma": share}, COLOURS))
+    (line,) = checked(figures.densities({"glioma": share}, COLOURS, {"glioma": 3}))
     assert len(line.x) == 64
     assert list(line.y[:3]) == [75.0, 25.0, 0.0]
     assert line.x[0] == pytest.approx(1.5 / 255)
