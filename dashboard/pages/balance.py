@@ -27,7 +27,7 @@ from dashboard.components import (
     table,
 )
 from dashboard.theme import class_colours
-from dashboard.words import property_words
+from dashboard.words import known_words, property_words, value_words
 
 ALL_OF_THEM = (
     "Every image of the set is counted, none is a sample of others, so there is no interval."
@@ -143,21 +143,19 @@ def _balance_by(index: ImageIndex, by: str) -> Component:
     """Images per class for each value of one property, and how much it gives away."""
     colours = class_colours(index.classes, index.negative_class)
     balance, words = data.balance_by(index, by), property_words(by)
+    counts = [(value_shown(by, value), of) for value, of in balance.counts]
     told = "; ".join(
         f"{value} " + ", ".join(f"{label} {count:,}" for label, count in of.items())
-        for value, of in balance.counts
+        for value, of in counts
     )
-    more = balance.told > balance.told_without + _CLEARLY
     return section(
-        f"Whoever knows the {words} alone names the class of {percent(balance.told, 0)} of the images"
-        if more
-        else f"The {words} does not give the class away",
+        _told(by, balance.told, balance.told_without),
         html.Div(
             [
                 card(
                     legend(colours),
                     graph(
-                        figures.stacked_shares(balance.counts, colours),
+                        figures.stacked_shares(counts, colours),
                         says=f"Images per class by {words}: {told}",
                         why=ALL_OF_THEM,
                     ),
@@ -174,7 +172,7 @@ def _balance_by(index: ImageIndex, by: str) -> Component:
                             [
                                 [
                                     html.Span(
-                                        SPLIT_WORDS.get(value, value) if by == "split" else value,
+                                        value_shown(by, value),
                                         **name("slice"),
                                     ),
                                     *(
@@ -204,6 +202,23 @@ def _balance_by(index: ImageIndex, by: str) -> Component:
             f"n = {len(index.rows):,}.",
         ],
     )
+
+
+def value_shown(by: str, value: str) -> str:
+    """A value of a property as it is read."""
+    return SPLIT_WORDS.get(value, value) if by == "split" else value_words(by, value)
+
+
+def _told(by: str, told: float, told_without: float) -> str:
+    """How much a property gives away, as a heading."""
+    known, share = known_words(by), percent(told, 0)
+    if by == "source_label":
+        return (
+            f"{known.capitalize()} is the class of {share} of the images: a label, and no shortcut"
+        )
+    if told > told_without + _CLEARLY:
+        return f"Whoever knows only {known} names the class of {share} of the images"
+    return f"{known[0].upper()}{known[1:]} does not give the class away"
 
 
 def _ratio(ratio: float | None) -> str:

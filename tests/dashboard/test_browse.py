@@ -139,6 +139,28 @@ def test_few_numbers_stand_in_their_order_and_names_by_count(
     assert values["scanner"] == ["b", "a"]
 
 
+@pytest.mark.usefixtures("shipped")
+@pytest.mark.parametrize(
+    ("by", "heading", "values"),
+    [
+        ("mirrored", "Whoever knows only whether an image is mirrored names the class of",
+         ["no", "yes", "not recorded"]),
+        ("source_label", "The label that the source gave is the class of", None),
+        ("mode", "", ["colour (RGB)", "grey (L)", "colour with transparency (RGBA)",
+                      "colours from a table (P)"]),
+    ],
+)  # fmt: skip
+def test_what_a_property_gives_away_is_said_in_words(
+    visitor: Visitor, by: str, heading: str, values: list[str] | None
+) -> None:
+    page = visitor.open(f"/data?by={by}")
+    (found,) = [one for one in headings(page) if heading and one.startswith(heading)] or [""]
+    assert found.endswith("a label, and no shortcut") == (by == "source_label")
+    assert bool(found) == bool(heading)
+    rows = list(table_named(page, f"Images per class by {property_words(by)}"))
+    assert values is None or rows == values
+
+
 @pytest.mark.usefixtures("shown")
 def test_values_under_the_pointer_are_there_on_demand_only(visitor: Visitor) -> None:
     assert not find(find(visitor.open("/data"), className="average"), "Graph")
