@@ -14,9 +14,14 @@ window.dash_clientside.exports = (() => {
 
     const text = (node) => (node ? node.textContent.replace(/\s+/g, " ").trim() : "");
 
-    const fileName = (title, ending) =>
-        (title.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-|-$/g, "").slice(0, 60) || "export")
-        + "." + ending;
+    const MOST_LETTERS = 100;
+
+    // A title as the name of a file, cut between two words where it is long.
+    const fileName = (title, ending) => {
+        const name = title.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-|-$/g, "");
+        const cut = name.length > MOST_LETTERS ? name.slice(0, MOST_LETTERS + 1).replace(/-[^-]*$/, "") : name;
+        return `${cut || "export"}.${ending}`;
+    };
 
     const save = (blob, name) => {
         const link = document.createElement("a");
@@ -238,7 +243,9 @@ window.dash_clientside.exports = (() => {
         }
         const graph = frame.querySelector(".js-plotly-plot"), seen = frame.querySelector(".matrix, .drawn");
         const picture = graph && window.Plotly ? pictureOf(graph, frame, kind) : seen && drawn(seen, frame, kind);
-        if (picture) save(await picture, fileName(headOf(frame, WIDTH).title, kind));
+        // Pictures of one section have one title: what each is about tells them apart.
+        const name = seen && seen.matches(".drawn") ? seen.closest("[data-about]").dataset.about : headOf(frame, WIDTH).title;
+        if (picture) save(await picture, fileName(name, kind));
     });
 
     return { csv, save };

@@ -22,8 +22,21 @@ _N = re.compile(r"n = (?:%\{customdata\[(\d+)\]|([\d,]+))")
 
 
 @dataclass(frozen=True)
+class Share:
+    """A share of `n` images of which none is a sample: as it is read, and its value (0-1)."""
+
+    words: str
+    value: float
+    n: int
+
+
+Cell = str | Estimate | Share
+
+
+@dataclass(frozen=True)
 class Values:
-    """A table of what is drawn: figures with an interval as `Estimate`, all else in words.
+    """A table of what is drawn: figures with an interval as `Estimate`, shares of all images of a class
+    as `Share`, all else in words.
 
     Attributes:
         in_points: the estimates are differences in percentage points, not shares.
@@ -32,7 +45,7 @@ class Values:
     """
 
     head: list[str]
-    rows: list[list[str | Estimate]]
+    rows: list[list[Cell]]
     in_points: bool = False
     place: int | None = None
     at_steps: bool = False
@@ -59,7 +72,7 @@ def _estimates(figure: go.Figure, traces: Sequence[Any]) -> Values:
     )
     scale = 1.0 if _is_share(across) else 100.0
     lines = [_plain(trace.name) for trace in traces if trace.name]
-    rows: list[tuple[Any, list[str | Estimate]]] = []
+    rows: list[tuple[Any, list[Cell]]] = []
     for trace in traces:
         places, sizes = (trace.y, trace.x) if lying else (trace.x, trace.y)
         spread = _spread(trace)
@@ -72,7 +85,7 @@ def _estimates(figure: go.Figure, traces: Sequence[Any]) -> Values:
                     (value + spread.array[i]) / scale,
                 )
             estimate = Estimate(value / scale, low, high, n)
-            named: list[str | Estimate] = [_place(along, place)]
+            named: list[Cell] = [_place(along, place)]
             if lines:
                 named.insert(0, _plain(trace.name or ""))
             rows.append((place, [*named, estimate, f"{n:,}"]))
@@ -107,18 +120,30 @@ def _lines(figure: go.Figure, traces: Sequence[Any]) -> Values:
         places.sort()
     by_place = [dict(zip(drawn, sizes, strict=True)) for drawn, sizes in of]
     if lying or len(places) <= _MOST_ROWS:
-        told = [
-            [_place(along, place), *(_size(across, one.get(place)) for one in by_place)]
+        told: list[list[Cell]] = [
+            [
+                _place(along, place),
+                *(
+                    _drawn(across, t, one.get(place))
+                    for t, one in zip(traces, by_place, strict=True)
+                ),
+            ]
             for place in places
         ]
-        return Values(head, [list(row) for row in told])
+        return Values(head, told)
     low, high = along.range or (float(places[0]), float(places[-1]))
     steps = np.linspace(max(low, float(places[0])), min(high, float(places[-1])), _STEPS)
     read = [_read(np.asarray(x, float), np.asarray(y, float), steps) for x, y in of]
     return Values(
         head,
         [
-            [_place(along, float(step)), *(_size(across, float(sizes[i])) for sizes in read)]
+            [
+                _place(along, float(step)),
+                *(
+                    _drawn(across, t, float(sizes[i]))
+                    for t, sizes in zip(traces, read, strict=True)
+                ),
+            ]
             for i, step in enumerate(steps)
         ],
         at_steps=True,
@@ -140,7 +165,7 @@ def _read(x: Floats, y: Floats, steps: Floats) -> Floats:
 def _picture(trace: Any) -> Values:
     """Means of nine parts of a picture."""
     down, over = _SIDES
-    rows: list[list[str | Estimate]] = []
+    rows: list[list[Cell]] = []
     for side, band in zip(down, np.array_split(np.asarray(trace.z, dtype=float), 3), strict=True):
         means = [float(part.mean()) for part in np.array_split(band, 3, axis=1)]
         rows.append([side, *(f"{mean:.2f}".replace("-", "−") for mean in means)])
@@ -179,6 +204,14 @@ def _place(axis: Any, place: Any) -> str:
     if axis.ticktext is not None and isinstance(place, int):
         return _plain(axis.ticktext[list(axis.tickvals).index(place)])
     return _size(axis, place)
+
+
+def _drawn(axis: Any, trace: Any, size: Any) -> Cell:
+    """What a line or bar is high: of percentages that say their n with both."""
+    words, n = _size(axis, size), _N.search(trace.hovertemplate or "")
+    if size is None or n is None or n[2] is None or not _title(axis).startswith("%"):
+        return words
+    return Share(words, float(size) / 100, int(n[2].replace(",", "")))
 
 
 def _size(axis: Any, size: Any) -> str:

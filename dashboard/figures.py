@@ -39,6 +39,9 @@ Trained = tuple[Sequence[Mapping[str, float]], Mapping[str, float], str]
 _STARTS = (98.0, 95.0, 90.0, 80.0, 60.0, 40.0)
 """Where an axis of percentages may begin instead of at zero, for points, not for bars."""
 
+_BESIDE_BAR, _BAR_LETTERS, _NAMED_BAR_PX = 14, 38, 46
+"""Letters of a name that fits beside its bar, letters that fit above it, and the height of such a row."""
+
 _FEW_TICKS = {"nticks": 3, "tickangle": 0, "tickformat": ","}
 """Of counts, so that they do not touch on a phone."""
 
@@ -73,8 +76,9 @@ def class_balance(counts: Mapping[str, Mapping[str, int]], colours: Mapping[str,
 def stacked_shares(
     rows: Sequence[tuple[str, Mapping[str, int]]], colours: Mapping[str, str]
 ) -> go.Figure:
-    """Horizontal bars, one per property value, split by class."""
+    """Horizontal bars, one per property value, split by class; long names stand above their bars."""
     names = [name for name, _ in rows]
+    above = any(len(name) > _BESIDE_BAR for name in names)
     figure = go.Figure()
     for label, colour in colours.items():
         figure.add_bar(
@@ -90,11 +94,21 @@ def stacked_shares(
         y=names, x=totals, mode="text", text=[f" {total:,}" for total in totals],
         textposition="middle right", hoverinfo="skip", cliponaxis=False, showlegend=False,
     )  # fmt: skip
-    lay_out(figure, x="images", height=70 + 30 * max(len(names), 2))
+    row_px = _NAMED_BAR_PX if above else 30
+    lay_out(figure, x="images", height=70 + row_px * max(len(names), 2))
     figure.update_layout(
         barmode="stack", yaxis={"autorange": "reversed"}, margin={"l": 104, "r": 48}
     )
     figure.update_xaxes(_FEW_TICKS)
+    if above:  # Beside the bars they leave these no room on a phone, or are cut.
+        figure.update_layout(bargap=0.6, margin={"l": 8, "t": 20})
+        figure.update_yaxes(showticklabels=False, automargin=False, title=None)
+        for name in names:
+            figure.add_annotation(
+                x=0, xanchor="left", y=name, yanchor="bottom", yshift=0.2 * _NAMED_BAR_PX + 1,
+                text=textwrap.shorten(name, _BAR_LETTERS, placeholder="…"), showarrow=False,
+                bgcolor="rgba(0,0,0,0)", borderpad=0,
+            )  # fmt: skip
     return figure
 
 
@@ -109,15 +123,25 @@ def histograms(
         name: (middles, 100 * np.histogram(v, bins=edges)[0] / max(len(v), 1))
         for name, v in values.items()
     }
-    return _lines(lines, colours, x=title, y="% of images", hover="%{y:.1f} % at %{x:.2f}")
+    images = {name: len(v) for name, v in values.items()}
+    return _lines(lines, colours, images, x=title, y="% of images", hover="%{y:.1f} % at %{x:.2f}")
 
 
-def densities(shares: Mapping[str, NDArray[np.float32]], colours: Mapping[str, str]) -> go.Figure:
-    """One line per class: share of pixels at each grey level, in 64 bins of four levels."""
+def densities(
+    shares: Mapping[str, NDArray[np.float32]],
+    colours: Mapping[str, str],
+    images: Mapping[str, int],
+) -> go.Figure:
+    """One line per class: share of pixels of its images at each grey level, in 64 bins of four levels."""
     x = (np.arange(64) * 4 + 1.5) / 255
     lines = {name: (x, 100 * row.reshape(64, 4).sum(axis=1)) for name, row in shares.items()}
     figure = _lines(
-        lines, colours, x="grey level", y="% of pixels (log)", hover="%{y:.2f} % at %{x:.2f}"
+        lines,
+        colours,
+        images,
+        x="grey level",
+        y="% of pixels (log)",
+        hover="%{y:.2f} % at %{x:.2f}",
     )
     ticks = [10.0, 1.0, 0.1, 0.01, 0.001]
     figure.update_yaxes(
@@ -360,7 +384,7 @@ def heatmap(values: NDArray[np.floating], scale: str, low: float, high: float) -
             hovertemplate="%{z:.2f}<extra></extra>",
         )
     )
-    lay_out(figure, height=256)
+    lay_out(figure, height=None)  # The page gives it a square.
     figure.update_layout(margin={"l": 0, "r": 0, "t": 0, "b": 0})
     figure.update_xaxes(visible=False)
     figure.update_yaxes(visible=False, autorange="reversed", scaleanchor="x", constrain="domain")
@@ -375,6 +399,7 @@ def png_uri(png: bytes) -> str:
 def _lines(
     lines: Mapping[str, tuple[NDArray[np.floating], NDArray[np.floating]]],
     colours: Mapping[str, str],
+    images: Mapping[str, int],
     *,
     x: str,
     y: str,
@@ -384,7 +409,7 @@ def _lines(
     for name, (across, up) in lines.items():
         figure.add_scatter(
             x=across, y=up, mode="lines", line={"color": colours[name], "width": 2}, name=name,
-            hovertemplate=f"{name}: {hover}<extra></extra>",
+            hovertemplate=f"{name}: {hover} (n = {images[name]:,} images)<extra></extra>",
         )  # fmt: skip
     lay_out(figure, x=x, y=y, height=300)
     return figure
@@ -461,7 +486,7 @@ def thinned(n: int) -> NDArray[np.int64]:
     return np.unique(np.linspace(0, n - 1, _MOST_POINTS).astype(np.int64))
 
 
-def lay_out(figure: go.Figure, *, height: int, x: str = "", y: str = "") -> None:
+def lay_out(figure: go.Figure, *, height: int | None, x: str = "", y: str = "") -> None:
     axes: dict[str, Any] = {"zeroline": False, "fixedrange": True, "automargin": True}
     figure.update_layout(LAYOUT, height=height)
     figure.update_xaxes(title={"text": x, "font": {"size": 13}}, **axes)

@@ -17,12 +17,22 @@ _PROPERTIES = {
     "entropy_bits": "information (bits)",
     "border_share": "border that is not dark",
     "label": "class",
+    "source_label": "label at the source",
+}
+_KNOWN = {
+    "mirrored": "whether an image is mirrored",
+    "source_label": "the label that the source gave",
 }
 
 
 def property_words(name: str) -> str:
     """A column of the image index or of an audit in words; columns of the metadata keep their names."""
     return _PROPERTIES.get(name, name.replace("_", " "))
+
+
+def known_words(name: str) -> str:
+    """What somebody knows who knows a property of an image: "the brightness"."""
+    return _KNOWN.get(name, f"the {property_words(name)}")
 
 
 _FACTS = {
@@ -34,9 +44,9 @@ _FACTS = {
     "height_px": "height",
     "bytes": "file size",
     "figshare_index": "number in the figshare set",
-    "source_label": "label at the source",
 }
 _VALUES = {
+    "mirrored": {"0": "no", "1": "yes"},
     "mode": {
         "1": "black and white (1)",
         "L": "grey (L)",
@@ -64,9 +74,14 @@ _UNITS = {
 NOT_RECORDED = "not recorded"
 
 
+def value_words(name: str, value: str) -> str:
+    """A value of a property in words: "yes" of an image that is mirrored, "grey (L)" of a pixel format."""
+    return _VALUES.get(name, {}).get(value, value)
+
+
 def fact_words(name: str, value: str) -> tuple[str, str]:
     """What one column of the image index is called and says of one image, with its unit."""
-    said = _VALUES.get(name, {}).get(value, value)
+    said = value_words(name, value)
     if name in _UNITS and value != NOT_RECORDED:
         said = _UNITS[name].format(value)
     return _FACTS.get(name) or property_words(name), said

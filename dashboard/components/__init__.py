@@ -57,6 +57,7 @@ from dashboard.components.tables import (
     plain_count,
     plain_count_cell,
     points_cell,
+    share_cell,
     table,
     table_rows,
 )
@@ -161,6 +162,7 @@ __all__ = [
     "run_picker",
     "scroller",
     "section",
+    "share_cell",
     "state_id",
     "statistic",
     "table",

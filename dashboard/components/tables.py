@@ -131,6 +131,16 @@ def counted_cell(estimate: Estimate) -> Component:
     )
 
 
+def share_cell(count: int, total: int) -> Component:
+    """A count with its share of all underneath: nothing is estimated, so there is no interval."""
+    share = count / total if total else None
+    return html.Span(
+        [f"{count:,}", html.Small(percent(share), className="interval")],
+        className="estimate",
+        **csv_columns(Estimate(share, None, None, total, count)),
+    )
+
+
 def plain_count(estimate: Estimate, what: str = "") -> Children:
     """A proportion in words; of images that were chosen by their answer without an interval."""
     if estimate.value is None or estimate.low is not None:

@@ -10,9 +10,10 @@ from dash import html
 from dash.development.base_component import Component
 
 from brainmri.metrics import Estimate
+from dashboard.components.exports import csv_columns
 from dashboard.components.tables import estimate_cell, points_cell
 from dashboard.components.words import Children, aria, no_interval
-from dashboard.figure_values import values
+from dashboard.figure_values import Cell, Share, values
 
 _WHAT = re.compile(r"[.:;]")
 _ALONG = "Where a point stands along the figure is drawn, not estimated."
@@ -63,7 +64,9 @@ def drawn_values(figure: go.Figure, *, says: str, why: str | None) -> Component 
     )
 
 
-def _cell(cell: str | Estimate, in_points: bool) -> Children:
+def _cell(cell: Cell, in_points: bool) -> Children:
     if isinstance(cell, str):
         return cell
+    if isinstance(cell, Share):
+        return html.Span(cell.words, **csv_columns(Estimate(cell.value, None, None, cell.n)))
     return points_cell(cell) if in_points else estimate_cell(cell)

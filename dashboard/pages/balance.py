@@ -22,11 +22,12 @@ from dashboard.components import (
     percent,
     picker,
     section,
+    share_cell,
     state_id,
     table,
 )
 from dashboard.theme import class_colours
-from dashboard.words import property_words
+from dashboard.words import known_words, property_words, value_words
 
 ALL_OF_THEM = (
     "Every image of the set is counted, none is a sample of others, so there is no interval."
@@ -61,22 +62,35 @@ def part(index: ImageIndex, colours: Mapping[str, str]) -> Component:
         title = f"The classes are nearly balanced: the largest has {worst:.2f} times the smallest"
     else:
         title = f"The classes are unbalanced: the largest has {worst:.2f} times the smallest"
-    rows = [
+    totals = {split: sum(of.values()) for split, of in found.counts.items()}
+    rows: list[list[Any]] = [
+        *(
+            [label, *(share_cell(of[label], totals[split]) for split, of in found.counts.items())]
+            for label in index.classes
+        ),
+        ["Images (n)", *(f"{total:,}" for total in totals.values())],
         [
-            SPLIT_WORDS.get(split, split),
-            *(_with_share(of[name], sum(of.values())) for name in index.classes),
-            f"{sum(of.values()):,}",
-            f"{found.ratio[split]:.2f}" if split in found.ratio else "–",
-        ]
-        for split, of in found.counts.items()
+            "Largest : smallest",
+            *(
+                f"{found.ratio[split]:.2f}" if split in found.ratio else _ratio(None)
+                for split in found.counts
+            ),
+        ],
     ]
     first, *rest = found.counts
-    others = " and ".join(SPLIT_WORDS.get(split, split) for split in rest) or "none"
+    others = " and ".join(SPLIT_WORDS.get(split, split) for split in rest)
     return section(
         title,
         html.Div(
             [
                 card(
+                    html.P(
+                        f"Solid bars: {SPLIT_WORDS.get(first, first)}; pale bars: {others}.",
+                        className="note",
+                        **no_interval(ALL_OF_THEM),
+                    )
+                    if rest
+                    else None,
                     graph(
                         figures.class_balance(found.counts, colours),
                         says="Bars of images per class: "
@@ -86,20 +100,15 @@ def part(index: ImageIndex, colours: Mapping[str, str]) -> Component:
                             for part, of in found.counts.items()
                         ),
                         why=ALL_OF_THEM,
-                    )
+                    ),
                 ),
                 card(
                     html.Div(
                         table(
-                            ["Split", *index.classes, "Images (n)", "Largest : smallest"],
+                            ["Class", *(SPLIT_WORDS.get(split, split) for split in found.counts)],
                             rows,
                             caption="Images per split and class",
                         ),
-                        **no_interval(ALL_OF_THEM),
-                    ),
-                    html.P(
-                        f"Solid bars: {SPLIT_WORDS.get(first, first)}; pale bars: {others}.",
-                        className="note",
                         **no_interval(ALL_OF_THEM),
                     ),
                 ),
@@ -134,21 +143,19 @@ def _balance_by(index: ImageIndex, by: str) -> Component:
     """Images per class for each value of one property, and how much it gives away."""
     colours = class_colours(index.classes, index.negative_class)
     balance, words = data.balance_by(index, by), property_words(by)
+    counts = [(value_shown(by, value), of) for value, of in balance.counts]
     told = "; ".join(
         f"{value} " + ", ".join(f"{label} {count:,}" for label, count in of.items())
-        for value, of in balance.counts
+        for value, of in counts
     )
-    more = balance.told > balance.told_without + _CLEARLY
     return section(
-        f"Whoever knows the {words} alone names the class of {percent(balance.told, 0)} of the images"
-        if more
-        else f"The {words} does not give the class away",
+        _told(by, balance.told, balance.told_without),
         html.Div(
             [
                 card(
                     legend(colours),
                     graph(
-                        figures.stacked_shares(balance.counts, colours),
+                        figures.stacked_shares(counts, colours),
                         says=f"Images per class by {words}: {told}",
                         why=ALL_OF_THEM,
                     ),
@@ -165,11 +172,11 @@ def _balance_by(index: ImageIndex, by: str) -> Component:
                             [
                                 [
                                     html.Span(
-                                        SPLIT_WORDS.get(value, value) if by == "split" else value,
+                                        value_shown(by, value),
                                         **name("slice"),
                                     ),
                                     *(
-                                        _with_share(of[label], sum(of.values()))
+                                        share_cell(of[label], sum(of.values()))
                                         for label in index.classes
                                     ),
                                     f"{sum(of.values()):,}",
@@ -197,10 +204,22 @@ def _balance_by(index: ImageIndex, by: str) -> Component:
     )
 
 
+def value_shown(by: str, value: str) -> str:
+    """A value of a property as it is read."""
+    return SPLIT_WORDS.get(value, value) if by == "split" else value_words(by, value)
+
+
+def _told(by: str, told: float, told_without: float) -> str:
+    """How much a property gives away, as a heading."""
+    known, share = known_words(by), percent(told, 0)
+    if by == "source_label":
+        return (
+            f"{known.capitalize()} is the class of {share} of the images: a label, and no shortcut"
+        )
+    if told > told_without + _CLEARLY:
+        return f"Whoever knows only {known} names the class of {share} of the images"
+    return f"{known[0].upper()}{known[1:]} does not give the class away"
+
+
 def _ratio(ratio: float | None) -> str:
     return "a class is missing" if ratio is None else f"{ratio:.2f}"
-
-
-def _with_share(count: int, total: int) -> Component:
-    share = html.Small(percent(count / total) if total else "–", className="interval")
-    return html.Span([f"{count:,}", share], className="estimate")

@@ -27,6 +27,7 @@ from dashboard.components import (
     section,
     state_id,
 )
+from dashboard.pages.balance import value_shown
 from dashboard.words import property_words
 
 if TYPE_CHECKING:
@@ -111,16 +112,15 @@ def _options(index: ImageIndex) -> list[dict[str, Any]]:
         {
             "group": property_words(one).capitalize(),
             "items": [
-                {"value": _code(one, value), "label": f"{property_words(one)}: {_words(value)}"}
+                {
+                    "value": _code(one, value),
+                    "label": f"{property_words(one)}: {value_shown(one, value)}",
+                }
                 for value in values
             ],
         }
         for one, values in data.sample_properties(index).items()
     ]
-
-
-def _words(value: str) -> str:
-    return SPLIT_WORDS.get(value, value)
 
 
 def _found(index: ImageIndex, filters: Filters, first: str | None = None) -> Component:

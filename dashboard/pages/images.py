@@ -34,6 +34,7 @@ from dashboard.components import (
 )
 from dashboard.pages import balance
 from dashboard.theme import COLOUR_SCALES, class_colours
+from dashboard.words import value_words
 
 _CONTRAST_RANGE = 0.3
 
@@ -242,7 +243,8 @@ def _scale_bar(scale: str, low: str, high: str) -> Component:
 
 
 def _sizes(index: ImageIndex, colours: Mapping[str, str]) -> Component:
-    sizes, modes = data.image_sizes(index), data.image_modes(index)
+    sizes = data.image_sizes(index)
+    modes = [(value_words("mode", mode), of) for mode, of in data.image_modes(index)]
     common = data.commonest_size(index)
     images_of = {name: sum(of.values()) for name, of in sizes}
     title = (
@@ -287,14 +289,21 @@ def _sizes(index: ImageIndex, colours: Mapping[str, str]) -> Component:
 
 
 def _format_title(modes: Sequence[tuple[str, Mapping[str, int]]]) -> Component:
-    """Which pixel format is the commonest; `modes` as `data.image_modes` counts them."""
+    """Which pixel format is the commonest; `modes` in words, with their images per class."""
     counts = {name: sum(of.values()) for name, of in modes}
     first = max(counts, key=counts.__getitem__)
     return html.Span(
-        f"Pixel format: {first} in {counts[first]:,} of {sum(counts.values()):,} images (L is grey, RGB "
-        "is colour)",
+        f"Pixel format: {first} in {counts[first]:,} of {sum(counts.values()):,} images",
         **no_interval(balance.ALL_OF_THEM),
     )
+
+
+def _averaged(averages: Averages) -> dict[str, int]:
+    """Images of each class that the averages are of."""
+    found: dict[str, int] = {}
+    for (_, label), count in zip(averages.groups, averages.counts, strict=True):
+        found[label] = found.get(label, 0) + int(count)
+    return found
 
 
 def _black_title(densities: Mapping[str, NDArray[np.float32]]) -> Component:
@@ -338,7 +347,7 @@ def _brightness(
         cards.append(
             card(
                 graph(
-                    figures.densities(densities, colours),
+                    figures.densities(densities, colours, _averaged(averages)),
                     says="Share of pixels at each grey level per class. " + _black(densities),
                     why=balance.ALL_OF_THEM,
                 ),

@@ -42,6 +42,7 @@ from dashboard.components import (
     table,
 )
 from dashboard.findings import ANY_KIND, KINDS, MIRRORED, NEAR_DUPLICATES, Conflict, Findings, Pair
+from dashboard.words import property_words
 
 _KIND_WORDS = {
     ANY_KIND: "any kind",
@@ -136,12 +137,12 @@ def conflicts(found: Findings) -> Component:
             note=f"Neither inside a cluster of near-copies nor in another column of the metadata, "
             f"among {len(found.index.rows):,} images.",
         )
-    columns = ", ".join(dict.fromkeys(one.kind for one in others))
+    columns = ", ".join(dict.fromkeys(property_words(one.kind) for one in others))
     title = (
         f"{len(clusters):,} {_plural('group', clusters)} of near-copies "
         f"{'carries' if len(clusters) == 1 else 'carry'} different labels"
         if clusters
-        else f"{rows:,} images have another label in {columns}"
+        else f"{rows:,} images have another label elsewhere ({columns})"
     )
     contradicted = [(one.kind, image) for one in others for image in one.images]
     rest = max(len(clusters) - _MOST_CONFLICTS, 0) + max(rows - _MOST_CONFLICTS, 0)
@@ -152,7 +153,7 @@ def conflicts(found: Findings) -> Component:
         else None,
         html.Div(
             dmc.Title(
-                f"{rows:,} images have another label in {columns}",
+                f"{rows:,} images have another label elsewhere ({columns})",
                 order=3,
                 className="card-title below",
             ),
@@ -163,7 +164,10 @@ def conflicts(found: Findings) -> Component:
         paths_or_tiles(
             [
                 picture_tile(
-                    path, _labelled(label, split), f"{column} says {says}", opens=f"says-{column}"
+                    path,
+                    _labelled(label, split),
+                    f"{property_words(column)}: {says}",
+                    opens=f"says-{column}",
                 )
                 for column, (path, split, label, says) in contradicted[:_MOST_CONFLICTS]
             ]

@@ -180,3 +180,25 @@ def test_a_pair_of_copies_blinks_by_keyboard_and_stands_still_where_motion_is_un
     expect(button).to_have_text("Blink")
     expect(page.locator(".pair").first).to_have_class("pair mirrored")
     context.close()
+
+
+@pytest.mark.parametrize("width", [390, 1000, 1440])
+def test_averages_with_values_are_square_and_nothing_lies_over_their_words(
+    page: Page, site: Site, width: int
+) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    go(page, site.url + "data?part=images&pointer=values")
+    settle(page)
+    averages = page.locator(".average")
+    expect(averages).to_have_count(7)
+    for one in averages.all():
+        drawn = one.locator(".main-svg").first.bounding_box()
+        fold = one.locator("summary").bounding_box()
+        buttons = one.locator(".exports").bounding_box()
+        assert drawn is not None
+        assert fold is not None
+        assert buttons is not None
+        assert abs(drawn["width"] - drawn["height"]) <= 1
+        beside = fold["x"] + fold["width"] <= buttons["x"]
+        assert beside or fold["y"] + fold["height"] <= buttons["y"]
+        assert fold["y"] - (drawn["y"] + drawn["height"]) < 16

@@ -131,7 +131,7 @@ def test_the_average_images_are_downloaded_with_their_names(page: Page, site: Si
     settle(page)
     shown = page.locator(".drawn").first
     name, content = saved(page, shown, "svg")
-    assert name == "the-average-image-of-each-class-already-differs.svg"
+    assert name == "average-of-the-training-images-of-each-class.svg"
     drawn = ElementTree.fromstring(content)
     assert len(list(drawn.iter(f"{SVG}image"))) == 5  # Four classes and the scale.
     words = words_of(content)
@@ -139,8 +139,21 @@ def test_the_average_images_are_downloaded_with_their_names(page: Page, site: Si
         assert word in words
     _, png = saved(page, shown, "png")
     assert pixels_of(png).std() > 10
-    contrasts = words_of(saved(page, page.locator(".drawn").last, "svg")[1])
-    assert "minus that of notumor" in contrasts
+    other, contrasts = saved(page, page.locator(".drawn").last, "svg")
+    assert "minus that of notumor" in words_of(contrasts)
+    assert other == "average-of-the-training-images-of-each-tumour-class-minus-that-of-notumor.svg"
+
+
+def test_the_name_of_a_file_is_cut_between_two_words(page: Page, site: Site) -> None:
+    go(page, site.url + "data?part=images")
+    settle(page)
+    card = page.locator(".card").filter(has_text="Pixel density")
+    title = card.locator(".card-title").inner_text().lower()
+    whole = "-".join(re.findall(r"[^\W_]+", title))
+    assert len(whole) > 100
+    name = saved(page, card.locator(".js-plotly-plot"), "png")[0].removesuffix(".png")
+    assert 60 < len(name) <= 100
+    assert whole.startswith(f"{name}-")
 
 
 def test_a_figure_of_values_is_named_by_its_class(page: Page, site: Site) -> None:

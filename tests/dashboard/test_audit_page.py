@@ -139,7 +139,8 @@ def test_contradicting_labels_are_shown_group_by_group(visitor: Visitor) -> None
     assert len(groups) == 4
     for group in groups:
         assert {visible(label) for label in find(group, "Strong")} == {"meningioma", "pituitary"}
-    assert visible(page).count("source_label says meningioma") == 4
+    assert visible(page).count("label at the source: meningioma") == 4
+    assert "source_label" not in visible(page)
 
 
 def test_where_no_labels_contradict_each_other_the_page_says_so(

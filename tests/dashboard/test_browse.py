@@ -11,6 +11,7 @@ import pytest
 from brainmri import index
 from brainmri.index import ImageIndex
 from dashboard import data
+from dashboard.words import property_words
 from tests.dashboard.reading import headings, table_named, tiles
 from tests.dashboard.visit import Visitor, find, picked, visible
 
@@ -93,6 +94,71 @@ def test_balance_says_how_much_a_property_gives_away(visitor: Visitor) -> None:
     by_label = data.balance_by(known(), "label")
     assert (by_label.told, by_label.told_without) == (1.0, 0.25)
     assert by_label.ratio["glioma"] is None
+
+
+@pytest.mark.usefixtures("shipped")
+@pytest.mark.parametrize("by", ["mean_intensity", "width_px", "bytes", "size"])
+def test_ranges_stand_in_their_order_in_table_figure_and_filters(visitor: Visitor, by: str) -> None:
+    page = visitor.open(f"/data?by={by}")
+    words = property_words(by)
+    rows = list(table_named(page, f"Images per class by {words}"))
+    lower = [
+        float(row.split(" to ")[0].split()[-1].replace(",", "")) for row in rows if " to " in row
+    ]
+    assert len(lower) >= 3
+    assert lower == sorted(lower)
+    figure = next(
+        one["props"]["figure"]
+        for one in find(page, "Graph")
+        if list(one["props"]["figure"]["data"][0]["y"])[-1] == rows[-1]
+    )
+    assert list(figure["data"][0]["y"]) == rows
+    (filters,) = find(visitor.open("/data?part=browse"), "MultiSelect")
+    items = next(
+        group["items"] for group in filters["props"]["data"] if group["group"] == words.capitalize()
+    )
+    assert [item["label"].split(": ", 1)[1] for item in items] == rows
+    # Sizes that have names stand by their number of images before the ranges of the rest.
+    assert by != "size" or rows[:2] == ["512 × 512", "225 × 225"]
+
+
+def test_few_numbers_stand_in_their_order_and_names_by_count(
+    own: Path, phantom_data: Path, tmp_path: Path
+) -> None:
+    paths = known().rows["path"]
+    metadata = tmp_path / "metadata.csv"
+    table = pd.DataFrame({"path": paths})
+    table["repeat"] = ["10"] * 30 + [""] * 20 + ["2"] * 10 + ["-1"] * 8
+    table["age"] = ["60 to 69"] * 40 + ["40 to 59"] * 28
+    table["scanner"] = ["b"] * 40 + ["a"] * 28
+    table.to_csv(metadata, index=False)
+    index.build(phantom_data, own, metadata=metadata, quiet=True)
+    values = data.sample_properties(known())
+    assert values["repeat"] == ["-1", "2", "10", "not recorded"]
+    assert values["age"] == ["40 to 59", "60 to 69"]
+    assert values["scanner"] == ["b", "a"]
+
+
+@pytest.mark.usefixtures("shipped")
+@pytest.mark.parametrize(
+    ("by", "heading", "values"),
+    [
+        ("mirrored", "Whoever knows only whether an image is mirrored names the class of",
+         ["no", "yes", "not recorded"]),
+        ("source_label", "The label that the source gave is the class of", None),
+        ("mode", "", ["colour (RGB)", "grey (L)", "colour with transparency (RGBA)",
+                      "colours from a table (P)"]),
+    ],
+)  # fmt: skip
+def test_what_a_property_gives_away_is_said_in_words(
+    visitor: Visitor, by: str, heading: str, values: list[str] | None
+) -> None:
+    page = visitor.open(f"/data?by={by}")
+    (found,) = [one for one in headings(page) if heading and one.startswith(heading)] or [""]
+    assert found.endswith("a label, and no shortcut") == (by == "source_label")
+    assert bool(found) == bool(heading)
+    rows = list(table_named(page, f"Images per class by {property_words(by)}"))
+    assert values is None or rows == values
 
 
 @pytest.mark.usefixtures("shown")

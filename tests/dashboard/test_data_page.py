@@ -14,19 +14,65 @@ from tests.dashboard.reading import (
 from tests.dashboard.results import (
     CLASSES,
 )
-from tests.dashboard.visit import Visitor, find, picked, visible, words
+from tests.dashboard.visit import Node, Visitor, find, picked, visible, words
 
 
 @pytest.mark.usefixtures("shown")
 def test_class_balance_is_shown_as_bars_and_as_a_table(visitor: Visitor) -> None:
     page = visitor.open("/data")
     rows = table_named(page, "Images per split and class")
-    assert rows["training"] == ["12 25.0 %"] * 4 + ["48", "1.00"]
-    assert rows["test"] == ["5 25.0 %"] * 4 + ["20", "1.00"]
+    assert rows == {
+        **{label: ["12 25.0 %", "5 25.0 %"] for label in CLASSES},
+        "Images (n)": ["48", "20"],
+        "Largest : smallest": ["1.00", "1.00"],
+    }
     bars = find(page, "Graph")[0]["props"]["figure"]["data"]
     assert [(bar["name"], bar["y"], bar["x"]) for bar in bars] == [
         ("train", CLASSES, [12] * 4),
         ("test", CLASSES, [5] * 4),
+    ]
+
+
+@pytest.mark.usefixtures("shown")
+def test_which_bars_are_of_which_split_is_said_at_the_bars(visitor: Visitor) -> None:
+    (at_bars, beside) = find(find(visitor.open("/data"), className="balance-columns")[0], "Paper")
+    assert "Solid bars: training; pale bars: test." in visible(at_bars)
+    assert find(at_bars, "Graph")
+    assert "bars" not in visible(beside)
+
+
+@pytest.mark.usefixtures("shown")
+def test_counts_with_shares_can_be_calculated_with_in_the_csv(visitor: Visitor) -> None:
+    page = visitor.open("/data?by=source")
+    assert parts_of(page, "Images per split and class", "glioma")[1] == ("0.25", "20", "5")
+    by_split = visitor.open("/data?by=split")
+    assert parts_of(by_split, "Images per class by split", "training")[0] == ("0.25", "48", "12")
+
+
+@pytest.mark.usefixtures("shown")
+@pytest.mark.parametrize("what", ["Brightness per class", "Share of pixels at each grey level"])
+def test_values_of_curves_are_shares_with_their_n_in_the_csv(visitor: Visitor, what: str) -> None:
+    (table,) = [
+        table
+        for table in find(visitor.open("/data"), "Table")
+        if visible(find(table, "Caption")).startswith(f"Values of: {what}")
+    ]
+    cells = find(find(table, "Tbody"), "Span")
+    assert len(cells) == 11 * 4
+    for cell in cells:
+        props = cell["props"]
+        assert props["data-n"] == "17"
+        said = float(visible(cell).removesuffix("%"))
+        assert 100 * float(props["data-value"]) == pytest.approx(said, rel=0.006)
+
+
+def parts_of(page: Node, caption: str, row: str) -> list[tuple[str, str, str]]:
+    """Value, n and count of the cells of a row, as they come into a CSV."""
+    (table,) = [t for t in find(page, "Table") if visible(find(t, "Caption")) == caption]
+    (found,) = [one for one in find(table, "Tr") if visible(find(one, "Th")) == row]
+    return [
+        tuple(cell["props"][f"data-{part}"] for part in ("value", "n", "k"))
+        for cell in find(found, className="estimate")
     ]
 
 

@@ -115,7 +115,7 @@ def test_without_averages_the_rest_of_the_data_page_is_there(visitor: Visitor, o
     (own / "dataset" / "averages.npz").unlink()
     page = visitor.open("/data")
     assert "No averages yet" in words(page)
-    assert table_named(page, "Images per split and class")["training"][-2] == "48"
+    assert table_named(page, "Images per split and class")["Images (n)"][0] == "48"
 
 
 def test_where_no_run_has_its_model_the_predictor_says_so(visitor: Visitor, own: Path) -> None:

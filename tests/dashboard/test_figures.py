@@ -83,6 +83,20 @@ def test_stacked_shares_has_a_bar_per_class_and_the_total_in_text() -> None:
     assert [text.strip() for text in totals.text] == ["5", "2,000"]
 
 
+def test_long_names_of_bars_stand_above_them_and_short_ones_beside() -> None:
+    long = "another, longer side 456 to 1,920"
+    named = figures.stacked_shares([("512 × 512", {"glioma": 4}), (long, {"glioma": 1})], COLOURS)
+    assert named.layout.yaxis.showticklabels is False
+    assert [(one.y, one.text, one.x) for one in named.layout.annotations] == [
+        ("512 × 512", "512 × 512", 0),
+        (long, long, 0),
+    ]
+    assert named.layout.margin.l < 50
+    beside = figures.stacked_shares([("512 × 512", {"glioma": 4})], COLOURS)
+    assert beside.layout.yaxis.showticklabels is None
+    assert not beside.layout.annotations
+
+
 def test_histograms_are_shares_of_each_class() -> None:
     values = {"glioma": np.array([0.0, 0.0, 0.8, 0.8]), "notumor": np.array([0.4])}
     glioma, notumor = checked(figures.histograms(values, COLOURS, title="grey level"))
@@ -101,7 +115,7 @@ def test_a_class_without_images_is_a_flat_line() -> None:
 def test_densities_group_four_grey_levels() -> None:
     share = np.zeros(256, dtype=np.float32)
     share[[0, 3, 4]] = 0.5, 0.25, 0.25
-    (line,) = checked(figures.densities({"glioma": share}, COLOURS))
+    (line,) = checked(figures.densities({"glioma": share}, COLOURS, {"glioma": 3}))
     assert len(line.x) == 64
     assert list(line.y[:3]) == [75.0, 25.0, 0.0]
     assert line.x[0] == pytest.approx(1.5 / 255)
