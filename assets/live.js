@@ -92,19 +92,24 @@
         known = state;
     };
 
-    const ask = async () => {
-        if (document.hidden) return;
-        let state = null;
+    // What the runs are; null, and said, where the server does not answer.
+    const asked = async () => {
         try {
             const answer = await fetch("/state", { priority: "low", cache: "no-store" });
             if (!answer.ok) throw new Error(answer.statusText);
-            state = await answer.json();
+            return await answer.json();
         } catch {
             away = true;
             say("offline", "The server does not answer: what you see stays, and nothing new can be asked until it "
                 + "is back. It is tried again every ten seconds.");
-            return;
+            return null;
         }
+    };
+
+    const ask = async () => {
+        if (document.hidden) return;
+        const state = await asked();
+        if (!state) return;
         compare(state);
         count();
         if (missed && !(typed?.isConnected && typed.value)) {
@@ -116,6 +121,20 @@
         else say("", "");
     };
 
+    // A request of Dash that failed is the first to know. Only whether the server is gone is asked then: building
+    // the page again is left to the next round, since it could fail for ever for a reason of its own.
+    const listen = () => {
+        const store = window.dash_stores?.at(-1);
+        if (!store) return requestAnimationFrame(listen);
+        let newest = null;
+        return store.subscribe(() => {
+            const first = store.getState().error.backEnd[0];
+            if (first && first !== newest) asked();
+            newest = first;
+        });
+    };
+
+    listen();
     ask();
     setInterval(ask, EVERY_MS);
     document.addEventListener("visibilitychange", ask);

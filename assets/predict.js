@@ -1,7 +1,8 @@
 // The Predict page in the browser. Files go to the server as they are, without their names, and its answer
 // comes back as components. Names, files and answers are held in this page's memory only; what is written to
 // sessionStorage is in `readings`, and holds no picture and nothing that identifies; localStorage keeps whether
-// answers show after a reading.
+// answers show after a reading. The address says what was asked about, so that going back asks again: a synthetic
+// slice by its number, files by a word that only this page knows until it is loaded anew.
 
 window.dash_clientside = window.dash_clientside || {};
 
@@ -24,6 +25,12 @@ window.dash_clientside.predict = (() => {
     let pairReply = null;
     // A newer question makes the answers to older ones void.
     let turn = 0;
+
+    // What the address calls files: "files-" and a word, of the last few that were asked about.
+    const ASKED = { page: "predict", kept: "asked" };
+    const [OF_EXAMPLE, OF_FILES] = ["example-", "files-"];
+    const MOST_REMEMBERED = 5;
+    const remembered = new Map();
 
     const part = (id) => document.getElementById(id);
     const set = (id, props) => part("predict") && dash_clientside.set_props(id, props);
@@ -253,12 +260,33 @@ window.dash_clientside.predict = (() => {
         set("predict-rows", { children: rows });
     };
 
+    // An answer is awaited: its shape after 200 ms (style.css), as high as what stood there, so that nothing jumps.
+    const waiting = () => {
+        painted += 1;
+        choosers = {};
+        say("Reading …");
+        const blocks = (...kinds) => kinds.map((kind) => element("Div", { className: `skeleton ${kind}` }));
+        const one = () => element("Div", { className: "card", children: [
+            ...blocks("banner"),
+            element("Div", { className: "answer", children: [
+                element("Div", { className: "viewer", children: blocks("picture") }),
+                element("Div", { className: "answer-words", children: blocks("line", "part", "part") }),
+            ] }),
+        ] });
+        set("predict-answer", { children: element("Div", {
+            className: choices.two ? "awaited columns scans" : "awaited",
+            style: { minHeight: `${part("predict-answer")?.offsetHeight || 0}px` },
+            children: choices.two ? SCANS.map(one) : one(),
+        }) });
+    };
+
     // `open` and `compare` return the model's answer; null where there is none, or something newer was asked.
     const open = async (i) => {
         const entry = entries[i];
         const mine = turn;
         shown = i;
         list();
+        if (!entry.reply) waiting();
         if (choices.first && !entry.reading && entry.example === undefined) {
             const sentence = tooLarge(entry.file);
             const picture = sentence ? refusal(sentence, TOO_LARGE) : await ask("picture", entry.file, query(entry));
@@ -279,7 +307,6 @@ window.dash_clientside.predict = (() => {
         entries = given;
         shown = null;
         if (!entries.length) return;
-        set("predict-answer", { children: element("P", { className: "note", children: "Reading …" }) });
         await answerAll(mine, 0);
     };
     // The file to show first, and all others after it unless they are to be read first.
@@ -338,6 +365,7 @@ window.dash_clientside.predict = (() => {
         }
         const mine = ++turn;
         pairReply = null;
+        waiting();
         const large = SCANS.filter((place) => tooLarge(pair[place].file));
         if (large.length) {
             const each = large.map((place) => refusal(
@@ -364,10 +392,45 @@ window.dash_clientside.predict = (() => {
         return reply;
     };
 
+    // Written into the address in place of what stood there, so that nobody goes back to that.
+    const instead = (key, value) => {
+        const query = new URLSearchParams(window.location.search);
+        query.set(key, value);
+        window.history.replaceState(null, "", `${window.location.pathname}?${query}`);
+    };
+    // What is asked about is a step to go back to where something else was asked about before it.
+    const step = (asked) => {
+        if (!new URLSearchParams(window.location.search).get(ASKED.kept)) instead(ASKED.kept, asked);
+        set(ASKED, { data: asked });
+    };
+    const remember = (what) => {
+        const word = OF_FILES + Math.random().toString(36).slice(2, 10);
+        remembered.set(word, what);
+        if (remembered.size > MOST_REMEMBERED) remembered.delete(remembered.keys().next().value);
+        step(word);
+    };
+    const startExample = (example) => start([{
+        example, name: document.querySelector(`[data-example="${example}"]`)?.textContent.trim() || "",
+    }]);
+    // What the address asks about, asked again.
+    const recall = (asked) => {
+        const known = remembered.get(asked);
+        if (asked?.startsWith(OF_EXAMPLE) && !choices.two) startExample(asked.slice(OF_EXAMPLE.length));
+        else if (known?.entries && !choices.two) {
+            known.entries.forEach((entry) => { entry.reply = undefined; });
+            start(known.entries);
+        } else if (known?.pair && choices.two) {
+            pair = { ...known.pair };
+            compare();
+        } else if (asked?.startsWith(OF_FILES) && !known) set("predict-forgotten", { hidden: false });
+    };
+
     const take = (files, place) => {
         if (!files.length || !part("predict")) return;
         if (!choices.two) {
-            start(asEntries(files));
+            const given = asEntries(files);
+            remember({ entries: given });
+            start(given);
             return;
         }
         const given = asEntries(files);
@@ -375,6 +438,7 @@ window.dash_clientside.predict = (() => {
         leftOut = more.length ? `Two scans are compared at a time, so ${more.join(", ")} ${more.length === 1 ? "is" : "are"} left out.` : "";
         if (given.length > 1) [pair.earlier, pair.later] = given;
         else pair[place || (pair.earlier ? "later" : "earlier")] = given[0];
+        if (pair.earlier && pair.later) remember({ pair: { ...pair } });
         compare();
     };
 
@@ -493,15 +557,12 @@ window.dash_clientside.predict = (() => {
         answerAll(turn, shown);
     };
 
-    // The setting of this browser, where the address did not say: it is written into the address in place of the
-    // default that was spelt out there, so that nobody goes back to that one.
+    // The setting of this browser, where the address did not say, in place of the default that was spelt out there.
     const adopt = async (show) => {
         const said = () => new URLSearchParams(window.location.search).has("show");
         for (let frames = 0; frames < 300 && !said(); frames += 1) await new Promise(requestAnimationFrame);
         if (!part("predict") || !said()) return;
-        const query = new URLSearchParams(window.location.search);
-        query.set("show", show);
-        window.history.replaceState(null, "", `${window.location.pathname}?${query}`);
+        instead("show", show);
         dash_clientside.set_props({ page: "predict", state: "show" }, { value: show });
     };
 
@@ -539,9 +600,10 @@ window.dash_clientside.predict = (() => {
         open: (button) => open(Number(button.dataset.entry)).then(
             () => part("predict-answer").scrollIntoView({ block: "nearest" }),
         ),
-        example: (button) => start([{
-            example: button.dataset.example, name: button.textContent.trim(),
-        }]),
+        example: ({ dataset: { example } }) => {
+            step(OF_EXAMPLE + example);
+            startExample(example);
+        },
         commit,
         "ask-slice": () => {
             for (const { entry, number } of Object.values(choosers)) {
@@ -570,7 +632,7 @@ window.dash_clientside.predict = (() => {
 
     return {
         // The choices as the page opens, and as they change: another run answers what lies there.
-        choose: (run, asked, scans, said) => {
+        choose: (run, asked, scans, said, about) => {
             const { triggered } = dash_clientside.callback_context;
             const opens = !triggered.some((one) => one.prop_id !== ".");
             const before = choices;
@@ -589,6 +651,7 @@ window.dash_clientside.predict = (() => {
                     list();
                     set("predict-answer", { children: null });
                 }
+                recall(about);
             } else if (before.run !== run) {
                 entries.forEach((entry) => { entry.reply = undefined; });
                 if (choices.two) compare();

@@ -13,13 +13,27 @@ from dashboard.data.runs import MOST_IN_MEMORY, RunView, named_run
 
 
 def run_states() -> dict[str, str]:
-    """A fingerprint of the files of every run with predictions; only the file system is asked."""
+    """A fingerprint of the files of every run with predictions; only the file system is asked.
+
+    What can be no run by its name is none here either, since no page shows it: pages list it with that fault.
+    """
     folder = models_folder()
     return {
         path.name: hashlib.sha256(repr(run_stamp(folder, path.name)).encode()).hexdigest()[:16]
         for path in runs.folders(folder)
-        if (path / runs.PREDICTIONS_FILE).exists()
+        if (path / runs.PREDICTIONS_FILE).exists() and _can_be_named(path)
     }
+
+
+def _can_be_named(folder: Path) -> bool:
+    """Whether a folder has a name that its run can have; a table of another tool may have any."""
+    if not (folder / runs.RUN_FILE).exists():
+        return True
+    try:
+        runs.check_name(folder.name)
+    except InputError:
+        return False
+    return True
 
 
 def has_report(view: RunView) -> bool:

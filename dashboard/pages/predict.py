@@ -7,6 +7,8 @@ while it stands in predict_routes, and what the browser does in assets/predict.j
 
 from __future__ import annotations
 
+import re
+
 from dash import ClientsideFunction, Input, Output, State, clientside_callback, dcc, html
 from dash.development.base_component import Component
 from plotly.io.json import to_json_plotly
@@ -16,6 +18,7 @@ from dashboard.components import (
     aria,
     choice,
     empty,
+    kept,
     name,
     no_interval,
     no_runs,
@@ -30,11 +33,17 @@ from dashboard.pages import correct, predict_answer, predict_before, predict_rea
 
 PAGE = "predict"
 _SHOW = {"once": "At once", "after": "After my reading"}
+_ASKED = re.compile(rf"example-[0-{len(data.EXAMPLES) - 1}]|files-[a-z0-9]{{1,16}}")
+"""What can have been asked about: a synthetic slice, or files, by a word that the tab alone knows."""
 _SCANS = {"one": "Images", "two": "Two scans, compared"}
 
 
 def layout(
-    run: str | None = None, show: str | None = None, scans: str = "one", **_query: str
+    run: str | None = None,
+    show: str | None = None,
+    scans: str = "one",
+    asked: str = "",
+    **_query: str,
 ) -> Component:
     """The page in the state that the URL gives."""
     shown, _ = data.list_runs()
@@ -57,6 +66,8 @@ def layout(
         )
     assert chosen is not None
     data.warm_up(chosen.name, _as_sent)
+    if not _ASKED.fullmatch(asked):
+        asked = ""
     return page(
         "Predict",
         lead,
@@ -99,7 +110,10 @@ def layout(
                         html.P("", id="predict-status", className="visually-hidden", role="status"),
                         _list(),
                         html.Div(
-                            predict_before.part(chosen),
+                            # The answer about a slice is asked for at once, and nothing else stands there.
+                            None
+                            if asked.startswith("example-") and scans != "two"
+                            else predict_before.part(chosen),
                             id="predict-answer",
                         ),
                         html.Div(
@@ -116,6 +130,8 @@ def layout(
             **told_script(most_bytes=str(data.MAX_BYTES)),
         ),
         dcc.Store(id="predict-reply"),
+        # What was asked about, in the address: assets/predict.js asks again when one comes back.
+        dcc.Store(id=kept(PAGE, "asked"), data=asked),
         # Where the address does not say when the answer shows, the setting of this browser holds.
         dcc.Store(id="predict-show-said", data=show is not None),
     )
@@ -246,6 +262,7 @@ clientside_callback(
     Input(state_id(PAGE, "show"), "value"),
     Input(state_id(PAGE, "scans"), "value"),
     State("predict-show-said", "data"),
+    State(kept(PAGE, "asked"), "data"),
 )
 
 correct.register(PAGE)

@@ -29,7 +29,15 @@ def part(view: data.RunView) -> Component:
     tumours = ", ".join(one for one in view.classes if one != view.negative_class)
     return html.Div(
         [
-            empty("No image yet", "The answer appears here."),
+            empty(
+                "No image yet",
+                "The answer appears here.",
+                html.Span(
+                    " The files that were asked about here are not kept; drop them again.",
+                    id="predict-forgotten",
+                    hidden=True,
+                ),
+            ),
             html.Div(
                 [
                     _told("Who answers", html.P(_record(view), id={"predict-record": "run"})),
@@ -57,8 +65,9 @@ def part(view: data.RunView) -> Component:
                         "What happens to the picture",
                         html.P(
                             "It is read, answered and forgotten: no picture and no file name is stored, and "
-                            "the name does not even leave this browser. Only what you say of an answer is "
-                            "kept, and the picture with it if you tick that."
+                            "the name does not even leave this browser. This tab alone knows the files "
+                            "until it is loaded again, so that going back shows their answers. Only what you "
+                            "say of an answer is kept, and the picture with it if you tick that."
                         ),
                     ),
                 ],

@@ -13,7 +13,7 @@ from brainmri import images, intake, phantom, runs
 from tests.brainmri.lettering import lettered
 from tests.browser import files
 from tests.browser.conftest import Opened
-from tests.browser.driving import choose_file, drop, go, settle
+from tests.browser.driving import choose_file, drop, go, settle, until
 from tests.dashboard.serving import Site
 
 CANARY = "canary-7f3a9c"
@@ -240,3 +240,54 @@ def test_who_answers_is_said_of_the_run_that_is_chosen(page: Page, shipped_site:
     page.get_by_role("combobox", name="Run").click()
     page.get_by_role("option", name="champion-official").click()
     expect(page.locator("#predict-answer .facts")).to_contain_text("champion-official")
+
+
+def test_going_back_and_loading_again_answer_what_the_address_asks_about(
+    page: Page, site: Site, saved: Path
+) -> None:
+    def away_and_back() -> None:
+        page.get_by_role("link", name="Data", exact=True).click()
+        expect(page.locator("h1")).to_have_text("Data")
+        page.go_back()
+        expect(page.locator("h1")).to_have_text("Predict")
+
+    go(page, site.url + "predict")
+    facts = page.locator("#predict-answer .facts")
+    page.locator(".example").nth(3).click()
+    expect(page).to_have_url(re.compile("asked=example-3"))
+    expect(facts).to_contain_text("synthetic pituitary slice")
+    away_and_back()
+    expect(facts).to_contain_text("synthetic pituitary slice")
+    page.reload()
+    expect(facts).to_contain_text("synthetic pituitary slice")
+    # A file is known to this page alone, and neither its name nor anything else of it stands in the address.
+    choose_file(page, saved / "good.png")
+    expect(facts).to_contain_text("your image")
+    assert "good" not in page.url
+    page.go_back()
+    expect(facts).to_contain_text("synthetic pituitary slice")
+    page.go_forward()
+    expect(facts).to_contain_text("your image")
+    away_and_back()
+    expect(facts).to_contain_text("your image")
+    page.reload()
+    expect(page.locator("#predict-answer")).to_contain_text("are not kept; drop them again")
+
+
+def test_the_shape_of_an_answer_is_there_while_it_is_awaited(page: Page, site: Site) -> None:
+    go(page, site.url + "predict")
+    settle(page)
+    held: list[Route] = []
+    page.route("**/predict/answer?*", lambda route: held.append(route))  # noqa: PLW0108
+    before = page.locator("#predict-answer").bounding_box()
+    page.locator(".example").first.click()
+    expect(page.locator("#predict-answer .skeleton")).not_to_have_count(0)
+    expect(page.get_by_role("status").first).to_have_text("Reading …")
+    during = page.locator("#predict-answer").bounding_box()
+    assert before is not None
+    assert during is not None
+    assert during["height"] >= before["height"]  # so that nothing below it jumps up
+    until(page, "getComputedStyle(document.querySelector('.awaited .skeleton')).opacity === '1'")
+    held[0].continue_()
+    expect(page.locator("#predict-answer .bars")).to_be_visible()
+    expect(page.locator("#predict-answer .skeleton")).to_have_count(0)

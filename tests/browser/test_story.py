@@ -314,6 +314,20 @@ def followed(opened: Opened, address: str) -> Page:
     return page
 
 
+def test_a_click_that_finds_no_server_says_so_at_once(opened: Opened, site: Site) -> None:
+    context = opened("Failed to load resource|did not respond|Failed to fetch")
+    context.add_init_script(
+        "const every = setInterval;"
+        f"setInterval = (act, ms) => ms === {EVERY_MS} ? 0 : every(act, ms);"  # no next round
+    )
+    page = context.new_page()
+    go(page, f"{site.url}data")
+    settle(page)
+    context.set_offline(True)
+    page.get_by_role("link", name="Compare", exact=True).click()
+    expect(page.get_by_role("status")).to_contain_text("The server does not answer")
+
+
 @pytest.mark.parametrize("noticed", [True, False])
 def test_when_the_server_is_back_the_page_is_what_was_chosen_meanwhile(
     opened: Opened, site: Site, noticed: bool

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from brainmri import index, report, results, runs
 from brainmri.cli import main
 from brainmri.files import sha256
 from dashboard import data
-from tests.dashboard.reading import TWO_ROWS, table_named
+from tests.dashboard.reading import TWO_ROWS, alerts, table_named
 from tests.dashboard.results import (
     CAREFUL,
     CLASSES,
@@ -132,6 +133,10 @@ def test_a_run_is_news_when_its_predictions_are_there_and_again_when_they_change
     write_run(own, "new", answers(table, HASTY_MISTAKES))
     after = state()
     assert set(after) == {CAREFUL, HASTY, "new"}
+    long = "n" * 70  # no page shows a run of such a name; what it is listed with is a fault
+    shutil.copytree(own / "new", own / long)
+    assert state() == after
+    assert long in alerts(visitor.open("/"))["These runs cannot be shown"]
     (own / CAREFUL / runs.PREDICTIONS_FILE).touch()
     assert state()[CAREFUL] != after[CAREFUL]
     assert state()[HASTY] == after[HASTY]
