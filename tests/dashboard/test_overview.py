@@ -92,7 +92,8 @@ def test_no_tumour_is_said_to_be_missed_where_there_was_none(visitor: Visitor, b
 @pytest.mark.usefixtures("shown")
 def test_the_headline_figures_are_counts_with_rates_and_intervals(visitor: Visitor) -> None:
     shown = statistics(visitor.open("/"))
-    assert shown["Most frequent mistake"].endswith("too few images (5; a figure needs 10)")
+    # Two kinds, of one image each.
+    assert shown["Most frequent mistakes"].endswith("too few images (5; a figure needs 10)")
     assert shown["False alarms"] == "– | too few images (5; a figure needs 10)"
     # 6 answers were "no tumour"
     few = "– | too few images (6; a figure needs 10)"
