@@ -113,7 +113,7 @@ def layout(
         ),
         html.Div(_truths(view), id="evaluate-truths", **told_script(shown=view.name)),
         html.Div(
-            choosing.bar(view, split, chosen),
+            choosing.bar(view, split, chosen, slice),
             id="evaluate-chosen",
             className="chosen-bar",
             role="region",
@@ -203,7 +203,7 @@ def show_chosen(
     if now == shown:
         return no_update, no_update, no_update, *images
     words = confusion.words(view, split, chosen) if data.report(view, split).n else no_update
-    return choosing.bar(view, split, chosen), words, now, *images
+    return choosing.bar(view, split, chosen, slice_), words, now, *images
 
 
 clientside_callback(
