@@ -122,11 +122,11 @@ def changed(cells: Sequence[Sequence[Cell]]) -> list[Cell]:
     return sorted(differ, key=lambda cell: (not cell.certain, -abs(cell.change)))
 
 
-def verdict(comparison: Comparison, cells: Sequence[Sequence[Cell]]) -> str:
-    """What the comparison shows, tumours first, in plain words.
+def headline(comparison: Comparison, cells: Sequence[Sequence[Cell]]) -> str:
+    """What B does better and worse than A, tumours first, with its name once; A stands beside it on the page.
 
-    Where it shows nothing in missed tumours, false alarms and right answers, the clearest difference
-    between two classes has the word: of all kinds of mistake, the one that changed by most images.
+    Where the comparison shows nothing in missed tumours, false alarms and right answers, the clearest
+    difference between two classes has the word: of all kinds of mistake, the one that changed by most images.
 
     Args:
         comparison: of the two runs.
@@ -134,22 +134,27 @@ def verdict(comparison: Comparison, cells: Sequence[Sequence[Cell]]) -> str:
     """
     if not comparison.n:
         return "These runs have no labelled image in common."
-    said = [
-        _sentence(comparison, "sensitivity", "misses", "fewer tumours", "of"),
-        _sentence(comparison, "specificity", "gives", "fewer false alarms", "on"),
-        _sentence(comparison, "accuracy", "names", "more images right", "of"),
-    ]
-    shown = [sentence for sentence in said if sentence]
-    if not shown:
-        none = (
-            "No difference in missed tumours, false alarms or right answers that these "
-            f"{comparison.n:,} images can show"
-        )
-        clearest = next((cell for cell in changed(cells) if cell.is_mistake), None)
-        if clearest is None or not clearest.certain:
-            return f"{none}."
-        return f"{none}, but {_of_class(comparison, clearest)}."
-    return " ".join(shown)
+    said = []
+    for name, what, of, fewer in (
+        ("sensitivity", "missed tumours", "of", True),
+        ("specificity", "false alarms", "on", True),
+        ("accuracy", "right answers", "of", False),
+    ):
+        shown = _shown(comparison, name)
+        if shown is not None:
+            count, least, most, n = map(abs, shown)
+            more = "fewer" if (shown[0] > 0) == fewer else "more"
+            said.append(f"{count:,} {more} {what} {of} {n:,} ({least:,} to {most:,} {more})")
+    if said:
+        return f"{comparison.run_b}: {', '.join(said)}"
+    none = (
+        "No difference in missed tumours, false alarms or right answers that these "
+        f"{comparison.n:,} images can show"
+    )
+    clearest = next((cell for cell in changed(cells) if cell.is_mistake), None)
+    if clearest is None or not clearest.certain:
+        return f"{none}."
+    return f"{none}, but {_of_class(comparison, clearest)}."
 
 
 def sides(
@@ -192,20 +197,6 @@ def settings(a: Run, b: Run) -> list[Setting]:
     return sorted(every, key=lambda one: not one.differs)
 
 
-def _sentence(comparison: Comparison, name: str, verb: str, what: str, of: str) -> str:
-    shown = _shown(comparison, name)
-    if shown is None:
-        return ""
-    better, worse = comparison.run_b, comparison.run_a
-    if shown[0] < 0:
-        better, worse = worse, better
-    count, least, most, n = map(abs, shown)
-    more = what.split(maxsplit=1)[0]
-    return (
-        f"{better} {verb} {count:,} {what} {of} {n:,} than {worse} ({least:,} to {most:,} {more})."
-    )
-
-
 def _shown(comparison: Comparison, name: str) -> tuple[int, int, int, int] | None:
     """How many images more B has right, the smaller and the larger end, and n; below 0 where A has.
 
@@ -223,27 +214,6 @@ def _shown(comparison: Comparison, name: str) -> tuple[int, int, int, int] | Non
         sign * max(1, round(share * found.n)) for share in (abs(found.value), *ends)
     )
     return count, least, most, found.n
-
-
-def headline(comparison: Comparison, cells: Sequence[Sequence[Cell]]) -> str:
-    """The verdict as what B does better and worse, with its name once; A stands beside it on the page.
-
-    Args:
-        comparison: of the two runs.
-        cells: from `cells`, on the same images.
-    """
-    said = []
-    for name, what, of, fewer in (
-        ("sensitivity", "missed tumours", "of", True),
-        ("specificity", "false alarms", "on", True),
-        ("accuracy", "right answers", "of", False),
-    ):
-        shown = _shown(comparison, name)
-        if shown is not None:
-            count, least, most, n = map(abs, shown)
-            more = "fewer" if (shown[0] > 0) == fewer else "more"
-            said.append(f"{count:,} {more} {what} {of} {n:,} ({least:,} to {most:,} {more})")
-    return f"{comparison.run_b}: {', '.join(said)}" if said else verdict(comparison, cells)
 
 
 def _of_class(comparison: Comparison, cell: Cell) -> str:

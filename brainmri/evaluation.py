@@ -75,7 +75,7 @@ class Report:
 
     @property
     def confusions(self) -> list[Confusion]:
-        """Every kind of mistake that was made, most frequent first."""
+        """Every kind of mistake that was made, most frequent first; of those that tie the larger share."""
         k = len(self.classes)
         found = [
             Confusion(
@@ -85,7 +85,7 @@ class Report:
             for j in range(k)
             if i != j and self.matrix[i, j]
         ]
-        return sorted(found, key=lambda mistake: (-mistake.count, mistake.truth, mistake.answer))
+        return sorted(found, key=lambda one: (-one.count, one.support, one.truth, one.answer))
 
 
 @dataclass(frozen=True)

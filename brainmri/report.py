@@ -14,7 +14,7 @@ from pathlib import Path
 
 from markdown_it import MarkdownIt
 
-from brainmri import card_parts, metrics, report_figures, results, truths
+from brainmri import card_parts, metrics, mistakes, report_figures, results, truths
 from brainmri.card_results import Part, Sources
 from brainmri.markdown import share
 from brainmri.metrics import Estimate
@@ -158,12 +158,8 @@ def _matrices(found: Sources) -> str:
             continue
         title = f"No mistake on {report.n:,} {part.name}"
         if report.confusions:
-            most = report.confusions[0]
-            truth, answer = report.classes.index(most.truth), report.classes.index(most.answer)
-            cell = metrics.called(report.matrix, truth, answer, part.tally.per_group)
-            title = (
-                f"{most.truth} is most often called {most.answer} among {part.name}: {share(cell)}"
-            )
+            shares = mistakes.shares(part.tally.per_group)
+            title = mistakes.finding(report, shares, share, among=f" among {part.name}").words
         drawn.append(
             report_figures.figure(
                 title[0].upper() + title[1:],

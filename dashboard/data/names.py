@@ -128,7 +128,6 @@ from dashboard.data.runs import (
     best_by_architecture,
     best_run,
     cell_images,
-    cell_share,
     curves,
     fault_of,
     find_run,

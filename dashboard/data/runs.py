@@ -8,14 +8,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from brainmri import choice, corrections, evaluation, metrics, promotion, results, runs
+from brainmri import choice, corrections, evaluation, promotion, results, runs
 from brainmri.batches import SPLITS
 from brainmri.calibration import apply_temperature
 from brainmri.choice import merit
 from brainmri.errors import InputError
 from brainmri.evaluation import ClassCurves, Report
 from brainmri.manifests import Relabelling
-from brainmri.metrics import Estimate
 from brainmri.predictions import Predictions
 from brainmri.runs import BrokenRun, Run
 from brainmri.tally import Tallies
@@ -230,14 +229,6 @@ def report(view: RunView, split: str, *, unseen: bool = False) -> Report:
         evaluation.report_of(
             view.tallies.of[split], negative=view.negative_class, run=view.name, unseen=unseen
         )
-    )
-
-
-def cell_share(view: RunView, split: str, truth: str, answer: str) -> Estimate:
-    """Of the images of class `truth`, the share that a run called `answer`."""
-    counted, number = view.tallies.of[split], view.classes.index
-    return metrics.enough(
-        metrics.called(counted.matrix, number(truth), number(answer), counted.per_group)
     )
 
 

@@ -14,7 +14,7 @@ from dash import ALL, ClientsideFunction, Input, State, clientside_callback, dcc
 from dash.development.base_component import Component
 
 from dashboard import data
-from dashboard.chosen import Chosen
+from dashboard.chosen import SEPARATOR, Chosen
 from dashboard.components import (
     SPLIT_WORDS,
     Children,
@@ -145,8 +145,29 @@ def by_sureness(sure: tuple[float, float] | None) -> Component:
     )
 
 
-def bar(view: data.RunView, split: str, chosen: Chosen) -> Component:
-    """How many images are chosen and by what, each of which can be taken away."""
+def bar(view: data.RunView, split: str, chosen: Chosen, slice_: str | None) -> Component:
+    """How many images are chosen and by what, each of which can be taken away.
+
+    A slice `slice_` that the address asks for and these images do not have is said to choose nothing.
+    """
+    if not slice_ or chosen.slice is not None:
+        return _bar(view, split, chosen)
+    by, _, value = slice_.partition(SEPARATOR)
+    words = f"{property_words(by)}: {value}" if value else by
+    missing = html.P(
+        [
+            "There is no slice “",
+            html.Span(words, **name("slice")),
+            f"” of the {SPLIT_WORDS[split]} images; it chooses nothing. ",
+            html.Button("Remove it", className="link-button", **chooses(chip="slice")),
+        ],
+        className="caution",
+        role="note",
+    )
+    return html.Div([missing, _bar(view, split, chosen)])
+
+
+def _bar(view: data.RunView, split: str, chosen: Chosen) -> Component:
     if not chosen:
         n = data.report(view, split).n
         return html.Div(

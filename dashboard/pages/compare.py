@@ -179,7 +179,7 @@ def _figures(view: data.RunView, found: Comparison, cells: list[list[Cell]]) -> 
                 note=_common(found),
             ),
             _seen(found),
-            _promote(view),
+            _promote(view, found),
             independent_note(),
             section(
                 _measures_title(found),
@@ -210,16 +210,27 @@ def _figures(view: data.RunView, found: Comparison, cells: list[list[Cell]]) -> 
 def _measures_title(found: Comparison) -> list[Any]:
     """In how many of the measures one run is clearly better."""
     ends = [found.difference(name).difference for name in MEASURES]
+    known = sum(e.low is not None and e.high is not None for e in ends)
+    if not known:
+        return [f"In no measure can {found.run_b} be compared with {found.run_a}"]
     better = sum(e.low is not None and e.low > 0 for e in ends)
-    worse = sum(e.high is not None and e.high < 0 for e in ends)
-    said = f"clearly better in {better} of {len(ends)} measures, clearly worse in {worse or 'none'}"
+    worse = _clearly_worse(found)
+    said = f"clearly better in {better} of {known} measures, clearly worse in {worse or 'none'}"
+    if known < len(ends):
+        said += f"; {len(ends) - known} could not be measured"
     why = no_interval("Measures are counted; each has its interval below.")
     return [f"{found.run_b} is ", html.Span(said, **why)]
 
 
-def _promote(view: data.RunView) -> Component | None:
-    """Where a maintainer makes the run the one that is shown first, if it could be."""
-    if not asker.may(MAINTAINER) or not data.may_be_promoted(view):
+def _clearly_worse(found: Comparison) -> int:
+    """In how many of the measures the run is clearly worse."""
+    ends = [found.difference(name).difference for name in MEASURES]
+    return sum(e.high is not None and e.high < 0 for e in ends)
+
+
+def _promote(view: data.RunView, found: Comparison) -> Component | None:
+    """Where a maintainer makes the run the one that is shown first, if it could be and lost nothing here."""
+    if not asker.may(MAINTAINER) or not data.may_be_promoted(view) or _clearly_worse(found):
         return None
     href = f"/review?candidate={quote(view.name)}"
     return html.P(dcc.Link(f"Promote {view.name}", href=href, className="look"))

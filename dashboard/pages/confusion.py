@@ -7,8 +7,10 @@ from typing import Any
 from dash import html
 from dash.development.base_component import Component
 
+from brainmri import mistakes
 from brainmri.evaluation import Report
-from dashboard import confusions, data
+from brainmri.mistakes import Finding, Shares
+from dashboard import data
 from dashboard.chosen import Chosen, cell_of
 from dashboard.components import (
     SPLIT_WORDS,
@@ -21,8 +23,12 @@ from dashboard.components import (
     no_interval,
     section,
 )
-from dashboard.confusions import Shares
 from dashboard.pages.choosing import about, among_n, chooses
+
+_COUNTED = "A count of these very images, not an estimate of others."
+_FEW = "Counted; of so few images there is no interval."
+_LISTED = 12
+"""Kinds of mistake told in words: all of four classes."""
 
 
 def part(view: data.RunView, split: str, chosen: Chosen) -> Component:
@@ -32,9 +38,10 @@ def part(view: data.RunView, split: str, chosen: Chosen) -> Component:
     that another one can be chosen. `data-show` of what is around it says whether counts or shares are seen.
     """
     report = data.chosen_report(view, split, chosen.within)
-    shares = confusions.shares(data.chosen_groups(view, split, chosen.within))
+    shares = mistakes.shares(data.chosen_groups(view, split, chosen.within))
+    found = _confusion_title(report, shares)
     return section(
-        _confusion_title(report, shares),
+        html.Span(found.words, **no_interval(_FEW)) if found.counts else found.words,
         html.Div(
             [
                 card(_matrix(report, shares, chosen)),
@@ -60,7 +67,7 @@ def words(view: data.RunView, split: str, chosen: Chosen) -> Component:
     if chosen.truth and chosen.answer:
         return _cell_in_words(view, split, chosen)
     report = data.chosen_report(view, split, chosen.within)
-    return _in_words(report, confusions.shares(data.chosen_groups(view, split, chosen.within)))
+    return _in_words(report, mistakes.shares(data.chosen_groups(view, split, chosen.within)))
 
 
 def _matrix(report: Report, shares: Shares, chosen: Chosen) -> Component:
@@ -101,7 +108,7 @@ def _cell(report: Report, shares: Shares, i: int, j: int, *, on: bool) -> Compon
     why: dict[str, Any] = {"title": told}
     label = f"{told}; show them"
     if estimate.value is None:
-        why = no_interval("Counted; of so few images there is no interval.")
+        why = no_interval(_FEW)
         label = f"Images of {truth} called {said}: {estimate.reason}; show them"
     else:
         text.append(html.Small(interval(estimate), className="matrix-interval"))
@@ -139,12 +146,12 @@ def _marked(chosen: Chosen, truth: str, said: str) -> bool:
     )
 
 
-def _confusion_title(report: Report, shares: Shares) -> str:
+def _confusion_title(report: Report, shares: Shares) -> Finding:
     if not report.confusions:
-        return f"All images were named right: {counted(report.accuracy)}"
-    first = report.confusions[0]
-    share = confusions.share_of(first, shares, report.classes)
-    return f"{first.truth.capitalize()} is most often mistaken for {first.answer}: {counted(share)}"
+        if report.accuracy.value is not None or not report.n:
+            return Finding(f"All images were named right: {counted(report.accuracy)}", counts=False)
+        return Finding(f"All {report.n:,} images were named right, too few for an interval", True)
+    return mistakes.finding(report, shares, counted)
 
 
 def _cell_in_words(view: data.RunView, split: str, chosen: Chosen) -> Component:
@@ -167,22 +174,30 @@ def _in_words(report: Report, shares: Shares) -> Component:
     ]
     lines += [
         html.Li(
-            f"{c.truth} called {c.answer}: {counted(confusions.share_of(c, shares, report.classes))}"
+            f"{c.truth} called {c.answer}: {counted(mistakes.share_of(c, shares, report.classes))}"
         )
-        for c in report.confusions[:5]
+        for c in report.confusions[:_LISTED]
     ]
+    rest = report.confusions[_LISTED:]
+    if rest:
+        lines.append(
+            html.Li(
+                f"{len(rest)} more kinds of mistake, {sum(c.count for c in rest):,} images in all.",
+                **no_interval(_COUNTED),
+            )
+        )
     if report.seen is not None:
         lines.append(
             html.Li(
                 f"{report.seen:,} of {report.n:,} images have a near-copy in training.",
-                **no_interval("A count of these very images, not an estimate of others."),
+                **no_interval(_COUNTED),
             )
         )
     if report.unlabelled:
         lines.append(
             html.Li(
                 f"{report.unlabelled:,} images without a label are left out.",
-                **no_interval("A count of these very images, not an estimate of others."),
+                **no_interval(_COUNTED),
             )
         )
     return html.Ul(lines, className="plain-list")

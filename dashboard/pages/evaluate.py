@@ -19,6 +19,7 @@ from dash import (
 from dash.development.base_component import Component
 
 from brainmri.evaluation import Report
+from brainmri.slices import FEWEST
 from dashboard import data, evaluation_figures
 from dashboard.chosen import Chosen, read
 from dashboard.components import (
@@ -112,7 +113,7 @@ def layout(
         ),
         html.Div(_truths(view), id="evaluate-truths", **told_script(shown=view.name)),
         html.Div(
-            choosing.bar(view, split, chosen),
+            choosing.bar(view, split, chosen, slice),
             id="evaluate-chosen",
             className="chosen-bar",
             role="region",
@@ -202,7 +203,7 @@ def show_chosen(
     if now == shown:
         return no_update, no_update, no_update, *images
     words = confusion.words(view, split, chosen) if data.report(view, split).n else no_update
-    return choosing.bar(view, split, chosen), words, now, *images
+    return choosing.bar(view, split, chosen, slice_), words, now, *images
 
 
 clientside_callback(
@@ -358,9 +359,14 @@ def _classes_title(report: Report) -> str:
         return "How each class fares"
     worst = min(found, key=lambda c: c.recall.value or 0.0)
     others = [c.recall for c in found if c is not worst]
-    return f"{worst.name.capitalize()} is found least often: {counted(worst.recall)}" + but_meets(
-        worst.recall, others
-    )
+    if not others:
+        return f"Only {worst.name} has images enough to judge: found in {counted(worst.recall)}"
+    if all(c.recall.value == worst.recall.value for c in found):
+        return f"Found equally often: {', '.join(f'{c.name} {counted(c.recall)}' for c in found)}"
+    said = f"{worst.name} is found least often: {counted(worst.recall)}"
+    if len(found) < len(report.per_class):
+        said = f"leaving out classes with fewer than {FEWEST} images, {said}"
+    return f"{said[0].upper()}{said[1:]}" + but_meets(worst.recall, others)
 
 
 def _history(view: data.RunView) -> Component:

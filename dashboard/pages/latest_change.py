@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from dash import dcc, html
 from dash.development.base_component import Component
 
-from brainmri.beside import verdict
+from brainmri.beside import headline
 from brainmri.comparison import Comparison
 from brainmri.errors import InputError
 from dashboard import data
@@ -39,9 +39,9 @@ def part() -> Component:
         html.Strong(latest.name),
         " (trained ",
         html.Span(_day(latest.run.created), **name("setting")),
-        "), beside the one before it on the split “",
-        html.Span(latest.run.protocol, **name("setting")),
-        "”, ",
+        "), beside the one before it on the ",
+        html.Span(_split(latest.run.protocol), **name("setting")),
+        ", ",
         html.Strong(before.name),
         " (",
         html.Span(_day(before.run.created), **name("setting")),
@@ -52,12 +52,9 @@ def part() -> Component:
         why = html.P(found, **no_interval("It says why; nothing is estimated."))
         return section(title, html.P(when, className="note"), why)
     address = urlencode({"run": latest.name, "other": before.name, "split": found.split})
-    finding, _, rest = verdict(found, data.compare_cells(latest, before, found.split)).partition(
-        ". "
-    )
+    finding = headline(found, data.compare_cells(latest, before, found.split))
     return section(
         f"{title}: {finding.rstrip('.')}",
-        html.P(rest) if rest else None,
         html.P(when, className="note"),
         comparison_table(found, _MEASURES),
         html.P(
@@ -79,6 +76,12 @@ def _compared(latest: data.RunView, before: data.RunView) -> Comparison | str:
     if not found.n:
         return f"They have no labelled {SPLIT_WORDS[split]} image in common."
     return found
+
+
+def _split(protocol: str) -> str:
+    """A split protocol in words: "grouped split", "official split"."""
+    words = protocol.replace("_", " ")
+    return words if words.endswith("split") else f"{words} split"
 
 
 def _day(created: str) -> str:

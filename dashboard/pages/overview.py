@@ -5,8 +5,10 @@ from __future__ import annotations
 from dash import html
 from dash.development.base_component import Component
 
+from brainmri import mistakes
 from brainmri.evaluation import Report
 from dashboard import data, figures
+from dashboard.chosen import Chosen
 from dashboard.components import (
     GROUPED_WORDS,
     OFFICIAL_WORDS,
@@ -188,17 +190,7 @@ def _misses(best: data.RunView, report: Report) -> Component:
         title += f"; of the grouped split {counted(grouped.missed)}"
     first: list[Component] = []
     if report.confusions:
-        most = report.confusions[0]
-        cell = data.cell_share(best, report.split, most.truth, most.answer)
-        first.append(
-            statistic(
-                "Most frequent mistake",
-                k_of_n(cell),
-                cell,
-                f"{most.truth.capitalize()} called {most.answer}, of the {SPLIT_WORDS[report.split]} "
-                f"images of {most.truth}.",
-            )
-        )
+        first.append(_most_frequent(best, report))
     return section(
         title,
         html.Div(
@@ -219,6 +211,27 @@ def _misses(best: data.RunView, report: Report) -> Component:
             ],
             className="statistics",
         ),
+    )
+
+
+def _most_frequent(best: data.RunView, report: Report) -> Component:
+    """The mistake that is made most often; where several are, the one of which it is the largest share."""
+    shares = mistakes.shares(data.chosen_groups(best, report.split, Chosen()))
+    most, *alike = mistakes.most_frequent(report.confusions)
+    cell = mistakes.share_of(most, shares, report.classes)
+    meaning = (
+        f"{most.truth.capitalize()} called {most.answer}, of the {SPLIT_WORDS[report.split]} "
+        f"images of {most.truth}"
+    )
+    if not alike:
+        meaning += mistakes.unless_shown(most, shares, report.classes)
+        return statistic("Most frequent mistake", k_of_n(cell), cell, f"{meaning}.")
+    others = ", ".join(
+        f"{one.truth} called {one.answer} {counted(mistakes.share_of(one, shares, report.classes))}"
+        for one in alike
+    )
+    return statistic(
+        "Most frequent mistakes", k_of_n(cell), cell, f"{meaning}. Equally frequent: {others}."
     )
 
 

@@ -87,7 +87,10 @@ def _curves_title(found: Comparison, sides: tuple[Side, Side]) -> str:
             f"The probabilities of {surer} can be taken more at their word: they are off by "
             f"{measured(low)}, those of {other} by {measured(high)}"
         )
-    return "The probabilities of both can be taken at their word about equally"
+    return (
+        f"Neither is shown to be better calibrated: the probabilities of {surer} are off by {measured(low)}, "
+        f"those of {other} by {measured(high)}"
+    )
 
 
 def _calibration_title(found: Comparison, sides: tuple[Side, Side]) -> str:

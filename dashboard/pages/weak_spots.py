@@ -204,11 +204,12 @@ def _lowest(ranked: list[Slice], by: str, rank: str) -> list[Any]:
     apart = stands_apart(ranked, high_is_worst=rank in HIGH_IS_WORST)
     end = "high" if rank in HIGH_IS_WORST else "low"
     if len(worst) == 1:
+        others = "the other slice" if len(ranked) == 2 else "every other slice"
         return [
             f"{what} {verb} {end}est for {by} “",
             html.Span(worst[0].value, **name("slice")),
             f"”: {measured(worst[0].estimate)}",
-            "" if apart else ", but its interval meets that of every other slice",
+            "" if apart else f", but its interval meets that of {others}",
         ]
     return [
         f"{what} {verb} equally {end} for {by} ",

@@ -269,7 +269,7 @@ def test_without_common_images_every_figure_is_none_with_a_reason() -> None:
     for name in NAMES:
         one = found.difference(name).difference
         assert (one.value, one.reason) == (None, "no images in common")
-    assert beside.verdict(found, []) == "These runs have no labelled image in common."
+    assert beside.headline(found, []) == "These runs have no labelled image in common."
 
 
 def test_where_no_image_has_a_tumour_what_is_missed_is_none_with_a_reason() -> None:
@@ -338,21 +338,20 @@ def test_changed_images_come_with_their_rows_and_both_answers_the_surest_first()
 # --- in words --------------------------------------------------------------------------------
 
 
-def test_the_verdict_names_the_run_that_misses_fewer_tumours_first() -> None:
+def test_the_headline_is_about_the_second_run_whether_it_is_better_or_worse() -> None:
     a = table([(str(i), G, H if i < 20 else G) for i in range(100)] + [("h", H, H)])
     b = table([(str(i), G, G) for i in range(100)] + [("h", H, H)])
-    start = "new misses 20 fewer tumours of 100 than old ("
-    assert beside.verdict(compare(a, b), []).startswith(start)
-    assert " fewer). new names 20 more images right of 101 than old (" in beside.verdict(
-        compare(a, b), []
-    )
-    swapped = beside.verdict(compare(b, a), [])
-    assert swapped.startswith("old misses 20 fewer tumours of 100 than new (")
+    better, worse = beside.headline(compare(a, b), []), beside.headline(compare(b, a), [])
+    assert better.startswith("new: 20 fewer missed tumours of 100 (")
+    assert " fewer), 20 more right answers of 101 (" in better
+    # Of the run that stands second, though the other one has the better figures.
+    assert worse.startswith("new: 20 more missed tumours of 100 (")
+    assert " more), 20 fewer right answers of 101 (" in worse
 
 
-def test_the_verdict_says_when_nothing_can_be_told() -> None:
+def test_the_headline_says_when_nothing_can_be_told() -> None:
     assert (
-        beside.verdict(compare(run_a(), run_b()), [])
+        beside.headline(compare(run_a(), run_b()), [])
         == "No difference in missed tumours, false alarms or right answers that these 9 images can show."
     )
 
@@ -366,7 +365,7 @@ def test_where_the_whole_shows_nothing_the_clearest_class_has_the_word() -> None
     pairs = comparison.join(a, b, split="test", negative="healthy")
     groups = np.arange(len(rows))
     found = comparison.compare(pairs, split="test", groups=groups, run_a="old", run_b="new")
-    told = beside.verdict(found, beside.cells(pairs, groups))
+    told = beside.headline(found, beside.cells(pairs, groups))
     assert told.startswith(
         "No difference in missed tumours, false alarms or right answers that these 140 images can show, "
         "but new calls 20 more of 60 images of glioma “pituitary” than old ("

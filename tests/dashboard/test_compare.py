@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
-from brainmri import index
+from brainmri import index, metrics
 from brainmri.predictions import Predictions
+from dashboard import asker, data
+from dashboard.pages import compare, side_by_side
 from tests.dashboard.faults import change_run, change_table
 from tests.dashboard.reading import (
     TWO_ROWS,
@@ -197,6 +201,38 @@ def test_the_matrices_are_subtracted_cell_by_cell_and_in_words(visitor: Visitor)
     }
     assert [cells[-1] for cells in rows.values()] == ["5"] * 4
     assert f"glioma called notumor: 2 more of 5 than with {CAREFUL}" in visible(page)
+
+
+@pytest.mark.usefixtures("shown")
+def test_only_measures_that_could_be_measured_are_counted(visitor: Visitor) -> None:
+    found = headings(visitor.open(f"/compare?run={HASTY}&other={CAREFUL}"))
+    (told,) = [title for title in found if "clearly better in" in title]
+    assert told.endswith("of 3 measures, clearly worse in none; 2 could not be measured")
+
+
+def test_neither_run_is_said_to_be_as_well_calibrated_as_the_other() -> None:
+    found: Any = SimpleNamespace(run_a="old", run_b="new")
+    old, new = (
+        SimpleNamespace(error=metrics.Estimate(value, low, high, 100))
+        for value, low, high in ((0.031, 0.02, 0.05), (0.021, 0.01, 0.03))
+    )
+    sides: Any = (old, new)
+    assert side_by_side._curves_title(found, sides).replace("\u00a0", " ") == (
+        "Neither is shown to be better calibrated: the probabilities of new are off by 2.1 % "
+        "(1.0–3.0 %, n = 100), those of old by 3.1 % (2.0–5.0 %, n = 100)"
+    )
+
+
+@pytest.mark.parametrize(("low", "high", "offered"), [(-0.2, -0.1, False), (-0.1, 0.1, True)])
+def test_a_run_that_is_clearly_worse_is_not_offered_to_be_promoted(
+    monkeypatch: pytest.MonkeyPatch, low: float, high: float, offered: bool
+) -> None:
+    monkeypatch.setattr(data, "may_be_promoted", lambda _view: True, raising=False)
+    monkeypatch.setattr(asker, "may", lambda _role: True)
+    difference = metrics.Estimate((low + high) / 2, low, high, 100)
+    found: Any = SimpleNamespace(difference=lambda _name: SimpleNamespace(difference=difference))
+    view: Any = SimpleNamespace(name="new")
+    assert (compare._promote(view, found) is not None) == offered
 
 
 @pytest.mark.usefixtures("shown")

@@ -139,7 +139,15 @@ def test_a_threshold_is_that_of_the_stored_probabilities() -> None:
 @pytest.mark.usefixtures("shown")
 def test_an_unknown_slice_chooses_nothing(visitor: Visitor) -> None:
     for query in ("slice=source~mars", "slice=colour~red"):
-        assert chips(visitor.open(f"/evaluate?{query}")) == []
+        page = visitor.open(f"/evaluate?{query}")
+        assert chips(page) == []
+        by, value = query.removeprefix("slice=").split("~")
+        (bar,) = find(page, id="evaluate-chosen")
+        said = f"There is no slice “ {by}: {value} ” of the test images; it chooses nothing."
+        assert said in visible(bar)
+        (away,) = find(bar, "Button")
+        assert away["props"]["id"] == {"chip": "slice"}
+    assert "There is no slice" not in visible(visitor.open("/evaluate?slice=label~glioma"))
 
 
 @pytest.mark.usefixtures("shown")

@@ -12,6 +12,7 @@ import pytest
 from brainmri.metrics import proportion
 from brainmri.slices import Slice
 from brainmri.wording import INDEPENDENT
+from dashboard.pages import weak_spots
 from tests.dashboard.faults import change_run, change_table
 from tests.dashboard.reading import (
     alerts,
@@ -38,6 +39,17 @@ def test_a_run_is_ranked_by_any_property_of_the_images(visitor: Visitor) -> None
     assert "too few images (4; a figure needs 10)" in rows[1]
     (wrong, _) = find(shown["weak-table"]["children"], "Button", className="link-button")[1::2]
     assert wrong["props"]["id"] == {"slice": "seen~unseen", "only": "wrong"}
+
+
+@pytest.mark.parametrize(
+    ("right", "ending"),
+    [([80, 85], "that of the other slice"), ([80, 85, 90], "that of every other slice")],
+)
+def test_the_lowest_slice_is_said_to_meet_the_other_or_every_other_one(
+    right: list[int], ending: str
+) -> None:
+    ranked = [Slice(f"s{k}", np.zeros((2, 2), dtype=np.int64), proportion(k, 100)) for k in right]
+    assert weak_spots._lowest(ranked, "source", "accuracy")[-1].endswith(ending)
 
 
 @pytest.mark.usefixtures("shown")

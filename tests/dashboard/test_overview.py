@@ -92,7 +92,8 @@ def test_no_tumour_is_said_to_be_missed_where_there_was_none(visitor: Visitor, b
 @pytest.mark.usefixtures("shown")
 def test_the_headline_figures_are_counts_with_rates_and_intervals(visitor: Visitor) -> None:
     shown = statistics(visitor.open("/"))
-    assert shown["Most frequent mistake"].endswith("too few images (5; a figure needs 10)")
+    # Two kinds, of one image each.
+    assert shown["Most frequent mistakes"].endswith("too few images (5; a figure needs 10)")
     assert shown["False alarms"] == "– | too few images (5; a figure needs 10)"
     # 6 answers were "no tumour"
     few = "– | too few images (6; a figure needs 10)"
@@ -320,3 +321,24 @@ def test_only_a_model_whose_intervals_do_not_meet_is_said_to_be_less_often_right
         "1 of 2 on unseen images"
     )
     assert overview._models_title(models[2:]) == "The same three figures for every model"
+
+
+def test_a_latest_run_that_is_worse_is_told_to_be_worse_as_on_compare(
+    visitor: Visitor, own: Path
+) -> None:
+    table = index.read(own / "dataset" / "index.parquet")
+    missed = {
+        ("test", tumour, place): NEGATIVE
+        for tumour in ("glioma", "meningioma", "pituitary")
+        for place in range(5)
+    }
+    write_run(own, "earlier", answers(table, {}), protocol="grouped_split")
+    write_run(own, "newest", answers(table, missed), protocol="grouped_split")
+    page = visitor.open("/")
+    headings = [visible(title) for title in find(page, "Title")]
+    (told,) = [said for said in headings if said.startswith("What changed since the last run")]
+    finding = told.removeprefix("What changed since the last run: ")
+    assert finding.startswith("newest: 15 more missed tumours of 15 (")
+    beside = visitor.open("/compare?run=newest&other=earlier")
+    assert finding in [visible(title) for title in find(beside, "Title")]
+    assert "beside the one before it on the grouped split ," in visible(page)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from brainmri.calibration import ReliabilityBin
 from brainmri.decisions import DecisionCurve
 from brainmri.ranking import Curve
 from dashboard import components, evaluation_figures, figures, trust_figures
-from dashboard.pages import trust_titles
+from dashboard.pages import evaluate, trust_titles
 from tests.dashboard.results import CAREFUL, HASTY
 from tests.dashboard.visit import Visitor, as_node, find, visible
 
@@ -135,6 +136,40 @@ def test_a_lowest_figure_is_said_to_be_that_by_chance_where_intervals_meet() -> 
     assert components.but_meets(low, [high, near]) == (
         ", but its interval meets that of another class"
     )
+
+
+@pytest.mark.parametrize(
+    ("recalls", "title"),
+    [
+        ([(30, 50), (99, 100)], "Glioma is found least often: 30 of 50 ("),
+        ([(0, 3), (30, 50), (99, 100)],
+         "Leaving out classes with fewer than 10 images, meningioma is found least often: 30 of 50 ("),
+        ([(5, 8), (303, 305), (0, 3)], "Only meningioma has images enough to judge: found in 303 of 305 ("),
+        ([(50, 50), (90, 90)], "Found equally often: glioma 50 of 50 ("),
+        ([(5, 8)], "How each class fares"),
+    ],
+)  # fmt: skip
+def test_a_class_is_found_least_often_only_among_those_that_can_be_compared(
+    recalls: list[tuple[int, int]], title: str
+) -> None:
+    per_class: list[Any] = [
+        SimpleNamespace(name=name, recall=metrics.enough(metrics.proportion(*recall)))
+        for name, recall in zip(("glioma", "meningioma", "pituitary"), recalls, strict=False)
+    ]
+    report: Any = SimpleNamespace(per_class=per_class)
+    assert evaluate._classes_title(report).startswith(title)
+
+
+@pytest.mark.usefixtures("shown")
+def test_equally_frequent_mistakes_are_named_alike_on_every_page(visitor: Visitor) -> None:
+    (told,) = [one for one in titles(visitor, f"/evaluate?run={CAREFUL}") if "mistake" in one]
+    assert told == (
+        "Two kinds of mistake are equally frequent: glioma called notumor 1 of 5, "
+        "meningioma called pituitary 1 of 5"
+    )
+    overview = visible(visitor.open("/"))
+    assert "Most frequent mistakes" in overview
+    assert "Equally frequent: meningioma called pituitary" in overview
 
 
 @pytest.mark.usefixtures("shipped")
