@@ -27,7 +27,7 @@ _MOST_POINTS = 400
 
 _LINE, _LINE_PX = 30, 16
 """Letters of a name that fit a line on a phone, and the height of one more line."""
-_PAPER_ROW_PX, _PAPER_LETTERS = 24, 90
+_PAPER_ROW_PX, _PAPER_LETTERS = 28, 90
 """Of a row with its name above it, in one line, on paper."""
 
 _ROW_PX = 54
@@ -162,7 +162,7 @@ def intervals(
         ]
         margin = {"t": 36, "b": 28}
         figure.update_layout(meta={"on_paper": {
-            "count": len(printed), "names": dict(printed), "margin": margin, "above_px": 4,
+            "count": len(printed), "names": dict(printed), "margin": margin, "above_px": 5,
             "height_px": sum(margin.values()) + _PAPER_ROW_PX * len(printed),
         }})  # fmt: skip
     left, line = min([*values, 100 * reference]) - 8, 100 * reference
