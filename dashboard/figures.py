@@ -27,6 +27,8 @@ _MOST_POINTS = 400
 
 _LINE, _LINE_PX = 30, 16
 """Letters of a name that fit a line on a phone, and the height of one more line."""
+_NAME_LETTERS = 24
+"""Of a name at a line, on a phone too."""
 _PAPER_ROW_PX, _PAPER_LETTERS = 28, 90
 """Of a row with its name above it, in one line, on paper."""
 
@@ -246,14 +248,17 @@ def differences(rows: Sequence[tuple[str, Estimate]], *, better: tuple[str, str]
         figure.add_annotation(
             x=x, xanchor=anchor, y=name, yanchor="bottom", yshift=8, text=name, showarrow=False,
         )  # fmt: skip
-    left, right = _in_lines(f"← {better[0]}"), _in_lines(f"{better[1]} →")
+    words = [" ".join(map(shortened, side.split())) for side in better]
+    left, right = _in_lines(f"← {words[0]}"), _in_lines(f"{words[1]} →")
     second = _LINE_PX * right.count("<br>")
     more = second + _LINE_PX * left.count("<br>")
     figure.update_layout(margin={"t": 60 + more}, height=figure.layout.height + more)
-    for x, anchor, shift, text in ((0, "left", 20 + second, left), (1, "right", 2, right)):
+    sides = ((0, "left", 20 + second, left), (1, "right", 2, right))
+    for (x, anchor, shift, text), whole, short in zip(sides, better, words, strict=True):
         figure.add_annotation(
             x=x, xref="paper", xanchor=anchor, y=1, yref="paper", yanchor="bottom", yshift=shift,
             text=text, showarrow=False, align=anchor,
+            hovertext=None if short == whole else whole,
         )  # fmt: skip
     return figure
 
@@ -410,10 +415,23 @@ def _direct_labels(figure: go.Figure, colours: Mapping[str, str]) -> None:
 
 
 def name_line(figure: go.Figure, name: str, colour: str, x: float, y: float, **place: Any) -> None:
-    """A name at a line, with a dot of its colour; `place` is plotly's (xanchor, yshift ...)."""
+    """A name at a line, with a dot of its colour; `place` is plotly's (xanchor, yshift ...).
+
+    A long one is shortened in the middle, and whole under the pointer.
+    """
+    short = "<br>".join(shortened(line) for line in name.split("<br>"))
     figure.add_annotation(
-        x=x, y=y, text=f'<span style="color:{colour}">●</span> {name}', showarrow=False, **place
-    )
+        x=x, y=y, text=f'<span style="color:{colour}">●</span> {short}', showarrow=False,
+        hovertext=None if short == name else name, **place,
+    )  # fmt: skip
+
+
+def shortened(name: str, letters: int = _NAME_LETTERS) -> str:
+    """A name without its middle where it is longer than `letters`: runs differ in beginnings and ends."""
+    if len(name) <= letters:
+        return name
+    last = (letters - 1) // 2
+    return f"{name[: letters - 1 - last]}…{name[-last:]}"
 
 
 def spans(
@@ -462,7 +480,10 @@ def thinned(n: int) -> NDArray[np.int64]:
 
 
 def lay_out(figure: go.Figure, *, height: int, x: str = "", y: str = "") -> None:
-    axes: dict[str, Any] = {"zeroline": False, "fixedrange": True, "automargin": True}
+    # The numbers of both axes keep apart where these meet.
+    axes: dict[str, Any] = {
+        "zeroline": False, "fixedrange": True, "automargin": True, "ticklabelstandoff": 6,
+    }  # fmt: skip
     figure.update_layout(LAYOUT, height=height)
     figure.update_xaxes(title={"text": x, "font": {"size": 13}}, **axes)
     figure.update_yaxes(title={"text": y, "font": {"size": 13}}, **axes)

@@ -125,7 +125,7 @@ def decision_curve(curve: DecisionCurve) -> go.Figure:
         )  # fmt: skip
     lay_out(
         figure,
-        x="tumour probability from which one acts",
+        x="tumour probability<br>from which one acts",
         y="net benefit per hundred images",
         height=CURVE_PX,
     )
@@ -139,7 +139,7 @@ def decision_curve(curve: DecisionCurve) -> go.Figure:
     half = int(np.abs(100 * curve.call_all - top / 2).argmin())
     right = 100 * float(curve.model[curve.thresholds >= _RIGHT_PART].max(initial=0))
     name_line(
-        figure, every.replace(" image", "<br>image"), MUTED,
+        figure, every.replace(" image ", "<br>image<br>"), MUTED,
         float(curve.thresholds[half]), top / 2, xanchor="right", yanchor="top", xshift=-4,
         align="right",
     )  # fmt: skip
@@ -168,7 +168,10 @@ def risk_coverage(curve: RiskCoverage, sure: tuple[float, float] | None = None) 
         )
     )
     lay_out(
-        figure, x="images answered, the surest first", y="answers that are wrong", height=CURVE_PX
+        figure,
+        x="images answered,<br>the surest first",
+        y="answers that are wrong",
+        height=CURVE_PX,
     )
     figure.update_xaxes(range=[-0.01, 1.01], tickformat=".0%")
     figure.update_yaxes(rangemode="tozero", tickformat=".1%")
