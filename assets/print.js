@@ -26,6 +26,16 @@
         }
     };
 
+    // What it is and when it was printed, since paper outlives what the page says.
+    const dated = () => {
+        const line = document.createElement("p");
+        const now = new Date().toLocaleString("en-GB", { dateStyle: "long", timeStyle: "short" });
+        line.className = "printed";
+        line.textContent = `${document.querySelector(".brand").textContent} · printed ${now}`;
+        document.querySelector(".page-head")?.prepend(line);
+        undo.push(() => line.remove());
+    };
+
     // The figure fills its frame, so all of them have to be that tall.
     const tall = (graph, height) => {
         for (const frame of [graph, graph.parentElement]) frame.style.height = height + "px";
@@ -36,6 +46,7 @@
         if (undo.length) return;
         unfold();
         keepTogether();
+        dated();
         for (const graph of document.querySelectorAll(".js-plotly-plot")) {
             if (!graph.offsetParent || !graph.layout || onScreen.has(graph)) continue;
             onScreen.set(graph, { layout: { ...graph.layout }, height: graph.clientHeight });

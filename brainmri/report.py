@@ -14,7 +14,7 @@ from pathlib import Path
 
 from markdown_it import MarkdownIt
 
-from brainmri import card_parts, metrics, mistakes, report_figures, results, truths
+from brainmri import card_parts, mistakes, report_figures, results, truths
 from brainmri.card_results import Part, Sources
 from brainmri.markdown import share
 from brainmri.metrics import Estimate

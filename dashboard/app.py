@@ -187,11 +187,11 @@ def _frame() -> dmc.MantineProvider:
             dcc.Store(id="address"),
         ],
         theme={
-            "primaryColor": "blue",
+            "primaryColor": "accent",
             "fontFamily": FONT,
             "headings": {"fontFamily": FONT, "fontWeight": "650"},
             "defaultRadius": "md",
-            "colors": {"blue": _shades(ACCENT)},
+            "colors": {"accent": _shades(ACCENT)},
             "primaryShade": 7,
             "components": {
                 "Combobox": {"defaultProps": {"withinPortal": False, "shadow": "md"}},

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from dashboard.figures import ABOVE, error_bars, lay_out, spans
 from dashboard.findings import Told
-from dashboard.theme import ACCENT, CLASS_COLOURS
+from dashboard.theme import ACCENT, MUTED
 
 _NAME_LETTERS = 18
 
@@ -20,7 +20,7 @@ def shortcuts(rows: Sequence[Told]) -> go.Figure:
     figure = go.Figure()
     kinds = (
         ("right class", [row.classes for row in rows], "circle", ACCENT),
-        ("tumour or not", [row.tumour for row in rows], "diamond", CLASS_COLOURS[1]),
+        ("tumour or not", [row.tumour for row in rows], "diamond", MUTED),
     )
     for kind, estimates, symbol, colour in kinds:
         at = [i for i, e in enumerate(estimates) if e.value is not None]

@@ -53,6 +53,7 @@ def per_class(
             x=values,
             y=[f"{name}<br>{what}" for name, what, _, _ in known],
             mode="markers",
+            cliponaxis=False,  # A point at a hundred percent is whole.
             marker={
                 "size": 12,
                 "color": [colours[name] for name, _, _, _ in known],
@@ -68,8 +69,8 @@ def per_class(
         )
     )
     start = from_where(min(low, default=0.0))
-    begins = f", axis from {start:.0f} %" if start else ""
-    lay_out(figure, x=f"% of images{begins} (95 % interval)", height=72 + 40 * len(rows))
+    begins = f"<br>axis from {start:.0f} %" if start else ""
+    lay_out(figure, x=f"% of images<br>(95 % interval){begins}", height=88 + 40 * len(rows))
     # A click anywhere in a row is one on its point.
     figure.update_layout(clickmode="event", hovermode="y", hoverdistance=-1)
     figure.update_yaxes(
@@ -165,14 +166,14 @@ def _zoom(
         edge = 0.01 * side
         across = [-edge, side] if to_left else [1 - side, 1 + edge]
         most = (
-            f"{x}, axis to {100 * side:.0f} %"
+            f"{x},<br>axis to {100 * side:.0f} %"
             if to_left
-            else f"{x}, axis from {100 - 100 * side:.0f} %"
+            else f"{x},<br>axis from {100 - 100 * side:.0f} %"
         )
         figure.update_xaxes(range=across, title={"text": most})
         figure.update_yaxes(
             range=[1 - side, 1 + 2 * edge],
-            title={"text": f"{y}, axis from {100 - 100 * side:.0f} %"},
+            title={"text": f"{y},<br>axis from {100 - 100 * side:.0f} %"},
         )
     return side
 

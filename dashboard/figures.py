@@ -27,7 +27,9 @@ _MOST_POINTS = 400
 
 _LINE, _LINE_PX = 30, 16
 """Letters of a name that fit a line on a phone, and the height of one more line."""
-_PAPER_ROW_PX, _PAPER_LETTERS = 24, 90
+_NAME_LETTERS = 24
+"""Of a name at a line, on a phone too."""
+_PAPER_ROW_PX, _PAPER_LETTERS = 28, 90
 """Of a row with its name above it, in one line, on paper."""
 
 _ROW_PX = 54
@@ -186,7 +188,7 @@ def intervals(
         ]
         margin = {"t": 36, "b": 28}
         figure.update_layout(meta={"on_paper": {
-            "count": len(printed), "names": dict(printed), "margin": margin, "above_px": 4,
+            "count": len(printed), "names": dict(printed), "margin": margin, "above_px": 5,
             "height_px": sum(margin.values()) + _PAPER_ROW_PX * len(printed),
         }})  # fmt: skip
     left, line = min([*values, 100 * reference]) - 8, 100 * reference
@@ -270,14 +272,17 @@ def differences(rows: Sequence[tuple[str, Estimate]], *, better: tuple[str, str]
         figure.add_annotation(
             x=x, xanchor=anchor, y=name, yanchor="bottom", yshift=8, text=name, showarrow=False,
         )  # fmt: skip
-    left, right = _in_lines(f"← {better[0]}"), _in_lines(f"{better[1]} →")
+    words = [" ".join(map(shortened, side.split())) for side in better]
+    left, right = _in_lines(f"← {words[0]}"), _in_lines(f"{words[1]} →")
     second = _LINE_PX * right.count("<br>")
     more = second + _LINE_PX * left.count("<br>")
     figure.update_layout(margin={"t": 60 + more}, height=figure.layout.height + more)
-    for x, anchor, shift, text in ((0, "left", 20 + second, left), (1, "right", 2, right)):
+    sides = ((0, "left", 20 + second, left), (1, "right", 2, right))
+    for (x, anchor, shift, text), whole, short in zip(sides, better, words, strict=True):
         figure.add_annotation(
             x=x, xref="paper", xanchor=anchor, y=1, yref="paper", yanchor="bottom", yshift=shift,
             text=text, showarrow=False, align=anchor,
+            hovertext=None if short == whole else whole,
         )  # fmt: skip
     return figure
 
@@ -435,10 +440,23 @@ def _direct_labels(figure: go.Figure, colours: Mapping[str, str]) -> None:
 
 
 def name_line(figure: go.Figure, name: str, colour: str, x: float, y: float, **place: Any) -> None:
-    """A name at a line, with a dot of its colour; `place` is plotly's (xanchor, yshift ...)."""
+    """A name at a line, with a dot of its colour; `place` is plotly's (xanchor, yshift ...).
+
+    A long one is shortened in the middle, and whole under the pointer.
+    """
+    short = "<br>".join(shortened(line) for line in name.split("<br>"))
     figure.add_annotation(
-        x=x, y=y, text=f'<span style="color:{colour}">●</span> {name}', showarrow=False, **place
-    )
+        x=x, y=y, text=f'<span style="color:{colour}">●</span> {short}', showarrow=False,
+        hovertext=None if short == name else name, **place,
+    )  # fmt: skip
+
+
+def shortened(name: str, letters: int = _NAME_LETTERS) -> str:
+    """A name without its middle where it is longer than `letters`: runs differ in beginnings and ends."""
+    if len(name) <= letters:
+        return name
+    last = (letters - 1) // 2
+    return f"{name[: letters - 1 - last]}…{name[-last:]}"
 
 
 def spans(
@@ -487,7 +505,10 @@ def thinned(n: int) -> NDArray[np.int64]:
 
 
 def lay_out(figure: go.Figure, *, height: int | None, x: str = "", y: str = "") -> None:
-    axes: dict[str, Any] = {"zeroline": False, "fixedrange": True, "automargin": True}
+    # The numbers of both axes keep apart where these meet.
+    axes: dict[str, Any] = {
+        "zeroline": False, "fixedrange": True, "automargin": True, "ticklabelstandoff": 6,
+    }  # fmt: skip
     figure.update_layout(LAYOUT, height=height)
     figure.update_xaxes(title={"text": x, "font": {"size": 13}}, **axes)
     figure.update_yaxes(title={"text": y, "font": {"size": 13}}, **axes)

@@ -336,9 +336,9 @@ _PAGE = """<!DOCTYPE html>
 <title>Sign in · Brain MRI</title><link rel="icon" href="data:,">
 <style>
 :root { color-scheme: light dark; --ink: #1d2430; --soft: #545d6b; --ground: #fff; --line: #8a93a0;
-  --accent: #2b6cb0; --on: #fff; --bad: #a33018; }
+  --accent: #6156e0; --on: #fff; --bad: #a33018; }
 @media (prefers-color-scheme: dark) { :root { --ink: #e8ebf0; --soft: #a8b0bd; --ground: #14171c;
-  --line: #6b7482; --accent: #7cb2e8; --on: #10151c; --bad: #f0977f; } }
+  --line: #6b7482; --accent: #aca2f8; --on: #10151c; --bad: #f0977f; } }
 * { box-sizing: border-box; }
 body { margin: 0; min-height: 100vh; display: grid; place-items: center; padding: 24px;
   background: var(--ground); color: var(--ink); font: 1rem/1.5 system-ui, sans-serif; }

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from brainmri.calibration import ReliabilityBin
 from brainmri.decisions import DecisionCurve, RiskCoverage
 from dashboard.figures import ABOVE, add_diagonal, error_bars, lay_out, name_line, spans, thinned
-from dashboard.theme import ACCENT, CLASS_COLOURS, CURVE_PX, MUTED
+from dashboard.theme import ACCENT, CURVE_PX, MUTED
 
 _MOST_TUMOURS = 0.8
 """Share of tumours up to which the lines of a decision curve lie far enough apart to be named."""
@@ -111,21 +111,21 @@ def decision_curve(curve: DecisionCurve) -> go.Figure:
     """Net benefit per 100 images of following the model, of calling all, and of calling none."""
     figure = go.Figure()
     lines = (
-        ("call every image a tumour", curve.call_all, CLASS_COLOURS[3]),
-        ("call none", np.zeros_like(curve.thresholds), MUTED),
-        ("follow the model", curve.model, ACCENT),
+        ("call every image a tumour", curve.call_all, MUTED, "dash"),
+        ("call none", np.zeros_like(curve.thresholds), MUTED, "dot"),
+        ("follow the model", curve.model, ACCENT, "solid"),
     )
     keep = thinned(len(curve.thresholds))
-    for name, benefit, colour in lines:
+    for name, benefit, colour, dash in lines:
         figure.add_scatter(
             x=curve.thresholds[keep], y=100 * benefit[keep], mode="lines", name=name,
-            line={"color": colour, "width": 2},
+            line={"color": colour, "width": 2, "dash": dash},
             hovertemplate=f"{name}: %{{y:.1f}} per hundred images from a probability of "
             f"%{{x:.0%}}; n = {curve.n:,}<extra></extra>",
         )  # fmt: skip
     lay_out(
         figure,
-        x="tumour probability from which one acts",
+        x="tumour probability<br>from which one acts",
         y="net benefit per hundred images",
         height=CURVE_PX,
     )
@@ -135,16 +135,16 @@ def decision_curve(curve: DecisionCurve) -> go.Figure:
     if curve.tumours > _MOST_TUMOURS * curve.n:  # All lines end in one corner.
         figure.update_layout(showlegend=True, legend=ABOVE)
         return figure
-    (every, _, every_colour), (none, _, none_colour), (model, _, model_colour) = lines
+    every, none, model = (name for name, *_ in lines)
     half = int(np.abs(100 * curve.call_all - top / 2).argmin())
     right = 100 * float(curve.model[curve.thresholds >= _RIGHT_PART].max(initial=0))
     name_line(
-        figure, every.replace(" image", "<br>image"), every_colour,
+        figure, every.replace(" image ", "<br>image<br>"), MUTED,
         float(curve.thresholds[half]), top / 2, xanchor="right", yanchor="top", xshift=-4,
         align="right",
     )  # fmt: skip
-    name_line(figure, none, none_colour, 0, 0, xanchor="left", yshift=-10)
-    name_line(figure, model, model_colour, 1, right, xanchor="right", yshift=11)
+    name_line(figure, none, MUTED, 0, 0, xanchor="left", yshift=-10)
+    name_line(figure, model, ACCENT, 1, right, xanchor="right", yshift=11)
     return figure
 
 
@@ -168,7 +168,10 @@ def risk_coverage(curve: RiskCoverage, sure: tuple[float, float] | None = None) 
         )
     )
     lay_out(
-        figure, x="images answered, the surest first", y="answers that are wrong", height=CURVE_PX
+        figure,
+        x="images answered,<br>the surest first",
+        y="answers that are wrong",
+        height=CURVE_PX,
     )
     figure.update_xaxes(range=[-0.01, 1.01], tickformat=".0%")
     figure.update_yaxes(rangemode="tozero", tickformat=".1%")

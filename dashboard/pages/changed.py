@@ -25,6 +25,7 @@ from dashboard.components import (
     state_id,
     whose_note,
 )
+from dashboard.figures import shortened
 
 MORE = "/pieces/changed"
 """Address of further tiles, with the runs and the list as its query."""
@@ -160,5 +161,12 @@ def _remark(found: Comparison, change: Change) -> Component:
     truth, before, after = (
         found.classes[c] for c in (change.truth, change.answer_a, change.answer_b)
     )
-    words = f"{truth}: {found.run_a} said {before}, {found.run_b} says {after}"
-    return html.Span(words, className="two-runs")
+    # Of long names the middle is left out, so that what they said has room in the tile.
+    whole, short = (
+        f"{truth}: {a} said {before}, {b} says {after}"
+        for a, b in (
+            (found.run_a, found.run_b),
+            (shortened(found.run_a), shortened(found.run_b)),
+        )
+    )
+    return html.Span(short, className="two-runs", title=whole)

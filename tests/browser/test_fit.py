@@ -99,6 +99,83 @@ def test_the_texts_of_the_figure_of_all_runs_are_whole(tab: Tab, site: Site, scr
             assert box["x"] + box["width"] <= frame["x"] + frame["width"] + 1
 
 
+@pytest.mark.parametrize("address", ["", "evaluate?run=hasty", "compare"])
+def test_the_titles_of_the_axes_are_whole_on_the_smallest_phone(
+    tab: Tab, site: Site, address: str
+) -> None:
+    page = tab("phone")
+    page.set_viewport_size({"width": 320, "height": 844})
+    go(page, site.url + address)
+    settle(page)
+    for figure in page.locator(".js-plotly-plot:visible").all():
+        frame = figure.bounding_box()
+        assert frame is not None
+        for one in figure.locator(".xtitle").all():
+            box = one.bounding_box()
+            assert box is not None
+            assert box["x"] >= frame["x"] - 1
+            assert box["x"] + box["width"] <= frame["x"] + frame["width"] + 1, one.text_content()
+
+
+_TOPS = "all => all.map(one => Math.round(one.getBoundingClientRect().top))"
+
+
+def test_the_parts_of_cards_beside_each_other_stand_in_rows(page: Page, site: Site) -> None:
+    page.set_viewport_size({"width": 1000, "height": 800})
+    go(page, site.url)
+    settle(page)
+    # However many lines one takes.
+    page.locator(".truths .statistic-detail").first.evaluate(
+        "one => { one.append(' longer'.repeat(20)) }"
+    )
+    tops = page.locator(".truths > .card > .statistic-meaning").evaluate_all(_TOPS)
+    assert len(tops) > 1
+    assert len(set(tops)) == 1
+
+
+def test_figures_of_a_row_stand_in_rows_where_a_table_is_cards(tab: Tab, site: Site) -> None:
+    page = tab("phone")
+    go(page, site.url + "compare")
+    settle(page)
+    row = page.locator(".table.cards tbody tr").first
+    row.locator("td").first.evaluate(
+        "one => { one.dataset.label = 'a name of several lines '.repeat(3) }"
+    )
+    tops = row.locator("td").evaluate_all(
+        "all => all.map(one => [one.getBoundingClientRect().top, one.firstChild.getBoundingClientRect"
+        " ? one.firstChild.getBoundingClientRect().top : null])"
+    )
+    first = [figure for top, figure in tops if figure is not None and top == tops[0][0]]
+    assert len(first) > 1
+    assert len({round(figure) for figure in first}) == 1
+
+
+def test_small_print_has_a_size_of_the_scale(page: Page, site: Site) -> None:
+    go(page, site.url + "evaluate?run=hasty")
+    settle(page)
+    sizes = page.locator("#content small").evaluate_all(
+        "all => [...new Set(all.map(one => getComputedStyle(one).fontSize))]"
+    )
+    assert sizes
+    assert set(sizes) <= {"12px", "13px", "14px"}
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_the_inputs_of_pickers_have_our_colours_and_the_ring_of_all_else(
+    tab: Tab, site: Site, dark: bool
+) -> None:
+    page = tab(dark=dark)
+    go(page, site.url + "evaluate?run=hasty")
+    settle(page)
+    field = page.locator(".mantine-Input-input:visible").first
+    field.focus()
+    looks = field.evaluate(
+        "one => { const look = getComputedStyle(one);"
+        " return [look.backgroundColor, look.outlineStyle, look.outlineWidth]; }"
+    )
+    assert looks == ["rgb(27, 31, 38)" if dark else "rgb(255, 255, 255)", "solid", "3px"]
+
+
 def test_what_is_too_wide_says_so_with_a_shadow_at_its_edge(tab: Tab, site: Site) -> None:
     page = tab("phone")
     go(page, site.url + "evaluate?run=hasty")

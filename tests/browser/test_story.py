@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
 import re
 import shutil
@@ -128,6 +129,67 @@ def test_on_paper_nothing_is_folded_cut_or_torn_apart(page: Page, shipped_site: 
     page.evaluate("window.dispatchEvent(new Event('afterprint'))")
     assert page.locator(".reasons[open]").count() == 0
     assert page.locator("#content").text_content() == as_shown
+
+
+def test_paper_says_what_it_is_and_when_it_was_printed_and_runs_nothing_together(
+    page: Page, shipped_site: Site
+) -> None:
+    go(page, shipped_site.url)
+    settle(page)
+    expect(page.locator(".figure .main-svg").first).to_be_visible()
+    page.emulate_media(media="print")
+    page.set_viewport_size({"width": 703, "height": 1032})  # A4 without its margins
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    assert re.match(r"Brain MRI · printed .*\d{4}", page.locator(".printed").inner_text())
+    between = page.locator(".reasons li + li").evaluate_all(
+        "all => all.map(o => getComputedStyle(o, '::before').content)"
+    )
+    assert set(between) == {'" "'}  # no two sentences run together
+    cards = [one.bounding_box() for one in page.locator(".statistics > .card").all()]
+    frame = page.locator(".statistics").bounding_box()
+    assert frame is not None
+    assert max(c["x"] + c["width"] for c in cards if c) == pytest.approx(
+        frame["x"] + frame["width"], abs=1
+    )
+    # The ground of a name hides the dashed line, and no point.
+    grounds = page.locator(".figure .annotation .bg")
+    assert {one.evaluate("o => getComputedStyle(o).fill") for one in grounds.all()} == {
+        "rgb(255, 255, 255)"
+    }
+    boxes = [box for one in grounds.all() if (box := one.bounding_box())]
+    for point in page.locator(".figure .points path").all():
+        at = point.bounding_box()
+        assert at is not None
+        middle = (at["x"] + at["width"] / 2, at["y"] + at["height"] / 2)
+        for box in boxes:
+            beside = not box["x"] <= middle[0] <= box["x"] + box["width"]
+            bottom = box["y"] + box["height"]
+            assert beside or bottom <= middle[1] - 4 or box["y"] >= middle[1] + 4
+    page.evaluate("window.dispatchEvent(new Event('afterprint'))")
+    expect(page.locator(".printed")).to_have_count(0)
+
+
+def test_the_matrix_on_paper_is_whole_and_what_is_chosen_is_said(page: Page, site: Site) -> None:
+    go(page, f"{site.url}evaluate?run=hasty&cell=glioma~")
+    settle(page)
+    page.emulate_media(media="print")
+    page.set_viewport_size({"width": 703, "height": 1032})
+    expect(page.locator(".chip").first).to_be_visible()
+    expect(page.locator(".chosen-bar .link-button")).to_be_hidden()
+    for what in (".matrix-cell", ".matrix .class"):
+        cut = page.locator(what).evaluate_all(
+            "all => all.filter(o => o.scrollWidth > o.clientWidth + 1 && o.clientWidth)"
+            ".map(o => o.textContent)"
+        )
+        assert cut == []
+    names = page.locator(".matrix .class")
+    assert names.evaluate_all("all => all.map(o => o.getClientRects().length)") == [1] * 8
+    cells = [one.bounding_box() for one in page.locator(".matrix-cell").all()]
+    apart = [b["x"] - a["x"] - a["width"] for a, b in itertools.pairwise(cells) if a and b]
+    assert min(gap for gap in apart if gap > -50) >= 0
+    go(page, f"{site.url}evaluate?run=hasty")
+    settle(page)
+    expect(page.locator(".chosen-bar")).to_be_hidden()
 
 
 def test_every_run_that_ships_is_on_paper_in_figure_and_table(

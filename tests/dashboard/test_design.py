@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from dashboard.theme import ACCENT, CLASS_COLOURS, NEGATIVE_COLOUR, class_colours
+from brainmri.decisions import DecisionCurve
+from dashboard.theme import ACCENT, CLASS_COLOURS, MUTED, NEGATIVE_COLOUR, class_colours
+from dashboard.trust_figures import decision_curve
 from tests.conftest import ROOT
 
 STYLE = (ROOT / "assets" / "style.css").read_text(encoding="utf-8")
@@ -86,6 +88,22 @@ def test_the_colours_of_four_classes_are_told_apart(who: str) -> None:
     seen = {name: lab(SEEN_BY[who] @ linear(colour)) for name, colour in colours.items()}
     for one, other in combinations(seen, 2):
         assert np.linalg.norm(seen[one] - seen[other]) >= APART, (one, other)
+
+
+@pytest.mark.parametrize("who", SEEN_BY)
+def test_the_accent_is_the_colour_of_no_class(who: str) -> None:
+    assert tokens("light")["accent"] == ACCENT
+    for accent in (ACCENT, tokens("dark")["accent"]):
+        seen = lab(SEEN_BY[who] @ linear(accent))
+        for colour in (*CLASS_COLOURS, NEGATIVE_COLOUR):
+            assert np.linalg.norm(seen - lab(SEEN_BY[who] @ linear(colour))) >= APART, colour
+
+
+def test_what_is_compared_with_the_model_has_no_colour_of_a_class() -> None:
+    shares = np.linspace(0, 1, 11)
+    curve = DecisionCurve(thresholds=shares, model=1 - shares, call_all=1 - shares, tumours=5, n=10)
+    drawn = {trace.line.color for trace in decision_curve(curve).data}
+    assert drawn == {ACCENT, MUTED}
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)

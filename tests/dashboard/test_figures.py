@@ -154,6 +154,37 @@ def test_a_long_name_is_in_two_lines_that_a_phone_has_room_for() -> None:
     assert long.layout.height > short.layout.height
 
 
+def test_a_long_name_at_a_line_is_shortened_in_the_middle_and_whole_under_the_pointer() -> None:
+    name = "a-run-with-a-very-long-name-that-goes-on-until-sixty-four-letters-a"
+    figure = go.Figure()
+    figures.name_line(figure, name, "#111111", 0, 0)
+    figures.name_line(figure, "careful", "#111111", 0, 0)
+    long, short = figure.layout.annotations
+    told = long.text.rsplit(" ", 1)[-1]
+    assert len(told) == 24
+    assert (told[:8], told[-8:]) == (name[:8], name[-8:])
+    assert "…" in told
+    assert long.hovertext == name
+    assert short.text.endswith("careful")
+    assert short.hovertext is None
+
+
+def test_names_of_differences_break_at_no_letter() -> None:
+    name = "a-run-with-a-very-long-name-that-goes-on-until-sixty-letters"
+    some = Estimate(0.01, -0.02, 0.04, 200, None)
+    figure = figures.differences([("accuracy", some)], better=(f"{name} better", "b better"))
+    left = figure.layout.annotations[-2]
+    assert left.text.split("<br>") == [f"← {figures.shortened(name)}", "better"]
+    assert left.hovertext == f"{name} better"
+
+
+def test_numbers_of_two_axes_keep_apart_where_they_meet() -> None:
+    figure = go.Figure()
+    figures.lay_out(figure, height=300)
+    assert figure.layout.xaxis.ticklabelstandoff > 0
+    assert figure.layout.yaxis.ticklabelstandoff > 0
+
+
 def test_intervals_of_no_run_are_an_empty_figure() -> None:
     (dots,) = checked(figures.intervals([], reference=0.87, reference_text="radiologists"))
     assert len(dots.x) == 0
@@ -220,6 +251,8 @@ def test_the_axis_of_the_classes_begins_where_the_intervals_do_and_says_so(
     assert low == start < 100 * (each.low or 0)
     assert high > 100
     assert (f"axis from {start} %" in figure.layout.xaxis.title.text) == bool(start)
+    assert max(map(len, figure.layout.xaxis.title.text.split("<br>"))) <= 15  # at 320 px
+    assert figure.data[0].cliponaxis is False  # a point at a hundred percent is whole
 
 
 def test_curves_of_good_classes_have_the_room_of_their_corner() -> None:
