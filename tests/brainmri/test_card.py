@@ -171,6 +171,25 @@ def test_weak_slices_are_worst_first(own_models: Path) -> None:
     assert cells(sections(markdown)["Data and protocol"], "train")[1] == str(run.images["train"])
 
 
+def test_slices_without_a_mistake_are_no_weak_ones(own_models: Path) -> None:
+    path = own_models / "cnn" / "predictions.parquet"
+    table = predictions.read(path)
+    flawless = np.eye(4, dtype=np.float32)[table.y_true]
+    predictions.write(path, replace(table, y_prob=flawless))
+    found = sections(card.render(own_models, "cnn"))["Where it fails"]
+    assert "100.0 %" not in found[found.index("### Weakest slices") :]
+
+
+def test_other_mistakes_are_other_than_missed_tumours(judged_models: Path) -> None:
+    path = judged_models / "cnn" / "predictions.parquet"
+    table = predictions.read(path)
+    caught = table.y_prob.argmax(axis=1) != 2
+    predictions.write(path, table.where(caught))
+    found = sections(card.render(judged_models, "cnn"))["Where it fails"]
+    assert "### Surest mistakes" in found
+    assert "other mistakes" not in found
+
+
 def test_an_audit_is_told_where_there_is_one_of_the_same_index(
     own_models: Path, phantom_data: Path
 ) -> None:
