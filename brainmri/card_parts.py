@@ -10,7 +10,16 @@ from pathlib import Path
 import pandas as pd
 
 import brainmri
-from brainmri import audit_tables, embedding, index, part_counts, quality, results, runs
+from brainmri import (
+    audit_tables,
+    card_limits,
+    embedding,
+    index,
+    part_counts,
+    quality,
+    results,
+    runs,
+)
 from brainmri.card_results import (
     SPLIT,
     Sources,
@@ -74,6 +83,7 @@ def sections(models: Path, found: Sources) -> dict[str, list[str]]:
         "calibration": calibration_section(found),
         "data": _data(found),
         "shortcuts": _shortcuts(found),
+        "limits": card_limits.section(found),
         "training": _training(found.run),
         "files": _files(models, found),
     }

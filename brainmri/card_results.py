@@ -193,9 +193,10 @@ def failures(found: Sources) -> list[str]:
         if truth != answer
     ]  # fmt: skip
     wrong.sort(key=lambda mistake: (-mistake.probability, mistake.image.row))
+    missed = [w for w in wrong if w.answer == negative]
     for title, chosen in (
-        ("missed tumours", [w for w in wrong if w.answer == negative]),
-        ("other mistakes", [w for w in wrong if w.answer != negative]),
+        ("missed tumours", missed),
+        ("other mistakes" if missed else "mistakes", [w for w in wrong if w.answer != negative]),
     ):
         if not chosen:
             continue
@@ -235,7 +236,7 @@ def _slices(found: Sources) -> list[str]:
     y_true, y_pred, groups = scored.y_true[rows], scored.y_pred[rows], found.groups[rows]
     properties = slices.properties(images.reset_index(drop=True)) if len(images) else {}
     by_name = slices.metrics_of(scored.classes, scored.classes.index(found.run.negative_class))
-    body = []
+    body, judged = [], 0
     for title, metric in (("right class", "accuracy"), ("tumours found", "tumours found")):
         for name, words in _SLICED.items():
             if name not in properties:
@@ -249,7 +250,11 @@ def _slices(found: Sources) -> list[str]:
                 k=len(scored.classes),
             )
             usable = [one for one in ranked if one.estimate.value is not None]
-            body += [[title, words, text(o.value), share(o.estimate)] for o in usable[:WORST]]
+            judged += len(usable)
+            weak = [one for one in usable[:WORST] if one.estimate.value != 1]
+            body += [[title, words, text(one.value), share(one.estimate)] for one in weak]
+    if judged and not body:
+        return [*lines, f"No slice by {listed(list(_SLICED.values()))} holds a mistake."]
     if not body:
         return [
             *lines,
@@ -258,7 +263,7 @@ def _slices(found: Sources) -> list[str]:
     return [
         *lines,
         f"The {WORST} weakest values of each property among all test images, worst first; values with "
-        f"fewer than {metrics.FEWEST} images are left out.",
+        f"fewer than {metrics.FEWEST} images, or without a mistake, are left out.",
         "",
         *table(["Figure", "Property", "Value", "Share"], body),
     ]

@@ -19,6 +19,7 @@ from brainmri.card_results import Part, Sources
 from brainmri.markdown import share
 from brainmri.metrics import Estimate
 from brainmri.truths import Truth
+from brainmri.wording import but_meets
 
 _MOST_BESIDE = 5
 """Classes with which two confusion matrices fit beside each other on paper."""
@@ -133,6 +134,7 @@ def _per_class(parts: list[Part]) -> str:
         if not judged:
             continue
         weakest = min(judged, key=lambda one: one.recall.value or 0.0)
+        met = but_meets(weakest.recall, [one.recall for one in judged if one is not weakest])
         rows = [
             (f"{one.name}, {word}", estimate)
             for one in part.report.per_class
@@ -140,7 +142,7 @@ def _per_class(parts: list[Part]) -> str:
         ]
         drawn.append(
             report_figures.figure(
-                f"Found least often among {part.name}: {weakest.name}, {share(weakest.recall)}",
+                f"Found least often among {part.name}: {weakest.name}, {share(weakest.recall)}{met}",
                 report_figures.intervals(
                     rows, says=f"Recall and precision of each class, {part.name}"
                 ),

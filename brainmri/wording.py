@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from brainmri.metrics import Estimate
+
 INDEPENDENT = (
     "There is no image index here, so it is not known which images are near-copies of each other: every "
     "image counts as independent, and intervals are narrower than they should be where some are."
@@ -35,3 +41,10 @@ def by_readers(corrected: int, left_out: int, number: int, *, among: str) -> str
     ]
     said = " and ".join(filter(None, did))
     return f"Among {among} two readers {said} (corrections {number})." if said else ""
+
+
+def but_meets(lowest: Estimate, others: Sequence[Estimate]) -> str:
+    """That a lowest figure is not shown to be below others, where its interval meets one of theirs."""
+    ends = [(lowest.high, other.low) for other in others]
+    met = any(high is None or low is None or high >= low for high, low in ends)
+    return ", but its interval meets that of another class" if met else ""

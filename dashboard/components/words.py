@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from brainmri.metrics import Estimate
@@ -29,13 +28,6 @@ def measured(estimate: Estimate) -> str:
     if estimate.value is None:
         return estimate.reason or "no value"
     return f"{percent(estimate.value)} ({interval(estimate)}, n\u00a0=\u00a0{estimate.n:,})"
-
-
-def but_meets(lowest: Estimate, others: Sequence[Estimate]) -> str:
-    """That a lowest figure is not shown to be below others, where its interval meets one of theirs."""
-    ends = [(lowest.high, other.low) for other in others]
-    met = any(high is None or low is None or high >= low for high, low in ends)
-    return ", but its interval meets that of another class" if met else ""
 
 
 def points(value: float | None) -> str:

@@ -9,10 +9,10 @@ from dash import Input, Output, State, callback, html
 from dash.development.base_component import Component
 
 from brainmri.evaluation import ClassCurves
+from brainmri.wording import but_meets
 from dashboard import data, evaluation_figures
 from dashboard.chosen import Chosen, read
 from dashboard.components import (
-    but_meets,
     card,
     colours_of,
     estimate_cell,

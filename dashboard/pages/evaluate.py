@@ -20,13 +20,13 @@ from dash.development.base_component import Component
 
 from brainmri.evaluation import Report
 from brainmri.slices import FEWEST
+from brainmri.wording import but_meets
 from dashboard import data, evaluation_figures
 from dashboard.chosen import Chosen, read
 from dashboard.components import (
     LOSSES,
     SPLIT_WORDS,
     aria,
-    but_meets,
     card,
     choice,
     colours_of,

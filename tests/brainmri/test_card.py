@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import brainmri
@@ -25,7 +27,7 @@ from tests.brainmri.files_to_read import snapshot
 from tests.brainmri.test_manifests import correction, write
 
 HEADINGS = ["Intended use", "Results", "Where it fails", "Calibration", "Data and protocol",
-            "What the data give away", "Training", "Files and versions"]  # fmt: skip
+            "What the data give away", "Limits", "Training", "Files and versions"]  # fmt: skip
 
 
 def sections(markdown: str) -> dict[str, str]:
@@ -169,6 +171,25 @@ def test_weak_slices_are_worst_first(own_models: Path) -> None:
     assert cells(sections(markdown)["Data and protocol"], "train")[1] == str(run.images["train"])
 
 
+def test_slices_without_a_mistake_are_no_weak_ones(own_models: Path) -> None:
+    path = own_models / "cnn" / "predictions.parquet"
+    table = predictions.read(path)
+    flawless = np.eye(4, dtype=np.float32)[table.y_true]
+    predictions.write(path, replace(table, y_prob=flawless))
+    found = sections(card.render(own_models, "cnn"))["Where it fails"]
+    assert "100.0 %" not in found[found.index("### Weakest slices") :]
+
+
+def test_other_mistakes_are_other_than_missed_tumours(judged_models: Path) -> None:
+    path = judged_models / "cnn" / "predictions.parquet"
+    table = predictions.read(path)
+    caught = table.y_prob.argmax(axis=1) != 2
+    predictions.write(path, table.where(caught))
+    found = sections(card.render(judged_models, "cnn"))["Where it fails"]
+    assert "### Surest mistakes" in found
+    assert "other mistakes" not in found
+
+
 def test_an_audit_is_told_where_there_is_one_of_the_same_index(
     own_models: Path, phantom_data: Path
 ) -> None:
@@ -183,6 +204,54 @@ def test_an_audit_is_told_where_there_is_one_of_the_same_index(
     assert "labels before these corrections" in card.render(own_models, "cnn")
     runs.save(own_models, replace(runs.load(own_models, "cnn"), index_sha256="0" * 64))
     assert "The stored audit is of another image index" in card.render(own_models, "cnn")
+
+
+def test_the_limits_are_those_that_were_measured(own_models: Path, phantom_data: Path) -> None:
+    tables = audit.run(phantom_data, own_models, processes=1, quiet=True)
+    sizes = tables.shortcuts.query(
+        "protocol == 'official' and features == 'size and mode' and rows == 'test' and task == 'tumour'"
+    ).iloc[0]
+    told = sections(card.render(own_models, "cnn"))["Limits"]
+    assert (
+        f"tell tumour from none: {share(proportion(int(sizes['k']), int(sizes['n'])))} of" in told
+    )
+    assert "The image index names no source of the images. Who labelled" in told
+    path = own_models / "dataset" / "index.parquet"
+    table = pq.read_table(path)
+    source = ["web" if label == "notumor" else "clinic" for label in table["label"].to_pylist()]
+    pq.write_table(table.append_column("source", pa.array(source)), path, write_page_checksum=True)
+    run = runs.load(own_models, "cnn")
+    runs.save(own_models, replace(run, index_sha256=sha256(path)))
+    told = sections(card.render(own_models, "cnn"))["Limits"]
+    n = sum(label == "notumor" for label in table["label"].to_pylist())
+    assert f"; notumor web {n:,}; " in told
+    assert "tell tumour from none" not in told  # The audit is of another index now.
+
+
+def test_the_class_where_unseen_images_do_worst_is_a_limit(judged_models: Path) -> None:
+    told = sections(card.render(judged_models, "cnn"))["Limits"]
+    assert "60 of 120 test images (50 %, a count of all" in told
+    assert (
+        f"unseen test images glioma is found least often: {share(proportion(13, 15))}, but its"
+        in told
+    )
+
+
+def test_a_temperature_that_does_not_help_is_a_limit_with_both_errors(judged_models: Path) -> None:
+    run = runs.load(judged_models, "cnn")
+    helped = {}
+    for temperature in (0.2, 5.0):
+        runs.save(judged_models, replace(run, temperature=temperature))
+        found = sections(card.render(judged_models, "cnn"))
+        before, after = (
+            cells(found["Calibration"], f"Calibration error {when}")[1].split(";")[0]
+            for when in ("before", "after")
+        )
+        said = f"the calibration error is {before} before it and {after} after it"
+        worse = float(after.split(" %")[0]) > float(before.split(" %")[0])
+        assert (said in found["Limits"]) == worse
+        helped[temperature] = not worse
+    assert set(helped.values()) == {True, False}
 
 
 def test_a_table_that_says_nothing_of_near_copies_is_judged_whole(judged_models: Path) -> None:

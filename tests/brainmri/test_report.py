@@ -11,11 +11,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from brainmri import card, predictions, printing, report, report_figures, results, runs, truths
+from brainmri import (
+    card,
+    card_results,
+    predictions,
+    printing,
+    report,
+    report_figures,
+    results,
+    runs,
+    truths,
+)
 from brainmri.cli import main
 from brainmri.errors import InputError
 from brainmri.markdown import share
 from brainmri.metrics import Estimate, proportion
+from brainmri.predictions import Predictions
 from brainmri.wording import by_readers
 from tests.brainmri.command_line import REFUSED
 from tests.brainmri.test_manifests import correction, write
@@ -128,6 +139,29 @@ def test_what_two_readers_changed_stands_beside_the_figures(own_models: Path) ->
 def test_what_was_not_measured_is_said_to_be_missing(trained_models: Path) -> None:
     shown = Seen(report.render(trained_models, "cnn")).text
     assert "No run of this model on a split that keeps copies together yet." in shown
+
+
+@pytest.mark.parametrize(("wrong", "met"), [(2, True), (25, False)])
+def test_a_class_that_is_not_shown_to_be_found_least_often_is_said_not_to_be(
+    trained_models: Path, wrong: int, met: bool
+) -> None:
+    y_true = np.arange(120) % 4
+    y_pred = y_true.copy()
+    y_pred[np.flatnonzero(y_true == 0)[:wrong]] = 1
+    run = runs.load(trained_models, "cnn")
+    made = Predictions(
+        paths=np.array([f"{i}.png" for i in range(120)], dtype=object),
+        splits=np.full(120, "test", dtype=object),
+        y_true=y_true,
+        y_prob=np.eye(4, dtype=np.float32)[y_pred],
+        classes=run.classes,
+        seen=None,
+        negative_class=run.negative_class,
+    )
+    part = card_results.part_of("all test images", run, made, np.arange(120))
+    (title,) = re.findall(r"<figcaption>(.*?)</figcaption>", report._per_class([part]))
+    told = f"Found least often among all test images: glioma, {share(proportion(30 - wrong, 30))}"
+    assert title == told + (", but its interval meets that of another class" if met else "")
 
 
 def test_names_cannot_become_tags(own_models: Path) -> None:

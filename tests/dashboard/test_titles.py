@@ -14,7 +14,8 @@ from brainmri import decisions, metrics
 from brainmri.calibration import ReliabilityBin
 from brainmri.decisions import DecisionCurve
 from brainmri.ranking import Curve
-from dashboard import components, evaluation_figures, figures, trust_figures
+from brainmri.wording import but_meets
+from dashboard import evaluation_figures, figures, trust_figures
 from dashboard.pages import evaluate, trust_titles
 from tests.dashboard.results import CAREFUL, HASTY
 from tests.dashboard.visit import Visitor, as_node, find, visible
@@ -132,10 +133,8 @@ def test_two_roc_curves_are_named_above_and_below_where_they_are_flat() -> None:
 def test_a_lowest_figure_is_said_to_be_that_by_chance_where_intervals_meet() -> None:
     low, high = metrics.proportion(700, 1000), metrics.proportion(950, 1000)
     near = metrics.proportion(705, 1000)
-    assert components.but_meets(low, [high]) == ""
-    assert components.but_meets(low, [high, near]) == (
-        ", but its interval meets that of another class"
-    )
+    assert but_meets(low, [high]) == ""
+    assert but_meets(low, [high, near]) == (", but its interval meets that of another class")
 
 
 @pytest.mark.parametrize(
