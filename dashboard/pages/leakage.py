@@ -148,7 +148,9 @@ def conflicts(found: Findings) -> Component:
     rest = max(len(clusters) - _MOST_CONFLICTS, 0) + max(rows - _MOST_CONFLICTS, 0)
     return section(
         title,
-        paths_or_tiles([_cluster(one) for one in clusters[:_MOST_CONFLICTS]], "conflicts")
+        paths_or_tiles(
+            [_cluster(one, i) for i, one in enumerate(clusters[:_MOST_CONFLICTS])], "conflicts"
+        )
         if clusters
         else None,
         html.Div(
@@ -179,7 +181,12 @@ def conflicts(found: Findings) -> Component:
         else None,
         downloads(label_conflicts="All contradictions (CSV)"),
         why=_CONTRADICTIONS,
-        note=f"Of {len(found.index.rows):,} images. Which label is right only a radiologist can say.",
+        note=[
+            f"Of {len(found.index.rows):,} images. Which label is right only a radiologist can say: open an "
+            "image to propose another label; proposals are decided on ",
+            html.A("Review", href="/review"),
+            ".",
+        ],
     )
 
 
@@ -187,13 +194,12 @@ def _plural(word: str, things: list[Conflict]) -> str:
     return word if len(things) == 1 else f"{word}s"
 
 
-def _cluster(one: Conflict) -> Component:
-    return _side_by_side(
-        [
-            picture_tile(path, _labelled(label, split), opens="conflict")
-            for path, split, label, _ in one.images[:6]
-        ]
-    )
+def _cluster(one: Conflict, place: int) -> Component:
+    tiles = [
+        picture_tile(path, _labelled(label, split), opens="conflict")
+        for path, split, label, _ in one.images[:6]
+    ]
+    return _blinking(tiles, place) if len(tiles) == 2 else _side_by_side(tiles)
 
 
 def _labelled(label: str, split: str) -> Any:
@@ -280,7 +286,7 @@ def _pairs(found: Findings, protocol: str, kind: str, number: int) -> Component:
 
 
 def _pair(pair: Pair, place: int) -> Component:
-    """Both pictures side by side, and where they are here a button that lets them take turns."""
+    """A test image beside its closest copy."""
     other = pair.copy_label != pair.label
     tiles = [
         picture_tile(pair.path, f"{pair.label}, test image", opens=f"pair-{place}"),
@@ -295,15 +301,16 @@ def _pair(pair: Pair, place: int) -> Component:
             opens=f"pair-{place}",
         ),
     ]
+    return _blinking(tiles, place, "pair mirrored" if pair.kind == MIRRORED else "pair")
+
+
+def _blinking(tiles: list[Component], place: int, kind: str = "pair") -> Component:
+    """Two images side by side; where they are here, with a button that lets them take turns."""
     if data.images_folder() is None:
         return _side_by_side(tiles)
     return html.Div(
         [
-            html.Div(
-                tiles,
-                id={"part": "pair", "blink": place},
-                className="pair mirrored" if pair.kind == MIRRORED else "pair",
-            ),
+            html.Div(tiles, id={"part": "pair", "blink": place}, className=kind),
             html.Button(
                 "Blink",
                 id={"part": "button", "blink": place},

@@ -192,3 +192,18 @@ def test_each_pair_of_copies_can_blink_and_mirrored_ones_are_turned_round(
 @pytest.mark.usefixtures("shipped")
 def test_paths_alone_do_not_blink(visitor: Visitor) -> None:
     assert not find(visitor.open("/data?part=copies"), className="blinking")
+
+
+@pytest.mark.usefixtures("shipped", "pictures")
+def test_two_copies_with_different_labels_can_blink_and_review_is_one_click_away(
+    visitor: Visitor,
+) -> None:
+    page = visitor.open("/data?part=labels")
+    groups = find(find(page, className="conflicts"), className="pair")
+    pairs = [one for one in groups if len(find(one, "Img")) == 2]
+    buttons = find(find(page, className="conflicts"), "Button", className="link-button")
+    assert pairs
+    assert [visible(one) for one in buttons] == ["Blink"] * len(pairs)
+    assert len({str(one["props"]["id"]) for one in buttons}) == len(pairs)
+    (link,) = [one for one in find(page, "A") if one["props"].get("href") == "/review"]
+    assert visible(link) == "Review"
