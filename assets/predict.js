@@ -237,6 +237,7 @@ window.dash_clientside.predict = (() => {
             const cells = entry.reply ? entry.reply.row : [waits, "–", "–"];
             const opens = (children) => element("Button", {
                 children,
+                title: children, // A long name is shortened.
                 className: "link-button",
                 type: "button",
                 "data-entry": String(i),
@@ -275,7 +276,7 @@ window.dash_clientside.predict = (() => {
         ] });
         set("predict-answer", { children: element("Div", {
             className: choices.two ? "awaited columns scans" : "awaited",
-            style: { minHeight: `${part("predict-answer")?.offsetHeight || 0}px` },
+            style: { minHeight: `${part("predict-answer")?.getBoundingClientRect().height || 0}px` },
             children: choices.two ? SCANS.map(one) : one(),
         }) });
     };

@@ -12,6 +12,7 @@ from brainmri.answer import Answer, Finding, Predictor
 from brainmri.errors import ImageError
 from brainmri.intake import Intake
 from brainmri.wording import counted
+from brainmri.wording import probability as percent
 
 ASSISTS = "This assists; it does not diagnose."
 CALIBRATED = "Calibrated"
@@ -171,14 +172,14 @@ def scan_in_words(header: dict[str, str | float]) -> str:
 def _finding_in_words(finding: Finding) -> list[str]:
     lines = [f"Most probable: {finding.answer}"]
     ordered = sorted(finding.probabilities.items(), key=lambda entry: -entry[1])
-    lines += [f"  {name:14} {probability:7.2%}" for name, probability in ordered]
+    lines += [f"  {name:14} {percent(value, 2, '%'):>7}" for name, value in ordered]
     lines += [f"{title}: {text}" for title, text in exactly(finding)]
     tumour = finding.tumour
     point = "no operating point is set"
     if tumour.operating_point is not None and tumour.called is not None:
         side = "at or above" if tumour.called else "below"
         point = f"{side} the operating point of {tumour.operating_point.threshold:.2%}"
-    lines.append(f"Tumour probability: {tumour.probability:.2%}, {point}")
+    lines.append(f"Tumour probability: {percent(tumour.probability, 2, '%')}, {point}")
     if finding.conformal is not None:
         lines.append(f"Possible classes: {finding.conformal.words}")
         if finding.conformal.measured_words:

@@ -15,6 +15,7 @@ from PIL import Image
 
 from brainmri import head
 from brainmri.inference import Classifier
+from brainmri.wording import probability
 
 Bools = NDArray[np.bool_]
 Verdict = Literal["explains", "weakens", "fragile", "does not explain"]
@@ -318,11 +319,11 @@ class _Told:
         return verdict == "fragile" and len(self.probability) > 2
 
     def _fall(self, to: str = " \u2192 ") -> str:
-        return f"{100 * self.probability[0]:.1f}{to}{_percent(self.probability[1])}"
+        return f"{probability(self.probability[0], unit='')}{to}{_percent(self.probability[1])}"
 
 
-def _percent(probability: float) -> str:
-    return f"{100 * probability:.1f} %"
+def _percent(value: float) -> str:
+    return probability(value, unit=" %")
 
 
 _NO_TUMOUR = "no tumour"

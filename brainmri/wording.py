@@ -26,6 +26,18 @@ def counted(n: int, one: str, many: str | None = None) -> str:
     return f"{n:,} {one if n == 1 else many or one + 's'}"
 
 
+def probability(value: float, digits: int = 1, unit: str = "\u00a0%") -> str:
+    """A probability in percent; one that rounds to 0 or 100 is not told as sure: "< 0.1 %", "> 99.9 %"."""
+    told = 100 * value
+    least = 10.0**-digits
+    side = ""
+    if round(told, digits) <= 0:
+        side, told = "< ", least
+    elif round(told, digits) >= 100:
+        side, told = "> ", 100 - least
+    return f"{side}{told:.{digits}f}{unit}"
+
+
 def by_readers(corrected: int, left_out: int, number: int, *, among: str) -> str:
     """What two readers changed of some images, a sentence; empty where they changed nothing.
 

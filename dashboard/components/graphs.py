@@ -10,10 +10,11 @@ from dash import dcc, html
 from dash.development.base_component import Component
 
 from brainmri.runs import Run
+from brainmri.wording import probability
 from dashboard import data, figures
 from dashboard.components.exports import export_frame
 from dashboard.components.values import drawn_values
-from dashboard.components.words import aria, no_interval, percent, told_script
+from dashboard.components.words import aria, no_interval, told_script
 from dashboard.theme import GRAPH_CONFIG, class_colours
 
 HEIGHT_PX = 320
@@ -130,7 +131,7 @@ def probability_bars(probabilities: Mapping[str, float], colours: Mapping[str, s
                     ),
                     # Whole, too, so that a page can be held against the API and the table.
                     html.Span(
-                        percent(p), className="bar-value", **told_script(probability=f"{p:.7f}")
+                        probability(p), className="bar-value", **told_script(probability=f"{p:.7f}")
                     ),
                 ]
             )

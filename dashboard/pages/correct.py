@@ -234,6 +234,16 @@ def follow_answers(page: str, container: str, reply: str) -> None:
     )
 
 
+def take_name(page: str, reader: Any) -> None:
+    """Take the name that was typed at `reader` over into the form, where that has none."""
+    clientside_callback(
+        "(name, given) => (name && !given ? name : dash_clientside.no_update)",
+        Output(_id(page, "who"), "value"),
+        Input(reader, "value"),
+        State(_id(page, "who"), "value"),
+    )
+
+
 def take_back(said: Mapping[str, str]) -> None:
     """Undo what was said: its `id`, and `who` said it.
 

@@ -15,6 +15,7 @@ from brainmri.evaluation import Report
 from brainmri.runs import Run
 from brainmri.similar import Similar
 from brainmri.trust import AtOperatingPoint
+from brainmri.wording import probability
 from brainmri.worth import ConformalSet
 from dashboard import data
 from dashboard.components import (
@@ -138,7 +139,7 @@ def verdict(finding: Finding, run: Run) -> Component:
             html.Div(
                 [
                     html.Span("Tumour probability", className="statistic-title"),
-                    html.Span(percent(finding.tumour.probability), className="statistic-value"),
+                    html.Span(probability(finding.tumour.probability), className="statistic-value"),
                     _gauge(finding.tumour),
                 ],
                 className="tumour-probability",

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from brainmri import occlusion
 from brainmri.occlusion import Occlusion
+from brainmri.wording import probability
 from dashboard import data, figures
-from dashboard.components import no_interval, percent
+from dashboard.components import no_interval
 
 _ONE_CHECK = "What the model says of one changed image, not a share of many, so it has no interval."
 
@@ -100,15 +101,15 @@ def told(checked: data.Checked) -> Component:
                     html.Dl(
                         [
                             html.Dt(f"Probability of {found.answer}"),
-                            html.Dd(percent(found.before)),
+                            html.Dd(probability(found.before)),
                             html.Dt("With the region hidden"),
-                            html.Dd(percent(found.after)),
+                            html.Dd(probability(found.after)),
                             *(
                                 part
                                 for place in found.controls
                                 for part in (
                                     html.Dt("With as much hidden elsewhere"),
-                                    html.Dd(percent(place)),
+                                    html.Dd(probability(place)),
                                 )
                             ),
                         ],

@@ -6,8 +6,8 @@ from typing import Any
 
 from flask import render_template
 
+from brainmri.wording import probability
 from dashboard import data, figures, map_figures
-from dashboard.components import percent
 from dashboard.pages import predict_occlusion
 from dashboard.pages.predict_pair import WHY_NO_GROWTH, change_words
 from dashboard.pages.predict_words import (
@@ -56,7 +56,7 @@ def _part(answered: data.Answered, what: str) -> dict[str, Any]:
         "picture": figures.png_uri(answered.looked.picture_png),
         "ratio": width / height,
         "facts": trace_facts(answered, what),
-        "percent": percent,
+        "percent": probability,
     }
     if finding is None:
         return told

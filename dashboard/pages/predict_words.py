@@ -7,6 +7,7 @@ from typing import Any
 from brainmri import intake, novelty
 from brainmri.answer import Finding, Trace, Tumour
 from brainmri.asked import exactly, header_in_words
+from brainmri.wording import probability
 from dashboard import data
 from dashboard.components import percent
 
@@ -142,7 +143,7 @@ def row(answered: data.Answered) -> list[str]:
     negative = finding.answer == answered.run.negative_class
     return [
         f"{answered.answer.outcome}{text}",
-        percent(finding.tumour.probability),
+        probability(finding.tumour.probability),
         "no tumour" if negative else finding.answer,
     ]
 
@@ -156,5 +157,5 @@ def said(answered: data.Answered) -> str:
     warned = "With a warning: " if answered.answer.outcome == "warned" else ""
     return (
         f"{warned}{verdict_words(finding, answered.run.negative_class)}; tumour probability "
-        f"{percent(finding.tumour.probability)}.{text}"
+        f"{probability(finding.tumour.probability)}.{text}"
     )

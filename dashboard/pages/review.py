@@ -44,6 +44,7 @@ _AT_ONCE = 12
 _MOST_WAITING = 48
 correct.register(PAGE)
 review_said.register(PAGE)
+correct.take_name(PAGE, review_said.reader(PAGE))
 
 
 def layout(
@@ -111,7 +112,7 @@ def show_doubtful(at: int | str | None, _waiting: Any) -> tuple[Any, Any, Any]:
             count, shown, lacking = data.doubtful((number - 1) * _AT_ONCE, _AT_ONCE)
     except InputError as error:
         return faults("The queue cannot be shown", [("Fault", str(error))]), 1, 1
-    return _doubtful(count, shown, lacking), pages, number
+    return _doubtful(count, shown, lacking, number), pages, number
 
 
 @callback(
@@ -269,7 +270,9 @@ def _waiting() -> Component:
     )
 
 
-def _doubtful(count: int, shown: list[data.Suspect], lacking: list[tuple[str, str]]) -> Component:
+def _doubtful(
+    count: int, shown: list[data.Suspect], lacking: list[tuple[str, str]], number: int
+) -> Component:
     if not shown:
         return section(
             "No label is in doubt",
@@ -281,7 +284,7 @@ def _doubtful(count: int, shown: list[data.Suspect], lacking: list[tuple[str, st
         "One label is in doubt"
         if count == 1
         else f"{count:,} labels are in doubt; the most doubtful first",
-        paths_or_tiles([_suspect(one) for one in shown]),
+        paths_or_tiles([_suspect(one, number) for one in shown]),
         faults("These runs could not be asked", lacking),
         why="How many are wrong only readers can say, so there is no estimate and no interval.",
         note="Heard are runs about images that did not train them, the training images that look most "
@@ -289,7 +292,7 @@ def _doubtful(count: int, shown: list[data.Suspect], lacking: list[tuple[str, st
     )
 
 
-def _suspect(one: data.Suspect) -> Component:
+def _suspect(one: data.Suspect, number: int) -> Component:
     voices = "voice" if one.asked == 1 else "voices"
     says = html.Div(
         [
@@ -302,7 +305,8 @@ def _suspect(one: data.Suspect) -> Component:
             ),
             dcc.Link(
                 "Look at it",
-                href=f"/review?image={quote(one.path)}",
+                # The queue stays where it is.
+                href=f"/review?image={quote(one.path)}" + (f"&at={number}" if number > 1 else ""),
                 className="look",
             ),
         ]

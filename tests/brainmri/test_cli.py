@@ -20,6 +20,7 @@ from brainmri import __version__, answer, inference, predictions, promotion, run
 from brainmri.answer import Answer
 from brainmri.images import decode
 from brainmri.training import transforms
+from brainmri.wording import probability
 from tests.brainmri.command_line import (
     DONE,
     INTERRUPTED,
@@ -158,7 +159,7 @@ def test_predicting_one_file_prints_its_probabilities_most_probable_first(
     classifier = inference.load(trained_models, "cnn")
     (row,) = classifier.classify([decode(file).pixels])
     ranked = sorted(zip(row, classifier.run.classes, strict=True), reverse=True)
-    lines = [re.escape(name) + rf" +{re.escape(f'{p:.2%}')}" for p, name in ranked]
+    lines = [re.escape(name) + rf" +{re.escape(probability(p, 2, '%'))}" for p, name in ranked]
     head = rf"^glioma-0000\.png\n  PNG, .*\n(.*\n)*  Most probable: {ranked[0][1]}\n    "
     assert re.search(head + r"\n    ".join(lines) + "\n", shown), shown
     assert "does not diagnose" in shown

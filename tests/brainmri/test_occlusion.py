@@ -34,7 +34,7 @@ def test_a_model_that_looks_at_the_lesion_changes_its_answer_without_it(tmp_path
     assert len(found.controls) == occlusion.CONTROLS
     assert min(found.controls) > 0.99
     assert found.headline == "Yes: without it the model answers no tumour"
-    assert found.words.endswith("leaves it at 100.0 %. The answer rests on it.")
+    assert found.words.endswith("leaves it at > 99.9 %. The answer rests on it.")
     assert "turns to no tumour" in found.words
 
 
@@ -49,14 +49,16 @@ def test_an_answer_that_stays_is_not_said_to_change_however_far_it_falls(tmp_pat
     assert 0.5 < found.after < found.before - occlusion.WEAKER_BY
     assert min(found.controls) > found.after
     assert found.verdict == "weakens"
-    assert found.headline == f"No, but it becomes less sure: 100.0 \u2192 {100 * found.after:.1f} %"
+    assert (
+        found.headline == f"No, but it becomes less sure: > 99.9 \u2192 {100 * found.after:.1f} %"
+    )
     assert "the answer stays" in found.words
     assert found.words.endswith("It leans on this place, but does not rest on it alone.")
 
 
 def test_no_sentence_leaves_more_than_everything(tmp_path: Path) -> None:
     found = asked(lookers.looker(tmp_path, "lesion", lookers.inside(), enough=5), picture())
-    assert "100.0 % or more" not in found.words
+    assert "> 99.9 % or more" not in found.words
 
 
 def test_a_model_that_looks_at_the_border_does_not_and_the_words_say_so(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from brainmri.wording import counted
+from brainmri.wording import counted, probability
 
 
 @pytest.mark.parametrize(
@@ -17,3 +17,12 @@ def test_a_count_and_its_word_agree(n: int, said: str) -> None:
 def test_words_that_take_more_than_an_s_are_given() -> None:
     assert counted(1, "row is", "rows are") == "1 row is"
     assert counted(2, "row is", "rows are") == "2 rows are"
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [(0.999779, "> 99.9 %"), (1.0, "> 99.9 %"), (0.9994, "99.9 %"), (0.5, "50.0 %"), (0.0004, "< 0.1 %"),
+     (0.0, "< 0.1 %"), (0.0006, "0.1 %")],
+)  # fmt: skip
+def test_a_probability_is_never_told_as_sure(value: float, said: str) -> None:
+    assert probability(value) == said.replace(" %", "\u00a0%")

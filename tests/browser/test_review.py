@@ -131,6 +131,17 @@ def test_an_image_of_the_queue_is_looked_at_corrected_and_undone(
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
 
+def test_the_name_that_was_typed_is_taken_over_where_an_image_is_looked_at(
+    own_site: Site, opened: Opened
+) -> None:
+    page = opened().new_page()
+    go(page, f"{own_site.url}review")
+    page.get_by_label("Your name").fill("Ada")
+    page.locator("#review-doubtful").get_by_role("link", name="Look at it").first.click()
+    page.wait_for_url("**/review?image=*")
+    expect(page.locator(".review-one").get_by_label("Your name")).to_have_value("Ada")
+
+
 def test_after_a_reload_it_is_taken_back_and_a_clinician_sees_their_own(
     signed_site: Site, models: Path, opened: Opened
 ) -> None:
