@@ -50,6 +50,7 @@ window.dash_clientside.image_panel = (() => {
         const like = dash_component_api.getLayout({ page, kept: key }).props.data;
         dash_clientside.set_props({ page, kept: "like" }, { data: like });
         dash_clientside.set_props(sort, { value: "like" });
+        open(""); // With the rest, so that it is one step to go back.
         toList = true;
         dash_clientside.set_props({ page, panel: "image" }, { opened: false });
     }, true);
@@ -100,7 +101,7 @@ window.dash_clientside.image_panel = (() => {
                     head.style.scrollMarginTop = `calc(var(--bar) + ${chosen.offsetHeight + 16}px)`;
                     head.scrollIntoView({ block: "start" });
                 }, 50);
-                return "";
+                return dash_clientside.no_update;
             }
             const { list, place } = (image && dash_clientside.scroller.find(image)) || {};
             if (list) setTimeout(() => { // After the panel has given the focus back to what opened it.
