@@ -37,6 +37,24 @@ window.dash_clientside.image_panel = (() => {
         if (next && now === dash_component_api.getLayout(kept())?.props.data) open(next);
     };
 
+    // "Images like this one" on the page that lists them: another order of what is chosen. The panel closes, and the
+    // list has the focus. (Before Dash, which would build the page anew from the address of the link.)
+    let toList = false;
+    document.addEventListener("click", (event) => {
+        const asked = event.target.closest?.("#panel-alike");
+        const sort = { page: "evaluate", state: "sort" };
+        if (!asked || event.ctrlKey || event.metaKey || event.shiftKey || !dash_component_api.getLayout(sort)) return;
+        event.preventDefault();
+        event.stopPropagation();
+        const { page, kept: key } = kept();
+        const like = dash_component_api.getLayout({ page, kept: key }).props.data;
+        dash_clientside.set_props({ page, kept: "like" }, { data: like });
+        dash_clientside.set_props(sort, { value: "like" });
+        open(""); // With the rest, so that it is one step to go back.
+        toList = true;
+        dash_clientside.set_props({ page, panel: "image" }, { opened: false });
+    }, true);
+
     document.addEventListener("click", ({ target }) => {
         const button = target.closest?.("button[id]");
         if (!button) return;
@@ -69,6 +87,22 @@ window.dash_clientside.image_panel = (() => {
         closed: (opened) => {
             if (opened) return dash_clientside.no_update;
             const image = dash_component_api.getLayout(kept())?.props.data;
+            if (toList) {
+                toList = false;
+                const head = document.getElementById("gallery-head");
+                const take = () => head.focus({ preventScroll: true });
+                // The panel gives the focus back to the tile that opened it, once, a moment later.
+                const given = ({ target }) => target.closest(".tile-open") && take();
+                document.addEventListener("focusin", given);
+                setTimeout(() => document.removeEventListener("focusin", given), 500);
+                setTimeout(() => {
+                    take();
+                    const chosen = document.getElementById("evaluate-chosen"); // It stays in sight above.
+                    head.style.scrollMarginTop = `calc(var(--bar) + ${chosen.offsetHeight + 16}px)`;
+                    head.scrollIntoView({ block: "start" });
+                }, 50);
+                return dash_clientside.no_update;
+            }
             const { list, place } = (image && dash_clientside.scroller.find(image)) || {};
             if (list) setTimeout(() => { // After the panel has given the focus back to what opened it.
                 const held = document.activeElement;

@@ -55,7 +55,8 @@ def part(
     head, tiles = content(view, split, chosen, sort, like, first)
     return html.Div(
         [
-            html.Div(head, id="gallery-head", **aria(live="polite")),
+            # Who asks for images like one goes on from here: assets/image_panel.js.
+            html.Div(head, id="gallery-head", tabIndex="-1", **aria(live="polite")),
             controls(picker(page, "sort", "Order", _SORTS, sort)),
             html.Div(tiles, id="gallery-tiles"),
         ],

@@ -191,6 +191,8 @@ def _content(view: data.RunView | None, image: str) -> Component:
                     "Images like this one",
                     href="/evaluate?"
                     + urlencode({"run": view.name, "sort": "like", "like": image}),
+                    # On Evaluate itself assets/image_panel.js keeps what is chosen.
+                    id="panel-alike",
                 )
             )
             if view

@@ -421,6 +421,23 @@ def test_images_like_one_are_a_link_away(page: Page, site: Site) -> None:
     address_says(page, sort="like", like=name)
 
 
+def test_images_like_one_come_from_what_is_chosen_and_have_the_focus(
+    page: Page, site: Site
+) -> None:
+    address = "evaluate?run=hasty&split=val&show=counts&cell=~glioma"
+    opened(page, site.url + address)
+    page.locator(".gallery .tile-open").last.click()
+    panel = page.get_by_role("dialog")
+    name = panel.locator(".path").first.inner_text()
+    panel.get_by_role("link", name="Images like this one").click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page.locator(".gallery .tile .path").first).to_have_text(name)
+    address_says(page, split="val", cell="~glioma", sort="like", like=name)
+    expect(page.locator("#gallery-head")).to_be_focused()
+    expect(page.locator("#gallery-head h2")).to_be_in_viewport()
+    assert "image=" not in page.url
+
+
 def test_without_the_pictures_names_open_the_panel(page: Page, site_without_images: Site) -> None:
     opened(page, site_without_images.url + HASTY + "&cell=glioma~notumor")
     page.get_by_role("button", name=f"Open {IMAGE}").click()
