@@ -33,9 +33,13 @@ from dashboard.pages import correct, predict_answer, predict_before, predict_rea
 
 PAGE = "predict"
 _SHOW = {"once": "At once", "after": "After my reading"}
-_ASKED = re.compile(rf"example-[0-{len(data.EXAMPLES) - 1}]|files-[a-z0-9]{{1,16}}")
-"""What can have been asked about: a synthetic slice, or files, by a word that the tab alone knows."""
 _SCANS = {"one": "Images", "two": "Two scans, compared"}
+
+
+def _can_be_asked(about: str) -> bool:
+    """Whether it is a synthetic slice, or files, by a word that the tab alone knows."""
+    examples = {f"example-{number}" for number in range(len(data.EXAMPLES))}
+    return about in examples or re.fullmatch(r"files-[a-z0-9]{1,16}", about) is not None
 
 
 def layout(
@@ -66,7 +70,7 @@ def layout(
         )
     assert chosen is not None
     data.warm_up(chosen.name, _as_sent)
-    if not _ASKED.fullmatch(asked):
+    if not _can_be_asked(asked):
         asked = ""
     return page(
         "Predict",
