@@ -13,13 +13,13 @@ import pytest
 from PIL import Image
 
 from brainmri import images, phantom, predictions, runs
+from brainmri.wording import probability
 from dashboard import data
 from dashboard.pages import predict_before
 from tests.dashboard.faults import change_run
 from tests.dashboard.reading import (
     TWO_ROWS,
     alerts,
-    percent,
 )
 from tests.dashboard.results import (
     CAREFUL,
@@ -141,8 +141,8 @@ def test_an_upload_is_answered_with_probabilities_and_who_answered(
     node = ask(visitor, upload=png())
     bars = [visible(item) for item in find(find(node, "Ul", className="bars"), "Li")]
     ordered = sorted(expected.items(), key=lambda entry: -entry[1])
-    assert bars == [f"{name} {percent(p)}" for name, p in ordered]
-    assert f"Tumour probability {percent(1 - expected['notumor'])}" in visible(node)
+    assert bars == [f"{name} {probability(p, unit=' %')}" for name, p in ordered]
+    assert f"Tumour probability {probability(1 - expected['notumor'], unit=' %')}" in visible(node)
     assert "hasty (mean-brightness)" in visible(node)
     assert runs.load(shown, HASTY).model_sha256[:12] in visible(node)
     assert "trained 2026-01-02, split official" in visible(node)
