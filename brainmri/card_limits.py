@@ -29,7 +29,7 @@ def _memory(found: Sources) -> list[str]:
     if report.seen is None or not report.n:
         return []
     return [
-        f"{report.seen:,} of {report.n:,} test images ({100 * report.seen / report.n:.0f} %, a count of all, "
+        f"{report.seen:,} of {report.n:,} test images ({100 * report.seen / report.n:.1f} %, a count of all, "
         "without an interval) are near-copies of images that shaped the model."
     ]
 

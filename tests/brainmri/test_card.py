@@ -230,7 +230,7 @@ def test_the_limits_are_those_that_were_measured(own_models: Path, phantom_data:
 
 def test_the_class_where_unseen_images_do_worst_is_a_limit(judged_models: Path) -> None:
     told = sections(card.render(judged_models, "cnn"))["Limits"]
-    assert "60 of 120 test images (50 %, a count of all" in told
+    assert "60 of 120 test images (50.0 %, a count of all" in told
     assert (
         f"unseen test images glioma is found least often: {share(proportion(13, 15))}, but its"
         in told
