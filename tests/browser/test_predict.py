@@ -21,7 +21,7 @@ CANARY = "canary-7f3a9c"
 
 def percentages(answer: Locator) -> list[float]:
     texts = answer.locator(".bars .bar-value").all_inner_texts()
-    return [float(text.partition("\u00a0")[0]) for text in texts]
+    return [float(text.partition("\u00a0")[0].lstrip("<> ")) for text in texts]  # "< 0.1 %"
 
 
 @pytest.fixture
@@ -46,10 +46,10 @@ def test_a_good_image_is_answered_with_probabilities_and_who_answered(
     )
     shown = percentages(answer)
     assert len(shown) == 4
-    assert sum(shown) == pytest.approx(100, abs=0.21)  # each is rounded to 0.1
+    assert sum(shown) == pytest.approx(100, abs=0.31)  # each is rounded to 0.1
     assert shown == sorted(shown, reverse=True)
     expect(answer.locator(".tumour-probability")).to_have_text(
-        re.compile(r"Tumour probability\s*\d+\.\d\s%")
+        re.compile(r"Tumour probability\s*[<>]?\s?\d+\.\d\s%")
     )
     facts = answer.locator(".facts")
     expect(facts).to_contain_text("hasty (mean-brightness)")
@@ -121,7 +121,7 @@ def test_an_example_is_answered_with_one_click(page: Page, site: Site, number: i
     label = examples.nth(number).inner_text().strip()
     examples.nth(number).click()
     expect(page.locator("#predict-answer .facts")).to_contain_text(f"synthetic {label} slice")
-    assert sum(percentages(page.locator("#predict-answer"))) == pytest.approx(100, abs=0.21)
+    assert sum(percentages(page.locator("#predict-answer"))) == pytest.approx(100, abs=0.31)
 
 
 @pytest.mark.parametrize("name", files.BAD)
@@ -224,7 +224,7 @@ def test_the_largest_shipped_model_answers(
     choose_file(page, saved / "good.png")
     answer = page.locator("#predict-answer")
     expect(answer.locator(".facts")).to_contain_text(largest_model)
-    assert sum(percentages(answer)) == pytest.approx(100, abs=0.21)
+    assert sum(percentages(answer)) == pytest.approx(100, abs=0.31)
 
 
 def test_who_answers_is_said_of_the_run_that_is_chosen(page: Page, shipped_site: Site) -> None:

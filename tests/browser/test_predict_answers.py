@@ -111,7 +111,7 @@ def test_several_files_give_a_table_and_a_click_opens_the_whole_answer(
     expect(rows).to_have_count(4)
     for place, cells in enumerate(
         (
-            r"first.*answered.*100\.0\s%.*glioma",
+            r"first.*answered.*99\.9\s%.*glioma",
             r"second.*answered.*\d\.\d\s%.*no tumour",
             r"third.*no answer.*–.*–",
             r"fourth.*refused.*–.*–",
