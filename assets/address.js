@@ -6,6 +6,10 @@ window.dash_clientside = window.dash_clientside || {};
 // The address that the choices on the page are known to agree with.
 let agreed = null;
 
+// The page that stands while the one of another address is awaited: what comes in for it until then is no choice.
+let leaving = null;
+const standing = () => dash_component_api.getLayout("page")?.props["data-built"] ?? null;
+
 // The last choice: its key and when it was made. A slider that is dragged makes many in a row.
 let last = { key: null, at: 0 };
 const ONE_MOVE_MS = 1000;
@@ -25,6 +29,8 @@ window.dash_clientside.address = {
         const entries = dash_clientside.callback_context.inputs_list.flat();
         const shown = window.location.pathname.split("/").pop() || "overview";
         if (!entries.length || entries[0].id.page !== shown) return dash_clientside.no_update;
+        if (leaving !== null && leaving === standing()) return dash_clientside.no_update;
+        leaving = null;
         const query = new URLSearchParams(window.location.search);
         const before = query.toString();
         let changed = null;
@@ -60,6 +66,9 @@ window.addEventListener("popstate", () => {
     const location = "_pages_location";
     const built = dash_component_api.getLayout(location).props;
     const { pathname, search } = window.location;
+    // (A link within the page changes no more than what stands behind "#", and no page is built for it.)
+    const [here] = window.location.href.split("#");
+    if (agreed !== null && here !== agreed.split("#")[0]) leaving = standing();
     if (built.pathname === pathname && built.search === search) {
         dash_clientside.set_props(location, { search });
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
@@ -37,7 +38,10 @@ def page(title: str, lead: Children, *children: Children, about: str | None = No
             *children,
             every_reason(lead, *children),
         ],
+        id="page",
         className="page",
+        # assets/address.js tells by it whether the page of an address is there already.
+        **told_script(built=str(time.monotonic_ns())),
         **({} if about is None else told_script(about=about)),
     )
 

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Tab
+from tests.browser.conftest import Opened, Tab
 from tests.browser.driving import go, settle, unfold
 from tests.dashboard.serving import Site
 
@@ -81,6 +81,31 @@ def test_back_and_forward_restore_each_state(page: Page, site: Site) -> None:
     first_cell(page, "4")
     expect(page.get_by_label("Run", exact=True).first).to_have_value("careful")
     page.go_forward()
+    first_cell(page, "2")
+
+
+def test_going_back_twice_on_a_slow_line_loses_no_way_forward(opened: Opened, site: Site) -> None:
+    page = opened().new_page()
+    go(page, site.url + "evaluate")
+    address_says(page, run="careful", split="test", show="counts")
+    settle(page)
+    session = page.context.new_cdp_session(page)
+    session.send("Network.enable")
+    slow = {"offline": False, "latency": 900, "downloadThroughput": -1, "uploadThroughput": -1}
+    session.send("Network.emulateNetworkConditions", slow)
+    pick_run(page, "hasty")
+    address_says(page, run="hasty", split="test", show="counts")
+    pick(page, "Row share")
+    address_says(page, run="hasty", split="test", show="share")
+    # Answers about "hasty" are still on their way when its page is left.
+    page.go_back()
+    page.go_back()
+    settle(page)
+    address_says(page, run="careful", split="test", show="counts")
+    first_cell(page, "4")
+    page.go_forward()
+    settle(page)
+    address_says(page, run="hasty", split="test", show="counts")
     first_cell(page, "2")
 
 
