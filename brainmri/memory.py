@@ -19,12 +19,8 @@ def keep_freed() -> None:
     Every batch allocates the same large activations. Handing their pages back and forth took as long
     as the arithmetic: a step of 32 images went from 1.0 to 0.55 s.
     """
-    with contextlib.suppress(OSError, AttributeError):  # Not glibc: nothing to set.
-        libc = ctypes.CDLL("libc.so.6")
-        libc.mallopt(_MMAP_THRESHOLD, 2**30)
-        libc.mallopt(_TRIM_THRESHOLD, 2**31 - 1)
-        # The thread of the backward pass would keep buffers of its own.
-        libc.mallopt(_ARENA_MAX, 1)
+    # One arena, or the thread of the backward pass would keep buffers of its own.
+    _set({_MMAP_THRESHOLD: 2**30, _TRIM_THRESHOLD: 2**31 - 1, _ARENA_MAX: 1})
 
 
 def expect_large() -> None:
@@ -47,19 +43,12 @@ def share_between_threads() -> None:
     import pyarrow
 
     pyarrow.set_memory_pool(pyarrow.system_memory_pool())
-    with contextlib.suppress(OSError, AttributeError):
-        libc = ctypes.CDLL("libc.so.6")
-        libc.mallopt(_ARENA_MAX, 1)
-        libc.mallopt(_MMAP_THRESHOLD, _LARGE_BYTES)
-        libc.mallopt(_TRIM_THRESHOLD, _LARGE_BYTES)
+    _set({_ARENA_MAX: 1, _MMAP_THRESHOLD: _LARGE_BYTES, _TRIM_THRESHOLD: _LARGE_BYTES})
 
 
 def keep_no_more() -> None:
     """Give back what has been kept for reuse, and from here on whatever large is freed, at once."""
-    with contextlib.suppress(OSError, AttributeError):
-        libc = ctypes.CDLL("libc.so.6")
-        libc.mallopt(_MMAP_THRESHOLD, 2**20)
-        libc.mallopt(_TRIM_THRESHOLD, 2**20)
+    _set({_MMAP_THRESHOLD: 2**20, _TRIM_THRESHOLD: 2**20})
     return_freed()
 
 
@@ -67,3 +56,10 @@ def return_freed() -> None:
     """Give back what has been kept for reuse."""
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL("libc.so.6").malloc_trim(0)
+
+
+def _set(settings: dict[int, int]) -> None:
+    with contextlib.suppress(OSError, AttributeError):  # Not glibc: nothing to set.
+        libc = ctypes.CDLL("libc.so.6")
+        for name, value in settings.items():
+            libc.mallopt(name, value)
