@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from brainmri.card_results import SPLIT, Sources
+from brainmri.evaluation import by_recall
 from brainmri.markdown import share, text
 from brainmri.metrics import proportion
 from brainmri.wording import but_meets
@@ -36,10 +37,9 @@ def _memory(found: Sources) -> list[str]:
 
 def _unseen(found: Sources) -> list[str]:
     for part in found.parts[1:]:
-        judged = [one for one in part.report.per_class if one.recall.value is not None]
-        if judged:
-            worst = min(judged, key=lambda one: one.recall.value or 0.0)
-            met = but_meets(worst.recall, [one.recall for one in judged if one is not worst])
+        if judged := by_recall(part.report.per_class):
+            worst, *others = judged
+            met = but_meets(worst.recall, [one.recall for one in others])
             return [
                 f"Among {part.name} {text(worst.name)} is found least often: {share(worst.recall)}{met}."
             ]

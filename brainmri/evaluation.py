@@ -6,6 +6,7 @@ and `report_of` and `curves_of` make the same figures from its counts.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -27,6 +28,12 @@ class ClassReport:
     precision: Estimate
     recall: Estimate
     f1: Estimate
+
+
+def by_recall(per_class: Sequence[ClassReport]) -> list[ClassReport]:
+    """The classes whose recall is known, the one that is found least often first."""
+    known = [one for one in per_class if one.recall.value is not None]
+    return sorted(known, key=lambda one: one.recall.value or 0.0)
 
 
 @dataclass(frozen=True)

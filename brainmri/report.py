@@ -16,6 +16,7 @@ from markdown_it import MarkdownIt
 
 from brainmri import card_parts, mistakes, report_figures, results, truths
 from brainmri.card_results import Part, Sources
+from brainmri.evaluation import by_recall
 from brainmri.markdown import share
 from brainmri.metrics import Estimate
 from brainmri.truths import Truth
@@ -130,11 +131,10 @@ def _three(found: list[Truth], by_readers: str) -> str:
 def _per_class(parts: list[Part]) -> str:
     drawn = []
     for part in parts:
-        judged = [one for one in part.report.per_class if one.recall.value is not None]
-        if not judged:
+        if not (judged := by_recall(part.report.per_class)):
             continue
-        weakest = min(judged, key=lambda one: one.recall.value or 0.0)
-        met = but_meets(weakest.recall, [one.recall for one in judged if one is not weakest])
+        weakest, *others = judged
+        met = but_meets(weakest.recall, [one.recall for one in others])
         rows = [
             (f"{one.name}, {word}", estimate)
             for one in part.report.per_class

@@ -18,7 +18,7 @@ from dash import (
 )
 from dash.development.base_component import Component
 
-from brainmri.evaluation import Report
+from brainmri.evaluation import Report, by_recall
 from brainmri.slices import FEWEST
 from brainmri.wording import but_meets
 from dashboard import data, evaluation_figures
@@ -354,11 +354,9 @@ def _per_class(view: data.RunView, split: str, chosen: Chosen) -> Component:
 
 
 def _classes_title(report: Report) -> str:
-    found = [c for c in report.per_class if c.recall.value is not None]
-    if not found:
+    if not (found := by_recall(report.per_class)):
         return "How each class fares"
-    worst = min(found, key=lambda c: c.recall.value or 0.0)
-    others = [c.recall for c in found if c is not worst]
+    worst, *others = found
     if not others:
         return f"Only {worst.name} has images enough to judge: found in {counted(worst.recall)}"
     if all(c.recall.value == worst.recall.value for c in found):
@@ -366,7 +364,7 @@ def _classes_title(report: Report) -> str:
     said = f"{worst.name} is found least often: {counted(worst.recall)}"
     if len(found) < len(report.per_class):
         said = f"leaving out classes with fewer than {FEWEST} images, {said}"
-    return f"{said[0].upper()}{said[1:]}" + but_meets(worst.recall, others)
+    return f"{said[0].upper()}{said[1:]}" + but_meets(worst.recall, [c.recall for c in others])
 
 
 def _history(view: data.RunView) -> Component:
