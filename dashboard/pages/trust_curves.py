@@ -41,13 +41,14 @@ def part(
     )
 
 
+def _nothing(why: str | None, title: str) -> Component:
+    return card(nothing_drawn(why or "", height=CURVE_PX), title=title)
+
+
 def _decision_curve(report: CalibrationReport, of: list[Children], chosen: Chosen) -> Component:
     curve, why = report.decision, of_decisions(report, chosen)
     if curve is None or why is not None:
-        return card(
-            nothing_drawn(why or "", height=CURVE_PX),
-            title="Decision curve: there is nothing to weigh",
-        )
+        return _nothing(why, "Decision curve: there is nothing to weigh")
     return card(
         graph(
             trust_figures.decision_curve(curve),
@@ -70,10 +71,7 @@ def _decision_curve(report: CalibrationReport, of: list[Children], chosen: Chose
 def _risk_coverage(report: CalibrationReport, of: list[Children], chosen: Chosen) -> Component:
     curve, why = report.risk_coverage, of_coverage(report, chosen)
     if curve is None or why is not None:
-        return card(
-            nothing_drawn(why or "", height=CURVE_PX),
-            title="Risk-coverage curve: there is nothing to draw",
-        )
+        return _nothing(why, "Risk-coverage curve: there is nothing to draw")
     return card(
         graph(
             trust_figures.risk_coverage(curve, chosen.sure),
