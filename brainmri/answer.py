@@ -188,7 +188,7 @@ def load(models: Path, name: str, *, threads: int = 0) -> Predictor:
     Raises:
         InputError: as `inference.load`, or a file that belongs to the run is damaged.
     """
-    classifier = inference.load(models, name, threads=threads)
+    classifier = inference.load(models, name, threads=threads, sparing=True)
     space, why = embedding.stored(classifier, models)
     lacking = [] if why is None else [why]
     measured: Measured | None = None

@@ -46,10 +46,13 @@ class Classifier:
     Attributes:
         run: what run.json says.
         session: ONNX Runtime session; input `image` float32 (n, 1, s, s) 0-1, output `logits` (n, k).
+        sparing: give what an answer takes, beyond the model itself, back after each (20 to 40 MB, and a
+            quarter of the network's time); for a process that answers now and then.
     """
 
     run: runs.Run
     session: onnxruntime.InferenceSession
+    sparing: bool = False
 
     @cached_property
     def preprocessing(self) -> Preprocessing:
@@ -74,9 +77,7 @@ class Classifier:
     def explain(self, squares: NDArray[np.uint8]) -> Answers:
         """Probabilities, embedding and class-activation maps of images in network size."""
         given = {output.name for output in self.session.get_outputs()}
-        names = [n for n in (LOGITS_NAME, EMBEDDING_NAME, MAPS_NAME) if n in given]
-        outputs = self.session.run(names, {INPUT_NAME: network_input(squares)})
-        told = {name: np.asarray(output) for name, output in zip(names, outputs, strict=True)}
+        told = self._told(squares, {LOGITS_NAME, EMBEDDING_NAME, MAPS_NAME} & given)
         uncalibrated = softmax(told[LOGITS_NAME])
         return Answers(
             apply_temperature(uncalibrated, self.run.temperature),
@@ -87,9 +88,7 @@ class Classifier:
 
     def uncalibrated(self, squares: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Probabilities before the temperature: what a predictions table holds."""
-        feed = {INPUT_NAME: network_input(squares)}
-        (logits,) = self.session.run([LOGITS_NAME], feed)
-        return softmax(np.asarray(logits))
+        return softmax(self._told(squares, {LOGITS_NAME})[LOGITS_NAME])
 
     @cached_property
     def embeds(self) -> bool:
@@ -100,18 +99,34 @@ class Classifier:
         self, squares: NDArray[np.uint8]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """As `uncalibrated`, and the embedding (n, d), of a model that `embeds`."""
-        feed = {INPUT_NAME: network_input(squares)}
-        logits, embedding = self.session.run([LOGITS_NAME, EMBEDDING_NAME], feed)
-        return softmax(np.asarray(logits)), np.asarray(embedding)
+        told = self._told(squares, {LOGITS_NAME, EMBEDDING_NAME})
+        return softmax(told[LOGITS_NAME]), told[EMBEDDING_NAME]
+
+    def _told(self, squares: NDArray[np.uint8], names: set[str]) -> dict[str, NDArray[np.float32]]:
+        """Outputs by name."""
+        wanted = sorted(names)
+        outputs = self.session.run(wanted, {INPUT_NAME: network_input(squares)}, self._options)
+        return {name: np.asarray(output) for name, output in zip(wanted, outputs, strict=True)}
+
+    @cached_property
+    def _options(self) -> onnxruntime.RunOptions | None:
+        if not self.sparing:
+            return None
+        import onnxruntime
+
+        options = onnxruntime.RunOptions()
+        options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+        return options
 
 
-def load(models: Path, name: str, *, threads: int = 0) -> Classifier:
+def load(models: Path, name: str, *, threads: int = 0, sparing: bool = False) -> Classifier:
     """Load the model of a run, after checking that the file is the one the run was written with.
 
     Args:
         models: folder of the runs.
         name: of the run.
         threads: of ONNX Runtime; 0 lets it choose.
+        sparing: see `Classifier`.
 
     Raises:
         InputError: no such run, no model file, another file than the run's, or not a usable model.
@@ -145,7 +160,7 @@ def load(models: Path, name: str, *, threads: int = 0) -> Classifier:
         raise InputError(
             f'The model file of the run "{name}" has no input {INPUT_NAME} or no output {LOGITS_NAME}.'
         )
-    return Classifier(run, session)
+    return Classifier(run, session, sparing)
 
 
 def softmax(logits: NDArray[np.floating]) -> NDArray[np.float32]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -84,6 +86,31 @@ def test_the_temperature_divides_the_logits(classifier: Classifier) -> None:
     expected = powered / powered.sum()
     np.testing.assert_allclose(warm.classify_squares(square), expected, atol=1e-5)
     np.testing.assert_array_equal(warm.uncalibrated(square), cold)
+
+
+def test_a_sparing_model_says_the_same_and_asks_for_its_memory_to_be_given_back(
+    classifier: Classifier, trained_models: Path
+) -> None:
+    asked: list[object] = []
+    real = onnxruntime.InferenceSession.run
+
+    def run(
+        self: onnxruntime.InferenceSession, names: object, feed: object, options: object
+    ) -> Any:
+        asked.append(options)
+        return real(self, names, feed, options)
+
+    sparing = inference.load(trained_models, "cnn", threads=1, sparing=True)
+    squares = np.stack([classifier.preprocessing.square(phantom.draw("glioma", 2))] * 3)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(onnxruntime.InferenceSession, "run", run)
+        np.testing.assert_array_equal(
+            sparing.uncalibrated(squares), classifier.uncalibrated(squares)
+        )
+    given_back, kept = asked
+    assert isinstance(given_back, onnxruntime.RunOptions)
+    assert given_back.get_run_config_entry("memory.enable_memory_arena_shrinkage") == "cpu:0"
+    assert kept is None
 
 
 # --- load ------------------------------------------------------------------------------------
