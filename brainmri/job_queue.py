@@ -84,7 +84,7 @@ class Queue:
         self._state = state
         self._broker = jobs.broker()
         self._engine = _engine(
-            sa.URL.create("sqlite", database=str(state.absolute() / "jobs.sqlite"))
+            sa.URL.create("sqlite", database=str(state.absolute() / jobs.FILE))
             if self._broker is None
             else os.environ[DATABASE]
         )

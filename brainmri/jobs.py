@@ -18,6 +18,8 @@ QUEUED, RUNNING, DONE, FAILED, CANCELLED, INTERRUPTED = (
     "queued", "running", "done", "failed", "cancelled", "interrupted",
 )  # fmt: skip
 UNFINISHED = (QUEUED, RUNNING)
+FILE = "jobs.sqlite"
+"""In the state folder, where jobs stay on this machine."""
 MOST_ATTEMPTS = 3
 """Times that a job is begun again by itself after an interruption."""
 QUEUE = "BRAINMRI_QUEUE"

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from brainmri import (
     foreign_models,
@@ -27,7 +28,6 @@ from brainmri.errors import InputError
 from brainmri.files import sha256, write_atomically
 from brainmri.foreign_readings import Reading
 from brainmri.foreign_tables import Checked
-from brainmri.job_queue import Queue
 from brainmri.jobs import Job
 from brainmri.sandbox import Limits, Loaded
 from dashboard.data import received
@@ -35,6 +35,9 @@ from dashboard.data.dataset import usable_index
 from dashboard.data.files import Stamp, cached, images_folder, models_folder, stamp
 from dashboard.data.received import Upload, forget_upload
 from dashboard.data.runs import list_runs
+
+if TYPE_CHECKING:
+    from brainmri.job_queue import Queue
 
 _PREVIEW_LIMITS = Limits(load_seconds=30, answer_seconds=15, cpu_seconds=45)
 _BUSY_SECONDS = 5
@@ -255,11 +258,13 @@ def keep_jobs_going() -> None:
         if now - _looked.get(place, -math.inf) < _LOOK_SECONDS:
             return
         _looked[place] = now
-    if jobs.is_shared() or place.is_dir():
+    if jobs.is_shared() or (place / jobs.FILE).is_file():
         threading.Thread(target=_wake, args=(place,), daemon=True).start()
 
 
 def _wake(place: Path) -> None:
+    from brainmri.job_queue import Queue
+
     with suppress(InputError, OSError):  # Who opens Add is told why.
         Queue(place).wake()
 
@@ -283,6 +288,9 @@ def retry_job(number: int) -> None:
 
 
 def _queue() -> Queue:
+    # Only now: it imports SQLAlchemy (11 MB), which a dashboard without jobs does not need.
+    from brainmri.job_queue import Queue
+
     return Queue(state.folder(models_folder()))
 
 

@@ -17,7 +17,6 @@ from typing import Protocol
 from brainmri import foreign_formats, foreign_models, state
 from brainmri.errors import InputError
 from brainmri.files import not_written
-from brainmri.job_queue import Queue
 from dashboard.data.files import models_folder
 
 MOST_UPLOAD_BYTES = 1_000_000_000
@@ -140,6 +139,8 @@ def _forget_old(folder: Path) -> None:
                 old.append(path)
     if not old:
         return
+    from brainmri.job_queue import Queue
+
     try:
         needed = {
             Path(job.work["model"]).name
