@@ -25,6 +25,7 @@ from dashboard.components import (
     reasons,
     scroller,
     section,
+    told_script,
     whose_note,
 )
 from dashboard.pages.choosing import among_words
@@ -46,6 +47,7 @@ def part(
     view: data.RunView,
     split: str,
     chosen: Chosen,
+    about_now: str,
     sort: str | None,
     first: str | None,
     like: str | None,
@@ -56,9 +58,15 @@ def part(
     return html.Div(
         [
             # Who asks for images like one goes on from here: assets/image_panel.js.
-            html.Div(head, id="gallery-head", tabIndex="-1", **aria(live="polite")),
+            html.Div(
+                head,
+                id="gallery-head",
+                tabIndex="-1",
+                **aria(live="polite"),
+                **told_script(shown=about_now),
+            ),
             controls(picker(page, "sort", "Order", _SORTS, sort)),
-            html.Div(tiles, id="gallery-tiles"),
+            html.Div(tiles, id="gallery-tiles", **told_script(shown=about_now)),
         ],
         className="section gallery",
     )
