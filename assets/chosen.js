@@ -1,6 +1,6 @@
 // What a click chooses on Evaluate: it becomes a key of the address, and the server tells the rest.
 // A cell is "truth~answer" (one of them may be empty), with "wrong~" in front the wrong answers in it, a slice
-// "property~value", a threshold "class~probability", how sure answers are "least~highest". What is chosen and
+// "property~value", a threshold "class~probability" ("any tumour" is a class there), how sure answers are "least~highest". What is chosen and
 // clicked again is not chosen any more.
 //
 // Buttons are listened to here and not by Dash, which would note the click, ask for what follows from it, and ask
@@ -115,6 +115,7 @@ window.dash_clientside.chosen = (() => {
             case "truth": return { ...now, cell: without(now.cell, 1) };
             case "answer": return { ...now, cell: without(now.cell, 2) };
             case "wrong": return { ...now, cell: truth || answer ? `${truth}~${answer}` : null };
+            case "cell":
             case "slice":
             case "above":
             case "sure": return { ...now, [id.chip]: null };
@@ -136,6 +137,7 @@ window.dash_clientside.chosen = (() => {
             const sure = ends?.length === 2 ? ends.map(down).join("~") : now.sure;
             return { ...now, sure: sure === now.sure ? null : sure };
         }
+        if (figure === "decision") return { ...now, above: told === now.above ? null : told };
         return typeof told === "number" ? { ...now, above: `${name}~${down(told)}` } : now;
     }
 

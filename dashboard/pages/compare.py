@@ -73,13 +73,16 @@ def layout(
     missing = [not_shown(run, view.name, instead), not_shown(other, beside.name, instead)]
     split = split if split in ("test", "val") else next(iter(view.splits), "test")
     return page(
+    asked = split
         "Compare",
         _LEAD,
         *missing,
         controls(
             run_picker(PAGE, shown, view.name),
             run_picker(PAGE, shown, beside.name, key="other", label="Beside"),
-            choice(PAGE, "split", "Images", {"test": "Test", "val": "Validation"}, split),
+            choice(
+                PAGE, "split", "Images", {"test": "Test", "val": "Validation"}, split, asked=asked
+            ),
         ),
         html.Div(
             _content(view, beside, split, now, first), id="compare-content", **aria(live="polite")

@@ -88,18 +88,29 @@ def layout(
     view = data.find_run(run)
     if view is None:
         return page("Evaluate", "One run in depth.", no_runs(), problems)
+    asked, asked_show = split, show
     split, show = _usable(view, split, show)
     keys = cell, slice, above, sure
     chosen = data.usable(view, split, read(view.classes, *keys))
     now = choosing.shown(view.name, split, *keys)
+    set_to = trust.settings(find=find, worth=worth) if view.in_memory else {}
     return page(
         "Evaluate",
         "One run in depth: what it confuses, how sure it is, and the images behind each mistake.",
         not_shown(run, view.name, f"Showing {view.name} instead."),
         controls(
             run_picker(PAGE, shown, view.name),
-            choice(PAGE, "split", "Images", {"test": "Test", "val": "Validation"}, split),
-            choice(PAGE, "show", "Matrix shows", {"counts": "Counts", "share": "Row share"}, show),
+            choice(
+                PAGE, "split", "Images", {"test": "Test", "val": "Validation"}, split, asked=asked
+            ),
+            choice(
+                PAGE,
+                "show",
+                "Matrix shows",
+                {"counts": "Counts", "share": "Row share"},
+                show,
+                asked=asked_show,
+            ),
         ),
         choosing.stores(
             PAGE,
@@ -110,10 +121,11 @@ def layout(
             like=like,
             image=image,
             first=first,
+            **set_to,
         ),
         html.Div(_truths(view), id="evaluate-truths", **told_script(shown=view.name)),
         html.Div(
-            choosing.bar(view, split, chosen, slice),
+            choosing.bar(view, split, chosen, *keys),
             id="evaluate-chosen",
             className="chosen-bar",
             role="region",
@@ -131,9 +143,8 @@ def layout(
         html.Div(_per_class(view, split, chosen), id="evaluate-classes", **told_script(shown=now)),
         gallery.part(PAGE, view, split, chosen, now, sort, first, like),
         weak_spots.part(PAGE, view, split, by, rank, chosen, now),
-        trust.part(PAGE, view, split, chosen, now, {"find": find, "worth": worth})
-        if view.in_memory
-        else _too_many(),
+        *(trust.not_offered(find=find, worth=worth) if view.in_memory else ()),
+        trust.part(view, split, chosen, now, set_to) if view.in_memory else _too_many(),
         html.Div(curves.part(view, split, chosen, now)),
         html.Div(_history(view), id="evaluate-below", **told_script(shown=view.name)),
         image_panel.panel(PAGE, view, image),
@@ -175,6 +186,8 @@ def show_run(run: str, split: str, *others: str | None) -> tuple[Any, ...]:
     Output("evaluate-chosen", "data-shown"),
     Output("gallery-head", "children"),
     Output("gallery-tiles", "children"),
+    Output("gallery-head", "data-shown"),
+    Output("gallery-tiles", "data-shown"),
     Input(state_id(PAGE, "run"), "value"),
     Input(state_id(PAGE, "split"), "value"),
     *(Input(kept(PAGE, key), "data") for key in choosing.KEYS),
@@ -186,8 +199,6 @@ def show_run(run: str, split: str, *others: str | None) -> tuple[Any, ...]:
 def show_chosen(
     run: str,
     split: str,
-    Output("gallery-head", "data-shown"),
-    Output("gallery-tiles", "data-shown"),
     cell: str | None,
     slice_: str | None,
     above: str | None,
@@ -206,7 +217,7 @@ def show_chosen(
         return no_update, no_update, no_update, *images, no_update, no_update
     words = confusion.words(view, split, chosen) if data.report(view, split).n else no_update
     return (
-        choosing.bar(view, split, chosen, slice_),
+        choosing.bar(view, split, chosen, cell, slice_, above, sure),
         words,
         now,
         *images,

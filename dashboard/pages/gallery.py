@@ -53,7 +53,7 @@ def part(
     like: str | None,
 ) -> Component:
     """The chosen images in an order that can be picked, number `first` of them at the top."""
-    sort = sort if sort in _SORTS else next(iter(_SORTS))
+    asked, sort = sort, sort if sort in _SORTS else next(iter(_SORTS))
     head, tiles = content(view, split, chosen, sort, like, first)
     return html.Div(
         [
@@ -65,7 +65,7 @@ def part(
                 **aria(live="polite"),
                 **told_script(shown=about_now),
             ),
-            controls(picker(page, "sort", "Order", _SORTS, sort)),
+            controls(picker(page, "sort", "Order", _SORTS, sort, asked=asked)),
             html.Div(tiles, id="gallery-tiles", **told_script(shown=about_now)),
         ],
         className="section gallery",
