@@ -293,6 +293,22 @@ def test_history_shows_both_losses_and_rings_the_kept_epoch() -> None:
         {"epoch": 1, "train_loss": 1.5, "val_loss": 1.0},
         {"epoch": 2, "train_loss": 0.5, "val_loss": 0.7},
         {"epoch": 3, "train_loss": 0.2, "val_loss": 0.9},
+def test_every_step_of_a_curve_is_drawn_and_some_points_between() -> None:
+    # 1,300 thresholds, 300 of them of images of the class, most of these at the beginning.
+    hit = np.zeros(1300, dtype=bool)
+    hit[:280], hit[300:700:20] = True, True
+    up, along = np.append(0, np.cumsum(hit) / 300), np.append(0, np.cumsum(~hit) / 1000)
+    curves = [class_curves("glioma", Curve(along, up, np.linspace(1, 0, 1301)))]
+    line = checked(evaluation_figures.roc(curves, COLOURS))[0]
+    drawn = set(zip(line.x, line.y, strict=True))
+    turns = [
+        (along[i], up[i]) for i in range(1, 1300) if (up[i] == up[i - 1]) != (up[i + 1] == up[i])
+    ]
+    assert len(turns) == 40
+    assert set(turns) <= drawn
+    assert 400 <= len(drawn) < 500
+
+
     ]
     figure = figures.history(epochs, epochs[1])
     training, validation, kept = checked(figure)
