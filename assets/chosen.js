@@ -1,4 +1,4 @@
-// What a click chooses on Evaluate: it becomes a key of the address, and the server tells the rest.
+// What a click chooses on Evaluate, and a cell on Compare: it becomes a key of the address, and the server tells the rest.
 // A cell is "truth~answer" (one of them may be empty), with "wrong~" in front the wrong answers in it, a slice
 // "property~value", a threshold "class~probability" ("any tumour" is a class there), how sure answers are "least~highest". What is chosen and
 // clicked again is not chosen any more.
@@ -48,19 +48,20 @@ window.dash_clientside.chosen = (() => {
     }
 
     function mark(cell) {
-        for (const button of document.querySelectorAll("#evaluate-content .matrix button[id]")) {
+        for (const button of document.querySelectorAll(".page .matrix button[id]")) {
             const on = isChosen(JSON.parse(button.id).cell, cell);
             button.classList.toggle("chosen", on);
             button.setAttribute("aria-pressed", on);
         }
     }
 
-    const PAGE = "evaluate";
-    const KEYS = ["cell", "slice", "above", "sure"];
+    const OF_PAGE = { evaluate: ["cell", "slice", "above", "sure"], compare: ["cell"] };
+    const page = () => window.location.pathname.split("/").pop();
+    const keys = () => OF_PAGE[page()] ?? [];
     const propsOf = (id) => dash_component_api.getLayout(id)?.props;
-    const kept = (key) => ({ page: PAGE, kept: key });
-    const state = (key) => ({ page: PAGE, state: key });
-    const isKept = () => Object.fromEntries(KEYS.map((key) => [key, propsOf(kept(key))?.data || null]));
+    const kept = (key) => ({ page: page(), kept: key });
+    const state = (key) => ({ page: page(), state: key });
+    const isKept = () => Object.fromEntries(keys().map((key) => [key, propsOf(kept(key))?.data || null]));
 
     // Parts say what they are about, in the order of choosing.shown; those that depend on less of it say less.
     function cover() {
@@ -76,7 +77,7 @@ window.dash_clientside.chosen = (() => {
     // hangs on what is set.
     function choose(next) {
         const old = isKept();
-        const changed = KEYS.filter((key) => (next[key] || null) !== old[key]);
+        const changed = keys().filter((key) => (next[key] || null) !== old[key]);
         if (!changed.length) return;
         mark(next.cell);
         for (const key of changed) dash_clientside.set_props(kept(key), { data: next[key] || "" });
@@ -124,7 +125,7 @@ window.dash_clientside.chosen = (() => {
 
     document.addEventListener("click", ({ target }) => {
         const button = target.closest?.('#content button[id^="{"][id$="}"]');
-        if (!button || button.disabled || window.location.pathname.split("/").pop() !== PAGE) return;
+        if (!button || button.disabled || !keys().length) return;
         const next = chosenBy(JSON.parse(button.id), isKept());
         if (next) choose(next);
     });
