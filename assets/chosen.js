@@ -1,6 +1,6 @@
-// What a click chooses on Evaluate: it becomes a key of the address, and the server tells the rest.
+// What a click chooses on Evaluate, and a cell on Compare: it becomes a key of the address, and the server tells the rest.
 // A cell is "truth~answer" (one of them may be empty), with "wrong~" in front the wrong answers in it, a slice
-// "property~value", a threshold "class~probability", how sure answers are "least~highest". What is chosen and
+// "property~value", a threshold "class~probability" ("any tumour" is a class there), how sure answers are "least~highest". What is chosen and
 // clicked again is not chosen any more.
 //
 // Buttons are listened to here and not by Dash, which would note the click, ask for what follows from it, and ask
@@ -48,19 +48,20 @@ window.dash_clientside.chosen = (() => {
     }
 
     function mark(cell) {
-        for (const button of document.querySelectorAll("#evaluate-content .matrix button[id]")) {
+        for (const button of document.querySelectorAll(".page .matrix button[id]")) {
             const on = isChosen(JSON.parse(button.id).cell, cell);
             button.classList.toggle("chosen", on);
             button.setAttribute("aria-pressed", on);
         }
     }
 
-    const PAGE = "evaluate";
-    const KEYS = ["cell", "slice", "above", "sure"];
+    const OF_PAGE = { evaluate: ["cell", "slice", "above", "sure"], compare: ["cell"] };
+    const page = () => window.location.pathname.split("/").pop();
+    const keys = () => OF_PAGE[page()] ?? [];
     const propsOf = (id) => dash_component_api.getLayout(id)?.props;
-    const kept = (key) => ({ page: PAGE, kept: key });
-    const state = (key) => ({ page: PAGE, state: key });
-    const isKept = () => Object.fromEntries(KEYS.map((key) => [key, propsOf(kept(key))?.data || null]));
+    const kept = (key) => ({ page: page(), kept: key });
+    const state = (key) => ({ page: page(), state: key });
+    const isKept = () => Object.fromEntries(keys().map((key) => [key, propsOf(kept(key))?.data || null]));
 
     // Parts say what they are about, in the order of choosing.shown; those that depend on less of it say less.
     function cover() {
@@ -76,7 +77,7 @@ window.dash_clientside.chosen = (() => {
     // hangs on what is set.
     function choose(next) {
         const old = isKept();
-        const changed = KEYS.filter((key) => (next[key] || null) !== old[key]);
+        const changed = keys().filter((key) => (next[key] || null) !== old[key]);
         if (!changed.length) return;
         mark(next.cell);
         for (const key of changed) dash_clientside.set_props(kept(key), { data: next[key] || "" });
@@ -115,6 +116,7 @@ window.dash_clientside.chosen = (() => {
             case "truth": return { ...now, cell: without(now.cell, 1) };
             case "answer": return { ...now, cell: without(now.cell, 2) };
             case "wrong": return { ...now, cell: truth || answer ? `${truth}~${answer}` : null };
+            case "cell":
             case "slice":
             case "above":
             case "sure": return { ...now, [id.chip]: null };
@@ -123,7 +125,7 @@ window.dash_clientside.chosen = (() => {
 
     document.addEventListener("click", ({ target }) => {
         const button = target.closest?.('#content button[id^="{"][id$="}"]');
-        if (!button || button.disabled || window.location.pathname.split("/").pop() !== PAGE) return;
+        if (!button || button.disabled || !keys().length) return;
         const next = chosenBy(JSON.parse(button.id), isKept());
         if (next) choose(next);
     });
@@ -136,6 +138,7 @@ window.dash_clientside.chosen = (() => {
             const sure = ends?.length === 2 ? ends.map(down).join("~") : now.sure;
             return { ...now, sure: sure === now.sure ? null : sure };
         }
+        if (figure === "decision") return { ...now, above: told === now.above ? null : told };
         return typeof told === "number" ? { ...now, above: `${name}~${down(told)}` } : now;
     }
 

@@ -19,6 +19,9 @@ from brainmri.metrics import Estimate, Floats, Ints
 from brainmri.ranking import Curve
 from brainmri.runs import Run
 
+_RESULTS = frozenset({"epochs trained", "temperature", "operating point", "created (UTC)"})
+"""Of the entries of run.json that `settings` compares, those that nobody chose."""
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -64,11 +67,15 @@ class Side:
 
 @dataclass(frozen=True)
 class Setting:
-    """One entry of run.json in both runs, as text; None where a run has no such entry."""
+    """One entry of run.json in both runs, as text; None where a run has no such entry.
+
+    `is_result`: it was not chosen, but came of the training.
+    """
 
     name: str
     a: str | None
     b: str | None
+    is_result: bool = False
 
     @property
     def differs(self) -> bool:
@@ -191,9 +198,13 @@ def sides(
 
 
 def settings(a: Run, b: Run) -> list[Setting]:
-    """Every setting of two runs, those that differ first, each part in the order of run.json."""
+    """Every setting of two runs, and what came of them; those that differ first, each part in the order of
+    run.json.
+    """
     of_a, of_b = _flat(a), _flat(b)
-    every = [Setting(name, of_a.get(name), of_b.get(name)) for name in {**of_a, **of_b}]
+    every = [
+        Setting(name, of_a.get(name), of_b.get(name), name in _RESULTS) for name in {**of_a, **of_b}
+    ]
     return sorted(every, key=lambda one: not one.differs)
 
 

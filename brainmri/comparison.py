@@ -114,6 +114,7 @@ class Comparison:
         gained: B right, A wrong.
         newly_missed: tumours that A called a tumour (of whatever class) and B did not.
         newly_found: tumours that B called a tumour and A did not.
+        otherwise: every image that the runs answered differently, both wrong too.
         seen_a, seen_b: as in `Pairs`.
     """
 
@@ -132,12 +133,20 @@ class Comparison:
     gained: list[Change]
     newly_missed: list[Change]
     newly_found: list[Change]
+    otherwise: list[Change]
     seen_a: int | None = None
     seen_b: int | None = None
 
     def difference(self, name: str) -> Difference:
         """The difference of that name."""
         return next(d for d in self.differences if d.name == name)
+
+    def in_cell(self, truth: str, answer: str) -> list[Change]:
+        """Images of class `truth` that one run alone called `answer`."""
+        if truth not in self.classes or answer not in self.classes:
+            return []
+        of, said = self.classes.index(truth), self.classes.index(answer)
+        return [c for c in self.otherwise if c.truth == of and said in (c.answer_a, c.answer_b)]
 
 
 def join(a: Predictions, b: Predictions, *, split: str, negative: str) -> Pairs:
@@ -226,6 +235,7 @@ def compare(
         gained=_changes(pairs, right_b & ~right_a),
         newly_missed=_changes(pairs, tumour & called_a & ~called_b),
         newly_found=_changes(pairs, tumour & called_b & ~called_a),
+        otherwise=_changes(pairs, pairs.pred_a != pairs.pred_b),
         seen_a=pairs.seen_a,
         seen_b=pairs.seen_b,
     )

@@ -11,6 +11,8 @@ from brainmri.calibration import BINS
 SEPARATOR = "~"
 _ROUNDED = 1e-6
 """What a number loses at most in the address."""
+ANY_TUMOUR = "any tumour"
+"""In the key `above` in the place of a class: all classes but the negative one, after the temperature."""
 WRONG = "wrong"
 """Value of the key `cell` for all wrong answers; in front of a cell, for the wrong answers in it."""
 
@@ -24,7 +26,8 @@ class Chosen:
         answer: the class that the model said.
         wrong: only those with a wrong answer.
         slice: a property and the value that they share, as in `brainmri.slices`.
-        above: a class and the least probability that the model gave it, before the temperature.
+        above: a class and the least probability that the model gave it, before the temperature; or
+            `ANY_TUMOUR` and the least tumour probability, after it.
         sure: the least and the highest probability of the answer, after the temperature.
     """
 
@@ -47,6 +50,11 @@ class Chosen:
     def without_threshold(self) -> Chosen:
         """The same without the threshold: what the curves are of, whose points are thresholds."""
         return replace(self, above=None)
+
+    @property
+    def without_tumour_threshold(self) -> Chosen:
+        """The same without a threshold of the tumour probability: what the decision curve is of."""
+        return self.without_threshold if self.above and self.above[0] == ANY_TUMOUR else self
 
     @property
     def without_sureness(self) -> Chosen:
@@ -102,7 +110,7 @@ def read(
 def _threshold(classes: Sequence[str], above: str | None) -> tuple[str, float] | None:
     name, _, number = (above or "").rpartition(SEPARATOR)
     least = _probability(number)
-    return None if least is None or name not in classes else (name, least)
+    return None if least is None or name not in (*classes, ANY_TUMOUR) else (name, least)
 
 
 def _sureness(sure: str | None) -> tuple[float, float] | None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
+from numpy.typing import NDArray
 
 from brainmri.evaluation import ClassCurves, ClassReport
 from brainmri.metrics import Estimate
@@ -28,6 +29,9 @@ _FLAT_FROM, _STEEPEST = 0.3, 0.25
 _SIDES = (0.1, 0.2, 0.4)
 """Of the corner that is shown where all curves lie in it, as shares of the whole."""
 _FAINT = 0.3
+_MOST_TURNS = 1000
+_STRAIGHT = 1e-12
+"""Twice the area of the triangle of three points on a straight line, but for rounding."""
 _ALARMS, _FOUND, _TUMOURS = "false alarm rate", "found (recall)", "tumours found"
 _RIGHT = "right when said (precision)"
 
@@ -195,7 +199,7 @@ def _curves(
     for name, curve in named.items():
         if curve is None:
             continue
-        keep = thinned(len(curve.x))
+        keep = _drawn(curve)
         figure.add_scatter(
             x=curve.x[keep],
             y=curve.y[keep],
@@ -222,6 +226,16 @@ def _curves(
     # A click finds the nearest point, so that nobody has to hit a line of two pixels.
     figure.update_layout(hovermode="closest", clickmode="event", hoverdistance=30)
     return figure
+
+
+def _drawn(curve: Curve) -> NDArray[np.int64]:
+    """Which points of a curve are drawn: every one at which it turns, so that a close look shows its true
+    steps, and some between, so that they can be chosen; of more than a thousand turns only some.
+    """
+    some = thinned(len(curve.x))
+    along, up = np.diff(curve.x), np.diff(curve.y)
+    turns = 1 + np.flatnonzero(np.abs(along[1:] * up[:-1] - along[:-1] * up[1:]) > _STRAIGHT)
+    return np.union1d(some, turns) if len(turns) <= _MOST_TURNS else some
 
 
 def _names_inside(

@@ -256,7 +256,7 @@ def differences(rows: Sequence[tuple[str, Estimate]], *, better: tuple[str, str]
             hovertemplate="%{y}: %{x:+.1f} points (%{customdata[0]:+.1f} to %{customdata[1]:+.1f} points, "
             "n = %{customdata[2]:,})<extra></extra>",
         )
-    lay_out(figure, x="difference in percentage points", height=150 + 48 * len(shown))
+    lay_out(figure, x="difference in percentage points", height=150 + (_ROW_PX + 10) * len(shown))
     reach = 1.08 * max([abs(end) for end in (*low, *high)], default=1.0) or 1.0
     figure.update_xaxes(range=[-reach, reach])
     figure.update_yaxes(
@@ -267,10 +267,15 @@ def differences(rows: Sequence[tuple[str, Estimate]], *, better: tuple[str, str]
     figure.update_layout(margin={"l": 16})
     figure.add_vline(0, line={"color": MUTED, "dash": "dash", "width": 1.5})
     # Names at their intervals and in two lines above the figure leave room for it on a phone.
-    for (name, _), *ends in zip(shown, low, high, strict=True):
+    for (name, e), value, *ends in zip(shown, values, low, high, strict=True):
         x, anchor = _beside(ends, -reach, reach)
+        digits = 1 if ends[1] - ends[0] >= 1 else 2
+        change, least, most = (_signed(one, digits) for one in (value, *ends))
+        spread = "" if e.low is None or e.high is None else f" ({least} to {most})"
         figure.add_annotation(
-            x=x, xanchor=anchor, y=name, yanchor="bottom", yshift=8, text=name, showarrow=False,
+            x=x, xanchor=anchor, y=name, yanchor="bottom", yshift=8, showarrow=False, align=anchor,
+            text=f"{name}<br>{change}{spread}, n = {e.n:,}",
+            bgcolor="rgba(0,0,0,0)",
         )  # fmt: skip
     words = [" ".join(map(shortened, side.split())) for side in better]
     left, right = _in_lines(f"← {words[0]}"), _in_lines(f"{words[1]} →")
@@ -285,6 +290,11 @@ def differences(rows: Sequence[tuple[str, Estimate]], *, better: tuple[str, str]
             hovertext=None if short == whole else whole,
         )  # fmt: skip
     return figure
+
+
+def _signed(value: float, digits: int) -> str:
+    text = f"{value:+.{digits}f}"
+    return text.replace("-", "−") if float(text) else text[1:]
 
 
 def history(

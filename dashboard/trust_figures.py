@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 
 from brainmri.calibration import ReliabilityBin
 from brainmri.decisions import DecisionCurve, RiskCoverage
+from dashboard.chosen import ANY_TUMOUR, SEPARATOR
 from dashboard.figures import ABOVE, add_diagonal, error_bars, lay_out, name_line, spans, thinned
 from dashboard.theme import ACCENT, CURVE_PX, MUTED
 
@@ -107,8 +108,12 @@ def _named_apart(
     return True
 
 
-def decision_curve(curve: DecisionCurve) -> go.Figure:
-    """Net benefit per 100 images of following the model, of calling all, and of calling none."""
+def decision_curve(curve: DecisionCurve, above: tuple[str, float] | None = None) -> go.Figure:
+    """Net benefit per 100 images of following the model, of calling all, and of calling none.
+
+    Custom data of a point are what a click chooses, the images with at least its tumour probability;
+    `above`, where it is such a choice, is marked.
+    """
     figure = go.Figure()
     lines = (
         ("call every image a tumour", curve.call_all, MUTED, "dash"),
@@ -119,6 +124,7 @@ def decision_curve(curve: DecisionCurve) -> go.Figure:
     for name, benefit, colour, dash in lines:
         figure.add_scatter(
             x=curve.thresholds[keep], y=100 * benefit[keep], mode="lines", name=name,
+            customdata=[f"{ANY_TUMOUR}{SEPARATOR}{t:g}" for t in curve.thresholds[keep]],
             line={"color": colour, "width": 2, "dash": dash},
             hovertemplate=f"{name}: %{{y:.1f}} per hundred images from a probability of "
             f"%{{x:.0%}}; n = {curve.n:,}<extra></extra>",
@@ -129,6 +135,13 @@ def decision_curve(curve: DecisionCurve) -> go.Figure:
         y="net benefit per hundred images",
         height=CURVE_PX,
     )
+    if above is not None and above[0] == ANY_TUMOUR:
+        height = float(np.interp(above[1], curve.thresholds, curve.model))
+        figure.add_scatter(
+            x=[above[1]], y=[100 * height], mode="markers", hoverinfo="skip", showlegend=False,
+            marker={"size": 14, "symbol": "circle-open", "color": ACCENT, "line": {"width": 3}},
+        )  # fmt: skip
+    figure.update_layout(clickmode="event", hovermode="closest", hoverdistance=30)
     top = 100 * curve.tumours / max(curve.n, 1)
     figure.update_xaxes(range=[-0.01, 1.01], tickformat=".0%")
     figure.update_yaxes(range=[-0.15 * top, 1.2 * top])

@@ -40,6 +40,7 @@ from dashboard.components.matrices import matrix
 from dashboard.components.pickers import (
     choice,
     controls,
+    not_understood,
     page_count,
     page_heading,
     page_number,
@@ -137,6 +138,7 @@ __all__ = [
     "no_interval",
     "no_runs",
     "not_shown",
+    "not_understood",
     "nothing_drawn",
     "page",
     "page_count",

@@ -52,11 +52,9 @@ def graph(
     )
 
 
-def nothing_drawn(why: str, *, height: int = HEIGHT_PX) -> Component:
-    """What stands in the place of a figure that has nothing to draw, as high as the figure, and why."""
-    return export_frame(
-        html.Div(html.P(why), className="nothing-drawn", style={"minHeight": height})
-    )
+def nothing_drawn(*why: str) -> Component:
+    """What stands in the place of figures that have nothing to draw: why, a sentence each."""
+    return html.Div([html.P(one) for one in why], className="nothing-drawn")
 
 
 def loss_history(run: Run, best: Mapping[str, float]) -> Component:

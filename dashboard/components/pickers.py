@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import dash_mantine_components as dmc
 from dash import ctx, html
@@ -32,12 +32,14 @@ def picker(
     value: str | None,
     *,
     placeholder: str = "",
+    asked: str | None = None,
 ) -> Component:
     """A choice between many options from a list that opens, kept in the URL under `key`.
 
-    While `value` is None nothing is chosen, and the `placeholder` says what to do.
+    While `value` is None nothing is chosen, and the `placeholder` says what to do. What the address
+    `asked` for and is no option is said to be none.
     """
-    return dmc.Select(
+    shown = dmc.Select(
         id=state_id(page_name, key),
         label=label,
         data=[{"value": v, "label": text} for v, text in options.items()],
@@ -47,12 +49,20 @@ def picker(
         searchable=len(options) > 8,
         className="picker",
     )
+    missing = not_understood(asked, options)
+    return shown if missing is None else html.Div([shown, missing])
 
 
 def choice(
-    page_name: str, key: str, label: str, options: Mapping[str, str], value: str
+    page_name: str,
+    key: str,
+    label: str,
+    options: Mapping[str, str],
+    value: str,
+    *,
+    asked: str | None = None,
 ) -> Component:
-    """A choice between a few options, kept in the URL under `key`."""
+    """A choice between a few options, kept in the URL under `key`; `asked` as of `picker`."""
     return html.Div(
         [
             html.Div(label, className="picker-label", id=f"{page_name}-{key}-label"),
@@ -62,9 +72,22 @@ def choice(
                 value=value if value in options else next(iter(options)),
                 **aria(label=label),
             ),
+            not_understood(asked, options),
         ],
         className="picker",
     )
+
+
+def not_understood(asked: str | None, options: Collection[str]) -> Component | None:
+    """That what an address asks for cannot be chosen here; None where it can, or nothing is asked for."""
+    if not asked or asked in options:
+        return None
+    words: list[Children] = [
+        "There is no “",
+        html.Span(asked, **name("slice")),
+        "” to choose here.",
+    ]
+    return html.P(words, className="caution", role="note")
 
 
 def controls(*children: Children) -> Component:

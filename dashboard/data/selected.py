@@ -6,15 +6,18 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from brainmri import evaluation, index, parts, results, slices, tally, trust
+from brainmri.calibration import apply_temperature
+from brainmri.decisions import tumour_probability
 from brainmri.evaluation import ClassCurves, Report
 from brainmri.metrics import Estimate, Ints, enough, of_groups, share
 from brainmri.parts import Parts
 from brainmri.slices import Slice
 from brainmri.surest import MOST, Sure
 from brainmri.tally import Tally
-from brainmri.trust import CalibrationReport
+from brainmri.trust import CalibrationReport, Fit
 from dashboard.chosen import Chosen
 from dashboard.data import rows
 from dashboard.data.dataset import bits_from, place_of, usable_index
@@ -61,9 +64,9 @@ def usable(view: RunView, split: str, chosen: Chosen) -> Chosen:
             chosen = replace(chosen, slice=None)
     if chosen.above is None or view.in_memory:
         return chosen
-    if chosen.slice is not None or _parts(view, split).above is None:
-        return replace(chosen, above=None)
     name, least = chosen.above
+    if chosen.slice is not None or _parts(view, split).above is None or name not in view.classes:
+        return replace(chosen, above=None)
     snapped = float(parts.THRESHOLDS[parts.threshold_at(least)])
     return replace(chosen, above=(name, round(snapped, 6)))
 
@@ -131,13 +134,27 @@ def chosen_calibration(view: RunView, split: str, chosen: Chosen) -> Calibration
     table, negative = view.predictions, view.negative_class
     found = trust.calibration_report(
         table,
-        trust.fit(table, negative=negative) if view.run is None else trust.stored(view.run),
+        _fitted(view),
         split=split,
         negative=negative,
         groups=rows.clusters(view),
         among=_rows(view, split, chosen),
     )
     return trust.counts_only(found, reason=BY_ANSWER) if chosen.decides else found
+
+
+@cached(16)
+def _fitted(view: RunView) -> Fit | None:
+    """What was fitted on a run's validation images; of a table of another tool it is fitted here."""
+    if view.run is not None:
+        return trust.stored(view.run)
+    return trust.fit(view.predictions, negative=view.negative_class)
+
+
+def _after(view: RunView, y_prob: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Probabilities (n, k) as calibration and decision curve are drawn of them, which a click chooses by."""
+    fitted = _fitted(view)
+    return apply_temperature(y_prob, None if fitted is None else fitted.temperature)
 
 
 def chosen_n(view: RunView, split: str, chosen: Chosen) -> int:
@@ -306,10 +323,14 @@ def _rows(view: RunView, split: str, chosen: Chosen) -> Ints:
         at = here[(properties[name] == value).to_numpy()] if name in properties else at[:0]
     if chosen.above is not None:
         name, least = chosen.above
-        at = at[table.y_prob[at, view.classes.index(name)] >= np.float32(least)]
+        if name in view.classes:
+            at = at[table.y_prob[at, view.classes.index(name)] >= np.float32(least)]
+        else:
+            negative = view.classes.index(view.negative_class)
+            at = at[tumour_probability(_after(view, table.y_prob[at]), negative) >= least]
     if chosen.sure is not None:
         low, high = chosen.sure
-        sure = view.calibrated(table.y_prob[at]).max(axis=1).astype(np.float64)
+        sure = _after(view, table.y_prob[at]).max(axis=1).astype(np.float64)
         at = at[(sure >= low) & (sure <= high)]
     for called, column in ((chosen.truth, table.y_true), (chosen.answer, table.y_pred)):
         if called is not None:

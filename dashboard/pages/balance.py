@@ -130,7 +130,12 @@ def by_property(page: str, index: ImageIndex, by: str | None) -> Component:
         [
             controls(
                 picker(
-                    page, "by", "Classes by", {name: property_words(name) for name in names}, chosen
+                    page,
+                    "by",
+                    "Classes by",
+                    {name: property_words(name) for name in names},
+                    chosen,
+                    asked=by,
                 )
             ),
             html.Div(_balance_by(index, chosen), id="balance-by", **aria(live="polite")),

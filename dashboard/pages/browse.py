@@ -21,6 +21,7 @@ from dashboard.components import (
     first_shown,
     name,
     no_interval,
+    not_understood,
     picture_tile,
     pictures_missing,
     scroller,
@@ -41,7 +42,9 @@ _ALL_COUNTED = "All indexed images are counted, none is a sample of others."
 
 def part(page: str, index: ImageIndex, asked: str | None, first: str | None) -> Component:
     """The images that pass the filters that the address names, `asked` as the picker writes it."""
-    filters = _filters(index, (asked or "").split(","))
+    codes = (asked or "").split(",")
+    filters = _filters(index, codes)
+    known = {_code(*one) for one in filters}
     return section(
         _title(index),
         controls(
@@ -60,6 +63,7 @@ def part(page: str, index: ImageIndex, asked: str | None, first: str | None) -> 
                 className="picker wide",
             )
         ),
+        *(not_understood(code, known) for code in dict.fromkeys(codes)),
         html.Div(_found(index, filters, first), id="sample-images"),
     )
 

@@ -14,7 +14,7 @@ from dash import ALL, ClientsideFunction, Input, State, clientside_callback, dcc
 from dash.development.base_component import Component
 
 from dashboard import data
-from dashboard.chosen import SEPARATOR, Chosen
+from dashboard.chosen import ANY_TUMOUR, SEPARATOR, Chosen
 from dashboard.components import (
     SPLIT_WORDS,
     Children,
@@ -84,15 +84,16 @@ def chooses(**key: str) -> dict[str, Any]:
     return {"id": key, "disable_n_clicks": True}
 
 
-def by_probability(classes: list[str], above: tuple[str, float] | None) -> Component:
+def by_probability(view: data.RunView, above: tuple[str, float] | None) -> Component:
     """What a click on a point of a curve chooses, for those who do not use a pointer."""
-    called, least = above or (classes[0], 0.5)
+    called, least = above or (view.classes[0], 0.5)
+    offered = [*view.classes, ANY_TUMOUR] if view.in_memory else view.classes
     return html.Div(
         [
             dmc.Select(
                 id={"asked": "class"},
                 label="Probability of",
-                data=classes,
+                data=list(dict.fromkeys(offered)),
                 value=called,
                 allowDeselect=False,
                 className="picker",
@@ -145,26 +146,73 @@ def by_sureness(sure: tuple[float, float] | None) -> Component:
     )
 
 
-def bar(view: data.RunView, split: str, chosen: Chosen, slice_: str | None) -> Component:
+def bar(view: data.RunView, split: str, chosen: Chosen, *keys: str | None) -> Component:
     """How many images are chosen and by what, each of which can be taken away.
 
-    A slice `slice_` that the address asks for and these images do not have is said to choose nothing.
+    What the `keys` of the address, in the order of `KEYS`, ask for and is not `chosen` is said to choose
+    nothing, and why.
     """
-    if not slice_ or chosen.slice is not None:
-        return _bar(view, split, chosen)
-    by, _, value = slice_.partition(SEPARATOR)
-    words = f"{property_words(by)}: {value}" if value else by
-    missing = html.P(
-        [
-            "There is no slice “",
-            html.Span(words, **name("slice")),
-            f"” of the {SPLIT_WORDS[split]} images; it chooses nothing. ",
-            html.Button("Remove it", className="link-button", **chooses(chip="slice")),
-        ],
-        className="caution",
-        role="note",
+    cell, slice_, above, sure = keys
+    by, _, value = (slice_ or "").partition(SEPARATOR)
+    which = f"of the {SPLIT_WORDS[split]} images"
+    alone, large = (
+        ("", "")
+        if view.in_memory
+        else (", of so many images not beside a slice", " of so many images")
     )
-    return html.Div([missing, _bar(view, split, chosen)])
+    named = [
+        ("cell", cell, chosen.has_cell, "There is no cell", "of the matrix"),
+        (
+            "slice",
+            f"{property_words(by)}: {value}" if value else by,
+            chosen.slice,
+            "There is no slice",
+            which,
+        ),
+        (
+            "above",
+            above,
+            chosen.above,
+            "There is no class and probability (0 to 1)",
+            f"to choose{alone}",
+        ),
+        (
+            "sure",
+            sure,
+            chosen.sure,
+            "There are no two rising probabilities (0 to 1)",
+            f"to choose{large}",
+        ),
+    ]
+    missing = [
+        unknown(key, asked, there, where)
+        for key, asked, is_chosen, there, where in named
+        if asked and not is_chosen
+    ]
+    shown = _bar(view, split, chosen)
+    return html.Div([*missing, shown]) if missing else shown
+
+
+def unknown(key: str, asked: str, there: str, where: str) -> Component:
+    """That a key of the address asks for what there is not, and what takes it away."""
+    words: list[Children] = [
+        f"{there} “",
+        html.Span(asked, **name("slice")),
+        f"” {where}; it chooses nothing. ",
+        html.Button("Remove it", className="link-button", **chooses(chip=key)),
+    ]
+    return html.P(words, className="caution", role="note")
+
+
+def chip(key: str, text: str, why: dict[str, Any]) -> Component:
+    """What is chosen by a key of the address, as a button that takes it away."""
+    return html.Button(
+        [html.Span(text), html.Span("×", className="chip-x", **aria(hidden="true"))],
+        className="chip",
+        **chooses(chip=key),
+        **why,
+        **aria(label=f"Remove {text}"),
+    )
 
 
 def _bar(view: data.RunView, split: str, chosen: Chosen) -> Component:
@@ -177,16 +225,7 @@ def _bar(view: data.RunView, split: str, chosen: Chosen) -> Component:
             ),
             className="chosen-line",
         )
-    chips = [
-        html.Button(
-            [html.Span(text), html.Span("×", className="chip-x", **aria(hidden="true"))],
-            className="chip",
-            **chooses(chip=key),
-            **why,
-            **aria(label=f"Remove {text}"),
-        )
-        for key, text, why in _chips(chosen)
-    ]
+    chips = [chip(*one) for one in _chips(chosen)]
     share = data.chosen_share(view, split, chosen)
     return html.Div(
         [
@@ -235,7 +274,8 @@ def _chips(chosen: Chosen) -> list[tuple[str, str, dict[str, Any]]]:
         found.append(("slice", f"{property_words(by)}: {value}", name("slice")))
     if chosen.above is not None:
         called, least = chosen.above
-        text = f"probability of {called} ≥ {percent(least, _digits(least))}"
+        what = "tumour probability" if called == ANY_TUMOUR else f"probability of {called}"
+        text = f"{what} ≥ {percent(least, _digits(least))}"
         found.append(("above", text, no_interval(_CHOSEN)))
     if chosen.sure is not None:
         high = chosen.sure[1]

@@ -27,6 +27,7 @@ from dashboard.components import (
     faults,
     graph,
     independent_note,
+    kept,
     no_interval,
     no_runs,
     not_shown,
@@ -54,6 +55,7 @@ def layout(
     other: str | None = None,
     split: str | None = None,
     now: str | None = None,
+    cell: str | None = None,
     first: str | None = None,
     image: str | None = None,
     **_query: str,
@@ -71,6 +73,7 @@ def layout(
         return page("Compare", _LEAD, *missing, _one_run(view), problems)
     instead = f"Showing {view.name} beside {beside.name}."
     missing = [not_shown(run, view.name, instead), not_shown(other, beside.name, instead)]
+    asked = split
     split = split if split in ("test", "val") else next(iter(view.splits), "test")
     return page(
         "Compare",
@@ -79,12 +82,16 @@ def layout(
         controls(
             run_picker(PAGE, shown, view.name),
             run_picker(PAGE, shown, beside.name, key="other", label="Beside"),
-            choice(PAGE, "split", "Images", {"test": "Test", "val": "Validation"}, split),
+            choice(
+                PAGE, "split", "Images", {"test": "Test", "val": "Validation"}, split, asked=asked
+            ),
         ),
         html.Div(
-            _content(view, beside, split, now, first), id="compare-content", **aria(live="polite")
+            _content(view, beside, split, now, cell, first),
+            id="compare-content",
+            **aria(live="polite"),
         ),
-        choosing.stores(PAGE, image=image, first=first),
+        choosing.stores(PAGE, cell=cell, image=image, first=first),
         image_panel.panel(PAGE, view, image),
         problems,
     )
@@ -96,16 +103,19 @@ def layout(
     Input(state_id(PAGE, "other"), "value"),
     Input(state_id(PAGE, "split"), "value"),
     State({"page": PAGE, "state": ALL}, "value"),
+    State(kept(PAGE, "cell"), "data"),
     prevent_initial_call=True,
 )
-def show_comparison(run: str, other: str, split: str, _choices: list[str | None]) -> Any:
-    """Other runs or another split were chosen; the list that is open stays open."""
+def show_comparison(
+    run: str, other: str, split: str, _choices: list[str | None], cell: str | None
+) -> Any:
+    """Other runs or another split were chosen; the list that is open stays open, the cell chosen."""
     view, beside = data.find_run(run), data.find_run(other)
     if view is None or beside is None:
         return no_runs()
     # All choices, since the lists are not there while the runs cannot be compared.
     chosen = {one["id"]["state"]: one.get("value") for one in ctx.states_list[0]}
-    return _content(view, beside, split, chosen.get("now"), None)
+    return _content(view, beside, split, chosen.get("now"), cell, None)
 
 
 def _one_run(view: data.RunView) -> Component:
@@ -124,7 +134,12 @@ def _one_run(view: data.RunView) -> Component:
 
 
 def _content(
-    view: data.RunView, beside: data.RunView, split: str, now: str | None, first: str | None
+    view: data.RunView,
+    beside: data.RunView,
+    split: str,
+    now: str | None,
+    cell: str | None,
+    first: str | None,
 ) -> Component:
     if view.name == beside.name:
         return empty("This is one run twice", "Choose another run above.")
@@ -143,8 +158,8 @@ def _content(
     return html.Div(
         [
             _figures(view, found, cells),
-            differences.part(found, cells, view.negative_class),
-            changed.part(PAGE, view, found, now, first),
+            differences.part(found, cells, view.negative_class, cell),
+            changed.part(PAGE, view, found, now, cell, first),
             side_by_side.curves(found, data.compare_sides(view, beside, split)),
             side_by_side.training(view, beside),
             side_by_side.configuration(view, beside),

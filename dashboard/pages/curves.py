@@ -27,13 +27,14 @@ from dashboard.components import (
 )
 from dashboard.pages.choosing import KEYS, PAINTED, about, among_n, by_probability, shown
 from dashboard.pages.undrawn import of_curves
-from dashboard.theme import CURVE_PX
 
 _CURVES = "A curve has no interval of its own; the areas under it have one, below it."
 _BEFORE = (
     "They rank images by what the model said before the temperature; so do the probabilities that "
     "show under the pointer."
 )
+_TITLE = "How well the probabilities separate each class from the rest"
+_TYPE = "A class and a probability choose the images with at least that probability."
 _CHOOSE = (
     "Choose a point, or a class and a probability below, and the page is about the images with at "
     "least that probability; the curves keep the others, with the threshold marked."
@@ -79,7 +80,15 @@ def _content(
         return html.Div()
     n = data.chosen_n(view, split, among)
     curves = data.chosen_curves(view, split, among)
-    why = of_curves(curves, among, n)
+    if why := of_curves(curves, among, n):
+        # Calibration stands above and says the same of what decides which answers are right.
+        said = view.in_memory and among.decides
+        return section(
+            _TITLE,
+            None if said else nothing_drawn(why),
+            by_probability(view, above),
+            note=[_TYPE, *among_n(among, n)],
+        )
     colours = colours_of(view)
     areas = "; ".join(f"{c.name} {measured(c.area)}" for c in curves if c.area.value is not None)
     note: list[Any] = [
@@ -93,9 +102,7 @@ def _content(
         html.Div(
             [
                 card(
-                    nothing_drawn(why, height=CURVE_PX)
-                    if why
-                    else graph(
+                    graph(
                         evaluation_figures.roc(curves, colours, above),
                         says=f"ROC curves. Areas: {areas}",
                         why=_CURVES,
@@ -104,9 +111,7 @@ def _content(
                     title=_roc_title(curves),
                 ),
                 card(
-                    nothing_drawn(why, height=CURVE_PX)
-                    if why
-                    else graph(
+                    graph(
                         evaluation_figures.precision_recall(curves, colours, above),
                         says="Precision-recall curves, one class against the rest. Average precision: "
                         + "; ".join(
@@ -123,7 +128,7 @@ def _content(
             className="columns",
             **about(view, split, among, n),
         ),
-        by_probability(view.classes, above),
+        by_probability(view, above),
         table(
             ["Class", "Area under ROC", "Average precision", "Images (n)"],
             [
@@ -139,7 +144,7 @@ def _content(
 def _title(curves: list[ClassCurves]) -> str:
     areas = {c.name: c.area.value for c in curves if c.area.value is not None}
     if not areas:
-        return "How well the probabilities separate each class from the rest"
+        return _TITLE
     worst = min(areas, key=areas.__getitem__)
     area = next(c.area for c in curves if c.name == worst)
     others = [c.area for c in curves if c.name != worst and c.area.value is not None]

@@ -9,28 +9,34 @@ from dash.development.base_component import Component
 
 from brainmri.beside import Cell, changed
 from brainmri.comparison import Comparison
-from dashboard.components import card, csv_columns, matrix, no_interval, section
+from brainmri.wording import counted
+from dashboard.chosen import cell_of
+from dashboard.components import aria, card, csv_columns, matrix, no_interval, section
+from dashboard.pages.choosing import chooses
 
 _MOST_WORDS = 6
 _TOO_FEW = "Counted; of so few images there is no interval."
 _NO_CHANGE = "These very answers are compared; where none differs there is nothing to estimate."
 
 
-def part(found: Comparison, cells: list[list[Cell]], negative: str) -> Component:
-    """The matrix of differences, with what changed most in words beside it."""
+def part(
+    found: Comparison, cells: list[list[Cell]], negative: str, chosen: str | None
+) -> Component:
+    """The matrix of differences, the `chosen` cell marked, with what changed most in words beside it."""
     differ = changed(cells)
     return section(
         _title(found, differ),
         html.Div(
             [
-                card(_matrix(found, cells, negative)),
+                card(_matrix(found, cells, negative, chosen)),
                 card(_in_words(found, differ), title="In words"),
             ],
             className="columns matrix-columns",
         ),
         note=f"Images that {found.run_b} called so, more (+) or fewer (−) than {found.run_a}; rows are what "
         "the image shows, columns what the models said. In small print the 95 % interval. Coloured "
-        "where it leaves out zero: green is better, orange worse, red misses more tumours.",
+        "where it leaves out zero: green is better, orange worse, red misses more tumours. Choose a cell to "
+        "see its images.",
     )
 
 
@@ -85,7 +91,9 @@ def _in_words(found: Comparison, differ: list[Cell]) -> Component:
     return html.Ul(lines, className="plain-list")
 
 
-def _matrix(found: Comparison, cells: list[list[Cell]], negative: str) -> Component:
+def _matrix(
+    found: Comparison, cells: list[list[Cell]], negative: str, chosen: str | None
+) -> Component:
     largest = max((abs(cell.change) for row in cells for cell in row), default=0) or 1
     return matrix(
         f"{found.run_b} minus {found.run_a}",
@@ -93,7 +101,17 @@ def _matrix(found: Comparison, cells: list[list[Cell]], negative: str) -> Compon
         [
             (
                 _class(row[0].truth),
-                [_cell(cell, negative, largest, found.run_a) for cell in row],
+                [
+                    _cell(
+                        cell,
+                        negative,
+                        largest,
+                        found.run_a,
+                        len(found.in_cell(cell.truth, cell.answer)),
+                        chosen,
+                    )
+                    for cell in row
+                ],
                 f"{row[0].share.difference.n:,}",
             )
             for row in cells
@@ -106,7 +124,10 @@ def _class(name: str) -> Component:
     return html.Span(name, className="class", title=name)
 
 
-def _cell(cell: Cell, negative: str, largest: int, other: str) -> Component:
+def _cell(
+    cell: Cell, negative: str, largest: int, other: str, images: int, chosen: str | None
+) -> Component:
+    """One difference, as a button that shows the `images` behind it where there are any."""
     better = (cell.change > 0) == (cell.truth == cell.answer)
     missed = cell.answer == negative and cell.truth != negative
     kind = "none"
@@ -121,13 +142,20 @@ def _cell(cell: Cell, negative: str, largest: int, other: str) -> Component:
     why: dict[str, Any] = (
         {"title": said} if ends else {**no_interval(_TOO_FEW), "title": f"{said}. {_TOO_FEW}"}
     )
-    return html.Div(
+    named = cell_of(cell.truth, cell.answer)
+    return html.Button(
         [
             html.Span(_signed(cell.change)),
             html.Small(ends, className="matrix-interval") if ends else None,
         ],
-        className=f"matrix-cell still {kind}",
+        className=f"matrix-cell still {kind}" + (" chosen" if named == chosen else ""),
         style={"--share": f"{abs(cell.change) / largest:.3f}"},
+        disabled=not images,
+        **chooses(cell=named),
         **csv_columns(cell.share.difference),
         **why,
+        **aria(
+            label=f"{said}; show the {counted(images, 'image')} that one run alone called so",
+            pressed=str(named == chosen).lower(),
+        ),
     )

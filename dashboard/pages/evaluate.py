@@ -88,18 +88,29 @@ def layout(
     view = data.find_run(run)
     if view is None:
         return page("Evaluate", "One run in depth.", no_runs(), problems)
+    asked, asked_show = split, show
     split, show = _usable(view, split, show)
     keys = cell, slice, above, sure
     chosen = data.usable(view, split, read(view.classes, *keys))
     now = choosing.shown(view.name, split, *keys)
+    set_to = trust.settings(find=find, worth=worth) if view.in_memory else {}
     return page(
         "Evaluate",
         "One run in depth: what it confuses, how sure it is, and the images behind each mistake.",
         not_shown(run, view.name, f"Showing {view.name} instead."),
         controls(
             run_picker(PAGE, shown, view.name),
-            choice(PAGE, "split", "Images", {"test": "Test", "val": "Validation"}, split),
-            choice(PAGE, "show", "Matrix shows", {"counts": "Counts", "share": "Row share"}, show),
+            choice(
+                PAGE, "split", "Images", {"test": "Test", "val": "Validation"}, split, asked=asked
+            ),
+            choice(
+                PAGE,
+                "show",
+                "Matrix shows",
+                {"counts": "Counts", "share": "Row share"},
+                show,
+                asked=asked_show,
+            ),
         ),
         choosing.stores(
             PAGE,
@@ -110,10 +121,11 @@ def layout(
             like=like,
             image=image,
             first=first,
+            **set_to,
         ),
         html.Div(_truths(view), id="evaluate-truths", **told_script(shown=view.name)),
         html.Div(
-            choosing.bar(view, split, chosen, slice),
+            choosing.bar(view, split, chosen, *keys),
             id="evaluate-chosen",
             className="chosen-bar",
             role="region",
@@ -129,11 +141,10 @@ def layout(
             **told_script(show=show, shown=choosing.shown_but_cell(view.name, split, *keys)),
         ),
         html.Div(_per_class(view, split, chosen), id="evaluate-classes", **told_script(shown=now)),
-        gallery.part(PAGE, view, split, chosen, sort, first, like),
+        gallery.part(PAGE, view, split, chosen, now, sort, first, like),
         weak_spots.part(PAGE, view, split, by, rank, chosen, now),
-        trust.part(PAGE, view, split, chosen, now, {"find": find, "worth": worth})
-        if view.in_memory
-        else _too_many(),
+        *(trust.not_offered(find=find, worth=worth) if view.in_memory else ()),
+        trust.part(view, split, chosen, now, set_to) if view.in_memory else _too_many(),
         html.Div(curves.part(view, split, chosen, now)),
         html.Div(_history(view), id="evaluate-below", **told_script(shown=view.name)),
         image_panel.panel(PAGE, view, image),
@@ -175,6 +186,8 @@ def show_run(run: str, split: str, *others: str | None) -> tuple[Any, ...]:
     Output("evaluate-chosen", "data-shown"),
     Output("gallery-head", "children"),
     Output("gallery-tiles", "children"),
+    Output("gallery-head", "data-shown"),
+    Output("gallery-tiles", "data-shown"),
     Input(state_id(PAGE, "run"), "value"),
     Input(state_id(PAGE, "split"), "value"),
     *(Input(kept(PAGE, key), "data") for key in choosing.KEYS),
@@ -197,13 +210,20 @@ def show_chosen(
     """Other images were chosen, or another order of them: all that a click is about at once."""
     view, now = data.find_run(run), choosing.shown(run, split, cell, slice_, above, sure)
     if view is None:
-        return html.Div(), no_update, now, html.Div(), html.Div()
+        return html.Div(), no_update, now, html.Div(), html.Div(), now, now
     chosen = data.usable(view, split, read(view.classes, cell, slice_, above, sure))
     images = gallery.content(view, split, chosen, sort, like)
     if now == shown:
-        return no_update, no_update, no_update, *images
+        return no_update, no_update, no_update, *images, no_update, no_update
     words = confusion.words(view, split, chosen) if data.report(view, split).n else no_update
-    return choosing.bar(view, split, chosen, slice_), words, now, *images
+    return (
+        choosing.bar(view, split, chosen, cell, slice_, above, sure),
+        words,
+        now,
+        *images,
+        now,
+        now,
+    )
 
 
 clientside_callback(
@@ -290,7 +310,7 @@ def _no_matrix(instead: Component) -> Component:
 
 @lru_cache(maxsize=32)  # Figures take longer to build than all else.
 def _per_class(view: data.RunView, split: str, chosen: Chosen) -> Component:
-    """How each class fares among the chosen images; of a chosen cell, the classes that it is about."""
+    """How each class fares among the chosen images; of a chosen cell, all classes of what else is chosen."""
     report = data.chosen_report(view, split, chosen.within)
     if not data.report(view, split).n:
         return html.Div()
@@ -304,22 +324,21 @@ def _per_class(view: data.RunView, split: str, chosen: Chosen) -> Component:
             estimate_cell(c.f1),
             f"{c.support:,}",
         ]
-        for c in shown
+        for c in report.per_class
     ]
-    if not about:
-        rows.append(
-            [
-                "weighted",
-                estimate_cell(report.precision),
-                estimate_cell(report.recall),
-                estimate_cell(report.f1),
-                f"{report.n:,}",
-            ]
-        )
+    rows.append(
+        [
+            "weighted",
+            estimate_cell(report.precision),
+            estimate_cell(report.recall),
+            estimate_cell(report.f1),
+            f"{report.n:,}",
+        ]
+    )
     note: list[Any] = [
         "Under each figure its 95 % interval. Choose a point, and the page is about the images of that "
-        "class, or about those called so. The points keep the images of all classes, so that others can be "
-        f"chosen{'; those of what is chosen are not pale' if about else ''}."
+        "class, or about those called so. Figure and table keep the images of all classes, so that others "
+        f"can be chosen{'; the points of what is chosen are not pale' if about else ''}."
     ]
     note += choosing.among_n(chosen.within, report.n)
     return section(

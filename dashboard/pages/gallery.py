@@ -25,6 +25,7 @@ from dashboard.components import (
     reasons,
     scroller,
     section,
+    told_script,
     whose_note,
 )
 from dashboard.pages.choosing import among_words
@@ -46,19 +47,26 @@ def part(
     view: data.RunView,
     split: str,
     chosen: Chosen,
+    about_now: str,
     sort: str | None,
     first: str | None,
     like: str | None,
 ) -> Component:
     """The chosen images in an order that can be picked, number `first` of them at the top."""
-    sort = sort if sort in _SORTS else next(iter(_SORTS))
+    asked, sort = sort, sort if sort in _SORTS else next(iter(_SORTS))
     head, tiles = content(view, split, chosen, sort, like, first)
     return html.Div(
         [
             # Who asks for images like one goes on from here: assets/image_panel.js.
-            html.Div(head, id="gallery-head", tabIndex="-1", **aria(live="polite")),
-            controls(picker(page, "sort", "Order", _SORTS, sort)),
-            html.Div(tiles, id="gallery-tiles"),
+            html.Div(
+                head,
+                id="gallery-head",
+                tabIndex="-1",
+                **aria(live="polite"),
+                **told_script(shown=about_now),
+            ),
+            controls(picker(page, "sort", "Order", _SORTS, sort, asked=asked)),
+            html.Div(tiles, id="gallery-tiles", **told_script(shown=about_now)),
         ],
         className="section gallery",
     )

@@ -110,9 +110,15 @@ def _averages(
                 "Images",
                 {s: SPLIT_WORDS[s].capitalize() for s in splits},
                 usable_split,
+                asked=split,
             ),
             choice(
-                page, "scale", "Colours", {s: s.capitalize() for s in COLOUR_SCALES}, usable_scale
+                page,
+                "scale",
+                "Colours",
+                {s: s.capitalize() for s in COLOUR_SCALES},
+                usable_scale,
+                asked=scale,
             ),
             choice(
                 page,
@@ -120,6 +126,7 @@ def _averages(
                 "Under the pointer",
                 {"nothing": "Nothing", "values": "Values"},
                 pointer,
+                asked=query.get("pointer"),
             ),
         ),
         html.Div(

@@ -64,6 +64,7 @@ def part(
     """How much of the test was seen in training: counts by class and kind, and the pairs."""
     if not found.protocols:
         return html.Div()
+    asked, asked_kind = protocol, kind
     protocol = protocol if protocol in found.protocols else found.protocols[0]
     kind = kind if kind in _KIND_WORDS else ANY_KIND
     count, _ = found.pairs(protocol, kind, 0, 0)
@@ -72,13 +73,14 @@ def part(
         [
             html.Div(_head(found, protocol), id="leak-head", **aria(live="polite")),
             controls(
-                choice(page, "protocol", "Split", _names(found.protocols), protocol),
+                choice(page, "protocol", "Split", _names(found.protocols), protocol, asked=asked),
                 picker(
                     page,
                     "kind",
                     "Pairs to show",
                     {kind: words.capitalize() for kind, words in _KIND_WORDS.items()},
                     kind,
+                    asked=asked_kind,
                 ),
             ),
             html.Div(_pairs(found, protocol, kind, number), id="leak-pairs"),

@@ -54,7 +54,7 @@ def of_changed() -> Response:
         found = data.compare(view, beside, split)
     except InputError:
         abort(404)
-    return _answer(changed.more(view, found, asked("now", ""), *_range()))
+    return _answer(changed.more(view, found, asked("now", ""), asked("cell", ""), *_range()))
 
 
 def _range() -> tuple[int, int]:

@@ -46,7 +46,7 @@ _LIMITS = (
 
 def part(page: str, found: Findings, flag: str | None, at: str | None) -> Component:
     """Counts per flag and class, what each flag means, and the images that have one of them."""
-    flag = flag if flag in _FLAG_WORDS else ANY_FLAG
+    asked, flag = flag, flag if flag in _FLAG_WORDS else ANY_FLAG
     count, _ = found.flagged(flag, 0, 0)
     number = page_number(at, page_count(count, _IMAGES_AT_ONCE))
     every = found.flags[0]
@@ -110,6 +110,7 @@ def part(page: str, found: Findings, flag: str | None, at: str | None) -> Compon
                     "Images to show",
                     {flag: words.capitalize() for flag, words in _FLAG_WORDS.items()},
                     flag,
+                    asked=asked,
                 )
             ),
             html.Div(_images(found, flag, number), id="flagged-images", **aria(live="polite")),

@@ -56,12 +56,19 @@ def drift(page: str, found: Findings, protocol: str | None) -> Component:
     """How test images differ from training images, property by property and class by class."""
     if not found.protocols:
         return html.Div()
-    protocol = protocol if protocol in found.protocols else found.protocols[0]
+    asked, protocol = protocol, protocol if protocol in found.protocols else found.protocols[0]
     names = {name: name.replace("_", " ").capitalize() for name in found.protocols}
     return html.Div(
         [
             controls(
-                choice(page, "drift", "Compare test with training images of", names, protocol)
+                choice(
+                    page,
+                    "drift",
+                    "Compare test with training images of",
+                    names,
+                    protocol,
+                    asked=asked,
+                )
             ),
             html.Div(_drift(found, protocol), id="drift-found", **aria(live="polite")),
         ],

@@ -10,6 +10,7 @@ from dash.development.base_component import Component
 from brainmri.beside import Setting, Side
 from brainmri.comparison import Comparison
 from brainmri.runs import Run
+from brainmri.wording import counted
 from dashboard import data, evaluation_figures, figures, trust_figures
 from dashboard.components import (
     LOSSES,
@@ -193,11 +194,13 @@ def configuration(view: data.RunView, beside: data.RunView) -> Component:
     if view.run is None or beside.run is None:
         foreign = " and ".join(one.name for one in (view, beside) if one.run is None)
         return section(f"How {foreign} was made is not recorded: it comes from another tool")
-    settings = data.compare_settings(beside, view)
+    every = data.compare_settings(beside, view)
+    results = [one for one in every if one.is_result]
+    settings = [one for one in every if not one.is_result]
     differ = [one for one in settings if one.differs]
     alike = [one for one in settings if not one.differs]
     title = (
-        ["They differ in ", html.Span(f"{len(differ)} settings", **name("setting"))]
+        ["They differ in ", html.Span(counted(len(differ), "setting"), **name("setting"))]
         if differ
         else "They were made with the same settings"
     )
@@ -208,6 +211,13 @@ def configuration(view: data.RunView, beside: data.RunView) -> Component:
             [
                 html.Summary(html.Span(f"{len(alike)} settings are the same", **name("setting"))),
                 _settings(alike, view.run, beside.run, "Settings that are the same"),
+            ],
+            className="more",
+        ),
+        html.Details(
+            [
+                html.Summary("What came of them: epochs, temperature, operating point, date"),
+                _settings(results, view.run, beside.run, "What came of the settings"),
             ],
             className="more",
         ),

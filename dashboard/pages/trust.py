@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import dash_mantine_components as dmc
-from dash import ALL, Input, Output, State, callback, clientside_callback, ctx, dcc, html
+from dash import Input, Output, State, callback, clientside_callback, dcc, html
 from dash.development.base_component import Component
 
 from brainmri.decisions import OperatingPoint
-from brainmri.trust import HIGHEST_THRESHOLD, CalibrationReport, Slider
+from brainmri.trust import (
+    HIGHEST_THRESHOLD,
+    MISSED_COSTS,
+    SENSITIVITIES,
+    CalibrationReport,
+    Slider,
+)
 from dashboard import data, trust_figures
 from dashboard.chosen import Chosen, read
 from dashboard.components import (
@@ -22,6 +29,7 @@ from dashboard.components import (
     measured,
     name,
     no_interval,
+    not_understood,
     nothing_drawn,
     percent,
     plain_count,
@@ -33,11 +41,11 @@ from dashboard.components import (
 from dashboard.pages import trust_curves, trust_sets, trust_titles
 from dashboard.pages.choosing import KEYS, PAINTED, about, among_n, by_sureness, shown
 from dashboard.pages.undrawn import of_calibration
-from dashboard.theme import CURVE_PX
 
-_SLIDERS = {"find": "sensitivity", "worth": "cost"}
-"""Key in the address to the rule that the slider sets."""
-_CALIBRATION = "How often answers are right, by how sure the model was"
+_SLIDERS = {"find": (SENSITIVITIES, 0.99), "worth": (MISSED_COSTS, 100)}
+"""Key in the address to what its slider offers and where it starts."""
+_CALIBRATION_TITLE = "How far its probabilities can be believed"
+_TYPE = "Two probabilities choose the images with such answers."
 _BY_TRUTH = (
     " These images were chosen by what they show: even probabilities that are right on average over all "
     "images are off among them."
@@ -50,21 +58,43 @@ _MISSING = "This is why figures are missing; nothing is measured here."
 
 
 def part(
-    page: str,
     view: data.RunView,
     split: str,
     chosen: Chosen,
     about_now: str,
-    at: dict[str, str | None],
+    at: Mapping[str, str | None],
 ) -> Component:
-    """How far the answers of a run about the chosen images can be believed and acted on; `at` says where
-    the sliders stand.
+    """How far the answers of a run about the chosen images can be believed and acted on; `at` says what
+    the sliders are set to.
     """
     return html.Div(
-        _content(page, view, split, chosen, at),
+        _content(view, split, chosen, at),
         id="trust-content",
         **told_script(shown=about_now),
     )
+
+
+def settings(**asked: str | None) -> dict[str, str]:
+    """What the sliders are set to where the address asks for these shares and prices, as it says them."""
+    return {key: f"{_targets(key)[_position(key, asked[key])]:g}" for key in _SLIDERS}
+
+
+def not_offered(**asked: str | None) -> list[Component | None]:
+    """That an address asks for what a slider does not offer."""
+    return [
+        not_understood(one, [f"{target:g}" for target in _targets(key)])
+        for key, one in asked.items()
+    ]
+
+
+def _targets(key: str) -> list[float]:
+    return [float(target) for target in _SLIDERS[key][0]]
+
+
+def _position(key: str, asked: str | None) -> int:
+    """Where a slider stands that is asked for a value; where it starts, where it does not offer that."""
+    named = [f"{target:g}" for target in _targets(key)]
+    return named.index(asked) if asked in named else _targets(key).index(_SLIDERS[key][1])
 
 
 def register(page: str) -> None:
@@ -74,36 +104,41 @@ def register(page: str) -> None:
         Output("trust-content", "children"),
         Output("trust-content", "data-shown"),
         Input(*PAINTED),
-        State({"page": page, "state": ALL}, "value"),
-        *(State(kept(page, key), "data") for key in KEYS),
+        State(state_id(page, "run"), "value"),
+        State(state_id(page, "split"), "value"),
+        *(State(kept(page, key), "data") for key in (*_SLIDERS, *KEYS)),
         prevent_initial_call=True,
     )
-    def show_again(_painted: str, _values: list[Any], *keys: str | None) -> tuple[Any, str]:
+    def show_again(
+        _painted: str, run: str, split: str, find: str, worth: str, *keys: str | None
+    ) -> tuple[Any, str]:
         """Other images were chosen, and stand on the page; the sliders stay where they are."""
-        at = {entry["id"]["state"]: entry.get("value") for entry in ctx.states_list[0]}
-        run, split = at["run"], at["split"]
+        at = {"find": find, "worth": worth}
         view = data.find_run(run)
         if view is None or not view.in_memory:
             return html.Div(), shown(run, split, *keys)
         chosen = data.usable(view, split, read(view.classes, *keys))
-        return _content(page, view, split, chosen, at), shown(run, split, *keys)
+        return _content(view, split, chosen, at), shown(run, split, *keys)
 
     for key in _SLIDERS:
         clientside_callback(
-            """(at, told, named) => {
+            """(at, { told, named, asked }, now) => {
                 const no = dash_clientside.no_update;
-                return told[at] ? [told[at], { thumb: { "aria-valuetext": named[at] } }] : [no, no];
+                if (!told[at]) return [no, no, no];
+                const said = { thumb: { "aria-valuetext": named[at] } };
+                return [told[at], said, asked[at] === now ? no : asked[at]];
             }""",
             Output(f"told-{key}", "children"),
-            Output(state_id(page, key), "attributes"),
-            Input(state_id(page, key), "value"),
+            Output({"slider": key}, "attributes"),
+            Output(kept(page, key), "data"),
+            Input({"slider": key}, "value"),
             State(f"tells-{key}", "data"),
-            State(f"names-{key}", "data"),
+            State(kept(page, key), "data"),
         )
 
 
 def _content(
-    page: str, view: data.RunView, split: str, chosen: Chosen, at: dict[str, Any]
+    view: data.RunView, split: str, chosen: Chosen, at: Mapping[str, str | None]
 ) -> Component:
     if not data.report(view, split).n:
         return html.Div()
@@ -111,14 +146,24 @@ def _content(
     # What chooses by how sure answers are keeps all of them, so that others can be chosen.
     whole = data.chosen_calibration(view, split, chosen.without_sureness)
     of, of_whole = among_n(chosen, report.n), among_n(chosen.without_sureness, whole.n)
+    # So does what chooses by a threshold.
+    any_threshold = chosen.without_tumour_threshold
+    weighed = data.chosen_calibration(view, split, any_threshold)
     return html.Div(
         [
             html.Div(
                 _calibration(whole, of_whole, chosen),
                 **about(view, split, chosen.without_sureness, whole.n),
             ),
-            _operating_point(page, report, at, of),
-            trust_curves.part(report, of, whole, of_whole, chosen),
+            _operating_point(report, at, of),
+            trust_curves.part(
+                weighed,
+                among_n(any_threshold, weighed.n),
+                whole,
+                of_whole,
+                chosen,
+                of_calibration(whole, chosen),
+            ),
             trust_sets.part(report, of),
             html.P(
                 f"{' '.join(report.reasons)} {_MISSING}", className="note", **no_interval(_MISSING)
@@ -131,7 +176,10 @@ def _content(
 
 
 def _calibration(report: CalibrationReport, of: list[Children], chosen: Chosen) -> Component:
-    why = of_calibration(report, chosen)
+    if why := of_calibration(report, chosen):
+        return section(
+            _CALIBRATION_TITLE, nothing_drawn(why), by_sureness(chosen.sure), note=[_TYPE, *of]
+        )
     before, after = report.error_before, report.error_after
     now = after or before
     chance = (
@@ -170,17 +218,13 @@ def _calibration(report: CalibrationReport, of: list[Children], chosen: Chosen) 
         html.Div(
             [
                 card(
-                    nothing_drawn(why, height=CURVE_PX)
-                    if why
-                    else graph(
+                    graph(
                         trust_figures.reliability(report.before, report.after, chosen.sure),
                         says=f"Reliability diagram. {trust_titles.ninety(report.after or report.before)}; "
                         f"calibration error {measured(now.ece)}",
                         chooses="calibration",
                     ),
-                    title=_CALIBRATION
-                    if why
-                    else trust_titles.ninety(report.after or report.before),
+                    title=trust_titles.ninety(report.after or report.before),
                 ),
                 html.Div(figures, className="stack"),
             ],
@@ -193,7 +237,7 @@ def _calibration(report: CalibrationReport, of: list[Children], chosen: Chosen) 
             " after the temperature" if after is not None else "",
             " or of the curve of wrong answers, or two probabilities here, and the page is about the images "
             "with such answers; the two figures themselves keep all of them, the chosen ones marked.",
-            _BY_TRUTH if chosen.by_truth and why is None else "",
+            _BY_TRUTH if chosen.by_truth else "",
             *of,
         ],
     )
@@ -202,7 +246,7 @@ def _calibration(report: CalibrationReport, of: list[Children], chosen: Chosen) 
 def _calibration_title(report: CalibrationReport) -> str:
     before, after = report.error_before.ece, report.error_after
     if before.value is None:
-        return "How far its probabilities can be believed"
+        return _CALIBRATION_TITLE
     if after is None or after.ece.value is None:
         return f"Its probabilities are off by {measured(before)} on average"
     return (
@@ -212,7 +256,7 @@ def _calibration_title(report: CalibrationReport) -> str:
 
 
 def _operating_point(
-    page: str, report: CalibrationReport, at: dict[str, Any], of: list[Children]
+    report: CalibrationReport, at: Mapping[str, str | None], of: list[Children]
 ) -> Component:
     if report.by_sensitivity is None or report.by_cost is None:
         return html.Div()
@@ -240,24 +284,20 @@ def _operating_point(
         html.Div(
             [
                 _slider(
-                    page,
                     "find",
                     report,
                     report.by_sensitivity,
                     "Find at least this share of the tumours",
                     [percent(t, 1).replace(".0", "") for t in report.by_sensitivity.targets],
                     at.get("find"),
-                    start=0.99,
                 ),
                 _slider(
-                    page,
                     "worth",
                     report,
                     report.by_cost,
                     "A missed tumour is worth this many false alarms",
                     [f"{t:,.0f}" for t in report.by_cost.targets],
                     at.get("worth"),
-                    start=100,
                 ),
             ],
             className="columns",
@@ -292,25 +332,20 @@ def _rule(point: OperatingPoint) -> str:
 
 
 def _slider(
-    page: str,
     key: str,
     report: CalibrationReport,
     slider: Slider,
     title: str,
     names: list[str],
-    asked: Any,
-    *,
-    start: float,
+    asked: str | None,
 ) -> Component:
-    last = len(names) - 1
-    first = next((i for i, t in enumerate(slider.targets) if t >= start), last)
-    at = int(asked) if str(asked).isdigit() and int(asked) <= last else first
+    last, at = len(names) - 1, _position(key, asked)
     told = [_told(slider, names, i, report.n) for i in range(last + 1)]
     said = names if slider.rule == "sensitivity" else [f"{one} false alarms" for one in names]
     shown = range(0, last + 1, max(1, last // 4))
     return card(
         dmc.Slider(
-            id=state_id(page, key),
+            id={"slider": key},
             min=0,
             max=last,
             step=1,
@@ -323,8 +358,10 @@ def _slider(
             attributes={"thumb": {"aria-valuetext": said[at]}},
             className="slider",
         ),
-        dcc.Store(id=f"tells-{key}", data=told),
-        dcc.Store(id=f"names-{key}", data=said),
+        dcc.Store(
+            id=f"tells-{key}",
+            data={"told": told, "named": said, "asked": [f"{t:g}" for t in slider.targets]},
+        ),
         html.Div(told[at], id=f"told-{key}", className="told", **aria(live="polite")),
         title=title,
     )

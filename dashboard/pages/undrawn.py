@@ -55,7 +55,8 @@ def _nothing(chosen: Chosen, n: int) -> str:
     right = chosen.truth == chosen.answer and not chosen.wrong
     return (
         f"These images were chosen for being {'right' if right else 'wrong'} (n = {n:,}): how often the "
-        f"model is right among them was decided by choosing and is no result, {_SO}"
+        "model is right among them was decided by choosing and is no result, so there is no calibration, "
+        "decision, risk-coverage, ROC or precision-recall curve of them."
     )
 
 

@@ -67,19 +67,24 @@ def part(
             ),
         )
     asked_by, by = by, by if by in properties else _first(properties)
-    asked_rank, rank = rank, rank if rank in metrics else metrics[0]
+    asked, rank = rank, rank if rank in metrics else metrics[0]
     return html.Div(
         [
-            _not_there("figure", asked_rank, rank, rank),
-            _not_there("column", asked_by, by, property_words(by)),
             html.Div(
                 _found(view, split, by, rank, chosen),
                 id="weak-head",
                 **told_script(shown=about_now),
             ),
             controls(
-                picker(page, "by", "By", {one: property_words(one) for one in properties}, by),
-                picker(page, "rank", "Figure", {one: one for one in metrics}, rank),
+                picker(
+                    page,
+                    "by",
+                    "By",
+                    {one: property_words(one) for one in properties},
+                    by,
+                    asked=asked_by,
+                ),
+                picker(page, "rank", "Figure", {one: one for one in metrics}, rank, asked=asked),
             ),
             html.Div(
                 _table(view, split, by, rank, chosen),
@@ -90,15 +95,6 @@ def part(
         ],
         className="section",
     )
-
-
-def _not_there(what: str, asked: str | None, shown: str, words: str) -> Component | None:
-    """That an address asks for what the pickers do not offer, and what is shown in its place."""
-    if asked is None or asked == shown:
-        return None
-    named = html.Span(asked, **name("slice"))
-    parts: list[Any] = [f"There is no {what} “", named, "” to choose here; ", words, " is shown."]
-    return html.P(parts, className="caution", role="note")
 
 
 def _left_out(view: data.RunView, split: str) -> Component:

@@ -119,6 +119,16 @@ def test_settings_that_differ_come_first_and_absent_ones_are_none() -> None:
     assert not any(one.differs for one in beside.settings(a, a))
 
 
+def test_what_came_of_a_training_is_no_setting() -> None:
+    a, b = run(temperature=1.2), run(temperature=1.4, created="2026-02-02T03:04:05+00:00")
+    differ = [one for one in beside.settings(a, b) if one.differs]
+    assert {one.name: one.is_result for one in differ} == {
+        "temperature": True,
+        "created (UTC)": True,
+    }
+    assert not any(one.is_result for one in beside.settings(a, b) if one.name == "seed")
+
+
 def test_fewer_resamples_give_the_same_counts() -> None:
     few = beside.cells(pairs({0}, {2, 4}), GROUPS, resamples=20)
     many = beside.cells(pairs({0}, {2, 4}), GROUPS, resamples=metrics.RESAMPLES)

@@ -319,8 +319,10 @@ def test_changed_images_come_with_their_rows_and_both_answers_the_surest_first()
     by_path = {
         kind: sorted((IMAGES[c.row_a][0], c.truth, c.answer_a, c.answer_b) for c in changes)
         for kind, changes in vars(found).items()
-        if kind in ("lost", "gained", "newly_missed", "newly_found")
+        if kind in ("lost", "gained", "newly_missed", "newly_found", "otherwise")
     }
+    assert {"3", "2", "4"} < {path for path, *_ in by_path["otherwise"]}
+    assert all(before != after for _, _, before, after in by_path.pop("otherwise"))
     assert by_path == {
         "lost": [("2", G, G, H), ("5", H, H, G)],
         "gained": [("4", G, H, G), ("6", H, G, H), ("7", P, G, P)],

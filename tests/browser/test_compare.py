@@ -49,6 +49,28 @@ def test_the_images_that_changed_are_those_that_were_asked_for(page: Page, site:
     expect(page.get_by_text("12 labelled validation images")).to_be_visible()
 
 
+def test_a_cell_of_the_difference_matrix_shows_its_images_and_is_in_the_address(
+    page: Page, site: Site
+) -> None:
+    go(page, site.url + "compare?run=hasty&other=careful&split=test&now=wrong")
+    settle(page)
+    cell = page.get_by_role("button", name="glioma called notumor: 2 more of 5")
+    cell.click()
+    chip = page.get_by_role("button", name="Remove truth: glioma, answer: notumor of one run alone")
+    expect(chip).to_be_visible()
+    expect(cell).to_have_attribute("aria-pressed", "true")
+    expect(page.locator(".tile img:visible")).to_have_count(2)
+    address = f"{site.url}compare?run=hasty&other=careful&split=test&now=wrong"
+    expect(page).to_have_url(f"{address}&cell=glioma%7Enotumor")
+    chip.click()
+    expect(page).to_have_url(address)
+    expect(page.locator(".tile img:visible")).to_have_count(5)
+    expect(cell).to_have_attribute("aria-pressed", "false")
+    page.go_back()
+    expect(chip).to_be_visible()
+    expect(page.locator(".matrix .chosen")).to_have_count(1)
+
+
 @pytest.mark.parametrize("screen", SCREENS)
 def test_without_the_images_the_changed_ones_are_a_list_of_paths(
     tab: Tab, site_without_images: Site, screen: str

@@ -314,7 +314,11 @@ def test_a_slider_shows_what_each_position_would_do(
     # What a screen reader says is the value, not the number of the position.
     chosen = told.locator("p").first.inner_text().removeprefix("Chosen: ")
     expect(thumb).to_have_attribute("aria-valuetext", re.compile(f"^{re.escape(chosen)}"))
-    page.wait_for_url(lambda url: key in dict(parse_qsl(urlsplit(url).query)))
+    # So does the address: four steps to the left of 99 %, and of 100 false alarms.
+    means = {"find": "0.95", "worth": "20"}[key]
+    page.wait_for_url(lambda url: dict(parse_qsl(urlsplit(url).query)).get(key) == means)
+    page.reload()
+    expect(told).to_contain_text({"find": "95 %", "worth": "20"}[key])
 
 
 # Data

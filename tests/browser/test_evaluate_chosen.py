@@ -157,49 +157,64 @@ def test_a_point_of_a_curve_chooses_the_images_above_its_threshold(
     assert 0 < int(count.split()[0]) < 20
 
 
+def test_a_point_of_the_decision_curve_chooses_the_images_from_its_threshold_on(
+    page: Page, shipped_site: Site
+) -> None:
+    opened(page, shipped_site.url + "evaluate?run=champion-official&split=test&show=counts")
+    click_point(page, "decision", 2, 58)  # Of "follow the model".
+    expect(chips(page)).to_have_text(["tumour probability ≥ 50.0 %×"])
+    address_says(page, above="any tumour~0.5")
+    chosen(page, "of 1,311 test images")
+    settle(page)
+    click_point(page, "decision", 2, 58)
+    expect(chips(page)).to_have_count(0)
+
+
 def test_every_figure_but_the_one_that_was_clicked_follows_a_choice(
     page: Page, shipped_site: Site
 ) -> None:
     opened(page, shipped_site.url + "evaluate?run=champion-grouped&split=test&show=counts")
 
-    def drawn() -> list[str]:
-        """What each figure shows; of those that are not drawn, why."""
-        told: list[str] = page.evaluate(
-            """() => [...document.querySelectorAll(".figure, .nothing-drawn")].map((one) => {
+    def drawn() -> dict[str, str]:
+        """What each figure shows."""
+        told: dict[str, str] = page.evaluate(
+            """() => Object.fromEntries([...document.querySelectorAll(".figure")].map((one) => {
                 const isLine = ({ hoverinfo }) => hoverinfo !== "skip";
                 const plot = one.querySelector(".js-plotly-plot");
-                if (!plot) return one.textContent;
-                return JSON.stringify(plot.data.filter(isLine).map(({ x, y }) => [x, y]));
-            })"""
+                const drawn = plot.data.filter(isLine).map(({ x, y }) => [x, y]);
+                const { id } = plot.closest("[id]");
+                return [id.startsWith("{") ? JSON.parse(id).figure : "losses", JSON.stringify(drawn)];
+            }))"""
         )
         return told  # The mark of what is chosen is no line.
 
-    def changed(before: list[str]) -> list[int]:
+    def changed(before: dict[str, str]) -> list[str]:
         settle(page)
         expect(page.locator("[data-waits]")).to_have_count(0)
         expect(page.locator(".figure:not(:has(.main-svg))")).to_have_count(0)
         after = drawn()
-        assert len(after) == len(before) == 7
-        return [at for at, was in enumerate(before) if was != after[at]]
+        return [name for name, was in before.items() if was != after.get(name)]
 
     page.locator(".figure .main-svg").nth(18).wait_for(state="attached")
     before = drawn()
-    # Classes, calibration, decisions, risk-coverage, ROC, precision-recall; the losses are about epochs.
+    # The losses are about epochs and stay.
+    of_probabilities = ["calibration", "decision", "risk-coverage", "roc", "precision-recall"]
+    assert list(before) == ["bars", *of_probabilities, "losses"]
     page.locator(".matrix-cell.wrong:enabled").first.click()
     chosen(page, "of 780")
-    assert changed(before) == [1, 2, 3, 4, 5]
+    assert changed(before) == of_probabilities
     page.get_by_role("button", name="Remove all").click()
     expect(page.locator(".nothing-drawn")).to_have_count(0)
     assert changed(before) == []
     click_point(page, "roc", 2, 5)
     chosen(page, "of 780")
-    assert changed(before) == [0, 1, 2, 3]
+    assert changed(before) == ["bars", *of_probabilities[:3]]
     page.get_by_role("button", name="Remove all").click()
     expect(chips(page)).to_have_count(0)
     assert changed(before) == []
     page.locator("#weak-table").get_by_role("button", name="web").first.click()
     chosen(page, "of 780")
-    assert changed(before) == [0, 1, 2, 3, 4, 5]
+    assert changed(before) == ["bars", *of_probabilities]
 
 
 @pytest.mark.parametrize(("figure", "curve"), [("calibration", 2), ("risk-coverage", 0)])

@@ -142,6 +142,61 @@ def test_nothing_moves_while_something_is_awaited(page: Page, site: Site) -> Non
         assert page.evaluate(boxes) == before
 
 
+LATENCY_MS = 900
+MOST_SHIFT = 0.05
+_WATCH = """() => {
+    window.shift = 0;
+    new PerformanceObserver((list) => {
+        for (const one of list.getEntries()) if (!one.hadRecentInput) window.shift += one.value;
+    }).observe({ type: "layout-shift" });
+}"""
+
+
+@pytest.mark.parametrize("screen", ["desktop", "phone"])
+@pytest.mark.parametrize(
+    "place", ["#evaluate-words", "#gallery-tiles", "#weak-table", "#trust-content"]
+)
+def test_nothing_that_is_read_moves_when_what_was_awaited_comes_late(
+    tab: Tab, shipped_site_with_pictures: Site, screen: str, place: str
+) -> None:
+    page = tab(screen)
+    cell = "evaluate?run=champion-official&split=test&show=counts&cell=pituitary~meningioma"
+    at_rest(page, shipped_site_with_pictures.url + cell)
+    there = "(one) => one.scrollIntoView({ block: 'center', behavior: 'instant' })"
+    page.locator(place).evaluate(there)
+    page.wait_for_timeout(300)
+    page.evaluate(_WATCH)
+    slowed = page.context.new_cdp_session(page)
+    slowed.send("Network.enable")
+    slowed.send(
+        "Network.emulateNetworkConditions",
+        {"offline": False, "latency": LATENCY_MS, "downloadThroughput": -1, "uploadThroughput": -1},
+    )
+    # (On a phone the bar of chips is not in sight there; the way back does the same.)
+    page.get_by_role("button", name="Remove all").evaluate("(button) => button.click()")
+    expect(page.locator(".chip")).to_have_count(0)
+    uncovered(page)
+    expect(page.locator("#trust-content .js-plotly-plot .main-svg").first).to_be_attached()
+    page.wait_for_timeout(300)
+    assert page.evaluate("window.shift") < MOST_SHIFT
+
+
+def test_what_has_the_focus_keeps_it_while_its_part_is_covered(page: Page, site: Site) -> None:
+    at_rest(page, site.url + HASTY)
+    button = page.locator("#weak-table").get_by_role("button").first
+    button.focus()
+    with slow(page):
+        page.keyboard.press("Enter")
+        covered(page, "#weak-table")
+        until(
+            page,
+            "() => getComputedStyle(document.querySelector('#weak-table')).visibility === 'hidden'",
+        )
+        expect(button).to_be_focused()
+    uncovered(page)
+    expect(page.locator("#weak-table").get_by_role("button").first).to_be_focused()
+
+
 def test_who_asks_for_less_motion_gets_the_same_without_movement(
     opened: Opened, site: Site
 ) -> None:

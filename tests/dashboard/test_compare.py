@@ -8,11 +8,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from brainmri import index, metrics
 from brainmri.predictions import Predictions
-from dashboard import asker, data
+from dashboard import asker, data, figures
 from dashboard.pages import compare, side_by_side
 from tests.dashboard.faults import change_run, change_table
 from tests.dashboard.reading import (
@@ -294,9 +295,95 @@ def test_only_the_run_with_epochs_has_a_training_history(visitor: Visitor) -> No
 def test_settings_that_differ_come_first_and_the_rest_behind_a_click(visitor: Visitor) -> None:
     page = visitor.open(f"/compare?run={HASTY}&other={CAREFUL}")
     differ = table_named(page, "Settings that differ")
-    assert differ == {"architecture": ["mean-brightness", "cnn"], "epochs trained": ["0", "3"]}
-    (rest,) = find(page, "Details", className="more")
+    assert differ == {"architecture": ["mean-brightness", "cnn"]}
+    assert "They differ in 1 setting" in headings(page)
+    rest, results = find(page, "Details", className="more")
     assert table_named(rest, "Settings that are the same")["seed"] == ["7", "7"]
+    # What nobody chose is no setting.
+    assert table_named(results, "What came of the settings")["epochs trained"] == ["0", "3"]
+    assert "epochs trained" not in visible(rest)
+
+
+@pytest.mark.usefixtures("shown")
+def test_the_images_of_a_cell_of_the_difference_matrix_stand_in_the_place_of_the_lists(
+    visitor: Visitor,
+) -> None:
+    page = visitor.open(f"/compare?run={HASTY}&other={CAREFUL}&cell=glioma~notumor")
+    on = [c["props"]["id"]["cell"] for c in find(page, className="matrix-cell")
+          if c["props"]["aria-pressed"] == "true"]  # fmt: skip
+    assert on == ["glioma~notumor"]
+    (place,) = find(page, id="changed-cell")
+    (chip,) = find(place, "Button", className="chip")
+    assert chip["props"]["id"] == {"chip": "cell"}
+    said = f"2 images of glioma that {HASTY} alone called notumor, 0 that {CAREFUL} alone did"
+    assert said in visible(place)
+    assert len(tiles(place)) == 2
+    assert all(f"{CAREFUL} said glioma, {HASTY} says notumor" in tile for tile in tiles(place))
+    (box,) = find(place, className="scroller")
+    piece = visitor.client.get(f"{box['props']['data-more']}&start=1&most=9").get_json()
+    assert tiles(piece) == tiles(place)[1:]
+    (lists,) = find(page, id="changed-lists")
+    assert lists["props"]["hidden"] is True
+
+
+@pytest.mark.usefixtures("shown")
+def test_a_click_on_a_cell_asks_for_its_images_and_another_one_for_the_lists(
+    visitor: Visitor,
+) -> None:
+    state = {"run": HASTY, "other": CAREFUL, "split": "test"}
+    shown = visitor.fire("changed-cell", inputs={"cell": "pituitary~glioma"}, state=state)
+    assert len(tiles(shown["changed-cell"]["children"])) == 1
+    assert shown["changed-lists"]["hidden"] is True
+    gone = visitor.fire("changed-cell", inputs={"cell": ""}, state=state)
+    assert gone == {"changed-cell": {"children": []}, "changed-lists": {"hidden": False}}
+
+
+@pytest.mark.usefixtures("shown")
+def test_cells_without_an_image_cannot_be_chosen_and_misspelt_ones_are_said_to_be_none(
+    visitor: Visitor,
+) -> None:
+    page = visitor.open(f"/compare?run={HASTY}&other={CAREFUL}&cell=glioma~cat")
+    told = visible(find(page, id="changed-cell"))
+    assert "There is no cell “ glioma~cat ” of the matrix; it chooses nothing. Remove it" in told
+    disabled = {c["props"]["id"]["cell"]: c["props"]["disabled"]
+                for c in find(page, className="matrix-cell")}  # fmt: skip
+    assert disabled["glioma~meningioma"]
+    assert not disabled["glioma~glioma"]
+
+
+@pytest.mark.usefixtures("shown")
+def test_both_calibrations_lie_in_one_figure_and_so_do_both_roc_curves(
+    visitor: Visitor, plenty: Path
+) -> None:
+    table = pq.read_table(plenty / "plenty" / "predictions.parquet")
+    write_table(plenty, "second", dict(zip(table.column_names, table.columns, strict=True)))
+    page = visitor.open("/compare?run=plenty&other=second")
+    overlaid = [
+        {trace.get("name") for trace in graph["props"]["figure"]["data"]} - {None}
+        for graph in find(page, "Graph")
+    ]
+    assert overlaid.count({"plenty", "second"}) == 2
+
+
+def test_trainings_lie_in_one_figure_with_the_kept_epoch_of_each() -> None:
+    epochs = [
+        {
+            "epoch": e,
+            "train_loss": 1 / e,
+            "val_loss": 1.2 / e,
+            "train_accuracy": 0.8,
+            "val_accuracy": 0.7,
+        }
+        for e in (1, 2, 3)
+    ]
+    drawn = figures.histories(
+        {"old": (epochs[:2], epochs[1], "#111111"), "new": (epochs, epochs[2], "#222222")}, "loss"
+    )
+    lines = {trace.name: list(trace.y) for trace in drawn.data if trace.name}
+    assert list(lines) == ["old, validation", "old, training", "new, validation", "new, training"]
+    assert lines["new, validation"] == pytest.approx([1.2, 0.6, 0.4])
+    rings = [(trace.x[0], trace.y[0]) for trace in drawn.data if not trace.name]
+    assert rings == [(2, pytest.approx(0.6)), (3, pytest.approx(0.4))]
 
 
 def test_a_table_of_another_tool_has_no_settings(visitor: Visitor, own: Path) -> None:

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from brainmri import index, trust
 from brainmri.inference import Answers
 from brainmri.preprocessing import Preprocessing
-from dashboard import data
+from dashboard import data, trust_figures
 from dashboard.chosen import Chosen, cell_of, read
 from tests.dashboard.reading import headings, matrix, table_named, tiles
-from tests.dashboard.results import CAREFUL, CLASSES, HASTY, view_of
+from tests.dashboard.results import CAREFUL, CLASSES, HASTY, view_of, write_table
 from tests.dashboard.visit import Node, Visitor, find, visible
 
 
@@ -103,7 +103,8 @@ def test_the_matrix_keeps_its_other_cells_when_one_is_chosen(visitor: Visitor) -
     on = [c["props"]["id"]["cell"] for c in find(page, className="matrix-cell")
           if c["props"]["aria-pressed"] == "true"]  # fmt: skip
     assert on == ["glioma~notumor"]
-    assert list(table_named(page, "Precision, recall and F1 per class")) == ["glioma", "notumor"]
+    # So do the classes, and the part keeps its height.
+    assert list(table_named(page, "Precision, recall and F1 per class")) == [*CLASSES, "weighted"]
     told = [visible(item) for item in find(page, className="plain-list")]
     assert any("Of the images of glioma: 3 of 5 called notumor" in each for each in told) or any(
         "too few" in each for each in told
@@ -194,7 +195,8 @@ def test_every_part_is_about_the_chosen_images_and_says_how_many(
 ) -> None:
     page = visitor.open(f"/evaluate?run=hasty&by=size&{query}")
     assert {part: said for part, said in counts_of(page).items() if said != {str(n)}} == {}
-    assert {row[-1] for row in table_named(page, "Areas under the curves").values()} == {str(n)}
+    if not find(find(page, id="curves-content"), className="nothing-drawn"):
+        assert {row[-1] for row in table_named(page, "Areas under the curves").values()} == {str(n)}
 
 
 @pytest.mark.usefixtures("plenty")
@@ -224,11 +226,15 @@ def test_among_images_chosen_by_their_answer_right_and_wrong_are_no_result(
     visitor: Visitor, query: str, why: str
 ) -> None:
     page = visitor.open(f"/evaluate?run=plenty&{query}")
-    places = [visible(place) for place in find(page, className="nothing-drawn")]
-    assert len(places) == 5  # Both curves, calibration, decisions, coverage of risks.
-    assert all(place.startswith(why) for place in places)
-    assert not find(find(page, id="trust-content"), "Graph")
-    assert not find(find(page, id="curves-content"), "Graph")
+    # One sentence for calibration, both curves, decisions and coverage of risks: no empty card for each.
+    (place,) = [visible(place) for place in find(page, className="nothing-drawn")]
+    assert place.startswith(why)
+    assert "so there is no calibration, decision, risk-coverage, ROC or" in place
+    for part in ("trust-content", "curves-content"):
+        assert not find(find(page, id=part), "Graph")
+        # What chooses other images stays.
+        assert "Choose these images" in visible(find(page, id=part))
+    assert not find(page, caption="Areas under the curves")
     trust = visible(find(page, id="trust-content"))
     # What is known of these very images is counted, and no interval speaks of others.
     assert re.search(
@@ -243,24 +249,12 @@ def test_of_one_class_there_is_nothing_to_tell_it_from_and_the_rest_is_measured(
     visitor: Visitor,
 ) -> None:
     page = visitor.open("/evaluate?run=plenty&cell=glioma~")
-    places = [visible(place) for place in find(page, className="nothing-drawn")]
-    assert sorted(place.split(":")[0].split(" and ")[0] for place in places) == [
-        "All of these images show glioma (n = 20)",
-        "All of these images show glioma (n = 20)",
-        "Of these images each shows a tumour (n = 20)",
-        "These are fewer than 50 images (n = 20), too few for a curve, so there is nothing to draw.",
-    ]
+    decisions, curves = [visible(place) for place in find(page, className="nothing-drawn")]
+    assert decisions.startswith("Of these images each shows a tumour (n = 20)")
+    assert "These are fewer than 50 images (n = 20), too few for a curve" in decisions
+    assert curves.startswith("All of these images show glioma (n = 20)")
     assert find(find(page, id="trust-content"), "Graph", id={"figure": "calibration"})
     assert "These images were chosen by what they show" in visible(find(page, id="trust-content"))
-
-
-@pytest.mark.usefixtures("plenty")
-def test_a_place_without_a_figure_is_as_high_as_the_figure(visitor: Visitor) -> None:
-    def heights(query: str, kind: str) -> set[int]:
-        page = find(visitor.open(f"/evaluate?run=plenty{query}"), id="curves-content")
-        return {part["props"]["style"]["minHeight"] for part in find(page, "Div", className=kind)}
-
-    assert heights("", "figure") == heights("&cell=wrong", "nothing-drawn")
 
 
 @pytest.mark.usefixtures("plenty")
@@ -275,6 +269,36 @@ def test_the_images_of_a_bin_of_the_calibration_figure_can_be_chosen() -> None:
         chosen = read(view.classes, None, None, None, edges)
         assert chosen.sure == (one.low, one.high)
         assert data.chosen_n(view, "test", chosen) == one.n
+
+
+@pytest.mark.usefixtures("plenty")
+@pytest.mark.parametrize("fitted", [True, False])
+def test_a_point_of_the_decision_curve_chooses_the_images_that_one_would_act_on(
+    visitor: Visitor, fitted: bool, plenty: Path
+) -> None:
+    name = "plenty" if fitted else "other-tool"
+    if not fitted:  # The same from another tool: its temperature is fitted here.
+        table = pq.read_table(plenty / "plenty" / "predictions.parquet")
+        write_table(plenty, name, dict(zip(table.column_names, table.columns, strict=True)))
+    view = view_of(name)
+    found = data.chosen_calibration(view, "test", Chosen())
+    assert found.decision is not None
+    acted, n = 0, found.n
+    points = trust_figures.decision_curve(found.decision).data[2].customdata
+    for at, threshold in zip(points, found.decision.thresholds, strict=True):
+        chosen = read(view.classes, None, None, at)
+        acted = data.chosen_n(view, "test", chosen)
+        tumours = data.chosen_calibration(view, "test", chosen).tumours
+        # Net benefit is of these images: tumours among them, less the others at the price.
+        benefit = (tumours - (acted - tumours) * threshold / (1 - threshold)) / n
+        assert benefit == pytest.approx(found.decision.model[points.index(at)], abs=1e-9)
+    assert acted < n
+    page = visitor.open(f"/evaluate?run={name}&above=any tumour~0.3")
+    assert chips(page) == ["Remove tumour probability ≥ 30.0 %"]
+    # The curve keeps the others, with the point marked; what stands beside it follows.
+    (decision,) = find(page, "Graph", id={"figure": "decision"})
+    assert decision["props"]["figure"]["data"][-1]["x"] == [0.3]
+    assert f"n = {found.n:,}, with a tumour" in visible(find(page, id="trust-content"))
 
 
 @pytest.mark.usefixtures("shown")
@@ -640,9 +664,52 @@ def test_an_address_that_asks_for_a_figure_or_column_that_is_not_there_is_told_s
     visitor: Visitor,
 ) -> None:
     said = visible(visitor.open("/evaluate?run=hasty&by=colour&rank=happiness"))
-    assert "There is no figure “ happiness ” to choose here; accuracy is shown." in said
-    assert "There is no column “ colour ” to choose here;" in said
+    assert "There is no “ happiness ” to choose here." in said
+    assert "There is no “ colour ” to choose here." in said
     assert "There is no" not in visible(visitor.open("/evaluate?run=hasty&by=seen&rank=accuracy"))
+
+
+@pytest.mark.usefixtures("shown")
+@pytest.mark.parametrize(
+    ("key", "asked", "said"),
+    [
+        ("cell", "glioma~cat", "There is no cell “ {} ” of the matrix; it chooses nothing."),
+        ("above", "cat~0.5", "There is no class and probability (0 to 1) “ {} ” to choose;"),
+        ("above", "glioma~7", "There is no class and probability (0 to 1) “ {} ” to choose;"),
+        ("sure", "0.9~0.1", "There are no two rising probabilities (0 to 1) “ {} ” to choose;"),
+    ],
+)
+def test_what_an_address_misspells_is_said_and_can_be_removed(
+    visitor: Visitor, key: str, asked: str, said: str
+) -> None:
+    page = visitor.open(f"/evaluate?run=hasty&{key}={asked}")
+    (bar,) = find(page, id="evaluate-chosen")
+    assert said.format(asked) in visible(bar)
+    (away,) = find(bar, "Button")
+    assert away["props"]["id"] == {"chip": key}
+    assert chosen_line(page).startswith("All 20 test images.")
+    whole = visible(find(visitor.open("/evaluate?run=hasty"), id="evaluate-chosen"))
+    assert "There is no" not in whole
+
+
+@pytest.mark.usefixtures("shown")
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/evaluate?run=hasty&split=holdout",
+        "/evaluate?run=hasty&show=holdout",
+        "/evaluate?run=hasty&sort=holdout",
+        "/compare?run=hasty&other=careful&split=holdout",
+        "/compare?run=hasty&other=careful&now=holdout",
+        "/data?by=holdout",
+        "/data?scale=holdout",
+        "/data?split=holdout",
+        "/data?part=browse&only=holdout",
+    ],
+)
+def test_a_choice_that_there_is_not_is_said_on_every_page(visitor: Visitor, address: str) -> None:
+    assert "There is no “ holdout ” to choose here." in visible(visitor.open(address))
+    assert "to choose here" not in visible(visitor.open(address.rpartition("=")[0]))
 
 
 def test_columns_that_are_no_choice_are_named_with_the_reason(visitor: Visitor) -> None:

@@ -22,7 +22,7 @@ from tests.dashboard.results import (
     CAREFUL,
     HASTY,
 )
-from tests.dashboard.visit import Visitor, find, visible
+from tests.dashboard.visit import Node, Visitor, find, visible
 
 
 @pytest.mark.usefixtures("shown")
@@ -128,20 +128,40 @@ def test_calibration_is_shown_before_and_after_the_temperature(visitor: Visitor)
 
 @pytest.mark.usefixtures("plenty")
 def test_every_position_of_a_slider_has_its_counts_with_intervals(visitor: Visitor) -> None:
-    page = visitor.open("/evaluate?run=plenty&find=0&worth=16")
+    page = visitor.open("/evaluate?run=plenty&find=0.8&worth=1000")
     stores = {
         store["props"]["id"]: store["props"]["data"]
         for store in find(page, "Store")
         if str(store["props"]["id"]).startswith("tells-")
     }
-    sliders = {s["props"]["id"]["state"]: s["props"] for s in find(page, "Slider")}
+    sliders = {s["props"]["id"]["slider"]: s["props"] for s in find(page, "Slider")}
     for key, chosen in (("find", 0), ("worth", 16)):
         assert sliders[key]["value"] == chosen
-        assert len(stores[f"tells-{key}"]) == sliders[key]["max"] + 1
-        for said in stores[f"tells-{key}"]:
+        told_at = stores[f"tells-{key}"]["told"]
+        assert len(told_at) == sliders[key]["max"] + 1
+        for said in told_at:
             assert re.search(r"Missed tumours:  ?\d+ of 60 \(\d+\.\d–\d+\.\d %\)", visible(said))
         (told,) = find(page, id=f"told-{key}")
-        assert visible(told) == visible(stores[f"tells-{key}"][chosen])
+        assert visible(told) == visible(told_at[chosen])
+
+
+@pytest.mark.usefixtures("plenty")
+def test_the_address_says_what_the_sliders_mean_and_what_they_do_not_offer(
+    visitor: Visitor,
+) -> None:
+    def kept(page: Node) -> dict[str, str]:
+        stores = {s["props"]["id"]["kept"]: s["props"]["data"] for s in find(page, "Store")
+                  if isinstance(s["props"]["id"], dict)}  # fmt: skip
+        return {key: stores[key] for key in ("find", "worth")}
+
+    assert kept(visitor.open("/evaluate?run=plenty")) == {"find": "0.99", "worth": "100"}
+    page = visitor.open("/evaluate?run=plenty&find=0.995&worth=7")
+    assert kept(page) == {"find": "0.995", "worth": "7"}
+    assert "Chosen: 99.5 %" in visible(page).replace("\u00a0", " ").replace("  ", " ")
+    odd = visitor.open("/evaluate?run=plenty&find=19&worth=-3")
+    assert kept(odd) == {"find": "0.99", "worth": "100"}
+    for asked in ("19", "-3"):
+        assert f"There is no “ {asked} ” to choose here." in visible(odd)
 
 
 @pytest.mark.usefixtures("plenty")

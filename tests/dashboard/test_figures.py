@@ -59,7 +59,12 @@ def test_differences_are_dots_in_percentage_points_and_those_beyond_chance_stand
     low, high = figure.layout.xaxis.range
     assert -low == high > 8
     notes = [note.text for note in figure.layout.annotations]
-    assert notes == ["found", "right", "← old better", "new better →"]
+    assert notes == [
+        "found<br>+4.0 (+1.0 to +8.0), n = 906",
+        "right<br>−2.0 (−5.0 to +1.0), n = 1,311",
+        "← old better",
+        "new better →",
+    ]
     checked(figures.differences([("area", NOTHING)], better=("old better", "new better")))
 
 
@@ -286,6 +291,22 @@ def test_a_long_curve_is_thinned_and_keeps_its_ends() -> None:
     line = checked(evaluation_figures.roc(curves, COLOURS))[0]
     assert 100 < len(line.x) <= 400
     assert (line.x[0], line.x[-1], line.y[-1]) == (0, 1, 1)
+
+
+def test_every_step_of_a_curve_is_drawn_and_some_points_between() -> None:
+    # 1,300 thresholds, 300 of them of images of the class, most of these at the beginning.
+    hit = np.zeros(1300, dtype=bool)
+    hit[:280], hit[300:700:20] = True, True
+    up, along = np.append(0, np.cumsum(hit) / 300), np.append(0, np.cumsum(~hit) / 1000)
+    curves = [class_curves("glioma", Curve(along, up, np.linspace(1, 0, 1301)))]
+    line = checked(evaluation_figures.roc(curves, COLOURS))[0]
+    drawn = set(zip(line.x, line.y, strict=True))
+    turns = [
+        (along[i], up[i]) for i in range(1, 1300) if (up[i] == up[i - 1]) != (up[i + 1] == up[i])
+    ]
+    assert len(turns) == 41
+    assert set(turns) <= drawn
+    assert 400 <= len(drawn) < 500
 
 
 def test_history_shows_both_losses_and_rings_the_kept_epoch() -> None:
