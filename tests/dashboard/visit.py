@@ -156,7 +156,7 @@ def words(node: Node) -> str:
             found += [text for text in texts if isinstance(text, str) and text]
         else:
             found.append(str(entry))
-    return " ".join(" ".join(found).split())
+    return " ".join(plain(" ".join(found)).split())
 
 
 def visible(node: Node) -> str:
