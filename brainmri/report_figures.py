@@ -18,7 +18,7 @@ _WIDTH = 720
 _NAMES, _FIGURES = 196, 236
 """Room for the names on the left and the figures on the right of intervals, in units of the drawing."""
 _ROW = 22
-_NARROW, _NARROW_ROW = 358, 44
+_NARROW, _NARROW_ROW = 358, 58
 """Width of a drawing on a phone, and a row there, in its pixels."""
 _DOTTED = ("Dotted: answers that are right exactly as", "often as the model says.")
 _LONGEST = 32
@@ -64,16 +64,19 @@ def intervals(rows: Sequence[tuple[str, Estimate]], *, says: str, narrow: bool) 
         parts.append(
             f'<line class="grid" x1="{x(tick):.1f}" x2="{x(tick):.1f}" y1="4" y2="{bottom}"/>'
         )
-        # At the edge of a narrow drawing half of it would be cut off.
-        anchor = "end" if narrow and tick == 1 else "middle"
-        place = width if anchor == "end" else x(tick)
+        # At the edges of a narrow drawing half of it would be cut off.
+        anchor, place = "middle", x(tick)
+        if narrow and place > width - 16:
+            anchor, place = "end", width
+        elif narrow and place < 16:
+            anchor, place = "start", 0
         parts.append(_text(place, bottom + 16, f"{100 * tick:.0f} %", "tick", anchor))
     for i, (name, e) in enumerate(rows):
         y = 8 + height * (i + 0.5)
         if narrow:
-            parts.append(_text(0, y - 4, _short(name), "name", "start"))
-            parts.append(_text(width, y - 4, share(e), "value", "end"))
-            y += 10
+            parts.append(_text(0, y - 14, _short(name), "name", "start"))
+            parts.append(_text(0, y + 1, share(e), "value", "start"))
+            y += 14
         else:
             parts.append(_text(names - 12, y + 4, _short(name), "name", "end"))
             parts.append(_text(width - figures + 14, y + 4, share(e), "value", "start"))
