@@ -12,6 +12,8 @@ window.dash_clientside.exports = (() => {
     const TITLE_PX = 14, ABOUT_PX = 12, LINE_PX = 19, LEGEND_ROOM = 12;
     const LETTER_PX = 7.5; // So wide are the letters of a title on average, or less.
 
+    const JOINER = "\u2060"; // What holds an interval on one line (brainmri/wording.py) is nothing to a file.
+
     const text = (node) => (node ? node.textContent.replace(/\s+/g, " ").trim() : "");
 
     const MOST_LETTERS = 100;
@@ -32,7 +34,8 @@ window.dash_clientside.exports = (() => {
     };
 
     // "1,311" is a number to a spreadsheet only without its comma; what begins like a formula is none.
-    const field = (value) => {
+    const field = (told) => {
+        const value = told.replaceAll(JOINER, "");
         const plain = /^\d{1,3}(,\d{3})+$/.test(value) ? value.replaceAll(",", "") : value;
         const safe = /^[=@\t\r]|^[+-](?![\d.])/.test(plain) ? "'" + plain : plain;
         return /[",\n]/.test(safe) ? '"' + safe.replaceAll('"', '""') + '"' : safe;
@@ -72,7 +75,7 @@ window.dash_clientside.exports = (() => {
         return csv([first, ...body]);
     };
 
-    const escaped = (words) => words.replace(/[<>&"]/g, (c) => `&#${c.charCodeAt(0)};`);
+    const escaped = (words) => words.replaceAll(JOINER, "").replace(/[<>&"]/g, (c) => `&#${c.charCodeAt(0)};`);
 
     const wrapped = (words, width) => {
         const lines = [""];
@@ -88,7 +91,9 @@ window.dash_clientside.exports = (() => {
         const part = frame.closest(".card") && frame.closest(".card").querySelector(".card-title");
         const section = frame.closest(".section");
         const own = frame.closest("figure") && frame.closest("figure").querySelector("figcaption strong");
-        const whole = text(part) || text(section && section.querySelector("h2")) || document.title;
+        const stated = frame.closest("[data-finding]");
+        const whole = (stated && stated.dataset.finding) || text(part) || text(section && section.querySelector("h2"))
+            || document.title;
         const title = own ? `${whole}: ${text(own)}` : whole;
         const about = frame.closest("[data-about]");
         const lines = wrapped(title, width), small = wrapped(about ? about.dataset.about : "", width);
@@ -169,7 +174,8 @@ window.dash_clientside.exports = (() => {
     const textOf = (node, left, top, pen) => {
         const style = getComputedStyle(node.parentElement), around = node.parentElement.getBoundingClientRect();
         const anchor = ANCHORS[style.textAlign] || "start";
-        pen.font = style.font;
+        // Not `style.font`, which is empty where figures are tabular.
+        pen.font = `${style.fontWeight} ${style.fontSize} ${style.fontFamily}`;
         const rise = pen.measureText("x").fontBoundingBoxAscent;
         return linesOf(node).map((line) => {
             const cut = style.textOverflow === "ellipsis" && line.right > around.right + 1;
@@ -180,6 +186,14 @@ window.dash_clientside.exports = (() => {
                 + `font-size="${style.fontSize}" font-weight="${style.fontWeight}" ${filled(style.color)}${narrowed}>`
                 + `${escaped(line.words)}</text>`;
         }).join("");
+    };
+
+    // A picture, or one that lies over it and is cut at its edges.
+    const imageOf = (one, box, opacity, left, top) => {
+        const edge = (one.closest(".stage") || one).getBoundingClientRect();
+        return `<svg x="${edge.left - left}" y="${edge.top - top}" width="${edge.width}" height="${edge.height}">`
+            + `<image x="${box.left - edge.left}" y="${box.top - edge.top}" width="${box.width}" height="${box.height}" `
+            + `opacity="${opacity}" preserveAspectRatio="none" href="${escaped(one.src)}"/></svg>`;
     };
 
     // What stands on the page as an SVG of boxes, words and pictures, which any program opens: read off the
@@ -196,13 +210,13 @@ window.dash_clientside.exports = (() => {
                 continue;
             }
             const box = one.getBoundingClientRect(), style = getComputedStyle(one);
+            if (!box.width || style.opacity === "0") continue;
             const place = `x="${box.left - left}" y="${box.top - top}" width="${box.width}" height="${box.height}"`;
             const fill = filled(style.backgroundColor);
             if (fill) parts.push(`<rect ${place} rx="${parseFloat(style.borderRadius) || 0}" ${fill}/>`);
             if (one.classList.contains("chosen"))
                 parts.push(`<rect ${place} rx="4" fill="none" stroke="${INK}" stroke-width="2"/>`);
-            if (one.tagName === "IMG")
-                parts.push(`<image ${place} preserveAspectRatio="none" href="${escaped(one.src)}"/>`);
+            if (one.tagName === "IMG") parts.push(imageOf(one, box, style.opacity, left, top));
         }
         const head = [
             ...lines.map((line) => `font-size="${TITLE_PX}" fill="${INK}">${line}`),

@@ -170,15 +170,18 @@ window.dash_clientside.predict = (() => {
     const find = (node, id) => {
         if (Array.isArray(node)) return node.reduce((found, one) => found || find(one, id), null);
         if (!node?.props) return null;
-        return String(node.props.id || "").startsWith(id) ? node : find(node.props.children, id);
+        const own = node.props.id || "";
+        const same = typeof id === "string" ? String(own).startsWith(id) : own.answer === id.answer && own.part === id.part;
+        return same ? node : find(node.props.children, id);
     };
     // In the reply as well as on the page, so that it is there when the reply is shown again.
-    const fill = (reply, id, children, still) => {
+    const change = (reply, id, props, still) => {
         const node = find(reply.answer, id);
         if (!node) return;
-        node.props.children = children;
-        if (still()) set(node.props.id, { children });
+        Object.assign(node.props, props);
+        if (still()) set(node.props.id, props);
     };
+    const fill = (reply, id, children, still) => change(reply, id, { children }, still);
     const standing = async (id) => {
         const frame = () => new Promise(requestAnimationFrame);
         for (let frames = 0; frames < 300 && !part(id); frames += 1) await frame();
@@ -195,6 +198,10 @@ window.dash_clientside.predict = (() => {
         const told = await ask("occlusion", new Blob([bytes]), { run: choices.run });
         const fault = () => element("P", { className: "caution", children: `This was not checked. ${told.said}` });
         fill(reply, place.props.id, told.verdict || fault(), still);
+        // A map that is no reason for the answer is drawn only where somebody asks for it.
+        const said = { answer: key, part: "told" };
+        change(reply, said, { data: { ...find(reply.answer, said).props.data, doubt: told.doubt ?? "This map was not checked." } }, still);
+        if (told.drawn) change(reply, { answer: key, part: "drawn" }, { checked: true }, still);
         if (key === "one") {
             fill(reply, "occlusion-told", told.verdict ? told.answer : fault(), still);
             if (still()) say(`${reply.said} ${told.said}`);
@@ -668,12 +675,14 @@ window.dash_clientside.predict = (() => {
         show: (reply) => (reply ? reply.answer : dash_clientside.no_update),
         // Which map lies over the picture, and how strongly.
         // What was checked is about the map of the answer: beside another one stands that it was not.
-        overlay: (chosen, opacity, unchecked) => {
+        overlay: (chosen, opacity, drawn, { answer, unchecked, doubt }) => {
             const [maps] = dash_clientside.callback_context.outputs_list;
             const sentence = unchecked[chosen] || "";
+            const said = drawn && (chosen === answer ? doubt : "This map is not that of the answer.");
             return [
-                maps.map((map) => ({ opacity: map.id.map === chosen ? opacity / 100 : 0 })),
+                maps.map((map) => ({ opacity: drawn && map.id.map === chosen ? opacity / 100 : 0 })),
                 Boolean(sentence), !sentence, sentence,
+                !said, said || "", !said, said || "",
             ];
         },
         // The slice that a slider stands at; while it moves, only the last one is fetched.

@@ -1,10 +1,9 @@
 // What style_print.css cannot do. Figures keep the size of the screen when they are printed, and would be cut: before
 // printing they are drawn for the paper, and after it for the screen again. What is folded unfolds, since nobody
-// clicks on paper, and an interval is kept on one line.
+// clicks on paper.
 
 (() => {
     const PAPER_PX = 680, BESIDE_PX = 320, SMALLER = 0.68, LETTER_PX = 9;
-    const NO_BREAK = "\u2060";
     const onScreen = new Map();
     const undo = [];
 
@@ -12,17 +11,6 @@
         for (const folded of document.querySelectorAll(":is(.reasons, .fold):not([open])")) {
             folded.open = true;
             undo.push(() => { folded.open = false; });
-        }
-    };
-
-    // Lines may break after the dash of "0.1–1.0 %"; only where text flows, so not in figures.
-    const keepTogether = () => {
-        const texts = document.createTreeWalker(document.getElementById("content"), NodeFilter.SHOW_TEXT);
-        while (texts.nextNode()) {
-            const text = texts.currentNode, before = text.data;
-            if (!/\d–\d/.test(before) || text.parentElement.closest("svg")) continue;
-            text.data = before.replace(/(\d–)(?=\d)/g, "$1" + NO_BREAK);
-            undo.push(() => { text.data = before; });
         }
     };
 
@@ -45,7 +33,6 @@
     window.addEventListener("beforeprint", () => {
         if (undo.length) return;
         unfold();
-        keepTogether();
         dated();
         for (const graph of document.querySelectorAll(".js-plotly-plot")) {
             if (!graph.offsetParent || !graph.layout || onScreen.has(graph)) continue;

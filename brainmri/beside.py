@@ -18,6 +18,7 @@ from brainmri.comparison import Comparison, Difference, Pairs, group_matrices, p
 from brainmri.metrics import Estimate, Floats, Ints
 from brainmri.ranking import Curve
 from brainmri.runs import Run
+from brainmri.wording import interval_ends
 
 _RESULTS = frozenset({"epochs trained", "temperature", "operating point", "created (UTC)"})
 """Of the entries of run.json that `settings` compares, those that nobody chose."""
@@ -151,7 +152,9 @@ def headline(comparison: Comparison, cells: Sequence[Sequence[Cell]]) -> str:
         if shown is not None:
             count, least, most, n = map(abs, shown)
             more = "fewer" if (shown[0] > 0) == fewer else "more"
-            said.append(f"{count:,} {more} {what} {of} {n:,} ({least:,} to {most:,} {more})")
+            said.append(
+                f"{count:,} {more} {what} {of} {n:,} ({interval_ends(f'{least:,}', f'{most:,}')}\u00a0{more})"
+            )
     if said:
         return f"{comparison.run_b}: {', '.join(said)}"
     none = (
@@ -229,11 +232,11 @@ def _shown(comparison: Comparison, name: str) -> tuple[int, int, int, int] | Non
 
 def _of_class(comparison: Comparison, cell: Cell) -> str:
     share = cell.share.difference
-    ends = sorted(round(abs(end) * share.n) for end in (share.low or 0.0, share.high or 0.0))
+    least, most = sorted(round(abs(end) * share.n) for end in (share.low or 0.0, share.high or 0.0))
     more = "more" if cell.change > 0 else "fewer"
     return (
         f"{comparison.run_b} calls {abs(cell.change):,} {more} of {share.n:,} images of {cell.truth} "
-        f"“{cell.answer}” than {comparison.run_a} ({ends[0]:,} to {ends[1]:,} {more})"
+        f"“{cell.answer}” than {comparison.run_a} ({interval_ends(f'{least:,}', f'{most:,}')}\u00a0{more})"
     )
 
 

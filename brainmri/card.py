@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from brainmri import card_parts
+from brainmri.wording import plain
 
 
 def render(models: Path, name: str) -> str:
@@ -17,4 +18,5 @@ def render(models: Path, name: str) -> str:
         InputError: there is no such run, or it has no predictions, or a file cannot be used.
     """
     sections = card_parts.sections(models, card_parts.sources(models, name))
-    return "\n".join(line for part in sections.values() for line in [*part, ""]).rstrip() + "\n"
+    lines = [line for part in sections.values() for line in [*part, ""]]
+    return plain("\n".join(lines)).rstrip() + "\n"

@@ -20,7 +20,7 @@ from brainmri.console import (
     print_list,
 )
 from brainmri.errors import ImageError, InputError
-from brainmri.wording import counted
+from brainmri.wording import counted, plain
 
 
 def index(options: argparse.Namespace) -> int:
@@ -250,7 +250,7 @@ def _ask(options: argparse.Namespace) -> int:
         print(json.dumps(told.to_json(maps=options.maps), indent=1))
     else:
         print(options.images.name)
-        print("\n".join(f"  {line}" for line in told.in_words()))
+        print("\n".join(f"  {plain(line)}" for line in told.in_words()))
     return DONE if told.answer.finding is not None else UNANSWERED
 
 

@@ -9,10 +9,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from collections.abc import Sequence
+from functools import partial
 from html import escape
 from pathlib import Path
 
 from markdown_it import MarkdownIt
+from markdown_it.token import Token
 
 from brainmri import card_parts, mistakes, report_figures, results, truths
 from brainmri.card_results import Part, Sources
@@ -22,6 +25,17 @@ from brainmri.metrics import Estimate
 from brainmri.truths import Truth
 from brainmri.wording import but_meets
 
+_CELLS = ("th_open", "td_open")
+_ROLES = {
+    "table_open": "table",
+    "thead_open": "rowgroup",
+    "tbody_open": "rowgroup",
+    "tr_open": "row",
+    "th_open": "columnheader",
+    "td_open": "cell",
+}
+_MOST_ON_A_PHONE, _LETTERS_ON_A_PHONE = 3, 48
+"""Columns, and letters of their widest cells, that stand beside each other on a phone."""
 _MOST_BESIDE = 5
 """Classes with which two confusion matrices fit beside each other on paper."""
 _TOP = (
@@ -74,13 +88,37 @@ def _page(found: Sources, body: str) -> str:
 def _html(lines: list[str]) -> str:
     """Markdown of the card as HTML; what looks like a tag in it stays text."""
     parser = MarkdownIt("commonmark", {"html": False}).enable("table")
-    text: str = parser.render("\n".join(lines))
+    tokens = parser.parse("\n".join(lines))
+    ends = [i for i, one in enumerate(tokens) if one.type == "table_close"]
+    for i, one in enumerate(tokens):
+        if one.type == "table_open":
+            _cards_on_a_phone(tokens[i : next(end for end in ends if end > i)])
+    text: str = parser.renderer.render(tokens, parser.options, {})
     text = text.replace("<th></th>", "<td></td>")  # A corner heads nothing.
-    pieces = re.split(r"(<table>.*?</table>)", text, flags=re.DOTALL)
+    pieces = re.split(r"(<table[ >].*?</table>)", text, flags=re.DOTALL)
     for i in range(1, len(pieces), 2):
         title = re.findall(r"<h[23]>(.*?)</h[23]>", "".join(pieces[:i]))[-1]
         pieces[i] = report_figures.scrolled(pieces[i], title)
     return _unbroken("".join(pieces))
+
+
+def _cards_on_a_phone(table: list[Token]) -> None:
+    """Mark a table that is too wide for a phone, whose rows are cards there with the heads inside.
+
+    Roles are spelt out, since cards are no table to a browser. A table of image names has its own way there.
+    """
+    cells = [(one, table[i + 1].content) for i, one in enumerate(table) if one.type in _CELLS]
+    heads = [words for one, words in cells if one.type == "th_open"]
+    k = len(heads)
+    letters = sum(max(len(words) for _, words in cells[column::k]) for column in range(k))
+    if k <= _MOST_ON_A_PHONE or letters <= _LETTERS_ON_A_PHONE or cells[k][1].startswith("`"):
+        return
+    table[0].attrSet("class", "cards")
+    for one in table:
+        if one.type in _ROLES:
+            one.attrSet("role", _ROLES[one.type])
+    for i, (one, _) in enumerate(cells[k:]):
+        one.attrSet("data-label", heads[i % k])
 
 
 def _unbroken(text: str) -> str:
@@ -143,13 +181,16 @@ def _per_class(parts: list[Part]) -> str:
         drawn.append(
             report_figures.figure(
                 f"Found least often among {part.name}: {weakest.name}, {share(weakest.recall)}{met}",
-                report_figures.intervals(
-                    rows, says=f"Recall and precision of each class, {part.name}"
-                ),
+                report_figures.on_any_screen(partial(_found_and_right, rows, part.name)),
                 "Found: recall. Right when said: precision. The lines are 95 % intervals.",
             )
         )
     return "".join(drawn)
+
+
+def _found_and_right(rows: Sequence[tuple[str, Estimate]], images: str, narrow: bool) -> str:
+    says = f"Recall and precision of each class, {images}"
+    return report_figures.intervals(rows, says=says, narrow=narrow)
 
 
 def _matrices(found: Sources) -> str:
@@ -169,9 +210,10 @@ def _matrices(found: Sources) -> str:
                     report.classes,
                     report.classes[report.negative],
                     part.tally.per_group,
-                    says=f"Confusion matrix, {part.name} (n = {report.n:,}): how many images of each class "
-                    "(row) got each answer (column), their share of the row and its 95 % interval.",
+                    says=f"Confusion matrix, {part.name} (n = {report.n:,})",
                 ),
+                f"{part.name[0].upper()}{part.name[1:]} (n = {report.n:,}): how many images of each class "
+                "(row) got each answer (column), their share of the row and its 95 % interval.",
             )
         )
     beside = len(drawn) > 1 and len(found.run.classes) <= _MOST_BESIDE
@@ -186,10 +228,13 @@ def _reliability(part: Part) -> str:
     return report_figures.figure(
         "Between what the model says of its chance to be right and the truth lie on average: "
         + share(error.ece),
-        report_figures.reliability(
-            trust.before,
-            trust.after,
-            says=f"Share of right answers by the probability of the answer, {part.name}",
+        report_figures.on_any_screen(
+            lambda narrow: report_figures.reliability(
+                trust.before,
+                trust.after,
+                says=f"Share of right answers by the probability of the answer, {part.name}",
+                narrow=narrow,
+            )
         ),
         "Each dot is a group of answers of about the same probability; its line is the 95 % interval.",
     )

@@ -5,18 +5,22 @@ Colours and sizes are classes of the style sheet `report.css`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from html import escape
 
 from brainmri import metrics
 from brainmri.calibration import ReliabilityBin
 from brainmri.markdown import share
 from brainmri.metrics import Estimate, Ints
+from brainmri.wording import share_ends
 
 _WIDTH = 720
 _NAMES, _FIGURES = 196, 236
 """Room for the names on the left and the figures on the right of intervals, in units of the drawing."""
 _ROW = 22
+_NARROW, _NARROW_ROW = 358, 58
+"""Width of a drawing on a phone, and a row there, in its pixels."""
+_DOTTED = ("Dotted: answers that are right exactly as", "often as the model says.")
 _LONGEST = 32
 """Letters of a name that fit there."""
 
@@ -33,41 +37,72 @@ def scrolled(wide: str, name: str) -> str:
     return f'<div class="scroll" role="region" tabindex="0" aria-label="{name}">{wide}</div>'
 
 
-def intervals(rows: Sequence[tuple[str, Estimate]], *, says: str) -> str:
-    """A dot with its 95 % interval per row, named on the left and told in figures on the right."""
+def on_any_screen(draw: Callable[[bool], str]) -> str:
+    """A drawing for wide screens and paper, and one for phones; `draw` is told whether it is narrow."""
+    kinds = {"wide": draw(False), "narrow": draw(True)}
+    return "".join(f'<div class="{kind}">{drawn}</div>' for kind, drawn in kinds.items())
+
+
+def intervals(rows: Sequence[tuple[str, Estimate]], *, says: str, narrow: bool) -> str:
+    """A dot with its 95 % interval per row, named on the left and told in figures on the right.
+
+    Where it is `narrow`, both stand above the interval.
+    """
+    names, figures, height = (8, 8, _NARROW_ROW) if narrow else (_NAMES, _FIGURES, _ROW)
+    width = _NARROW if narrow else _WIDTH
     known = [e for _, e in rows if e.value is not None]
     low = min([e.low if e.low is not None else e.value or 0.0 for e in known], default=0.0)
     start = max(0.0, int(20 * low - 0.2) / 20)
-    across = _WIDTH - _NAMES - _FIGURES
+    across = width - names - figures
 
     def x(value: float) -> float:
-        return _NAMES + across * (value - start) / (1 - start)
+        return names + across * (value - start) / (1 - start)
 
-    bottom = 8 + _ROW * len(rows)
+    bottom = 8 + height * len(rows)
     parts = []
     for tick in _ticks(start):
         parts.append(
             f'<line class="grid" x1="{x(tick):.1f}" x2="{x(tick):.1f}" y1="4" y2="{bottom}"/>'
         )
-        parts.append(_text(x(tick), bottom + 16, f"{100 * tick:.0f} %", "tick", "middle"))
+        # At the edges of a narrow drawing half of it would be cut off.
+        anchor, place = "middle", x(tick)
+        if narrow and place > width - 16:
+            anchor, place = "end", width
+        elif narrow and place < 16:
+            anchor, place = "start", 0
+        parts.append(_text(place, bottom + 16, f"{100 * tick:.0f} %", "tick", anchor))
     for i, (name, e) in enumerate(rows):
-        y = 8 + _ROW * (i + 0.5)
-        parts.append(_text(_NAMES - 12, y + 4, _short(name), "name", "end"))
-        parts.append(_text(_WIDTH - _FIGURES + 14, y + 4, share(e), "value", "start"))
+        y = 8 + height * (i + 0.5)
+        if narrow:
+            parts.append(_text(0, y - 14, _short(name), "name", "start"))
+            parts.append(_text(0, y + 1, share(e), "value", "start"))
+            y += 14
+        else:
+            parts.append(_text(names - 12, y + 4, _short(name), "name", "end"))
+            parts.append(_text(width - figures + 14, y + 4, share(e), "value", "start"))
         if e.value is None:
             continue
         if e.low is not None and e.high is not None:
             parts.append(f'<line class="interval" x1="{x(e.low):.1f}" x2="{x(e.high):.1f}" '
                          f'y1="{y:.1f}" y2="{y:.1f}"/>')  # fmt: skip
         parts.append(f'<circle class="dot" cx="{x(e.value):.1f}" cy="{y:.1f}" r="4.5"/>')
-    return _svg(bottom + 24, parts, says)
+    return _svg(bottom + 24, parts, says, width)
 
 
 def reliability(
-    before: Sequence[ReliabilityBin], after: Sequence[ReliabilityBin] | None, *, says: str
+    before: Sequence[ReliabilityBin],
+    after: Sequence[ReliabilityBin] | None,
+    *,
+    says: str,
+    narrow: bool,
 ) -> str:
-    """Share of right answers by what the model said its chance was, with 95 % intervals."""
-    side, left, top, width = 300, 56, 10, 640
+    """Share of right answers by what the model said its chance was, with 95 % intervals.
+
+    What the lines are stands at the right, or below where it is `narrow`.
+    """
+    side, left, top, width = (290, 48, 10, _NARROW) if narrow else (300, 56, 10, 640)
+    words, first, step = (0, top + side + 64, 22) if narrow else (left + side + 36, top + 26, 56)
+    dotted = (first + 2 * step + 4) if narrow else top + side - 40
 
     def point(confidence: float, right: float) -> tuple[float, float]:
         return left + side * confidence, top + side * (1 - right)
@@ -105,16 +140,13 @@ def reliability(
                              f'y1="{ends[0]:.1f}" y2="{ends[1]:.1f}"/>')  # fmt: skip
             parts.append(f'<circle class="dot {kind}" cx="{x:.1f}" cy="{y:.1f}" r="4"/>')
         parts.append(f'<polyline class="curve {kind}" points="{" ".join(line)}"/>')
-        y = top + 26 + 56 * row
-        parts.append(f'<circle class="dot {kind}" cx="{left + side + 36}" cy="{y - 4}" r="5"/>')
+        y = first + step * row
+        parts.append(f'<circle class="dot {kind}" cx="{words + 6}" cy="{y - 4}" r="5"/>')
         n = sum(b.n for b in filled)
-        parts.append(_text(left + side + 50, y, f"{name} (n = {n:,})", "name", "start"))
-    parts.append(_text(left + side + 30, top + side - 40, "Dotted: answers that are right exactly as",
-                       "tick", "start"))  # fmt: skip
-    parts.append(
-        _text(left + side + 30, top + side - 24, "often as the model says.", "tick", "start")
-    )
-    return _svg(top + side + 44, parts, says, width)
+        parts.append(_text(words + 20, y, f"{name} (n = {n:,})", "name", "start"))
+    for i, told in enumerate(_DOTTED):
+        parts.append(_text(words, dotted + 16 * i, told, "tick", "start"))
+    return _svg(dotted + 26 if narrow else top + side + 44, parts, says, width)
 
 
 def matrix(classes: Sequence[str], negative: str, per_group: Ints, *, says: str) -> str:
@@ -129,11 +161,7 @@ def matrix(classes: Sequence[str], negative: str, per_group: Ints, *, says: str)
             kind = "right" if i == j else "missed" if answer == negative else "wrong"
             if not counts[i, j]:
                 kind = "none"
-            ends = (
-                ""
-                if e.low is None or e.high is None
-                else f"{100 * e.low:.1f}\u2013{100 * e.high:.1f}"
-            )
+            ends = "" if e.low is None or e.high is None else share_ends(e.low, e.high)
             told = (
                 ""
                 if e.value is None
@@ -148,7 +176,7 @@ def matrix(classes: Sequence[str], negative: str, per_group: Ints, *, says: str)
             f"<td class='total'>n = {int(counts[i].sum()):,}</td></tr>"
         )
     return (
-        f"<table class='matrix'><caption>{escape(says)}</caption><thead><tr>"
+        f"<table class='matrix' aria-label='{escape(says)}'><thead><tr>"
         f"<th scope='col'>truth \u2193 answer \u2192</th>{heads}<th scope='col'>images</th></tr></thead>"
         f"<tbody>{''.join(rows)}</tbody></table>"
     )

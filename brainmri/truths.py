@@ -11,6 +11,7 @@ from brainmri.evaluation import Report
 from brainmri.metrics import Estimate
 from brainmri.runs import Run
 from brainmri.tally import GroupsOf
+from brainmri.wording import share_ends
 
 _TEST, _VAL = "test", "val"
 _MIX_APART = 0.05
@@ -112,7 +113,7 @@ def _memory(first: Report, unseen: Report | None, images: str) -> str:
         return f"{said}, which can reward memory"
     share = _percent(seen.value)
     if seen.low is not None and seen.high is not None:
-        share += f", {100 * seen.low:.1f}–{_percent(seen.high)}"
+        share += f", {share_ends(seen.low, seen.high)}"
     higher, clearly = _order(seen, unseen.accuracy)
     if not higher:
         fewer = "clearly fewer" if clearly else "no more"

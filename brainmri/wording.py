@@ -15,6 +15,30 @@ INDEPENDENT = (
 """What stands beside intervals that were made without `results.known_images`."""
 
 
+_JOINER = "\u2060"
+"""Of no width: no line breaks there."""
+
+
+def interval_ends(low: str, high: str) -> str:
+    """Both ends of an interval, "93.8–96.1" or with signs "−0.4 to +2.1"; no line breaks within.
+
+    Browsers break lines behind a dash, and no style forbids it.
+    """
+    if {low[0], high[0]} & set("+-−"):
+        return f"{low}\u00a0to\u00a0{high}"
+    return f"{low}–{_JOINER}{high}"
+
+
+def share_ends(low: float, high: float) -> str:
+    """Both ends of the interval of a share (0-1) as "93.8–96.1 %"; no line breaks within."""
+    return f"{interval_ends(f'{100 * low:.1f}', f'{100 * high:.1f}')}\u00a0%"
+
+
+def plain(text: str) -> str:
+    """Words for a terminal or a text file, which need nothing that holds lines together."""
+    return text.replace(_JOINER, "").replace("\u00a0", " ")
+
+
 def counted(n: int, one: str, many: str | None = None) -> str:
     """The number with its words: "1 file", "2,000 files", "1 row is", "2 rows are".
 

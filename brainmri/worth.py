@@ -13,6 +13,7 @@ from brainmri.conformal import Bools, conformal_sets, set_in_words, with_answer
 from brainmri.metrics import Estimate, Floats, Ints
 from brainmri.predictions import Predictions
 from brainmri.runs import Run
+from brainmri.wording import share_ends
 
 COMPARED = 100
 """Test images, at most, that say how often answers like one are right."""
@@ -184,7 +185,7 @@ def answers_like_this(
 def _interval(estimate: Estimate) -> str:
     if estimate.low is None or estimate.high is None:
         return ""
-    return f" ({100 * estimate.low:.1f} to {100 * estimate.high:.1f} %)"
+    return f" ({share_ends(estimate.low, estimate.high)})"
 
 
 def _test_images(measured: Measured) -> str:

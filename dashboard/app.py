@@ -140,6 +140,14 @@ dash.register_page(  # type: ignore[no-untyped-call]
 )
 
 
+dash.register_page(  # type: ignore[no-untyped-call]
+    "dashboard.pages.no_report",
+    path_template=not_found_404.REPORTS,
+    title=f"No report · {NAME}",
+    layout=not_found_404.no_report,
+)
+
+
 def _frame() -> dmc.MantineProvider:
     return dmc.MantineProvider(
         [
@@ -306,6 +314,9 @@ def example(number: int) -> Response:
 @server.after_request
 def finish(response: Response) -> Response:
     """Unknown pages answer 404 (Dash says 200), and no page may load from or send to elsewhere."""
+    if response.status_code in (404, 422) and _is_for_a_reader(response):
+        shown = Response(_index(), response.status_code, mimetype="text/html")
+        return _guarded(shown)
     known = {path.rstrip("/") for _, path, _ in _PAGES} | {sign_in.PATH}
     here = request.path.rstrip("/")
     if request.endpoint == "report":
@@ -313,6 +324,19 @@ def finish(response: Response) -> Response:
     if response.mimetype == "text/html" and response.status_code == 200 and here not in known:
         response.status_code = 404
     return _guarded(response)
+
+
+def _index() -> str:
+    """The page in which Dash shows what belongs to the address."""
+    index: str = app.index()  # type: ignore[no-untyped-call]
+    return index
+
+
+def _is_for_a_reader(response: Response) -> bool:
+    """Whether somebody opened the address as a page, and would see no more than a line of text."""
+    asked = {kind for kind, _ in request.accept_mimetypes}
+    bare = response.mimetype in ("text/html", "text/plain")
+    return request.method == "GET" and "text/html" in asked and bare
 
 
 def _guarded(response: Response) -> Response:

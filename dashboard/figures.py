@@ -29,6 +29,8 @@ _LINE, _LINE_PX = 30, 16
 """Letters of a name that fit a line on a phone, and the height of one more line."""
 _NAME_LETTERS = 24
 """Of a name at a line, on a phone too."""
+_LISTED_PX, _PLOT_PX, _MOST_LISTED = 20, 190, 0.7
+"""Of a name in a list inside a figure, of the plot there, and the share of it that such a list may take."""
 _PAPER_ROW_PX, _PAPER_LETTERS = 28, 90
 """Of a row with its name above it, in one line, on paper."""
 
@@ -126,7 +128,10 @@ def histograms(
         for name, v in values.items()
     }
     images = {name: len(v) for name, v in values.items()}
-    return _lines(lines, colours, images, x=title, y="% of images", hover="%{y:.1f} % at %{x:.2f}")
+    figure = _lines(
+        lines, colours, images, x=title, y="% of images", hover="%{y:.1f} % at %{x:.2f}"
+    )
+    return _named(figure, lines, colours, low=0)
 
 
 def densities(
@@ -146,10 +151,9 @@ def densities(
         hover="%{y:.2f} % at %{x:.2f}",
     )
     ticks = [10.0, 1.0, 0.1, 0.01, 0.001]
-    figure.update_yaxes(
-        type="log", range=[-3, 2], tickvals=ticks, ticktext=[f"{tick:g}" for tick in ticks]
-    )
-    return figure
+    figure.update_yaxes(type="log", tickvals=ticks, ticktext=[f"{tick:g}" for tick in ticks])
+    drawn = {name: (at, np.log10(np.maximum(y, 1e-3))) for name, (at, y) in lines.items()}
+    return _named(figure, drawn, colours, low=-3)
 
 
 def intervals(
@@ -427,6 +431,40 @@ def _lines(
             hovertemplate=f"{name}: {hover} (n = {images[name]:,} images)<extra></extra>",
         )  # fmt: skip
     lay_out(figure, x=x, y=y, height=300)
+    return figure
+
+
+def _named(
+    figure: go.Figure,
+    lines: Mapping[str, tuple[NDArray[np.floating], NDArray[np.floating]]],
+    colours: Mapping[str, str],
+    *,
+    low: float,
+) -> go.Figure:
+    """The figure with the names of its lines in the upper right corner, in their order at the right.
+
+    The axis reaches so high that no line comes there; of very many lines there is a legend.
+
+    Args:
+        figure: with these lines.
+        lines: x and y as the axes have them, logarithms where these are logarithmic.
+        colours: of the lines.
+        low: where the y axis begins, likewise.
+    """
+    room = _LISTED_PX * (len(lines) + 0.5) / _PLOT_PX
+    if room > _MOST_LISTED:
+        figure.update_layout(showlegend=True, legend=ABOVE)
+        return figure
+    right = {name: y[x > (x.min() + x.max()) / 2] for name, (x, y) in lines.items()}
+    most = max((float(y.max()) for _, y in lines.values()), default=low)
+    beside = max((float(y.max()) for y in right.values()), default=low)
+    top = max(most + 0.05 * (most - low), low + (beside - low) / (1 - room))
+    figure.update_yaxes(range=[low, top if top > low else low + 1])
+    for row, name in enumerate(sorted(right, key=lambda name: -float(right[name].mean()))):
+        name_line(
+            figure, name, colours[name], 1, 1, xref="paper", yref="paper", xanchor="right",
+            yanchor="top", yshift=-_LISTED_PX * row,
+        )  # fmt: skip
     return figure
 
 

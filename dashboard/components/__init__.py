@@ -71,6 +71,7 @@ from dashboard.components.tiles import (
     pictures_missing,
     whose_note,
 )
+from dashboard.components.values import probability_values
 from dashboard.components.words import (
     SPLIT_WORDS,
     Children,
@@ -157,6 +158,7 @@ __all__ = [
     "points_cell",
     "points_interval",
     "probability_bars",
+    "probability_values",
     "reasons",
     "report_link",
     "run_picker",

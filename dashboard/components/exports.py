@@ -38,15 +38,32 @@ def export_frame(shown: Component, *below: Component | None, **kinds: str) -> Co
     )
 
 
-def drawn_frame(*shown: Component, about: str) -> Component:
-    """Pictures and words with buttons to download them as one figure; `about` stands in small print there."""
+def drawn_frame(
+    *shown: Component | None,
+    about: str,
+    what: str = "these pictures",
+    finding: str | None = None,
+    values: Component | None = None,
+) -> Component:
+    """Pictures and words with buttons to download them as one figure.
+
+    Args:
+        shown: what is drawn.
+        about: stands in small print in the file, and names it.
+        what: the buttons call it.
+        finding: the title of the file; that of the part of the page when not given.
+        values: the table of its values, which can be downloaded too.
+    """
+    told = {"about": about} if finding is None else {"about": about, "finding": finding}
     return html.Div(
         export_frame(
             html.Div(list(shown), className="drawn"),
-            png="Download these pictures as PNG",
-            svg="Download these pictures as SVG",
+            values,
+            **({} if values is None else {"csv": f"Download the values of {what} as CSV"}),
+            png=f"Download {what} as PNG",
+            svg=f"Download {what} as SVG",
         ),
-        **told_script(about=about),
+        **told_script(**told),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import plotly.graph_objects as go
@@ -10,9 +11,10 @@ from dash import html
 from dash.development.base_component import Component
 
 from brainmri.metrics import Estimate
+from brainmri.wording import probability
 from dashboard.components.exports import csv_columns
 from dashboard.components.tables import estimate_cell, points_cell
-from dashboard.components.words import Children, aria, no_interval
+from dashboard.components.words import Children, aria, no_interval, told_script
 from dashboard.figure_values import Cell, Share, values
 
 _WHAT = re.compile(r"[.:;]")
@@ -38,10 +40,37 @@ def drawn_values(figure: go.Figure, *, says: str, why: str | None) -> Component 
         )
         for row in told.rows
     ]
+    return _folded(what, told.head, body, notes, why)
+
+
+def probability_values(probabilities: Mapping[str, float], *, of: str, why: str) -> Component:
+    """Probabilities by name, as a table that unfolds below the bars of them.
+
+    Args:
+        probabilities: 0-1, in the order of the rows.
+        of: what they are about.
+        why: they have no interval.
+    """
+    body = [
+        html.Tr(
+            [
+                html.Td(name),
+                # Whole, for the file.
+                html.Td(html.Span(probability(p), **told_script(value=f"{p:.7f}", n="1"))),
+            ]
+        )
+        for name, p in probabilities.items()
+    ]
+    return _folded(of, ["What", "Probability"], body, [], why)
+
+
+def _folded(
+    what: str, head: Sequence[str], body: Sequence[Component], notes: list[str], why: str | None
+) -> Component:
     table = html.Table(
         [
             html.Caption(f"Values of: {what}", className="visually-hidden"),
-            html.Thead(html.Tr([html.Th(name, scope="col") for name in told.head])),
+            html.Thead(html.Tr([html.Th(name, scope="col") for name in head])),
             html.Tbody(body),
         ],
         className="table drawn-values",

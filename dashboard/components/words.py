@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from brainmri.metrics import Estimate
+from brainmri.wording import interval_ends, share_ends
 
 SPLIT_WORDS = {"train": "training", "val": "validation", "test": "test", "all": "all"}
 """Words for the parts that `brainmri` knows."""
@@ -20,7 +21,7 @@ def interval(estimate: Estimate) -> str:
     """The 95 % interval as "93.8–96.1 %", or why there is none."""
     if estimate.low is None or estimate.high is None:
         return estimate.reason or "no interval"
-    return f"{100 * estimate.low:.1f}–{100 * estimate.high:.1f}\u00a0%"
+    return share_ends(estimate.low, estimate.high)
 
 
 def measured(estimate: Estimate) -> str:
@@ -40,7 +41,7 @@ def points_interval(estimate: Estimate) -> str:
     if estimate.low is None or estimate.high is None:
         return estimate.reason or "no interval"
     digits = 1 if estimate.high - estimate.low >= 0.01 else 2
-    return f"{_signed(estimate.low, digits)} to {_signed(estimate.high, digits)}"
+    return interval_ends(_signed(estimate.low, digits), _signed(estimate.high, digits))
 
 
 def _signed(value: float, digits: int) -> str:

@@ -111,7 +111,15 @@ from dashboard.data.received import (
     forget_upload,
     receive,
 )
-from dashboard.data.reports import can_print, has_report, report_html, report_pdf, run_states
+from dashboard.data.reports import (
+    REPORT_KINDS,
+    can_print,
+    has_report,
+    report_html,
+    report_pdf,
+    run_states,
+    why_no_report,
+)
 from dashboard.data.rows import (
     at_operating_point,
     changed_images,

@@ -9,7 +9,10 @@ from threading import Lock
 from brainmri import printing, runs
 from brainmri.errors import InputError
 from dashboard.data.files import cached, models_folder, run_stamp
-from dashboard.data.runs import MOST_IN_MEMORY, RunView, named_run
+from dashboard.data.runs import MOST_IN_MEMORY, RunView, fault_of, named_run
+
+REPORT_KINDS = ("html", "pdf")
+"""What a report can be had as."""
 
 
 def run_states() -> dict[str, str]:
@@ -62,6 +65,20 @@ def report_html(name: str) -> str | None:
         )
     # The figures of other runs of the same model are in it too.
     return _report(str(models_folder()), name, tuple(sorted(run_states().items())))
+
+
+def why_no_report(name: str, kind: str) -> str:
+    """Why there is no report of that name and kind (REPORT_KINDS), a sentence; empty where there is one."""
+    try:
+        made = report_html(name) if kind == "html" else report_pdf(name)
+    except InputError as error:
+        return str(error)
+    if made is not None:
+        return ""
+    fault = fault_of(name)
+    if fault is not None:
+        return f"The run “{name}” cannot be shown, so there is no report of it: {fault}"
+    return f"There is no run “{name}” here, so there is no report of it."
 
 
 def can_print() -> bool:

@@ -174,7 +174,7 @@ def _content(
 def _figures(view: data.RunView, found: Comparison, cells: list[list[Cell]]) -> Component:
     rows = [(words, found.difference(name)) for name, words in MEASURES.items()]
     said = "; ".join(
-        f"{words} {points(d.difference.value)} ({points_interval(d.difference)} points, "
+        f"{words} {points(d.difference.value)} ({points_interval(d.difference)}\u00a0points, "
         f"n = {d.difference.n:,})"
         for words, d in rows
     )

@@ -9,7 +9,7 @@ from dash.development.base_component import Component
 
 from brainmri.beside import Cell, changed
 from brainmri.comparison import Comparison
-from brainmri.wording import counted
+from brainmri.wording import counted, interval_ends
 from dashboard.chosen import cell_of
 from dashboard.components import aria, card, csv_columns, matrix, no_interval, section
 from dashboard.pages.choosing import chooses
@@ -66,7 +66,7 @@ def _ends(cell: Cell) -> str:
     share = cell.share.difference
     if share.low is None or share.high is None:
         return ""
-    return f"{_signed(share.low * share.n)} to {_signed(share.high * share.n)}"
+    return interval_ends(_signed(share.low * share.n), _signed(share.high * share.n))
 
 
 def _signed(images: float) -> str:

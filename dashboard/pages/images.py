@@ -364,7 +364,6 @@ def _brightness(
     return section(
         f"{brightest.capitalize()} images are brightest and {darkest} images darkest: medians "
         f"{middle[brightest]:.2f} and {middle[darkest]:.2f}",
-        legend(colours),
         html.Div(cards, className="columns"),
         why=balance.ALL_OF_THEM,
         note=f"n = {len(index.rows):,}, training and test together.",

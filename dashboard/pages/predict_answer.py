@@ -24,6 +24,7 @@ from dashboard.components import (
     aria,
     card,
     counted_or_why,
+    drawn_frame,
     interval,
     k_of_n,
     name,
@@ -31,6 +32,7 @@ from dashboard.components import (
     percent,
     pictures_missing,
     probability_bars,
+    probability_values,
     reasons,
     told_script,
     whose_probabilities,
@@ -83,7 +85,7 @@ def answer_card(
                     _nothing_said(answered.run)
                     if finding is None
                     else [
-                        verdict(finding, answered.run),
+                        verdict(answered, finding, what),
                         *_worth(finding),
                         _record(answered.run),
                     ],
@@ -130,24 +132,41 @@ def scan(looked: data.Looked) -> Component | None:
     )
 
 
-def verdict(finding: Finding, run: Run) -> Component:
+def verdict(answered: data.Answered, finding: Finding, what: str) -> Component:
     """What is called, the tumour probability against the threshold, and the classes."""
+    run = answered.run
     colours = class_colours(run.classes, run.negative_class)
+    said = verdict_words(finding, run.negative_class)
+    by_class = sorted(finding.probabilities.items(), key=lambda one: -one[1])
     return html.Div(
         [
-            dmc.Title(verdict_words(finding, run.negative_class), order=2, className="verdict"),
-            html.Div(
-                [
-                    html.Span("Tumour probability", className="statistic-title"),
-                    html.Span(probability(finding.tumour.probability), className="statistic-value"),
-                    _gauge(finding.tumour),
-                ],
-                className="tumour-probability",
-                **no_interval(ONE_IMAGE),
+            dmc.Title(said, order=2, className="verdict"),
+            drawn_frame(
+                html.Div(
+                    [
+                        html.Span("Tumour probability", className="statistic-title"),
+                        html.Span(
+                            probability(finding.tumour.probability), className="statistic-value"
+                        ),
+                        _gauge(finding.tumour),
+                    ],
+                    className="tumour-probability",
+                    **no_interval(ONE_IMAGE),
+                ),
+                html.P(
+                    threshold_words(finding.tumour), className="threshold", **no_interval(_CHOSEN)
+                ),
+                probability_bars(finding.probabilities, colours),
+                html.P(whose_probabilities(run.temperature, is_run=True), className="note"),
+                about=f"Probabilities of {what}. {who_answered(answered)}",
+                what="these probabilities",
+                finding=said,
+                values=probability_values(
+                    {"a tumour, whichever": finding.tumour.probability, **dict(by_class)},
+                    of=f"probabilities of {what}",
+                    why=ONE_IMAGE,
+                ),
             ),
-            html.P(threshold_words(finding.tumour), className="threshold", **no_interval(_CHOSEN)),
-            probability_bars(finding.probabilities, colours),
-            html.P(whose_probabilities(run.temperature, is_run=True), className="note"),
         ]
     )
 

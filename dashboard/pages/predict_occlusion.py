@@ -17,8 +17,11 @@ from brainmri import occlusion
 from brainmri.occlusion import Occlusion
 from brainmri.wording import probability
 from dashboard import data, figures
-from dashboard.components import no_interval
+from dashboard.components import drawn_frame, no_interval
 
+_REASONS = frozenset(("explains", "weakens"))
+_NOT_DRAWN = "So the map is drawn only if you ask for it."
+NOT_YET = "This map is not checked yet."
 _ONE_CHECK = "What the model says of one changed image, not a share of many, so it has no interval."
 
 
@@ -29,8 +32,8 @@ def place(key: str) -> Component:
     """
     return html.Div(
         html.P(
-            "Checking whether the answer rests on what the map marks; until then, do not take the map "
-            "for a reason.",
+            "Checking whether the answer rests on what the map marks; only where it does is the map drawn "
+            "by itself.",
             className="note",
         ),
         id=f"map-check-{key}-{secrets.token_hex(4)}",
@@ -53,15 +56,28 @@ def unchecked(by_class: Mapping[str, NDArray[np.float32]], answer: str) -> dict[
     return told
 
 
+def is_a_reason(checked: data.Checked) -> bool:
+    """Whether the answer rests on what the map marks, or leans on it: then the map is drawn unasked."""
+    return checked.occlusion is not None and checked.occlusion.verdict in _REASONS
+
+
+def doubt(checked: data.Checked) -> str:
+    """What is written over the map, and beside its scale, where it is no reason; empty where it is one."""
+    if checked.occlusion is None:
+        return "This map was not checked."
+    return "" if is_a_reason(checked) else "This map does not explain this answer."
+
+
 def verdict(checked: data.Checked) -> Component:
     """Whether the map explains the answer, in a sentence or two."""
     found = checked.occlusion
     if found is None:
-        return html.P(checked.why_not, className="note")
+        return html.P(f"{checked.why_not} {_NOT_DRAWN}", className="note")
+    drawn = "" if is_a_reason(checked) else f" {_NOT_DRAWN}"
     return html.Div(
         [
             html.Strong(verdict_words(checked)),
-            html.P(f"{figures_words(checked)} {_ONE_CHECK}", className="note"),
+            html.P(f"{figures_words(checked)}{drawn} {_ONE_CHECK}", className="note"),
         ],
         className="caution" if found.verdict != "explains" else "",
         **no_interval(_ONE_CHECK),
@@ -84,43 +100,47 @@ def told(checked: data.Checked) -> Component:
     found: Occlusion | None = checked.occlusion
     if found is None:
         return html.P(checked.why_not, className="refusal")
-    return html.Div(
-        [
-            html.Figure(
-                [
-                    html.Img(
-                        src=figures.png_uri(checked.hidden_png),
-                        alt="The image as the model sees it, with the marked region painted over",
-                    ),
-                    html.Figcaption("As the model saw it, with the marked region painted over"),
-                ],
-                className="hidden-region",
-            ),
-            html.Div(
-                [
-                    html.Dl(
-                        [
-                            html.Dt(f"Probability of {found.answer}"),
-                            html.Dd(probability(found.before)),
-                            html.Dt("With the region hidden"),
-                            html.Dd(probability(found.after)),
-                            *(
-                                part
-                                for place in found.controls
-                                for part in (
-                                    html.Dt("With as much hidden elsewhere"),
-                                    html.Dd(probability(place)),
-                                )
-                            ),
-                        ],
-                        className="facts",
-                    ),
-                    html.P(_ONE_CHECK, className="note"),
-                ],
-                **no_interval(_ONE_CHECK),
-            ),
-        ],
-        className="occlusion",
+    return drawn_frame(
+        html.Div(
+            [
+                html.Figure(
+                    [
+                        html.Img(
+                            src=figures.png_uri(checked.hidden_png),
+                            alt="The image as the model sees it, with the marked region painted over",
+                        ),
+                        html.Figcaption("As the model saw it, with the marked region painted over"),
+                    ],
+                    className="hidden-region",
+                ),
+                html.Div(
+                    [
+                        html.Dl(
+                            [
+                                html.Dt(f"Probability of {found.answer}"),
+                                html.Dd(probability(found.before)),
+                                html.Dt("With the region hidden"),
+                                html.Dd(probability(found.after)),
+                                *(
+                                    part
+                                    for place in found.controls
+                                    for part in (
+                                        html.Dt("With as much hidden elsewhere"),
+                                        html.Dd(probability(place)),
+                                    )
+                                ),
+                            ],
+                            className="facts",
+                        ),
+                        html.P(_ONE_CHECK, className="note"),
+                    ],
+                    **no_interval(_ONE_CHECK),
+                ),
+            ],
+            className="occlusion",
+        ),
+        about=f"The answer {found.answer} with the marked region hidden",
+        finding=verdict_words(checked),
     )
 
 

@@ -96,7 +96,7 @@ def _one(place: str, answered: data.Answered, committed: str | None, seen: bool)
         viewer(answered, place, title.lower()),
         html.P("No probabilities are shown.")
         if finding is None
-        else verdict(finding, answered.run),
+        else verdict(answered, finding, title.lower()),
         trace(answered, title.lower()),
     ]
     return card(html.Article([*parts, reasons(parts)]), title=title)

@@ -68,9 +68,13 @@ def _part(answered: data.Answered, what: str) -> dict[str, Any]:
     if finding.maps is None:
         return told
     checked = data.check_answer(answered)
+    told |= {
+        "check": predict_occlusion.verdict_words(checked),
+        "check_words": predict_occlusion.figures_words(checked),
+    }
+    if not predict_occlusion.is_a_reason(checked):
+        return told | {"left_out": "So the map is left out."}
     return told | {
         "overlay": map_figures.overlays(finding.maps.by_class)[finding.answer],
         "box": map_figures.place(finding.maps.box, answered.looked.shape_px),
-        "check": predict_occlusion.verdict_words(checked),
-        "check_words": predict_occlusion.figures_words(checked),
     }

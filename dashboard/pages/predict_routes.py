@@ -117,6 +117,8 @@ def occlusion() -> Response:
         checked = data.check_occlusion(_run(), request.get_data())
         return {
             "verdict": predict_occlusion.verdict(checked),
+            "drawn": predict_occlusion.is_a_reason(checked),
+            "doubt": predict_occlusion.doubt(checked),
             "answer": predict_occlusion.told(checked),
             "said": predict_occlusion.said(checked),
         }

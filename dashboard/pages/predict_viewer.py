@@ -11,7 +11,6 @@ from dash import (
     ClientsideFunction,
     Input,
     Output,
-    State,
     clientside_callback,
     dcc,
     html,
@@ -20,8 +19,9 @@ from dash.development.base_component import Component
 
 from brainmri.answer import Maps
 from dashboard import data, figures, map_figures
-from dashboard.components import aria
+from dashboard.components import aria, drawn_frame
 from dashboard.pages import predict_occlusion
+from dashboard.pages.predict_words import OUTCOMES, verdict_words, who_answered
 
 _OPACITY = 60
 
@@ -55,27 +55,37 @@ def viewer(answered: data.Answered, key: str, what: str) -> Component:
             else "This model gives no map of where it looked: it has no class-activation maps."
         )
         return html.Div(
-            [stage(answered.looked, what), html.P(why, className="note")],
+            [_drawn(answered, what, stage(answered.looked, what)), html.P(why, className="note")],
             className="viewer",
         )
+    told = {
+        "answer": finding.answer,
+        "unchecked": predict_occlusion.unchecked(maps.by_class, finding.answer),
+        "doubt": predict_occlusion.NOT_YET,
+    }
     return html.Div(
         [
-            stage(
-                answered.looked, what, _overlay(maps, answered.looked.shape_px, key, finding.answer)
+            _drawn(
+                answered,
+                what,
+                stage(answered.looked, what, _overlay(maps, answered.looked.shape_px, key)),
+                html.Div(predict_occlusion.place(key), id={"answer": key, "part": "check"}),
+                html.P(
+                    id={"answer": key, "part": "unchecked"},
+                    className="caution map-unchecked",
+                    hidden=True,
+                    **aria(live="polite"),
+                ),
             ),
-            html.Div(predict_occlusion.place(key), id={"answer": key, "part": "check"}),
-            html.P(
-                id={"answer": key, "part": "unchecked"},
-                className="caution map-unchecked",
-                hidden=True,
-                **aria(live="polite"),
-            ),
-            dcc.Store(
-                id={"answer": key, "part": "sentences"},
-                data=predict_occlusion.unchecked(maps.by_class, finding.answer),
-            ),
+            dcc.Store(id={"answer": key, "part": "told"}, data=told),
             html.Div(
                 [
+                    dmc.Checkbox(
+                        id={"answer": key, "part": "drawn"},
+                        label="Draw the map over the picture",
+                        checked=False,
+                        size="sm",
+                    ),
                     html.Div("Evidence for", className="picker-label"),
                     dmc.SegmentedControl(
                         id={"answer": key, "part": "class"},
@@ -106,6 +116,11 @@ def viewer(answered: data.Answered, key: str, what: str) -> Component:
                         className="scale-bar",
                     ),
                     html.P(
+                        id={"answer": key, "part": "doubt"},
+                        className="caution map-doubt",
+                        hidden=True,
+                    ),
+                    html.P(
                         "Where the model found evidence for the class, on one scale for all classes. "
                         "It is coarse, and no outline of a tumour.",
                         className="note",
@@ -118,21 +133,38 @@ def viewer(answered: data.Answered, key: str, what: str) -> Component:
     )
 
 
-def _overlay(maps: Maps, shape_px: tuple[int, int], key: str, chosen: str) -> Component:
-    return html.Div(
-        [
-            html.Img(
-                src=source,
-                alt="",
-                id={"answer": key, "map": one},
-                className="map",
-                style={"opacity": _OPACITY / 100 if one == chosen else 0},
-            )
-            for one, source in map_figures.overlays(maps.by_class).items()
-        ],
-        className="map-place",
-        style=map_figures.place(maps.box, shape_px),
+def _drawn(answered: data.Answered, what: str, *shown: Component) -> Component:
+    """The picture with what is said of its map, which can be downloaded as it stands."""
+    finding, run = answered.answer.finding, answered.run
+    said = OUTCOMES["refused"] if finding is None else verdict_words(finding, run.negative_class)
+    return drawn_frame(
+        *shown,
+        about=f"Picture of {what}. {who_answered(answered)}",
+        what="this picture with its map",
+        finding=said,
     )
+
+
+def _overlay(maps: Maps, shape_px: tuple[int, int], key: str) -> Component:
+    """A map for each class, none of them drawn: assets/predict.js draws what is checked or asked for."""
+    drawn = [
+        html.Img(
+            src=source,
+            alt="",
+            id={"answer": key, "map": one},
+            className="map",
+            style={"opacity": 0},
+        )
+        for one, source in map_figures.overlays(maps.by_class).items()
+    ]
+    place = html.Div(drawn, className="map-place", style=map_figures.place(maps.box, shape_px))
+    over = html.Span(
+        id={"answer": key, "part": "over"},
+        className="stage-doubt",
+        hidden=True,
+        **aria(hidden="true"),
+    )
+    return html.Div([place, over])
 
 
 # In the browser, so that the map moves with the slider and without a request.
@@ -142,8 +174,13 @@ clientside_callback(
     Output({"answer": MATCH, "part": "check"}, "hidden"),
     Output({"answer": MATCH, "part": "unchecked"}, "hidden"),
     Output({"answer": MATCH, "part": "unchecked"}, "children"),
+    *(
+        Output({"answer": MATCH, "part": one}, prop)
+        for one in ("doubt", "over")
+        for prop in ("hidden", "children")
+    ),
     Input({"answer": MATCH, "part": "class"}, "value"),
     Input({"answer": MATCH, "part": "opacity"}, "value"),
-    State({"answer": MATCH, "part": "sentences"}, "data"),
-    prevent_initial_call=True,
+    Input({"answer": MATCH, "part": "drawn"}, "checked"),
+    Input({"answer": MATCH, "part": "told"}, "data"),
 )

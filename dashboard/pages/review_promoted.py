@@ -307,7 +307,7 @@ def _lower_end(one: data.Weighed, may_be: str) -> str:
         return f"{one.words}: {end.reason or 'no interval'}"
     size = points(abs(end.low)).removeprefix("+")
     words = f"{may_be} {size} fewer" if end.low < 0 else f"are at least {size} more"
-    return f"{one.words} {words} ({points_interval(end)} points, n\u00a0=\u00a0{end.n:,})"
+    return f"{one.words} {words} ({points_interval(end)}\u00a0points, n\u00a0=\u00a0{end.n:,})"
 
 
 def _verdict(found: data.Candidacy) -> Component:

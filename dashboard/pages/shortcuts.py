@@ -7,6 +7,7 @@ from typing import Any
 from dash import Input, Output, callback, html
 from dash.development.base_component import Component
 
+from brainmri.wording import interval_ends
 from dashboard import audit_figures, data
 from dashboard.components import (
     aria,
@@ -277,6 +278,6 @@ def _distance(found: Difference | None) -> Component | str:
     ends = (
         estimate.reason or "no interval"
         if estimate.low is None or estimate.high is None
-        else f"{estimate.low:.2f}–{estimate.high:.2f}"
+        else interval_ends(f"{estimate.low:.2f}", f"{estimate.high:.2f}")
     )
     return _cell(found, f"{estimate.value:.2f}", ends)

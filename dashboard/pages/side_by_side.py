@@ -117,7 +117,7 @@ def _roc_title(found: Comparison) -> str:
         else f"{better} tells tumour from no tumour better"
     )
     return (
-        f"ROC: {said}, area {points(area.value)} ({points_interval(area)} points, n = {area.n:,}) for "
+        f"ROC: {said}, area {points(area.value)} ({points_interval(area)}\u00a0points, n = {area.n:,}) for "
         f"{found.run_b}"
     )
 

@@ -8,6 +8,7 @@ from dash import html
 from dash.development.base_component import Component
 
 from brainmri.trust import CalibrationReport
+from brainmri.wording import interval_ends
 from dashboard.components import (
     Children,
     measured,
@@ -40,7 +41,11 @@ def part(report: CalibrationReport, of: list[Children]) -> Component:
         f"not known ({size.reason})"
         if size.value is None
         else f"{size.value:.2f} classes"
-        + ("" if size.low is None or size.high is None else f" ({size.low:.2f}–{size.high:.2f})")
+        + (
+            ""
+            if size.low is None or size.high is None
+            else f" ({interval_ends(f'{size.low:.2f}', f'{size.high:.2f}')})"
+        )
     )
     counts_only = size.value is not None and size.low is None
     why = no_interval(f"The mean of these very images, {size.reason}.") if counts_only else {}

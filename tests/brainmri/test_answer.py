@@ -21,6 +21,7 @@ from brainmri.files import sha256
 from brainmri.images import GreyImage, decode
 from brainmri.novelty import Limits
 from brainmri.predictions import Predictions
+from brainmri.wording import plain, share_ends
 from brainmri.worth import Measured
 from tests.brainmri import lookers
 from tests.brainmri.lookers import SIZE_PX, picture
@@ -163,7 +164,7 @@ def test_how_often_such_an_answer_is_right_is_measured_on_the_test_images(
     assert found.like_this.words.startswith(
         "Of 30 test images without a near-copy in training that were called glioma"
     )
-    ends = f"{100 * accuracy.low:.1f} to {100 * accuracy.high:.1f} %"
+    ends = share_ends(accuracy.low, accuracy.high)
     assert found.like_this.words.endswith(f"24 were ({ends}).")
 
 
@@ -364,7 +365,7 @@ def test_the_words_of_a_set_are_true_of_images_whose_class_is_known(
             f"{right} of {len(same)} test images without a near-copy in training with this very "
         )
         assert f"{expected}set were of a class in it (" in told.measured_words
-        (ends,) = re.findall(r"\(([\d.]+) to ([\d.]+) %\)", told.measured_words)
+        (ends,) = re.findall(r"\(([\d.]+)–([\d.]+) %\)", plain(told.measured_words))
         low, high = map(float, ends)
         assert low <= 100 * right / len(same) <= high
         assert ("less often than is promised" in told.measured_words) == (

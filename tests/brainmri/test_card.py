@@ -14,15 +14,15 @@ import pyarrow.parquet as pq
 import pytest
 
 import brainmri
-from brainmri import audit, card, evaluation, predictions, results, runs, splits
+from brainmri import audit, card, evaluation, markdown, predictions, results, runs, splits
 from brainmri.cli import main
 from brainmri.decisions import OperatingPoint
 from brainmri.errors import InputError
 from brainmri.files import sha256
-from brainmri.markdown import code, share, table, text
+from brainmri.markdown import code, table, text
 from brainmri.metrics import Estimate, proportion
 from brainmri.predictions import Predictions
-from brainmri.wording import INDEPENDENT, by_readers
+from brainmri.wording import INDEPENDENT, by_readers, plain
 from tests.brainmri.files_to_read import snapshot
 from tests.brainmri.test_manifests import correction, write
 
@@ -30,8 +30,13 @@ HEADINGS = ["Intended use", "Results", "Where it fails", "Calibration", "Data an
             "What the data give away", "Limits", "Training", "Files and versions"]  # fmt: skip
 
 
-def sections(markdown: str) -> dict[str, str]:
-    parts = re.split(r"^## (.*)$", markdown, flags=re.MULTILINE)
+def share(estimate: Estimate) -> str:
+    """As it stands in a text file."""
+    return plain(markdown.share(estimate))
+
+
+def sections(card: str) -> dict[str, str]:
+    parts = re.split(r"^## (.*)$", card, flags=re.MULTILINE)
     return dict(zip(parts[1::2], parts[2::2], strict=True))
 
 
@@ -295,8 +300,8 @@ def test_the_command_prints_the_card_or_writes_it(
 
 
 def test_shares_say_what_they_count() -> None:
-    assert share(Estimate(6 / 906, 0.003, 0.0144, 906, 6)) == "6 of 906: 0.7 % (0.3 to 1.4)"
-    assert share(Estimate(0.5, 0.4, 0.6, 10)) == "50.0 % (40.0 to 60.0, n = 10)"
+    assert share(Estimate(6 / 906, 0.003, 0.0144, 906, 6)) == "6 of 906: 0.7 % (0.3–1.4 %)"
+    assert share(Estimate(0.5, 0.4, 0.6, 10)) == "50.0 % (40.0–60.0 %, n = 10)"
     assert share(Estimate(None, None, None, 0, 0, "no images")) == "none: no images (n = 0)"
     assert (
         share(Estimate(0.5, None, None, 4, reason="one image"))
@@ -305,7 +310,11 @@ def test_shares_say_what_they_count() -> None:
 
 
 def test_names_cannot_break_a_table() -> None:
-    assert table(["a", "b"], [["1", "2"]]) == ["| a | b |", "| --- | --- |", "| 1 | 2 |"]
+    assert table(["a", "b", "c"], [["1", "2", "x"]]) == [
+        "| a | b | c |",
+        "| --- | ---: | --- |",
+        "| 1 | 2 | x |",
+    ]
     assert text("a|b\n<img>") == "a\\|b &lt;img>"
     assert code("a`b|c") == "`a'b\\|c`"
 

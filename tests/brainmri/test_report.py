@@ -27,7 +27,7 @@ from brainmri.errors import InputError
 from brainmri.markdown import share
 from brainmri.metrics import Estimate, proportion
 from brainmri.predictions import Predictions
-from brainmri.wording import by_readers
+from brainmri.wording import by_readers, plain
 from tests.brainmri.command_line import REFUSED
 from tests.brainmri.test_manifests import correction, write
 
@@ -52,7 +52,7 @@ class Seen(HTMLParser):
 
     @property
     def text(self) -> str:
-        return " ".join(" ".join(self.texts).split())
+        return " ".join(plain(" ".join(self.texts)).split())
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +121,7 @@ def test_the_three_figures_stand_side_by_side(own_models: Path) -> None:
     shown = Seen(report.render(own_models, "cnn")).text
     for one in (official, unseen, grouped):
         assert one.report is not None
-        assert f"right answers: {share(one.report.accuracy)}" in shown
+        assert f"right answers: {plain(share(one.report.accuracy))}" in shown
     # Of the other run it tells the same three.
     other = truths.three(own_models, runs.load(own_models, "cnn-kept-together"), groups_of)
     assert [one.run for one in other] == ["cnn", "cnn", "cnn-kept-together"]
@@ -176,15 +176,53 @@ def test_names_cannot_become_tags(own_models: Path) -> None:
     assert bad in Seen(page).text
 
 
-def test_an_interval_lies_between_its_ends_and_a_figure_that_is_none_has_no_dot() -> None:
+@pytest.mark.parametrize("narrow", [False, True])
+def test_an_interval_lies_between_its_ends_and_a_figure_that_is_none_has_no_dot(
+    narrow: bool,
+) -> None:
     drawn = report_figures.intervals(
         [("found", proportion(8, 10)), ("none", Estimate(None, None, None, 0, 0, "no images"))],
         says="two rows",
+        narrow=narrow,
     )
     (dot,) = re.findall(r'<circle class="dot" cx="([\d.]+)"', drawn)
     ((left, right),) = re.findall(r'class="interval" x1="([\d.]+)" x2="([\d.]+)"', drawn)
     assert float(left) < float(dot) < float(right)
     assert "none: no images (n = 0)" in drawn
+
+
+def test_figures_stand_at_the_right_of_their_columns_and_names_at_the_left(page: str) -> None:
+    tables = re.findall(r"<table(?! class='matrix').*?</table>", page, flags=re.DOTALL)
+    assert tables
+    for one in tables:
+        for row in re.findall(r"<tr.*?</tr>", one, flags=re.DOTALL):
+            first, *others = re.findall(r"<td([^>]*)>(.*?)</td>", row, flags=re.DOTALL) or [
+                ("", "")
+            ]
+            assert "right" not in first[0]
+            for attributes, words in others:
+                if re.match(r"[\d,]+ of [\d,]+: ", words):
+                    assert "text-align:right" in attributes
+
+
+def test_a_table_that_is_too_wide_for_a_phone_has_its_heads_in_each_cell(page: str) -> None:
+    (one, *_) = re.findall(r"<table class=\"cards\".*?</table>", page, flags=re.DOTALL)
+    (cells,) = [
+        row for row in re.findall(r"<tr.*?</tr>", one, flags=re.DOTALL) if ">glioma<" in row
+    ]
+    assert re.findall('data-label="(.*?)"', cells) == [
+        "Class", "Images", "Precision", "Recall", "F1", "Area under the ROC curve",
+    ]  # fmt: skip
+    assert {"rowgroup", "row", "columnheader", "cell"} <= set(re.findall('role="(.*?)"', one))
+
+
+def test_all_intervals_are_written_alike_and_no_line_breaks_within(page: str) -> None:
+    drawn = Seen(page).texts
+    intervals = [found for text in drawn for found in re.findall(r"\(([^()]*–[^()]*)\)", text)]
+    assert len(intervals) > 50
+    for one in intervals:
+        assert re.fullmatch(r"[\d.]+–\u2060[\d.]+(\u00a0%)?(, n\u00a0=\u00a0[\d,]+)?", one), one
+    assert not re.findall(r"\(\d[\d.]* to \d", " ".join(drawn))
 
 
 def test_the_command_writes_the_report(trained_models: Path, tmp_path: Path, page: str) -> None:
@@ -210,6 +248,22 @@ def test_the_command_refuses_what_it_cannot_do(
     monkeypatch.setenv("PATH", str(tmp_path))
     assert "There is no Chromium on this machine" in said("cnn", "report.pdf")
     assert not list(tmp_path.iterdir())
+    # A file stands where a folder is named, and what was there before stays as it was.
+    kept = tmp_path / "report.html"
+    kept.write_text("mine")
+    assert "since a file is in its place" in said("cnn", "report.html/report.html")
+    shutil.copytree(trained_models / "cnn", tmp_path / "models" / "new")
+    (tmp_path / "models" / "new" / "predictions.parquet").unlink()
+    for run, sentence in (
+        ("new", 'The run "new" has no predictions yet; run'),
+        ("nobody", "the runs there are: new."),
+    ):
+        options = ["--out", str(kept), "--models", str(tmp_path / "models")]
+        assert main(["report", "--run", run, *options]) == REFUSED
+        told = capsys.readouterr().err
+        assert sentence in told
+        assert told.count("\n") == 1
+    assert kept.read_text() == "mine"
 
 
 def test_a_browser_that_fails_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

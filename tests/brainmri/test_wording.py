@@ -1,9 +1,12 @@
-"""`brainmri.wording`: one file, two files."""
+"""`brainmri.wording`: one file, two files; probabilities; intervals."""
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
+from brainmri import wording
 from brainmri.wording import counted, probability
 
 
@@ -26,3 +29,19 @@ def test_words_that_take_more_than_an_s_are_given() -> None:
 )  # fmt: skip
 def test_a_probability_is_never_told_as_sure(value: float, said: str) -> None:
     assert probability(value) == said.replace(" %", "\u00a0%")
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "seen"),
+    [("93.8", "96.1", "93.8–96.1"), ("1", "1,311", "1–1,311"), ("−0.4", "+2.1", "−0.4 to +2.1"),
+     ("0.0", "+2.1", "0.0 to +2.1")],
+)  # fmt: skip
+def test_no_line_breaks_between_the_ends_of_an_interval(low: str, high: str, seen: str) -> None:
+    told = wording.interval_ends(low, high)
+    assert wording.plain(told) == seen
+    # Spaces that break, and dashes without a joiner behind, are where browsers begin a line.
+    assert not re.search(r" |–(?!\u2060)", told)
+
+
+def test_the_interval_of_a_share_is_in_percent() -> None:
+    assert wording.share_ends(0.938, 0.9612) == "93.8–\u206096.1\u00a0%"

@@ -178,6 +178,40 @@ def test_the_report_on_a_phone_names_an_image_in_one_line_and_shows_where_more_i
     assert set(wide) == {"local, local, scroll, scroll"}
 
 
+@pytest.mark.parametrize("width", [390, 641, 1000])
+def test_a_report_fits_its_screen_and_breaks_no_interval(
+    opened: Opened, tmp_path: Path, width: int
+) -> None:
+    kept = tmp_path / "report.html"
+    kept.write_text(report.render(SHIPPED, "champion-official"), encoding="utf-8")
+    page = opened(r"file://\S*report\.html$", screen=(width, 800)).new_page()
+    page.goto(kept.as_uri())
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    # Only a matrix cannot be read but whole, and scrolls in its place.
+    wide = page.locator(".scroll:not(:has(.matrix))").evaluate_all(
+        "all => all.filter(one => one.scrollWidth > one.clientWidth).map(one => one.ariaLabel)"
+    )
+    assert wide == []
+    broken = page.evaluate(
+        """() => {
+            const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), broken = [];
+            let count = 0;
+            for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+                for (const found of node.data.matchAll(/[\\d.]+–[\\u2060\\d.]+(\\xa0%)?/g)) {
+                    const range = document.createRange();
+                    range.setStart(node, found.index);
+                    range.setEnd(node, found.index + found[0].length);
+                    const lines = new Set([...range.getClientRects()].map(box => Math.round(box.top)));
+                    count += lines.size;
+                    if (lines.size > 1) broken.push(found[0]);
+                }
+            }
+            return count ? broken : ["no interval is shown"];
+        }"""
+    )
+    assert broken == []
+
+
 def test_axe_would_find_a_picture_without_a_text(page: Page, shipped_site: Site) -> None:
     go(page, shipped_site.url)
     page.evaluate("document.querySelector('main').append(new Image())")

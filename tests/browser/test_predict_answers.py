@@ -10,16 +10,19 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import Page, Route, expect
 
+from brainmri.wording import plain
 from tests.brainmri.volumes import dicom
 from tests.browser.conftest import Opened, Tab
 from tests.browser.driving import FILE_TRANSFER, choose_file, drop, go, settle
 from tests.browser.test_access import violations
+from tests.browser.test_exports import SVG, pixels_of, rows_of, saved, words_of
 from tests.browser.test_predict import CANARY
 from tests.dashboard.lookers import (
     LOOKER,
@@ -69,10 +72,11 @@ def test_class_and_opacity_of_the_map_change_without_a_request(page: Page, looki
     ask(page, looking)
     drop(page, slice=with_lesion())
     expect(page.locator(".outcome.answered")).to_be_visible()
+    # The last request of an answer; the map is drawn since the answer rests on it.
+    expect(page.locator(".map-check")).to_contain_text("Does hiding")
+    expect(page.locator(".map").nth(0)).to_have_css("opacity", "0.6")
     assert opacities(page) == ["0.6", "0"]
-    expect(page.locator(".map-check")).to_contain_text(
-        "Does hiding"
-    )  # The last request of an answer.
+    expect(page.locator(".stage-doubt")).to_be_hidden()
     settle(page)
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
@@ -84,6 +88,7 @@ def test_class_and_opacity_of_the_map_change_without_a_request(page: Page, looki
     expect(page.locator(".map-check")).to_be_hidden()
     expect(unchecked).to_contain_text("You see the map of notumor, which marks nothing")
     expect(unchecked).to_contain_text("Only the map of glioma was checked")
+    expect(page.locator(".stage-doubt")).to_have_text("This map is not that of the answer.")
     page.locator(".viewer-controls").get_by_text("glioma", exact=True).click()
     expect(unchecked).to_be_hidden()
     expect(page.locator(".map-check")).to_contain_text("Does hiding")
@@ -203,6 +208,59 @@ def test_whether_the_map_explains_the_answer_is_checked_by_itself_once_it_stands
     expect(beside).to_contain_text("Yes: without it the model answers no tumour")
     settle(page)
     assert [url for url in asked if "/predict/" in url] == []
+
+
+def test_a_map_that_is_no_reason_for_the_answer_is_drawn_only_when_it_is_asked_for(
+    page: Page, looking: Site
+) -> None:
+    ask(page, looking)
+    drop(page, slice=without_lesion())
+    expect(page.locator(".viewer .map-check")).to_contain_text("does not explain this answer")
+    settle(page)
+    drawn = page.get_by_role("checkbox", name="Draw the map over the picture")
+    expect(drawn).not_to_be_checked()
+    assert set(opacities(page)) == {"0"}
+    expect(page.locator(".stage-doubt")).to_be_hidden()
+    drawn.check()
+    # Over the picture, and for those who do not see it beside the scale.
+    for where in (".stage-doubt", ".map-doubt"):
+        expect(page.locator(where)).to_have_text("This map does not explain this answer.")
+    assert sorted(opacities(page)) == ["0", "0.6"]
+    drawn.uncheck()
+    expect(page.locator(".map-doubt")).to_be_hidden()
+    assert set(opacities(page)) == {"0"}
+
+
+def test_an_answer_is_downloaded_as_it_stands_without_the_name_of_the_file(
+    page: Page, looking: Site
+) -> None:
+    ask(page, looking)
+    drop(page, **{"jane-doe.png": with_lesion()})
+    expect(page.locator(".viewer .map-check")).to_contain_text("Does hiding")
+    expect(page.locator(".map").nth(0)).to_have_css("opacity", "0.6")
+    settle(page)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    name, svg = saved(page, page.locator(".viewer .drawn"), "svg")
+    assert name.startswith("picture-of-your-image-answered-by-")
+    assert "Does hiding the marked region change the answer?" in words_of(svg)
+    # The picture, and over it the map of the answer alone.
+    drawn = list(ElementTree.fromstring(svg).iter(f"{SVG}image"))
+    assert [one.get("opacity") for one in drawn] == ["1", "0.6"]
+    assert all((one.get("href") or "").startswith("data:image/png") for one in drawn)
+    name, png = saved(page, page.locator(".viewer .drawn"), "png")
+    assert name.endswith(".png")
+    red, _, blue = (pixels_of(png)[..., i].astype(int) for i in range(3))
+    assert (red - blue > 60).sum() > 1000, "the map is in colour"
+    bars = page.locator(".answer-words .drawn")
+    told = words_of(saved(page, bars, "svg")[1])
+    assert plain(page.locator(".statistic-value").inner_text()) in told
+    name, content = saved(page, bars, "csv")
+    rows = {one["What"]: float(one["Probability (0-1)"]) for one in rows_of(content)}
+    assert rows["glioma"] == pytest.approx(rows["a tumour, whichever"], abs=1e-6)
+    assert rows["glioma"] + rows["notumor"] == pytest.approx(1, abs=1e-5)
+    assert "jane" not in name + told + content.decode()
+    assert [url for url in asked if not url.startswith(("data:", "blob:"))] == []
 
 
 def test_a_reader_commits_before_the_model_is_asked(page: Page, looking: Site) -> None:
@@ -484,8 +542,8 @@ def test_two_scans_stand_beside_each_other_with_the_change_in_marked_area(
         )
     with page.expect_download() as saving:
         page.get_by_role("button", name="Save report").click()
-    saved = saving.value.path().read_text()
-    assert "What a model says of two scans" in saved
+    report = saving.value.path().read_text()
+    assert "What a model says of two scans" in report
 
 
 PAPERS = ("A4", "Letter")
@@ -535,11 +593,11 @@ def test_a_saved_report_is_one_page_without_the_name_of_the_file(
     choose_file(page, path)
     with page.expect_download() as saving:
         page.get_by_role("button", name="Save report").click()
-    saved = saving.value.path().read_text()
-    assert CANARY not in saved
+    content = saving.value.path().read_text()
+    assert CANARY not in content
     assert CANARY not in saving.value.suggested_filename
     report = tmp_path / "report.html"
-    report.write_text(saved)
+    report.write_text(content)
     asked: list[str] = []
     kept = opened("request to another host: file:").new_page()
     kept.on("request", lambda request: asked.append(request.url.partition(":")[0]))

@@ -24,6 +24,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from brainmri.wording import plain
 from tests.dashboard.visit import Node, visible, walk
 
 FEWEST_WORDS = 4
@@ -305,4 +306,4 @@ def _is_text(value: Any) -> bool:
 
 
 def _plain(text: str) -> str:
-    return " ".join(text.replace("−", "-").split())
+    return " ".join(plain(text).replace("−", "-").split())

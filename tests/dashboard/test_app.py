@@ -15,7 +15,7 @@ from brainmri import images
 from tests.conftest import ROOT
 from tests.dashboard.results import HASTY
 from tests.dashboard.serving import own_environment
-from tests.dashboard.visit import Visitor
+from tests.dashboard.visit import Visitor, find, visible
 
 KNOWN = "Testing/glioma/glioma-0000.png"
 LATER = ["onnxruntime", "pandas", "pydicom", "sqlalchemy"]
@@ -44,6 +44,26 @@ def test_a_page_answers_200(client: FlaskClient, path: str) -> None:
 )  # fmt: skip
 def test_an_unknown_address_answers_404(client: FlaskClient, path: str) -> None:
     assert client.get(path).status_code == 404
+
+
+@pytest.mark.usefixtures("shown")
+@pytest.mark.parametrize(
+    "path",
+    ["/nowhere", "/report/nobody.html", "/report/nobody.pdf", "/download/none.csv", "/image/none.png",
+     "/example/9.png", "/assets/none.css"],
+)  # fmt: skip
+def test_who_opens_an_unknown_address_sees_a_page_of_the_dashboard(
+    client: FlaskClient, visitor: Visitor, path: str
+) -> None:
+    answer = client.get(path, headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
+    assert answer.status_code == 404
+    assert "<title>Brain MRI</title>" in answer.text
+    assert answer.headers["Content-Security-Policy"] == client.get("/").headers[
+        "Content-Security-Policy"
+    ]  # fmt: skip
+    shown = visitor.open(path)
+    assert "There is no" in visible(shown)
+    assert find(shown, "Link", href="/")
 
 
 @pytest.mark.usefixtures("shown")

@@ -13,6 +13,7 @@ import pytest
 
 from brainmri import index, metrics
 from brainmri.predictions import Predictions
+from brainmri.wording import plain
 from dashboard import asker, data, figures
 from dashboard.pages import compare, side_by_side
 from tests.dashboard.faults import change_run, change_table
@@ -218,7 +219,7 @@ def test_neither_run_is_said_to_be_as_well_calibrated_as_the_other() -> None:
         for value, low, high in ((0.031, 0.02, 0.05), (0.021, 0.01, 0.03))
     )
     sides: Any = (old, new)
-    assert side_by_side._curves_title(found, sides).replace("\u00a0", " ") == (
+    assert plain(side_by_side._curves_title(found, sides)) == (
         "Neither is shown to be better calibrated: the probabilities of new are off by 2.1 % "
         "(1.0–3.0 %, n = 100), those of old by 3.1 % (2.0–5.0 %, n = 100)"
     )

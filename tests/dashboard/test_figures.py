@@ -117,6 +117,27 @@ def test_a_class_without_images_is_a_flat_line() -> None:
     assert sum(line.y) == 0
 
 
+def test_lines_of_classes_are_named_in_a_corner_where_none_of_them_comes() -> None:
+    # In the right half glioma has more images than notumor, and nearly as many as anywhere.
+    values = {"notumor": np.array([0.1] * 9 + [0.9]), "glioma": np.array([0.1] * 5 + [0.9] * 5)}
+    figure = figures.histograms(values, COLOURS, title="grey level")
+    names = sorted(figure.layout.annotations, key=lambda one: -one.yshift)
+    assert [one.text.split()[-1] for one in names] == ["glioma", "notumor"]
+    assert all(f"color:{COLOURS[one.text.split()[-1]]}" in one.text for one in names)
+    assert not figure.layout.showlegend
+    low, top = figure.layout.yaxis.range
+    highest = max(y for line in figure.data for x, y in zip(line.x, line.y, strict=True) if x > 0.5)
+    # Of a plot of 190 pixels the two names take 50.
+    assert (highest - low) / (top - low) <= 140 / 190 + 1e-9
+
+
+def test_lines_of_very_many_classes_have_a_legend() -> None:
+    many = {f"class {i}": np.array([0.1, i / 10]) for i in range(9)}
+    figure = figures.histograms(many, dict.fromkeys(many, "#000000"), title="grey level")
+    assert figure.layout.showlegend
+    assert not figure.layout.annotations
+
+
 def test_densities_group_four_grey_levels() -> None:
     share = np.zeros(256, dtype=np.float32)
     share[[0, 3, 4]] = 0.5, 0.25, 0.25

@@ -29,7 +29,7 @@ from tests.dashboard.lookers import (
     without_lesion,
 )
 from tests.dashboard.results import HASTY, png
-from tests.dashboard.visit import Visitor, find, reply, visible, words
+from tests.dashboard.visit import Visitor, find, reply, table_rows, visible, words
 
 
 @pytest.fixture(scope="module")
@@ -164,7 +164,7 @@ def test_possible_classes_and_answers_like_this_one_are_told_with_what_was_measu
     assert "like these" not in said
     assert re.search(
         r"18 of 18 test images without a near-copy in training with this very set were of a class in it "
-        r"\([\d.]+ to [\d.]+ %\)",
+        r"\([\d.]+–[\d.]+ %\)",
         said,
     )
     assert re.search(r"\d+ of \d+ were right \(\d+\.\d–\d", said)
@@ -173,10 +173,10 @@ def test_possible_classes_and_answers_like_this_one_are_told_with_what_was_measu
 def test_a_map_of_every_class_lies_over_the_head(visitor: Visitor) -> None:
     node = look(visitor, with_lesion())["answer"]
     maps = {one["props"]["id"]["map"]: one["props"] for one in find(node, className="map")}
-    assert {name: one["style"]["opacity"] for name, one in maps.items()} == {
-        "glioma": 0.6,
-        "notumor": 0,
-    }
+    # None is drawn before it is checked.
+    assert {name: one["style"]["opacity"] for name, one in maps.items()} == dict.fromkeys(maps, 0)
+    (drawn,) = find(node, "Checkbox", label="Draw the map over the picture")
+    assert not drawn["props"]["checked"]
     (place,) = find(node, className="map-place")
     assert place["props"]["style"] == {
         "left": "0.000%", "top": "0.000%", "width": "100.000%", "height": "100.000%",
@@ -217,6 +217,8 @@ def test_hiding_the_lesion_changes_the_answer_and_the_page_says_so(visitor: Visi
     told = occlusion(visitor, with_lesion())
     assert "Yes: without it the model answers no tumour" in visible(told["verdict"])
     assert find(told["answer"], "Img")
+    assert told["drawn"]
+    assert told["doubt"] == ""
 
 
 def test_a_map_that_explains_nothing_is_marked_so_beside_it_and_in_the_report(
@@ -224,10 +226,36 @@ def test_a_map_that_explains_nothing_is_marked_so_beside_it_and_in_the_report(
 ) -> None:
     told = occlusion(visitor, without_lesion())
     assert "No: the map does not explain this answer" in visible(told["verdict"])
+    assert "So the map is drawn only if you ask for it." in visible(told["verdict"])
     assert told["verdict"]["props"]["className"] == "caution"
+    assert not told["drawn"]
+    assert told["doubt"] == "This map does not explain this answer."
     answered = look(visitor, without_lesion())
     report = look(visitor, without_lesion(), "report", model=answered["model_sha256"])["report"]
     assert "No: the map does not explain this answer" in report
+    assert "So the map is left out." in report
+    assert 'class="map"' not in report
+    answered = look(visitor, with_lesion())
+    report = look(visitor, with_lesion(), "report", model=answered["model_sha256"])["report"]
+    assert 'class="map"' in report
+
+
+def test_the_probabilities_of_an_answer_are_a_table_and_a_picture_to_download(
+    visitor: Visitor,
+) -> None:
+    answer = look(visitor, with_lesion())["answer"]
+    (frame,) = [
+        one for one in find(answer, className="export-frame") if find(one, className="bars")
+    ]
+    kinds = [one["props"]["data-export"] for one in find(frame, "Button", className="export")]
+    assert kinds == ["csv", "png", "svg"]
+    (values,) = find(frame, "Table")
+    (tumour,) = find(answer, className="statistic-value")
+    rows = dict(table_rows(values))
+    assert rows["a tumour, whichever"] == visible(tumour)
+    assert [rows[name] for name in ("glioma", "notumor")] == [
+        visible(one) for one in find(frame, className="bar-value")
+    ]
 
 
 def test_a_picture_without_a_header_has_no_line_about_the_scan(visitor: Visitor) -> None:
@@ -237,19 +265,22 @@ def test_a_picture_without_a_header_has_no_line_about_the_scan(visitor: Visitor)
 def test_until_the_map_is_checked_it_stands_with_a_reservation(visitor: Visitor) -> None:
     answer = look(visitor, with_lesion())["answer"]
     (place,) = find(answer, className="map-check")
-    assert "Checking whether the answer rests on what the map marks" in visible(place)
+    assert "Checking whether the answer rests on what the map marks; only where it does" in visible(
+        place
+    )
     (controls,) = find(answer, className="viewer")
     assert find(controls, className="map-check")
 
 
 def test_beside_the_map_of_another_class_stands_that_it_was_not_checked(visitor: Visitor) -> None:
     (viewer,) = find(look(visitor, with_lesion())["answer"], className="viewer")
-    (sentences,) = [
+    (told,) = [
         one["props"]["data"]
         for one in find(viewer, "Store")
-        if one["props"]["id"]["part"] == "sentences"
+        if one["props"]["id"]["part"] == "told"
     ]
-    assert sentences == {
+    assert told["answer"] == "glioma"
+    assert told["unchecked"] == {
         "notumor": "You see the map of notumor, which marks nothing: no part of the image speaks for "
         "notumor. Only the map of glioma was checked by hiding what it marks."
     }

@@ -73,6 +73,11 @@ def test_only_a_run_has_a_report(visitor: Visitor, own: Path) -> None:
     assert refused.status_code == 422
     assert refused.text.startswith("spreadsheet is a table of another tool")
     assert visitor.client.get("/report/nobody.html").status_code == 404
+    assert "is a table of another tool" in visible(visitor.open("/report/spreadsheet.html"))
+    assert "There is no run “nobody” here, so there is no report of it." in visible(
+        visitor.open("/report/nobody.pdf")
+    )
+    assert "There is no page at this address." in visible(visitor.open("/report/nobody.doc"))
     assert not find(visitor.open("/evaluate?run=spreadsheet"), "A", href="/report/spreadsheet.html")
     assert find(visitor.open(f"/evaluate?run={CAREFUL}"), "A", href=f"/report/{CAREFUL}.html")
 

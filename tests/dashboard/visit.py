@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 from flask.testing import FlaskClient
 from plotly.io.json import to_json_plotly
 
+from brainmri.wording import plain
+
 Node = Any
 """A component as the JSON that the browser gets."""
 
@@ -154,12 +156,13 @@ def words(node: Node) -> str:
             found += [text for text in texts if isinstance(text, str) and text]
         else:
             found.append(str(entry))
-    return " ".join(" ".join(found).split())
+    return " ".join(plain(" ".join(found)).split())
 
 
 def visible(node: Node) -> str:
     """The text of a page that everybody sees, in one line."""
-    return " ".join(" ".join(str(e) for e in walk(node) if not isinstance(e, dict)).split())
+    said = " ".join(str(e) for e in walk(node) if not isinstance(e, dict))
+    return " ".join(plain(said).split())
 
 
 def find(node: Node, kind: str | None = None, **properties: Any) -> list[Node]:
