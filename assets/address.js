@@ -6,9 +6,19 @@ window.dash_clientside = window.dash_clientside || {};
 // The address that the choices on the page are known to agree with.
 let agreed = null;
 
+// Of a component; undefined where the page has none of this id. Dash throws where it had one: a late answer may come when
+// its page has been left.
+function propsOf(id) {
+    try {
+        return dash_component_api.getLayout(id)?.props;
+    } catch {
+        return undefined;
+    }
+}
+
 // The page that stands while the one of another address is awaited: what comes in for it until then is no choice.
 let leaving = null;
-const standing = () => dash_component_api.getLayout("page")?.props["data-built"] ?? null;
+const standing = () => propsOf("page")?.["data-built"] ?? null;
 
 // The last choice: its key and when it was made. A slider that is dragged makes many in a row.
 let last = { key: null, at: 0 };
@@ -25,6 +35,7 @@ const withoutPlace = (query) => {
 // Every control with an id {"page": ..., "state": key} and every store with {"page": ..., "kept": key}
 // is a key of the query.
 window.dash_clientside.address = {
+    propsOf,
     follow: () => {
         const entries = dash_clientside.callback_context.inputs_list.flat();
         const shown = window.location.pathname.split("/").pop() || "overview";
@@ -64,7 +75,7 @@ window.dash_clientside.address = {
 // change the address behind its back, so the way back may lead to that very address: then it is told.
 window.addEventListener("popstate", () => {
     const location = "_pages_location";
-    const built = dash_component_api.getLayout(location).props;
+    const built = propsOf(location);
     const { pathname, search } = window.location;
     // (A link within the page changes no more than what stands behind "#", and no page is built for it.)
     const [here] = window.location.href.split("#");

@@ -58,7 +58,7 @@ window.dash_clientside.chosen = (() => {
     const OF_PAGE = { evaluate: ["cell", "slice", "above", "sure"], compare: ["cell"] };
     const page = () => window.location.pathname.split("/").pop();
     const keys = () => OF_PAGE[page()] ?? [];
-    const propsOf = (id) => dash_component_api.getLayout(id)?.props;
+    const propsOf = (id) => dash_clientside.address.propsOf(id);
     const kept = (key) => ({ page: page(), kept: key });
     const state = (key) => ({ page: page(), state: key });
     const isKept = () => Object.fromEntries(keys().map((key) => [key, propsOf(kept(key))?.data || null]));
@@ -69,7 +69,7 @@ window.dash_clientside.chosen = (() => {
         const of = ["run", "split"].map((key) => propsOf(state(key))?.value);
         const now = [...of, ...Object.values(others), cell].map((one) => one ?? "").join("|") + "|";
         for (const part of document.querySelectorAll(".page [data-shown]")) {
-            part.toggleAttribute("data-waits", !now.startsWith(propsOf(part.id)["data-shown"] + "|"));
+            part.toggleAttribute("data-waits", !now.startsWith(propsOf(part.id)?.["data-shown"] + "|"));
         }
     }
 

@@ -26,15 +26,16 @@ window.dash_clientside.image_panel = (() => {
         return { place: images.indexOf(image), count: images.length, images };
     };
 
+    const propsOf = (id) => dash_clientside.address.propsOf(id);
     const open = (image) => dash_clientside.set_props(kept(), { data: image });
 
     const step = async (by) => {
-        const now = dash_component_api.getLayout(kept())?.props.data;
+        const now = propsOf(kept())?.data;
         const { list, place, count, images } = listOf(now);
         const to = place + by;
         if (place < 0 || to < 0 || to >= count) return;
         const next = list ? await list.image(to) : images[to];
-        if (next && now === dash_component_api.getLayout(kept())?.props.data) open(next);
+        if (next && now === propsOf(kept())?.data) open(next);
     };
 
     // "Images like this one" on the page that lists them: another order of what is chosen. The panel closes, and the
@@ -43,11 +44,11 @@ window.dash_clientside.image_panel = (() => {
     document.addEventListener("click", (event) => {
         const asked = event.target.closest?.("#panel-alike");
         const sort = { page: "evaluate", state: "sort" };
-        if (!asked || event.ctrlKey || event.metaKey || event.shiftKey || !dash_component_api.getLayout(sort)) return;
+        if (!asked || event.ctrlKey || event.metaKey || event.shiftKey || !propsOf(sort)) return;
         event.preventDefault();
         event.stopPropagation();
         const { page, kept: key } = kept();
-        const like = dash_component_api.getLayout({ page, kept: key }).props.data;
+        const like = propsOf({ page, kept: key }).data;
         dash_clientside.set_props({ page, kept: "like" }, { data: like });
         dash_clientside.set_props(sort, { value: "like" });
         open(""); // With the rest, so that it is one step to go back.
@@ -86,7 +87,7 @@ window.dash_clientside.image_panel = (() => {
         // The panel closes: who went on through a list goes on in it from the image that was last looked at.
         closed: (opened) => {
             if (opened) return dash_clientside.no_update;
-            const image = dash_component_api.getLayout(kept())?.props.data;
+            const image = propsOf(kept())?.data;
             if (toList) {
                 toList = false;
                 const head = document.getElementById("gallery-head");
@@ -106,7 +107,7 @@ window.dash_clientside.image_panel = (() => {
             const { list, place } = (image && dash_clientside.scroller.find(image)) || {};
             if (list) setTimeout(() => { // After the panel has given the focus back to what opened it.
                 const held = document.activeElement;
-                const again = dash_component_api.getLayout(kept())?.props.data;
+                const again = propsOf(kept())?.data;
                 if (!again && (held === document.body || list.box.contains(held))) list.hold(place);
             }, 50);
             return "";

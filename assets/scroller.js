@@ -134,7 +134,7 @@ window.dash_clientside.scroller = (() => {
             const page = window.location.pathname.split("/").pop() || "overview";
             const store = { page, kept: "first" };
             const said = this.first > 0 ? String(this.first + 1) : "";
-            const now = dash_component_api.getLayout(store)?.props;
+            const now = dash_clientside.address.propsOf(store);
             if (this.box.isConnected && now && (now.data ?? "") !== said) dash_clientside.set_props(store, { data: said });
         }
 

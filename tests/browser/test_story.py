@@ -305,7 +305,7 @@ def test_the_report_opens_without_a_network(
     page.evaluate("window.print = () => { document.title = 'printed' }")
     page.get_by_role("button", name="Print / save as PDF").click()
     expect(page).to_have_title("printed")
-    figures = page.locator("figure svg, .matrix")
+    figures = page.locator("figure svg:visible, .matrix:visible")
     page.emulate_media(media="print")
     page.set_viewport_size({"width": 690, "height": 980})
     for i in range(figures.count()):

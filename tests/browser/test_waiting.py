@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import Opened, Tab
-from tests.browser.driving import go, settle, until
+from tests.browser.driving import SCREENS, go, settle, until
 from tests.browser.test_evaluate import MISSED, first_cell, pick, pick_run
 from tests.browser.test_evaluate_chosen import HASTY, chosen
 from tests.browser.test_evaluate_chosen import opened as at_rest
@@ -157,9 +157,11 @@ _WATCH = """() => {
     "place", ["#evaluate-words", "#gallery-tiles", "#weak-table", "#trust-content"]
 )
 def test_nothing_that_is_read_moves_when_what_was_awaited_comes_late(
-    tab: Tab, shipped_site_with_pictures: Site, screen: str, place: str
+    opened: Opened, shipped_site_with_pictures: Site, screen: str, place: str
 ) -> None:
-    page = tab(screen)
+    page = opened(
+        "404", screen=SCREENS[screen]
+    ).new_page()  # There are no pictures behind the tiles.
     cell = "evaluate?run=champion-official&split=test&show=counts&cell=pituitary~meningioma"
     at_rest(page, shipped_site_with_pictures.url + cell)
     there = "(one) => one.scrollIntoView({ block: 'center', behavior: 'instant' })"
@@ -183,7 +185,7 @@ def test_nothing_that_is_read_moves_when_what_was_awaited_comes_late(
 
 def test_what_has_the_focus_keeps_it_while_its_part_is_covered(page: Page, site: Site) -> None:
     at_rest(page, site.url + HASTY)
-    button = page.locator("#weak-table").get_by_role("button").first
+    button = page.locator("#weak-table .slice").first
     button.focus()
     with slow(page):
         page.keyboard.press("Enter")
@@ -194,7 +196,7 @@ def test_what_has_the_focus_keeps_it_while_its_part_is_covered(page: Page, site:
         )
         expect(button).to_be_focused()
     uncovered(page)
-    expect(page.locator("#weak-table").get_by_role("button").first).to_be_focused()
+    expect(page.locator("#weak-table .slice").first).to_be_focused()
 
 
 def test_who_asks_for_less_motion_gets_the_same_without_movement(
