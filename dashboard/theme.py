@@ -19,6 +19,8 @@ CURVE_PX = 340
 """Height of a figure of curves, and of what stands in its place where there is nothing to draw."""
 COLOUR_SCALES = ("viridis", "cividis", "magma")
 """Colour-blind-safe scales with even steps of lightness."""
+DIFFERENCE_SCALE = "balance"
+"""For differences, colour-blind-safe too: blue below zero, pale at zero, red above."""
 
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Liberation Sans', sans-serif"
 

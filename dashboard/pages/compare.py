@@ -13,6 +13,7 @@ from brainmri.beside import Cell, headline
 from brainmri.comparison import Comparison, McNemar
 from brainmri.errors import InputError
 from brainmri.runs import OFFICIAL
+from brainmri.wording import counted
 from dashboard import asker, data, figures
 from dashboard.components import (
     MEASURES,
@@ -204,8 +205,8 @@ def _figures(view: data.RunView, found: Comparison, cells: list[list[Cell]]) -> 
                 "overlap.",
             ),
             section(
-                f"{found.run_b} alone named {found.right.only_b:,} images right, {found.run_a} alone "
-                f"{found.right.only_a:,}",
+                f"{found.run_b} alone named {counted(found.right.only_b, 'image')} right, "
+                f"{found.run_a} alone {found.right.only_a:,}",
                 table(
                     ["Right about", found.run_b, found.run_a, "p (McNemar)"],
                     [

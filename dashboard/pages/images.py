@@ -33,7 +33,7 @@ from dashboard.components import (
     told_script,
 )
 from dashboard.pages import balance
-from dashboard.theme import COLOUR_SCALES, class_colours
+from dashboard.theme import COLOUR_SCALES, DIFFERENCE_SCALE, class_colours
 from dashboard.words import value_words
 
 _CONTRAST_RANGE = 0.3
@@ -150,10 +150,12 @@ def _average_rows(
 ) -> Component:
     """Averages and contrasts; as pictures, or with `values` as figures that tell each grey level."""
 
-    def drawn(pixels: NDArray[np.floating], low: float, high: float, *said: str) -> Component:
+    def drawn(
+        pixels: NDArray[np.floating], colours: str, low: float, high: float, *said: str
+    ) -> Component:
         if values:
-            return _figure(figures.heatmap(pixels, scale, low, high), *said)
-        return _picture(figures.picture(pixels, scale, low, high), *said)
+            return _figure(figures.heatmap(pixels, colours, low, high), *said)
+        return _picture(figures.picture(pixels, colours, low, high), *said)
 
     def together(*parts: Component, about: str) -> Component:
         if values:  # Each figure is downloaded by itself there.
@@ -167,6 +169,7 @@ def _average_rows(
     means = [
         drawn(
             averages.means[place[split, label]],
+            scale,
             0,
             top,
             label,
@@ -187,6 +190,7 @@ def _average_rows(
             contrasts.append(
                 drawn(
                     difference,
+                    DIFFERENCE_SCALE,
                     -_CONTRAST_RANGE,
                     _CONTRAST_RANGE,
                     f"{label} − {index.negative_class}",
@@ -202,7 +206,9 @@ def _average_rows(
             ),
             together(
                 html.Div(contrasts, className="pictures"),
-                _scale_bar(scale, f"−{_CONTRAST_RANGE} darker", f"+{_CONTRAST_RANGE} brighter"),
+                _scale_bar(
+                    DIFFERENCE_SCALE, f"−{_CONTRAST_RANGE} darker", f"+{_CONTRAST_RANGE} brighter"
+                ),
                 about=f"Average of the {of} of each tumour class minus that of {index.negative_class}",
             )
             if contrasts
@@ -215,7 +221,8 @@ def _average_rows(
 def _compared_with(label: str) -> Component:
     return html.Div(
         html.P(
-            f"The others minus the average of {label}: where they are brighter, and where darker."
+            f"The others minus the average of {label}: red where they are brighter, blue where they are "
+            "darker, pale where they are alike."
         ),
         className="compared-with",
     )

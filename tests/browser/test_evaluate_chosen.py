@@ -30,6 +30,14 @@ def opened(page: Page, address: str) -> None:
     settle(page)
 
 
+MARKED = """() => {
+    const all = [...document.querySelectorAll(".js-plotly-plot")];
+    const plot = all.find((one) => one.closest("[id]").id.includes('"decision"'));
+    return plot?._fullData?.length === 4;
+}"""
+"""Whether the decision curve has been drawn again, with its three lines and the mark of what is chosen."""
+
+
 def click_point(page: Page, figure: str, curve: int, point: int) -> None:
     """Click on a point of a figure where it is drawn."""
     page.locator(".js-plotly-plot .nsewdrag").nth(2).wait_for(state="attached")
@@ -166,6 +174,8 @@ def test_a_point_of_the_decision_curve_chooses_the_images_from_its_threshold_on(
     address_says(page, above="any tumour~0.5")
     chosen(page, "of 1,311 test images")
     settle(page)
+    expect(page.locator("[data-waits]")).to_have_count(0)
+    until(page, MARKED)
     click_point(page, "decision", 2, 58)
     expect(chips(page)).to_have_count(0)
 

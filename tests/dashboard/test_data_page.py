@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
-from dashboard import data
+from dashboard import data, figures
+from dashboard.theme import DIFFERENCE_SCALE
 from tests.dashboard.reading import (
     table_named,
 )
@@ -119,8 +124,21 @@ def test_another_scale_or_split_changes_the_pictures(visitor: Visitor) -> None:
     first = sources("viridis", "train")
     assert len(first) == 9  # four averages, three contrasts, two colour bars
     assert sources("viridis", "train") == first
-    assert not set(sources("magma", "train")) & set(first)
+    magma = sources("magma", "train")
+    assert not set(magma[:5]) & set(first[:5])  # the averages and their bar
+    assert magma[5:] == first[5:]  # a difference has a scale of its own
     assert sources("viridis", "test")[:4] != first[:4]
+
+
+@pytest.mark.usefixtures("shown")
+def test_no_difference_is_pale_and_signs_have_colours_of_their_own() -> None:
+    uri = figures.picture(np.array([[-1.0, 0.0, 1.0]]), DIFFERENCE_SCALE, -1, 1)
+    png = base64.b64decode(uri.partition(",")[2])
+    darker, alike, brighter = np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))[0].astype(int)
+    assert alike.min() > 200
+    assert np.ptp(alike) < 12  # grey
+    assert darker[2] > darker[0] + 20
+    assert brighter[0] > brighter[2] + 20
 
 
 def test_averages_that_went_away_are_said_to_be_gone(visitor: Visitor, own: Path) -> None:

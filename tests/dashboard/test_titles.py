@@ -14,7 +14,7 @@ from brainmri import decisions, metrics
 from brainmri.calibration import ReliabilityBin
 from brainmri.decisions import DecisionCurve
 from brainmri.ranking import Curve
-from brainmri.wording import but_meets
+from brainmri.wording import but_meets, counted
 from dashboard import evaluation_figures, figures, trust_figures
 from dashboard.pages import evaluate, trust_titles
 from tests.dashboard.results import CAREFUL, HASTY
@@ -62,7 +62,9 @@ def test_no_title_is_only_a_name(visitor: Visitor, address: str) -> None:
 def test_compare_says_how_many_images_were_won_and_lost(visitor: Visitor) -> None:
     found = titles(visitor, f"/compare?run={HASTY}&other={CAREFUL}")
     won, lost = re.search(r"(\d+) images? won and (\d+) lost", " ".join(found)).groups()  # type: ignore[union-attr]
-    assert f"{HASTY} alone named {won} images right, {CAREFUL} alone {lost}" in found
+    assert (
+        f"{HASTY} alone named {counted(int(won), 'image')} right, {CAREFUL} alone {lost}" in found
+    )
 
 
 def test_a_decision_curve_says_where_following_the_model_pays() -> None:
