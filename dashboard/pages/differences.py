@@ -9,7 +9,7 @@ from dash.development.base_component import Component
 
 from brainmri.beside import Cell, changed
 from brainmri.comparison import Comparison
-from brainmri.wording import counted, interval_ends
+from brainmri.wording import interval_ends
 from dashboard.chosen import cell_of
 from dashboard.components import aria, card, csv_columns, matrix, no_interval, section
 from dashboard.pages.choosing import chooses
@@ -155,7 +155,7 @@ def _cell(
         **csv_columns(cell.share.difference),
         **why,
         **aria(
-            label=f"{said}; show the {counted(images, 'image')} that one run alone called so",
+            label=f"{said}; show the images that one run alone called so",
             pressed=str(named == chosen).lower(),
         ),
     )
