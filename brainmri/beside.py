@@ -141,7 +141,7 @@ def headline(comparison: Comparison, cells: Sequence[Sequence[Cell]]) -> str:
         cells: from `cells`, on the same images.
     """
     if not comparison.n:
-        return "These runs have no labelled image in common."
+        return "These runs have no labelled image in common"
     said = []
     for name, what, of, fewer in (
         ("sensitivity", "missed tumours", "of", True),
@@ -152,9 +152,7 @@ def headline(comparison: Comparison, cells: Sequence[Sequence[Cell]]) -> str:
         if shown is not None:
             count, least, most, n = map(abs, shown)
             more = "fewer" if (shown[0] > 0) == fewer else "more"
-            said.append(
-                f"{count:,} {more} {what} {of} {n:,} ({interval_ends(f'{least:,}', f'{most:,}')}\u00a0{more})"
-            )
+            said.append(f"{count:,} {more} {what} {of} {n:,} ({_ends(least, most, more)})")
     if said:
         return f"{comparison.run_b}: {', '.join(said)}"
     none = (
@@ -163,8 +161,8 @@ def headline(comparison: Comparison, cells: Sequence[Sequence[Cell]]) -> str:
     )
     clearest = next((cell for cell in changed(cells) if cell.is_mistake), None)
     if clearest is None or not clearest.certain:
-        return f"{none}."
-    return f"{none}, but {_of_class(comparison, clearest)}."
+        return none
+    return f"{none}, but {_of_class(comparison, clearest)}"
 
 
 def sides(
@@ -236,8 +234,12 @@ def _of_class(comparison: Comparison, cell: Cell) -> str:
     more = "more" if cell.change > 0 else "fewer"
     return (
         f"{comparison.run_b} calls {abs(cell.change):,} {more} of {share.n:,} images of {cell.truth} "
-        f"“{cell.answer}” than {comparison.run_a} ({interval_ends(f'{least:,}', f'{most:,}')}\u00a0{more})"
+        f"“{cell.answer}” than {comparison.run_a} ({_ends(least, most, more)})"
     )
+
+
+def _ends(least: int, most: int, more: str) -> str:
+    return f"{interval_ends(f'{least:,}', f'{most:,}')}\u00a0{more}"
 
 
 def _flat(run: Run) -> dict[str, str]:

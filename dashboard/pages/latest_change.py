@@ -54,7 +54,7 @@ def part() -> Component:
     address = urlencode({"run": latest.name, "other": before.name, "split": found.split})
     finding = headline(found, data.compare_cells(latest, before, found.split))
     return section(
-        f"{title}: {finding.rstrip('.')}",
+        f"{title}: {finding}",
         html.P(when, className="note"),
         comparison_table(found, _MEASURES),
         html.P(

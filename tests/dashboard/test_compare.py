@@ -50,7 +50,7 @@ def test_the_best_run_is_compared_with_the_next_one_on_the_same_images(visitor: 
     assert found[2].startswith("+13.3 points ")
     assert rows["Right answers (accuracy)"][2].startswith("+20.0 points ")
     assert headings(page)[0] == (
-        "No difference in missed tumours, false alarms or right answers that these 20 images can show."
+        "No difference in missed tumours, false alarms or right answers that these 20 images can show"
     )
     # careful alone: glioma 1 and 2, notumor 0 and 1, pituitary 4; hasty alone: meningioma 1
     alone = table_named(page, "Images that one run alone got right")
