@@ -95,14 +95,10 @@ def register(page: str) -> None:
     )
     def open_list(now: str | None, run: str, other: str, split: str) -> list[Any]:
         """A list was opened, at its first image; the others stay as they are."""
-        view, beside = data.find_run(run), data.find_run(other)
-        if view is None or beside is None or now not in KINDS:
+        both = _compared(run, other, split)
+        if both is None or now not in KINDS:
             return [no_update] * len(KINDS)
-        try:
-            found = data.compare(view, beside, split)
-        except InputError:
-            return [no_update] * len(KINDS)
-        return [_images(view, found, kind) if kind == now else no_update for kind in KINDS]
+        return [_images(*both, kind) if kind == now else no_update for kind in KINDS]
 
     @callback(
         Output("changed-cell", "children"),
@@ -115,14 +111,21 @@ def register(page: str) -> None:
     )
     def show_cell(cell: str | None, run: str, other: str, split: str) -> tuple[Any, Any]:
         """A cell of the difference matrix was chosen, or is not any more."""
-        view, beside = data.find_run(run), data.find_run(other)
-        if view is None or beside is None:
+        both = _compared(run, other, split)
+        if both is None:
             return no_update, no_update
-        try:
-            found = data.compare(view, beside, split)
-        except InputError:
-            return no_update, no_update
-        return _of_cell(view, found, cell, None), bool(cell)
+        return _of_cell(*both, cell, None), bool(cell)
+
+
+def _compared(run: str, other: str, split: str) -> tuple[data.RunView, Comparison] | None:
+    """The run and its comparison with the other; None where the page says why there is none."""
+    view, beside = data.find_run(run), data.find_run(other)
+    if view is None or beside is None:
+        return None
+    try:
+        return view, data.compare(view, beside, split)
+    except InputError:
+        return None
 
 
 def more(
