@@ -73,6 +73,11 @@ window.dash_clientside.chosen = (() => {
         }
     }
 
+    // Nothing will follow: what stands there stays.
+    function uncover() {
+        for (const part of document.querySelectorAll(".page [data-waits]")) part.removeAttribute("data-waits");
+    }
+
     // Other images are chosen. What stays as it was is not set, since Dash draws again all that
     // hangs on what is set.
     function choose(next) {
@@ -158,6 +163,7 @@ window.dash_clientside.chosen = (() => {
         mark: (_drawn, cell) => mark(cell),
         // Another run or split was chosen, or a part has followed.
         followed: cover,
+        uncover,
         // What a click is about stands on the page: when that is painted, the rest is asked for. A tab in the background
         // paints nothing.
         painted: (shown) => new Promise((done) => {

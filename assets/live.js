@@ -4,9 +4,11 @@
 
 (() => {
     const EVERY_MS = 10_000;
+    const GONE = /did not respond/; // What Dash says of a request that found no server.
     let known = null;
     let news = null;
     let missed = false;
+    let refused = false;
 
     const place = () => document.getElementById("live");
 
@@ -25,7 +27,7 @@
         }
     };
 
-    const quiet = () => { [news, missed] = [null, false]; say("", ""); };
+    const quiet = () => { [news, missed, refused] = [null, false, false]; say("", ""); };
 
     // As Dash's own links do it: the page of that address is built, and going back leads here.
     const open = (pathname, search) => {
@@ -53,12 +55,15 @@
         const all = window.dash_stores?.at(-1)?.getState().error.backEnd ?? []; // the newest first
         const fresh = all.slice(0, all.length - failed);
         failed = all.length;
-        missed ||= fresh.some(({ error }) => away || /did not respond/.test(error?.message));
+        missed ||= fresh.some(({ error }) => away || GONE.test(error?.message));
         away = false;
     };
 
     const offerMissed = () => say("news", "The server is back, but this page is not what was chosen meanwhile. "
         + "Updating it loses what you have typed.", [["Update this page", again], ["Not now", quiet]]);
+
+    const sayRefused = () => say("offline", "The server failed at what was just asked, and noted why: what you see is "
+        + "what stood here before.", [["Try again", again], ["Not now", quiet]]);
 
     const announce = () => {
         const { fresh, changed, gone } = news;
@@ -117,19 +122,27 @@
             missed = false;
         }
         if (missed) offerMissed();
+        else if (refused) sayRefused();
         else if (news) announce();
         else say("", "");
     };
 
     // A request of Dash that failed is the first to know. Only whether the server is gone is asked then: building
-    // the page again is left to the next round, since it could fail for ever for a reason of its own.
+    // the page again is left to the next round, or to the reader, since it could fail for ever for a reason of its
+    // own. What awaited the answer is shown as it was.
+    const failedAt = async ({ error }) => {
+        dash_clientside.chosen.uncover();
+        if (!await asked() || GONE.test(error?.message)) return;
+        refused = true;
+        sayRefused();
+    };
     const listen = () => {
         const store = window.dash_stores?.at(-1);
         if (!store) return requestAnimationFrame(listen);
         let newest = null;
         return store.subscribe(() => {
             const first = store.getState().error.backEnd[0];
-            if (first && first !== newest) asked();
+            if (first && first !== newest) failedAt(first);
             newest = first;
         });
     };

@@ -390,6 +390,27 @@ def test_a_click_that_finds_no_server_says_so_at_once(opened: Opened, site: Site
     expect(page.get_by_role("status")).to_contain_text("The server does not answer")
 
 
+def test_what_awaits_an_answer_that_fails_stays_and_a_sentence_says_so(
+    opened: Opened, site: Site
+) -> None:
+    page = opened("Failed to load resource|Callback error").new_page()
+    go(page, f"{site.url}evaluate?run={CAREFUL}")
+    settle(page)
+    asked = re.compile("_dash-update-component")
+    page.route(asked, lambda route: route.fulfill(status=500, body="{}"))
+    page.locator(".matrix-cell.right").first.click()
+    status = page.get_by_role("status")
+    expect(status).to_contain_text("The server failed at what was just asked")
+    settle(page)
+    expect(page.locator(".chip")).to_have_count(0)
+    page.wait_for_timeout(500)  # What is covered is hidden by then.
+    expect(page.get_by_role("textbox", name="at least")).to_be_visible()
+    page.unroute(asked)
+    status.get_by_role("button", name="Try again").click()
+    expect(page.locator(".chip")).to_have_count(2)
+    expect(page.locator("#live")).to_be_empty()
+
+
 @pytest.mark.parametrize("noticed", [True, False])
 def test_when_the_server_is_back_the_page_is_what_was_chosen_meanwhile(
     opened: Opened, site: Site, noticed: bool
@@ -415,6 +436,7 @@ def test_when_the_server_is_back_the_page_is_what_was_chosen_meanwhile(
     click(page.locator(".matrix-cell.right").first)
     expect(page).to_have_url(re.compile("cell="))
     expect(page.locator(".chip")).to_have_count(0)
+    settle(page)
     context.set_offline(False)
     ask_for_news()
     expect(page.locator(".chip")).to_have_count(2)
