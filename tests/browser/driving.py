@@ -106,8 +106,16 @@ def go(page: Page, address: str) -> None:
 
 
 def settle(page: Page) -> None:
-    """Wait until the page asks the server for nothing more."""
+    """Wait until the page asks the server for nothing more, and all that it asked for stands.
+
+    (The load state alone is reached once for an address, and says nothing of what is asked for later.)
+    """
     page.wait_for_load_state("networkidle")
+    until(
+        page,
+        "() => !window.dash_stores?.at(-1).getState().isLoading"
+        " && !document.querySelector('[data-waits], [data-dash-is-loading=true]')",
+    )
 
 
 def until(page: Page, holds: str, arg: object = None) -> None:

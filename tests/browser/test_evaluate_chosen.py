@@ -174,7 +174,6 @@ def test_a_point_of_the_decision_curve_chooses_the_images_from_its_threshold_on(
     address_says(page, above="any tumour~0.5")
     chosen(page, "of 1,311 test images")
     settle(page)
-    expect(page.locator("[data-waits]")).to_have_count(0)
     until(page, MARKED)
     click_point(page, "decision", 2, 58)
     expect(chips(page)).to_have_count(0)
@@ -200,7 +199,6 @@ def test_every_figure_but_the_one_that_was_clicked_follows_a_choice(
 
     def changed(before: dict[str, str]) -> list[str]:
         settle(page)
-        expect(page.locator("[data-waits]")).to_have_count(0)
         expect(page.locator(".figure:not(:has(.main-svg))")).to_have_count(0)
         after = drawn()
         return [name for name, was in before.items() if was != after.get(name)]
