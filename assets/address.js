@@ -20,6 +20,16 @@ function propsOf(id) {
 let leaving = null;
 const standing = () => propsOf("page")?.["data-built"] ?? null;
 
+// An answer that comes when its page has been left is about what is not asked for any more; on the next page of the same
+// parts it would stand under another name. The next page itself is an answer too, which the page that is left awaits.
+const fetched = window.fetch;
+window.fetch = async (to, options) => {
+    const asked = String(to).includes("_dash-update-component") && !/^.{0,40}_pages_content/.test(options?.body);
+    const by = asked ? standing() : null;
+    const answer = await fetched(to, options);
+    return by === null || by === standing() ? answer : new Response(null, { status: 204 }); // Dash changes nothing then.
+};
+
 // The last choice: its key and when it was made. A slider that is dragged makes many in a row.
 let last = { key: null, at: 0 };
 const ONE_MOVE_MS = 1000;

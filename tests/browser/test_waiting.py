@@ -105,6 +105,45 @@ def test_parts_that_are_asked_for_later_stay_covered_until_they_have_followed(
     expect(page.locator("#trust-content")).to_contain_text("Of all images (n = 20).")
 
 
+@pytest.mark.parametrize(
+    ("address", "place"),
+    [
+        ("evaluate?run=careful&split=test&show=counts", "#evaluate-content"),
+        ("compare?run=careful&other=hasty", "#compare-content"),
+    ],
+)
+def test_an_answer_that_comes_when_its_page_was_left_changes_nothing_on_the_next(
+    page: Page, site: Site, address: str, place: str
+) -> None:
+    go(page, site.url + address)
+    expect(page).to_have_url(
+        re.compile("sort=|now=")
+    )  # Spelt out, so that a choice is a step of its own.
+    settle(page)
+    before, built = page.locator(place).inner_text(), page.locator("[data-built]")
+    first = built.get_attribute("data-built") or ""
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        if "_pages_content" in (route.request.post_data or ""):
+            route.continue_()
+        else:
+            held.append(route)
+
+    page.route(re.compile("_dash-update"), hold)
+    page.get_by_role("combobox", name="Run").click()
+    page.get_by_role("option", name="hasty").click()
+    expect(page).to_have_url(re.compile("run=hasty"))
+    page.go_back()
+    expect(built).not_to_have_attribute("data-built", first)
+    assert held
+    for route in held:
+        route.continue_()
+    page.unroute(re.compile("_dash-update"))
+    settle(page)
+    assert page.locator(place).inner_text() == before
+
+
 def test_a_change_of_images_covers_what_is_about_them_and_not_the_rest(
     page: Page, site: Site
 ) -> None:
