@@ -71,11 +71,20 @@ window.dash_clientside.chosen = (() => {
         for (const part of document.querySelectorAll(".page [data-shown]")) {
             part.toggleAttribute("data-waits", !now.startsWith(propsOf(part.id)?.["data-shown"] + "|"));
         }
+        coverAround();
     }
 
     // Nothing will follow: what stands there stays.
     function uncover() {
         for (const part of document.querySelectorAll(".page [data-waits]")) part.removeAttribute("data-waits");
+        coverAround();
+    }
+
+    function coverAround() {
+        for (const block of document.querySelectorAll(".page > *")) {
+            const waits = [...block.children].some((one) => one.hasAttribute("data-waits"));
+            block.toggleAttribute("data-waits-within", waits);
+        }
     }
 
     // Other images are chosen. What stays as it was is not set, since Dash draws again all that
