@@ -33,19 +33,22 @@ OF_A_RUN = ["#evaluate-truths", "#evaluate-content", "#evaluate-below", *PARTS]
 
 
 @contextmanager
-def slow(page: Page) -> Iterator[None]:
-    """A server that answers nothing until the end of the block, and then everything."""
+def slow(page: Page, late: str = "") -> Iterator[list[Route]]:
+    """A server that answers nothing until the end of the block, and then everything; yields what it holds.
+
+    `late` is a pattern of what is asked so; whatever else is asked is answered.
+    """
     held: list[Route] = []
     holding = True
 
     def hold(route: Route) -> None:
-        if holding:
+        if holding and re.search(late, route.request.post_data or "", re.DOTALL):
             held.append(route)
         else:
             route.continue_()
 
     page.route(re.compile("_dash-update"), hold)
-    yield
+    yield held
     holding = False
     for route in held:
         route.continue_()
@@ -81,26 +84,14 @@ def test_parts_that_are_asked_for_later_stay_covered_until_they_have_followed(
     page: Page, site: Site
 ) -> None:
     at_rest(page, site.url + HASTY)
-    late = re.compile("curves-content|trust-content")
-    held: list[Route] = []
-
-    def hold(route: Route) -> None:
-        if late.search(route.request.post_data or ""):
-            held.append(route)
-        else:
-            route.continue_()
-
-    page.route(re.compile("_dash-update"), hold)
-    page.get_by_role("button", name=MISSED).click()
-    chosen(page, "3 of 20")
-    expect(page.locator("#weak-table")).not_to_have_attribute("data-waits", "")
-    covered(page, "#curves-content", "#trust-content", "#trust-content .card")
-    page.get_by_role("button", name="Remove all").click()
-    expect(page.locator(".chip")).to_have_count(0)
-    assert len(held) >= 2
-    for route in held:  # The first answers are about what is not chosen any more.
-        route.continue_()
-    page.unroute(re.compile("_dash-update"))
+    with slow(page, "curves-content|trust-content") as held:
+        page.get_by_role("button", name=MISSED).click()
+        chosen(page, "3 of 20")
+        expect(page.locator("#weak-table")).not_to_have_attribute("data-waits", "")
+        covered(page, "#curves-content", "#trust-content", "#trust-content .card")
+        page.get_by_role("button", name="Remove all").click()
+        expect(page.locator(".chip")).to_have_count(0)
+        assert len(held) >= 2  # The first answers are about what is not chosen any more.
     uncovered(page)
     expect(page.locator("#trust-content")).to_contain_text("Of all images (n = 20).")
 
@@ -116,30 +107,18 @@ def test_an_answer_that_comes_when_its_page_was_left_changes_nothing_on_the_next
     page: Page, site: Site, address: str, place: str
 ) -> None:
     go(page, site.url + address)
-    expect(page).to_have_url(
-        re.compile("sort=|now=")
-    )  # Spelt out, so that a choice is a step of its own.
+    # Spelt out, so that a choice is a step of its own.
+    expect(page).to_have_url(re.compile("sort=|now="))
     settle(page)
     before, built = page.locator(place).inner_text(), page.locator("[data-built]")
     first = built.get_attribute("data-built") or ""
-    held: list[Route] = []
-
-    def hold(route: Route) -> None:
-        if "_pages_content" in (route.request.post_data or ""):
-            route.continue_()
-        else:
-            held.append(route)
-
-    page.route(re.compile("_dash-update"), hold)
-    page.get_by_role("combobox", name="Run").click()
-    page.get_by_role("option", name="hasty").click()
-    expect(page).to_have_url(re.compile("run=hasty"))
-    page.go_back()
-    expect(built).not_to_have_attribute("data-built", first)
-    assert held
-    for route in held:
-        route.continue_()
-    page.unroute(re.compile("_dash-update"))
+    with slow(page, "^(?!.*_pages_content)") as held:
+        page.get_by_role("combobox", name="Run").click()
+        page.get_by_role("option", name="hasty").click()
+        expect(page).to_have_url(re.compile("run=hasty"))
+        page.go_back()
+        expect(built).not_to_have_attribute("data-built", first)
+        assert held
     settle(page)
     assert page.locator(place).inner_text() == before
 
@@ -203,9 +182,8 @@ _WATCH = """() => {
 def test_nothing_that_is_read_moves_when_what_was_awaited_comes_late(
     opened: Opened, shipped_site_with_pictures: Site, screen: str, place: str
 ) -> None:
-    page = opened(
-        "404", screen=SCREENS[screen]
-    ).new_page()  # There are no pictures behind the tiles.
+    missing = "404"  # There are no pictures behind the tiles.
+    page = opened(missing, screen=SCREENS[screen]).new_page()
     cell = "evaluate?run=champion-official&split=test&show=counts&cell=pituitary~meningioma"
     at_rest(page, shipped_site_with_pictures.url + cell)
     there = "(one) => one.scrollIntoView({ block: 'center', behavior: 'instant' })"
