@@ -68,15 +68,20 @@ window.dash_clientside.chosen = (() => {
         const { cell, ...others } = isKept();
         const of = ["run", "split"].map((key) => propsOf(state(key))?.value);
         const now = [...of, ...Object.values(others), cell].map((one) => one ?? "").join("|") + "|";
-        for (const part of document.querySelectorAll(".page [data-shown]")) {
-            part.toggleAttribute("data-waits", !now.startsWith(propsOf(part.id)?.["data-shown"] + "|"));
-        }
-        coverAround();
+        wait((part) => !now.startsWith(part.dataset.shown + "|"));
     }
 
     // Nothing will follow: what stands there stays.
-    function uncover() {
-        for (const part of document.querySelectorAll(".page [data-waits]")) part.removeAttribute("data-waits");
+    const uncover = () => wait(() => false);
+
+    // A part keeps its height while it is awaited, so that what comes in for it moves nothing before it is shown.
+    function wait(awaited) {
+        const parts = [...document.querySelectorAll(".page [data-shown]")];
+        const changed = parts.filter((part) => part.hasAttribute("data-waits") !== awaited(part));
+        const heights = changed.map((part) => part.getBoundingClientRect().height);
+        changed.forEach((part, i) => {
+            part.style.height = part.toggleAttribute("data-waits") ? `${heights[i]}px` : "";
+        });
         coverAround();
     }
 
@@ -156,6 +161,10 @@ window.dash_clientside.chosen = (() => {
         return typeof told === "number" ? { ...now, above: `${name}~${down(told)}` } : now;
     }
 
+    // A part has followed: it is shown before it is painted.
+    new MutationObserver(() => { if (keys().length) cover(); })
+        .observe(document.documentElement, { subtree: true, attributeFilter: ["data-shown"] });
+
     return {
         // A click on a bar or on a point of a curve.
         point: (_clicks, drawn) => {
@@ -170,8 +179,7 @@ window.dash_clientside.chosen = (() => {
         },
         // The matrix was drawn anew, of what was chosen when it was asked for.
         mark: (_drawn, cell) => mark(cell),
-        // Another run or split was chosen, or a part has followed.
-        followed: cover,
+        cover,
         uncover,
         // What a click is about stands on the page: when that is painted, the rest is asked for. A tab in the background
         // paints nothing.

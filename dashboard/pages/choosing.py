@@ -32,8 +32,6 @@ KEYS = ("cell", "slice", "above", "sure")
 PAINTED = ("evaluate-chosen", "data-painted")
 """Changes when what a click is about stands on the page. What every click changes and is less urgent waits
 for it; the matrix, in which a cell is only marked, does not."""
-LATE = ("evaluate-classes", "curves-content", "weak-head", "weak-table", "trust-content")
-"""The parts that wait for it."""
 _CHOSEN = "A threshold that was chosen, not a measurement."
 
 
@@ -48,21 +46,13 @@ def stores(page: str, **values: str | None) -> Component:
 
 
 def register() -> None:
-    """The callbacks of a click on a point of a figure, which writes as buttons do, without Dash, and of
-    parts that have followed.
-    """
+    """The callback of a click on a point of a figure, which writes as buttons do, without Dash."""
     clientside_callback(
         ClientsideFunction("chosen", "point"),
         Input({"figure": ALL}, "clickData"),
         State({"figure": ALL}, "figure"),
         prevent_initial_call=True,
     )
-    for part in ("evaluate-truths", "evaluate-content", "evaluate-chosen", *LATE):
-        clientside_callback(
-            ClientsideFunction("chosen", "followed"),
-            Input(part, "data-shown"),
-            prevent_initial_call=True,
-        )
 
 
 def shown(

@@ -246,7 +246,7 @@ clientside_callback(
     prevent_initial_call=True,
 )
 clientside_callback(
-    ClientsideFunction("chosen", "followed"),
+    ClientsideFunction("chosen", "cover"),
     Input(state_id(PAGE, "run"), "value"),
     Input(state_id(PAGE, "split"), "value"),
     prevent_initial_call=True,
