@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from brainmri.errors import InputError
-from brainmri.files import not_read, write_atomically
+from brainmri.files import not_read, read_parquet, write_atomically
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -89,7 +89,7 @@ def read(dataset: Path) -> AuditTables:
         if not path.is_file():
             raise InputError(f"There is no audit table {path}; {again}.")
         try:
-            table = pq.read_table(path, page_checksum_verification=True)
+            table = read_parquet(path)
         except (OSError, pa.ArrowException) as error:
             raise not_read(path, error, f"{again} again") from None
         about = table.schema.metadata or {}

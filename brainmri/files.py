@@ -11,9 +11,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from brainmri.errors import InputError, OutputError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 T = TypeVar("T")
 
@@ -133,6 +136,20 @@ def not_read(path: Path | str, error: BaseException, again: str) -> InputError:
     if isinstance(error, OSError) and error.strerror:
         return InputError(f"Could not read {path}: {error.strerror}; {again}.")
     return InputError(f"{path} is damaged or cut off; {again}.")
+
+
+def read_parquet(path: Path) -> pa.Table:
+    """A whole table and its metadata; every page that has a checksum is checked.
+
+    (`pq.read_table` loads the machinery for data sets of many files: 4 MB that every worker would keep.)
+
+    Raises:
+        OSError, pa.ArrowException: the file could not be read, or is damaged.
+    """
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path, page_checksum_verification=True) as opened:
+        return opened.read()
 
 
 def advice(error: OSError) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from brainmri import reading
 from brainmri.classes import negative_class
 from brainmri.errors import InputError
-from brainmri.files import not_read, write_atomically
+from brainmri.files import not_read, read_parquet, write_atomically
 from brainmri.formats import SUFFIXES
 from brainmri.index_cache import Row
 from brainmri.reading import ImageFile
@@ -239,13 +239,12 @@ def read(source: Path) -> ImageIndex:
         InputError: the file is missing, damaged or of another version.
     """
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     again = "run `python -m brainmri index DATA` first"
     if not source.is_file():
         raise InputError(f"There is no image index {source}; {again}.")
     try:
-        table = pq.read_table(source, page_checksum_verification=True)
+        table = read_parquet(source)
         metadata = table.schema.metadata or {}
         about = {key.decode(): value.decode() for key, value in metadata.items()}
         names = set(table.column_names)

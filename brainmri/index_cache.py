@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from brainmri.files import not_written, write_atomically
+from brainmri.files import not_written, read_parquet, write_atomically
 
 # As in brainmri.index, what is slow to import is imported where it is needed.
 if TYPE_CHECKING:
@@ -41,10 +41,9 @@ class IndexCache:
 
     def _load(self, path: Path) -> None:
         import pyarrow as pa
-        import pyarrow.parquet as pq
 
         try:
-            table = pq.read_table(path)
+            table = read_parquet(path)
             with self.thumbnails.open("rb") as file:
                 stamp = file.read(_STAMP_BYTES)
             size_bytes = self.thumbnails.stat().st_size

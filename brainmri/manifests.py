@@ -27,7 +27,7 @@ from brainmri.classes import counted_as
 from brainmri.columns import column
 from brainmri.corrections import CLASS, CONFIRMED, FOLDER, KEPT, Correction
 from brainmri.errors import InputError
-from brainmri.files import not_written, write_atomically
+from brainmri.files import not_written, read_parquet, write_atomically
 from brainmri.predictions import Predictions
 from brainmri.runs import Run
 
@@ -172,7 +172,7 @@ def read(models: Path, number: int) -> Manifest:
             "`python -m brainmri corrections`."
         )
     try:
-        table = pq.read_table(path, page_checksum_verification=True)
+        table = read_parquet(path)
         about = table.schema.metadata or {}
         version = about.get(b"brainmri.corrections_schema", b"none").decode()
         fault = None if version == str(SCHEMA_VERSION) else f"it is of schema version {version}"

@@ -299,6 +299,11 @@ def test_every_page_and_the_predictor_work_where_those_are_not_installed(
     assert "Tumour probability" in python(blocked + EVERYTHING)
 
 
+def test_no_page_loads_what_reads_data_sets_of_many_files(python: Callable[[str], str]) -> None:
+    said = python(EVERYTHING + "import sys; print('pyarrow.dataset' in sys.modules)")
+    assert said.endswith("\nFalse")
+
+
 def test_showing_every_page_and_answering_leaves_no_file_behind(
     python: Callable[[str], str], tmp_path: Path
 ) -> None:
