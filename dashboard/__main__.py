@@ -8,11 +8,16 @@ import os
 import socket
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from brainmri import accounts, jobs, memory
 from brainmri.errors import InputError
 from dashboard import reach
+
+if TYPE_CHECKING:
+    from gunicorn.workers.gthread import ThreadWorker
 
 _PREPARE_AFTER_SECONDS = 1.0
 
@@ -73,8 +78,12 @@ def _serve(host: str, port: int, workers: int) -> None:
     Server().run()
 
 
-def _prepare_soon(_worker: object) -> None:
-    """Read the runs while nobody waits: a moment after the start, so that the first request comes first."""
+def _prepare_soon(worker: ThreadWorker) -> None:
+    """Read the runs while nobody waits: a moment after the start, so that the first request comes first.
+
+    In a thread that answers requests, since the end of the process waits for those. One that it does not
+    wait for would read while the libraries are taken down, and hold up the end for good.
+    """
     from dashboard import data
 
     def prepare() -> None:
@@ -82,7 +91,11 @@ def _prepare_soon(_worker: object) -> None:
         data.list_runs()
         memory.return_freed()
 
-    soon = threading.Timer(_PREPARE_AFTER_SECONDS, prepare)
+    def hand_over() -> None:
+        with suppress(RuntimeError):  # It ends already.
+            worker.tpool.submit(prepare)
+
+    soon = threading.Timer(_PREPARE_AFTER_SECONDS, hand_over)
     soon.daemon = True
     soon.start()
 

@@ -7,14 +7,18 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
+from queue import Queue
+from unittest.mock import Mock
 
 import pytest
 
-from dashboard.__main__ import main
+from dashboard.__main__ import _prepare_soon, main
 from tests.conftest import ROOT
 from tests.dashboard.serving import free_port, serving
 
@@ -163,6 +167,29 @@ def test_it_serves_until_it_is_stopped(made_models: Path, tmp_path: Path) -> Non
     assert f"Brain MRI dashboard: {site.url}" in told
     assert "Traceback" not in told
     assert "Error" not in told
+
+
+def test_the_end_waits_for_what_reads_the_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that ends under a reader took 30 s about once in thirty times."""
+    read: Queue[threading.Thread] = Queue()
+    monkeypatch.setattr("dashboard.__main__._PREPARE_AFTER_SECONDS", 0)
+    monkeypatch.setattr("dashboard.data.keep_jobs_going", lambda: None)
+    monkeypatch.setattr("dashboard.data.list_runs", lambda: read.put(threading.current_thread()))
+    worker = Mock()
+    with ThreadPoolExecutor(1, "waited for") as worker.tpool:
+        _prepare_soon(worker)
+        assert read.get(timeout=30).name.startswith("waited for")
+
+
+def test_runs_are_not_read_once_it_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dashboard.__main__._PREPARE_AFTER_SECONDS", 0)
+    worker = Mock()
+    worker.tpool = ThreadPoolExecutor(1)
+    worker.tpool.shutdown()
+    before = set(threading.enumerate())
+    _prepare_soon(worker)
+    for started in set(threading.enumerate()) - before:
+        started.join(timeout=30)  # pytest tells of an exception in it.
 
 
 def test_it_starts_before_there_are_any_results(tmp_path: Path) -> None:
