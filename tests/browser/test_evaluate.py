@@ -309,6 +309,7 @@ def test_a_slider_shows_what_each_position_would_do(
     thumb.focus()
     for _ in range(4):
         page.keyboard.press("ArrowLeft")
+    settle(page)  # Each step is told on its way.
     expect(told).not_to_have_text(before)
     assert thumb.get_attribute("aria-label")
     # What a screen reader says is the value, not the number of the position.
