@@ -35,14 +35,11 @@ def expect_large() -> None:
 def share_between_threads() -> None:
     """For a process with threads that take turns: let them reuse what any of them has freed, and keep little.
 
-    By default glibc gives each thread buffers of its own, and Arrow keeps some beside them; each keeps its
-    largest. After a walk through all pages that was a quarter of a dashboard's memory. And once glibc has
+    By default glibc gives each thread buffers of its own, and each keeps its largest. With what Arrow kept
+    beside them that was a quarter of a dashboard's memory after a walk through all pages. And once glibc has
     seen a large array freed, it puts the next ones of that size between small things that stay, where what
     they leave is given back to nobody.
     """
-    import pyarrow
-
-    pyarrow.set_memory_pool(pyarrow.system_memory_pool())
     _set({_ARENA_MAX: 1, _MMAP_THRESHOLD: _LARGE_BYTES, _TRIM_THRESHOLD: _LARGE_BYTES})
 
 

@@ -8,8 +8,6 @@ first, `predictor` answers for one uploaded image, `received` takes uploads that
 `bring` makes runs of them.
 """
 
-import pyarrow as pa
-
 from dashboard.data.audits import audit_csv, audit_findings, told_by_runs, usable_audit
 from dashboard.data.bring import (
     BusyError,
@@ -165,6 +163,3 @@ from dashboard.data.selected import (
     within_curves,
     within_slices_by,
 )
-
-# A pool of its own would keep some 35 MB for itself.
-pa.set_memory_pool(pa.system_memory_pool())

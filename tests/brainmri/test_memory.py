@@ -10,7 +10,6 @@ import pytest
 
 _FOUR_THREADS = """
 import ctypes, threading
-import pyarrow
 from brainmri import memory
 
 {before}
@@ -26,7 +25,7 @@ def work():
 threads = [threading.Thread(target=work) for _ in range(4)]
 for thread in threads: thread.start()
 for thread in threads: thread.join()
-print(len(heaps), pyarrow.default_memory_pool().backend_name)
+print(len(heaps))
 """
 
 
@@ -73,13 +72,12 @@ def test_what_was_large_is_given_back_when_it_is_freed() -> None:
 
 @_GLIBC
 def test_threads_share_what_they_free() -> None:
-    def heaps(before: str) -> tuple[int, str]:
+    def heaps(before: str) -> int:
         code = _FOUR_THREADS.format(before=before)
-        told = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout
-        count, pool = told.decode().split()
-        return int(count), pool
+        return int(
+            subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout
+        )
 
-    assert heaps("")[0] >= 4
-    count, pool = heaps("memory.share_between_threads()")
-    assert count <= 2  # One that lies across such a multiple.
-    assert pool == "system"
+    assert heaps("") >= 4
+    # One that lies across such a multiple.
+    assert heaps("memory.share_between_threads()") <= 2

@@ -52,7 +52,7 @@ def own_environment(home: Path, temporary: Path) -> dict[str, str]:
     kept = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("BRAINMRI_", "ORT_", "XDG_", "GITHUB_")) and name != "CI"
+        if not name.startswith(("BRAINMRI_", "ARROW_", "ORT_", "XDG_", "GITHUB_")) and name != "CI"
     }
     return {
         **kept,

@@ -304,6 +304,13 @@ def test_no_page_loads_what_reads_data_sets_of_many_files(python: Callable[[str]
     assert said.endswith("\nFalse")
 
 
+def test_arrow_keeps_no_memory_of_its_own(python: Callable[[str], str]) -> None:
+    said = python(
+        "import dashboard.app, pyarrow; print(pyarrow.default_memory_pool().backend_name)"
+    )
+    assert said == "system"
+
+
 def test_showing_every_page_and_answering_leaves_no_file_behind(
     python: Callable[[str], str], tmp_path: Path
 ) -> None:
