@@ -67,6 +67,7 @@ class _App(Dash):
 
 
 memory.share_between_threads()
+memory.forget_descriptions(dmc)
 app = _App(
     "dashboard",
     use_pages=True,
