@@ -87,8 +87,16 @@ class Correction:
 
 def url_of(models: Path) -> str:
     """Where corrections are kept: `DATABASE`, or one SQLite file in the folder of results."""
-    given = os.environ.get(DATABASE)
-    return given or f"sqlite:///{(models / FOLDER / 'corrections.db').absolute()}"
+    return os.environ.get(DATABASE) or f"sqlite:///{_file(models).absolute()}"
+
+
+def may_be_kept(models: Path) -> bool:
+    """Whether there is anything to read at `url_of`; a database of one's own may hold some."""
+    return bool(os.environ.get(DATABASE)) or _file(models).is_file()
+
+
+def _file(models: Path) -> Path:
+    return models / FOLDER / "corrections.db"
 
 
 def states(records: Sequence[Record]) -> list[Correction]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib.util
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -62,6 +63,11 @@ class Job:
 def is_shared() -> bool:
     """Whether the jobs are those of several machines."""
     return bool(os.environ.get(QUEUE))
+
+
+def may_be_some(state: Path) -> bool:
+    """Whether anything may have been queued; `state` is the folder of jobs, and may be missing."""
+    return is_shared() or (state / FILE).is_file()
 
 
 def broker() -> str | None:

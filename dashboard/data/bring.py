@@ -238,7 +238,8 @@ def latest_jobs() -> list[Job]:
     Raises:
         InputError: they cannot be read.
     """
-    return _queue().latest()
+    # Without one, SQLAlchemy (11 MB) is not imported.
+    return _queue().latest() if jobs.may_be_some(state.place(models_folder())) else []
 
 
 def jobs_fault() -> str | None:
@@ -258,7 +259,7 @@ def keep_jobs_going() -> None:
         if now - _looked.get(place, -math.inf) < _LOOK_SECONDS:
             return
         _looked[place] = now
-    if jobs.is_shared() or (place / jobs.FILE).is_file():
+    if jobs.may_be_some(place):
         threading.Thread(target=_wake, args=(place,), daemon=True).start()
 
 
@@ -288,7 +289,6 @@ def retry_job(number: int) -> None:
 
 
 def _queue() -> Queue:
-    # Only now: it imports SQLAlchemy (11 MB), which a dashboard without jobs does not need.
     from brainmri.job_queue import Queue
 
     return Queue(state.folder(models_folder()))

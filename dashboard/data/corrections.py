@@ -88,7 +88,10 @@ def corrections_made() -> list[Correction]:
     Raises:
         InputError: they cannot be read.
     """
-    url = corrections.url_of(models_folder())
+    models = models_folder()
+    if not corrections.may_be_kept(models):
+        return []  # And no SQLAlchemy, which takes a quarter of a second and 10 MB.
+    url = corrections.url_of(models)
     return _states(url, _store(url).version())
 
 

@@ -304,6 +304,14 @@ def test_no_page_loads_what_reads_data_sets_of_many_files(python: Callable[[str]
     assert said.endswith("\nFalse")
 
 
+def test_no_page_waits_for_a_database_before_anybody_corrects(
+    python: Callable[[str], str],
+) -> None:
+    pages = EVERYTHING.replace('"/data"', '"/data", "/review", "/bring"')
+    said = python(pages + "import sys; print('sqlalchemy' in sys.modules)")
+    assert said.endswith("\nFalse")
+
+
 def test_arrow_keeps_no_memory_of_its_own(python: Callable[[str], str]) -> None:
     said = python(
         "import dashboard.app, pyarrow; print(pyarrow.default_memory_pool().backend_name)"
