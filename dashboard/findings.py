@@ -130,18 +130,10 @@ class Findings:
         return [str(name) for name in self.tables.leakage.get("protocol", pd.Series()).unique()]
 
     @cached_property
-    def _cluster_of(self) -> pd.Series[int]:
-        import pandas as pd
-
+    def _of_path(self) -> pd.DataFrame:
+        """Cluster and label of each image."""
         rows = self.index.rows
-        return pd.Series(rows["cluster"].to_numpy(np.int64), index=rows["path"].to_numpy(object))
-
-    @cached_property
-    def _label_of(self) -> pd.Series[str]:
-        import pandas as pd
-
-        rows = self.index.rows
-        return pd.Series(rows["label"].to_numpy(object), index=rows["path"].to_numpy(object))
+        return rows[["cluster", "label"]].set_axis(rows["path"].to_numpy(object))
 
     def leaks(self, protocol: str) -> list[Shares]:
         """Test images with a near-copy among those that shape the model, all classes first."""
@@ -304,7 +296,7 @@ class Findings:
         return len(found), [
             (
                 row["path"],
-                str(self._label_of.get(row["path"], "")),
+                str(self._of_path["label"].get(row["path"], "")),
                 [name for name in FLAGS if row[name]],
             )
             for row in some.to_dict("records")
@@ -323,11 +315,11 @@ class Findings:
         return here.drop_duplicates("path")
 
     def _clusters(self, paths: pd.Series[str]) -> Ints:
-        return np.asarray(self._cluster_of.reindex(paths.to_numpy(object)), dtype=np.int64)
+        return np.asarray(self._of_path["cluster"].reindex(paths.to_numpy(object)), dtype=np.int64)
 
     def _by_class(self, paths: pd.Series[str], kinds: dict[str, Bools]) -> list[Shares]:
         cluster = self._clusters(paths)
-        label = self._label_of.reindex(paths.to_numpy(object)).to_numpy(object)
+        label = self._of_path["label"].reindex(paths.to_numpy(object)).to_numpy(object)
         everyone = np.ones(len(label), dtype=bool)
         groups = [(EVERY_CLASS, everyone), *((c, label == c) for c in self.index.classes)]
         return [
