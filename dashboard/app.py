@@ -67,7 +67,7 @@ class _App(Dash):
 
 
 memory.share_between_threads()
-memory.forget_descriptions(dmc)
+memory.forget_descriptions(dmc, html, dcc)
 app = _App(
     "dashboard",
     use_pages=True,

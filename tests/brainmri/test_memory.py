@@ -81,3 +81,14 @@ def test_threads_share_what_they_free() -> None:
     assert heaps("") >= 4
     # One that lies across such a multiple.
     assert heaps("memory.share_between_threads()") <= 2
+
+
+def test_descriptions_of_classes_are_let_go_of() -> None:
+    code = """if True:
+        import inspect, dash_mantine_components as dmc
+        from brainmri import memory
+        memory.forget_descriptions(dmc)
+        print(dmc.Button.__doc__, len(inspect.signature(dmc.Button).parameters), dmc.Button('A', color='red'))
+    """
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout
+    assert told.decode().strip() == "None 2 Button(children='A', color='red')"
