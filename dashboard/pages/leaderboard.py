@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from dash import ALL, Input, Output, State, callback, ctx, dcc, html, no_update
+from dash import ALL, Input, Output, callback, dcc, html
 from dash.development.base_component import Component
 
 from brainmri.evaluation import Report
@@ -90,21 +90,15 @@ def register() -> None:
         # The heads themselves stay, so that the one that was clicked keeps the focus.
         Output("leaderboard-rows", "children"),
         Output({"sorted": ALL}, "aria-sort"),
-        Output(kept(PAGE, "sort"), "data"),
-        Input({"sort": ALL}, "n_clicks"),
-        State(kept(PAGE, "sort"), "data"),
+        Input(kept(PAGE, "sort"), "data"),
         prevent_initial_call=True,
     )
-    def sort(clicks: list[int | None], shown_by: str) -> tuple[Any, Any, Any]:
-        """The head of a column was clicked; a second click turns the order round."""
-        if not any(clicks) or not isinstance(ctx.triggered_id, dict):
-            return no_update, [no_update] * len(_HEADS), no_update
-        key, order = str(ctx.triggered_id["sort"]), _order(shown_by)
-        falling = not order[1] if key == order[0] else key not in _RISING
+    def sort(asked: str) -> tuple[list[Component], list[str]]:
+        """The head of a column was clicked: `assets/sort.js` says what order that asks for."""
         shown, _ = data.list_runs()
-        chosen = key, falling
-        rows = table_rows(list(_HEADS.values()), _rows(reports_of(shown), chosen))
-        return rows, [_sorted_by(head, chosen) for head in _HEADS], _in_address(chosen)
+        order = _order(asked)
+        rows = table_rows(list(_HEADS.values()), _rows(reports_of(shown), order))
+        return rows, [_sorted_by(head, order) for head in _HEADS]
 
 
 def _order(sort: str | None) -> Order:
@@ -118,8 +112,9 @@ def _in_address(order: Order) -> str:
 
 
 def _head(key: str, words: str, order: Order) -> Component:
+    first = key, key not in _RISING
     return html.Th(
-        html.Button(words, id={"sort": key}, className="sort"),
+        html.Button(words, id={"sort": key}, value=_in_address(first), className="sort"),
         id={"sorted": key},
         scope="col",
         role="columnheader",

@@ -384,6 +384,16 @@ def test_the_order_of_the_runs_is_in_the_address(page: Page, site: Site) -> None
     assert "sort" not in page.url
 
 
+def test_two_quick_clicks_on_a_column_turn_its_order_round(page: Page, site: Site) -> None:
+    go(page, site.url)
+    unfold(page, "Every run")
+    page.locator("#leaderboard").get_by_role("button", name="Missed tumours").dblclick()
+    expect(page.locator('#leaderboard [data-label="Missed tumours"]').first).to_contain_text(
+        "3 of 15"
+    )
+    address_says(page, sort="-missed")
+
+
 def test_missed_tumours_are_sorted_as_numbers_and_shown_as_counts(page: Page, site: Site) -> None:
     go(page, site.url)
     unfold(page, "Every run")
